@@ -1,0 +1,1 @@
+"""Pure rules, no input or output: what the words of Noctule mean."""

@@ -1,0 +1,91 @@
+"""The one home of real time: everything that waits or asks the hour takes a Clock."""
+
+import asyncio
+import heapq
+import itertools
+import time
+from datetime import UTC, datetime, timedelta
+from typing import Protocol
+
+
+class Clock(Protocol):
+    """What a part needs to know of time."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        ...
+
+    def monotonic(self) -> float:
+        """Return seconds that never go backwards; only differences mean anything."""
+        ...
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait; zero and less only give way to other tasks."""
+        ...
+
+
+class SystemClock:
+    """The machine's own clock."""
+
+    def now(self) -> datetime:
+        """Return the present moment, aware, in UTC."""
+        return datetime.now(UTC)
+
+    def monotonic(self) -> float:
+        """Return the machine's monotonic seconds."""
+        return time.monotonic()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait on the event loop."""
+        await asyncio.sleep(max(0.0, seconds))
+
+
+class ManualClock:
+    """A clock that stands still until it is moved; for tests and examples.
+
+    Args:
+        start: the first moment, aware; None means 2026-01-01 00:00 UTC.
+    """
+
+    def __init__(self, start: datetime | None = None) -> None:
+        self._now = start or datetime(2026, 1, 1, tzinfo=UTC)
+        self._monotonic = 0.0
+        self._order = itertools.count()
+        self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
+
+    def now(self) -> datetime:
+        """Return the moment it was moved to."""
+        return self._now
+
+    def monotonic(self) -> float:
+        """Return the seconds it was moved in all."""
+        return self._monotonic
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait until somebody advances the clock far enough."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        heapq.heappush(self._sleepers, (self._monotonic + seconds, next(self._order), future))
+        await future
+
+    async def advance(self, seconds: float) -> None:
+        """Move time forward, waking sleepers in the order of their deadlines."""
+        target = self._monotonic + seconds
+        while self._sleepers and self._sleepers[0][0] <= target:
+            deadline, _, future = heapq.heappop(self._sleepers)
+            self._move(deadline - self._monotonic)
+            if not future.done():
+                future.set_result(None)
+            await asyncio.sleep(0)
+        self._move(target - self._monotonic)
+        await asyncio.sleep(0)
+
+    def jump(self, seconds: float) -> None:
+        """Move the wall clock alone, as when a machine's time is corrected."""
+        self._now += timedelta(seconds=seconds)
+
+    def _move(self, seconds: float) -> None:
+        self._now += timedelta(seconds=seconds)
+        self._monotonic += seconds

@@ -1,0 +1,186 @@
+"""Every error of Noctule, split by who must act.
+
+::
+
+    NoctuleError
+    ├── ModelFailureError        the model or its provider: the next candidate is asked
+    ├── LimitError               nobody may answer before a known time: park until then
+    ├── PersonMustActError       a person: log in, pay, choose, start a server
+    │   ├── ConfigError          ... mend the configuration (all its problems at once)
+    │   ├── NoModelError         ... no candidate can serve the call, and waiting cures nothing
+    │   ├── NotFoundError        ... name something that exists
+    │   ├── DatabaseTooNewError  ... upgrade Noctule, or use the older database
+    │   └── DatabaseBusyError    ... end the other process, or wait
+    └── OurBugError              us: report it
+        └── IllegalMoveError     ... a turn was moved against the table of moves
+
+Every message says what happened, to what, and what to do.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from noctule.core.refusals import Evidence, Refusal
+
+
+class NoctuleError(Exception):
+    """Something Noctule can explain; ``str()`` of it is a sentence for people."""
+
+    exit_code = 1
+
+
+class ModelFailureError(NoctuleError):
+    """One attempt failed; carries what it taught.
+
+    Args:
+        refusal: class, wait and evidence.
+        partial_text: what had been streamed before it broke; "" when nothing was.
+    """
+
+    def __init__(self, refusal: "Refusal", partial_text: str = "") -> None:
+        super().__init__(f"{refusal.outcome.value}: {refusal.message}")
+        self.refusal = refusal
+        self.partial_text = partial_text
+
+
+class LimitError(NoctuleError):
+    """No capable model may answer before a time; the turn parks.
+
+    Args:
+        role: whose call it was.
+        reason: the refusal in the provider's own words.
+        retry_at: the earliest time worth trying, aware, margin included; None when nobody
+            knows, and a person has to act.
+        evidence: where the time came from.
+        model: the model whose limit is the earliest.
+        tried: one line per candidate, what came of it.
+    """
+
+    exit_code = 75
+
+    def __init__(
+        self,
+        *,
+        role: str,
+        reason: str,
+        retry_at: datetime | None,
+        evidence: "Evidence | None",
+        model: str,
+        tried: Sequence[str],
+    ) -> None:
+        until = f"until {retry_at.isoformat()}" if retry_at else "and no reset time is known"
+        super().__init__(
+            f"{role}: every model it may use is refused {until} ({model}: {reason}). "
+            "The session sleeps till then; `noctule limits` shows why, "
+            "`noctule sessions resume` tries at once."
+        )
+        self.role = role
+        self.reason = reason
+        self.retry_at = retry_at
+        self.evidence = evidence
+        self.model = model
+        self.tried = tuple(tried)
+
+
+class PersonMustActError(NoctuleError):
+    """A person has to do something that no wait can replace."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing wrong in a configuration.
+
+    Args:
+        file: the file it stands in.
+        line: counted from 1; None when it is about something that is missing.
+        path: dotted path of the key, like ``roles.chat.primary``.
+        message: what is wrong.
+        fix: what to write or do instead.
+    """
+
+    file: str
+    line: int | None
+    path: str
+    message: str
+    fix: str
+
+    def __str__(self) -> str:
+        """One line: file:line: path: message. Fix."""
+        place = self.file if self.line is None else f"{self.file}:{self.line}"
+        return f"{place}: {self.path}: {self.message} Fix: {self.fix}"
+
+
+class ConfigError(PersonMustActError):
+    """The configuration cannot be used; lists every problem found, not the first alone."""
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        count = "1 problem" if len(problems) == 1 else f"{len(problems)} problems"
+        super().__init__(
+            f"The configuration has {count}:\n" + "\n".join(f"  {p}" for p in problems)
+        )
+        self.problems = tuple(problems)
+
+
+class UsageError(PersonMustActError):
+    """A command was given words that do not fit together."""
+
+    exit_code = 2
+
+
+class NoModelError(PersonMustActError):
+    """No candidate of a role can serve a call, and waiting would not help.
+
+    Args:
+        role: whose call it was.
+        reasons: one line per candidate.
+        advice: what would make it work.
+    """
+
+    def __init__(self, *, role: str, reasons: Sequence[str], advice: str) -> None:
+        super().__init__(
+            f"{role}: no model could answer. " + " ".join(f"{r.rstrip('.')}." for r in reasons)
+            + f" {advice}"
+        )
+        self.role = role
+        self.reasons = tuple(reasons)
+        self.advice = advice
+
+
+class NotFoundError(PersonMustActError):
+    """A session, turn or attempt that was named does not exist."""
+
+    exit_code = 2
+
+    def __init__(self, what: str, name: str, listing: str) -> None:
+        super().__init__(f"There is no {what} {name!r}. `{listing}` lists what there is.")
+
+
+class DatabaseTooNewError(PersonMustActError):
+    """The database was written by a newer Noctule."""
+
+    exit_code = 2
+
+
+class DatabaseBusyError(PersonMustActError):
+    """The database or data folder is held by another process."""
+
+
+class OurBugError(NoctuleError):
+    """Something that should not be possible happened; please report it."""
+
+
+class IllegalMoveError(OurBugError):
+    """A turn was asked to move against the table of moves in ``core.lifecycle``."""
+
+    def __init__(self, *, turn_id: str, current: str, wanted: str) -> None:
+        super().__init__(
+            f"Turn {turn_id} is {current} and cannot become {wanted}. "
+            "`noctule sessions show` tells how it got there; please report this."
+        )
+        self.current = current
+        self.wanted = wanted

@@ -1,0 +1,41 @@
+"""A provider's "not now" or "no", read into one value: class, wait and evidence."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from noctule.core.outcomes import Outcome
+
+
+class Evidence(StrEnum):
+    """Where a wait time came from, strongest first."""
+
+    HEADER = "header"
+    BODY = "body"
+    WINDOW = "window"
+    GUESS = "guess"
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """What one failed attempt taught us.
+
+    Args:
+        outcome: its class; never ``success``.
+        message: the provider's own words, shortened and without secrets.
+        retry_at: when the provider said to come back, aware, without margin; None means it
+            did not say (or the outcome is no limit).
+        evidence: where ``retry_at`` came from; None when there is none.
+        account_wide: True when the refusal concerns the whole key, not this model alone.
+        needs_person: True when no wait can cure it (an empty account, a wrong key).
+        note: what was odd about the answer (a clamped wait, a body that is not JSON); None
+            when nothing was.
+    """
+
+    outcome: Outcome
+    message: str
+    retry_at: datetime | None = None
+    evidence: Evidence | None = None
+    account_wide: bool = False
+    needs_person: bool = False
+    note: str | None = None

@@ -1,0 +1,1 @@
+"""Endpoints, bindings and prices: the only place that talks to model providers."""

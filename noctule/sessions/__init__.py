@@ -1,0 +1,1 @@
+"""Submit, drive, park, wake, resume: how a turn gets through the graph."""

@@ -1,0 +1,1 @@
+"""SQLAlchemy tables, migrations, unit of work, and one store per aggregate."""
