@@ -143,7 +143,8 @@ class NoModelError(PersonMustActError):
 
     def __init__(self, *, role: str, reasons: Sequence[str], advice: str) -> None:
         super().__init__(
-            f"{role}: no model could answer. " + " ".join(f"{r.rstrip('.')}." for r in reasons)
+            f"{role}: no model could answer. "
+            + " ".join(f"{r.rstrip('.')}." for r in reasons)
             + f" {advice}"
         )
         self.role = role

@@ -6,7 +6,10 @@ from noctule.core.errors import IllegalMoveError
 
 
 class Status(StrEnum):
-    """Where a turn stands; a session shows that of its oldest unfinished turn, else of its latest."""
+    """Where a turn stands.
+
+    A session shows that of its oldest unfinished turn, else of its latest.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"

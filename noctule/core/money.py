@@ -16,7 +16,7 @@ def from_nanos(nanos: int) -> Decimal:
 
 
 def show_usd(usd: Decimal | None) -> str:
-    """Write an amount for people: ``$0.00``, ``$0.0004`` or ``$12.30``; None is ``$?`` (unknown)."""
+    """Write an amount for people: ``$0.00``, ``$0.0004``, ``$12.30``; ``$?`` for None (unknown)."""
     if usd is None:
         return "$?"
     if usd == 0 or usd >= Decimal("0.01"):

@@ -1,0 +1,52 @@
+"""The circumstances of one call to a role's models."""
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from noctule.core.attempts import Purpose
+from noctule.core.events import EventKind
+from noctule.core.roles import Role
+from noctule.core.routes import Complexity
+from noctule.core.routing import Wish
+
+
+class EventSink(Protocol):
+    """Where a call reports what watchers should see."""
+
+    def emit(self, kind: EventKind, **data: object) -> None:
+        """Hand over one event; never waits and never raises."""
+        ...
+
+
+class NoSink:
+    """A sink for calls that nobody watches."""
+
+    def emit(self, kind: EventKind, **data: object) -> None:
+        """Forget the event."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallContext:
+    """Whose call it is and how it is to be made.
+
+    Args:
+        role: whose binding serves it.
+        purpose: what it is for.
+        session_id: None outside a session.
+        turn_id: None outside a turn.
+        private: True keeps it on local models.
+        complexity: chooses within the binding.
+        wish: forced or pinned model, and what to do at a limit.
+        stream: True emits text deltas to the sink as they come.
+        sink: who is told of attempts and deltas.
+    """
+
+    role: Role
+    purpose: Purpose = Purpose.ANSWER
+    session_id: str | None = None
+    turn_id: str | None = None
+    private: bool = False
+    complexity: Complexity = Complexity.SIMPLE
+    wish: Wish = field(default_factory=Wish)
+    stream: bool = False
+    sink: EventSink = field(default_factory=NoSink)

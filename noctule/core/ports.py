@@ -1,0 +1,246 @@
+"""The seams: what the parts of Noctule ask of one another.
+
+Stores live in ``storage`` (SQLAlchemy, and a twin in memory under the same contract tests);
+chat models in ``noctule.models``. Everything is async and may raise ``DatabaseBusyError``.
+"""
+
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import datetime
+from types import TracebackType
+from typing import Any, Protocol, Self, TypeVar
+
+from noctule.core.attempts import Attempt
+from noctule.core.calls import CallContext
+from noctule.core.events import Event, EventKind
+from noctule.core.lifecycle import Status
+from noctule.core.limits import Limit, LimitKey
+from noctule.core.routes import Route
+from noctule.core.sessions import Order, Session, Turn, Verdict
+
+ChatModelT = TypeVar("ChatModelT", covariant=True)  # noqa: PLC0105 - reads better than T_co
+
+
+class ChatModels(Protocol[ChatModelT]):
+    """Where the graph gets the model of a role; the only way to reach one."""
+
+    def bind(self, context: CallContext) -> ChatModelT:
+        """Return a chat model that serves one role under these circumstances.
+
+        Calling it raises ``LimitError`` (park), ``NoModelError`` (a person must act), and
+        nothing of any library.
+        """
+        ...
+
+
+class SessionStore(Protocol):
+    """Conversations and tasks."""
+
+    async def add(self, session: Session) -> None:
+        """Store a new session."""
+        ...
+
+    async def get(self, session_id: str) -> Session:
+        """Return one session; a unique beginning of its id is enough.
+
+        Raises:
+            NotFoundError: no session begins like that, or several do.
+        """
+        ...
+
+    async def list(self, *, owner: str | None = None, limit: int | None = None) -> list[Session]:
+        """Return sessions, newest first; None means of everybody, and all."""
+        ...
+
+    async def set_title(self, session_id: str, title: str) -> None:
+        """Give it a title."""
+        ...
+
+    async def set_chat_model(self, session_id: str, model: str | None) -> None:
+        """Remember which model the chat role keeps; None forgets it."""
+        ...
+
+
+class TurnStore(Protocol):
+    """What people said, and how far it has come."""
+
+    async def add(self, turn: Turn) -> None:
+        """Store a new turn."""
+        ...
+
+    async def get(self, turn_id: str) -> Turn:
+        """Return one turn; a unique beginning of its id is enough.
+
+        Raises:
+            NotFoundError: no turn begins like that, or several do.
+        """
+        ...
+
+    async def of_session(self, session_id: str) -> list[Turn]:
+        """Return the turns of a session, oldest first."""
+        ...
+
+    async def oldest_unfinished(self, session_id: str) -> Turn | None:
+        """Return the turn whose turn it is; None when all are finished."""
+        ...
+
+    async def unfinished(self) -> list[Turn]:
+        """Return every unfinished turn of every session, oldest first."""
+        ...
+
+    async def newest_finished(self, *, owner: str | None = None) -> Turn | None:
+        """Return the last turn that got a reply; None when there is none."""
+        ...
+
+    async def move(
+        self,
+        turn_id: str,
+        status: Status,
+        *,
+        at: datetime,
+        reply: str | None = None,
+        error: str | None = None,
+        wake_at: datetime | None = None,
+    ) -> Turn:
+        """Move a turn to a status in one atomic step and return it as it now is.
+
+        Sets ``started_at`` at the first running and ``ended_at`` at an end; ``reply`` is kept
+        when None is passed, ``error`` and ``wake_at`` are set to what is passed.
+
+        Raises:
+            IllegalMoveError: the table of moves does not have it; nothing was changed.
+        """
+        ...
+
+    async def order(self, turn_id: str, order: Order | None) -> None:
+        """Note what a person ordered for a turn; None takes it back."""
+        ...
+
+    async def rate(self, turn_id: str, verdict: Verdict | None) -> None:
+        """Note what the person thought of the reply; None takes it back."""
+        ...
+
+
+class RouteStore(Protocol):
+    """The orchestrator's decisions."""
+
+    async def put(self, turn_id: str, route: Route) -> None:
+        """Store the route of a turn, replacing an earlier one (a hand-over)."""
+        ...
+
+    async def of_turn(self, turn_id: str) -> Route | None:
+        """Return the route of a turn; None when it was never routed."""
+        ...
+
+    async def of_turns(self, turn_ids: Sequence[str]) -> Mapping[str, Route]:
+        """Return the routes of several turns; turns without one are missing."""
+        ...
+
+
+class AttemptStore(Protocol):
+    """The ledger."""
+
+    async def add(self, attempt: Attempt) -> None:
+        """Write one attempt."""
+        ...
+
+    async def list(
+        self,
+        *,
+        session_id: str | None = None,
+        turn_id: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[Attempt]:
+        """Return attempts, newest first; None means no such restriction, and all of them."""
+        ...
+
+
+class LimitStore(Protocol):
+    """What is refused until when."""
+
+    async def put(self, limit: Limit) -> None:
+        """Store or replace the limit of its key."""
+        ...
+
+    async def list(self) -> list[Limit]:
+        """Return every stored limit, past ones included, in order of endpoint and model."""
+        ...
+
+    async def clear(self, key: LimitKey | None = None) -> int:
+        """Forget one limit, or with None all of them; return how many there were."""
+        ...
+
+
+class EventStore(Protocol):
+    """What watchers of a session see."""
+
+    async def append(
+        self,
+        session_id: str,
+        turn_id: str,
+        items: Sequence[tuple[EventKind, Mapping[str, Any]]],
+        *,
+        at: datetime,
+    ) -> list[Event]:
+        """Store events in order and return them with their sequence numbers."""
+        ...
+
+    async def after(self, session_id: str, seq: int, *, limit: int = 500) -> list[Event]:
+        """Return the events with a greater sequence number, in order; 0 means from the start."""
+        ...
+
+    async def last_seq(self, session_id: str) -> int:
+        """Return the highest sequence number given out so far; 0 when there is no event."""
+        ...
+
+    async def prune_deltas(self, turn_id: str) -> None:
+        """Drop the text deltas of a turn whose reply is stored."""
+        ...
+
+
+class UnitOfWork(Protocol):
+    """One transaction over all stores; what is not committed is undone at its end."""
+
+    sessions: SessionStore
+    turns: TurnStore
+    routes: RouteStore
+    attempts: AttemptStore
+    limits: LimitStore
+    events: EventStore
+
+    async def __aenter__(self) -> Self: ...
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    async def commit(self) -> None:
+        """Make everything since the start or the last commit durable."""
+        ...
+
+
+class Database(Protocol):
+    """A place where everything is kept."""
+
+    def work(self) -> UnitOfWork:
+        """Return a new unit of work that writes.
+
+        On SQLite it takes the write lock at its start (``BEGIN IMMEDIATE``), so that a read in
+        it cannot be overtaken.
+        """
+        ...
+
+    def read(self) -> UnitOfWork:
+        """Return a new unit of work that only reads; its ``commit`` is refused."""
+        ...
+
+    def changes(self) -> AsyncIterator[None]:
+        """Yield once at the start and then whenever anybody, any process, may have written."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...

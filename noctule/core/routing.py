@@ -1,0 +1,178 @@
+"""Which models may serve one call, in which order, and why the others may not.
+
+One pure function, asked for every single call, so that routing per step, by complexity, tier
+or budget has one home.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from noctule.core.limits import Limit
+from noctule.core.needs import Need
+from noctule.core.routes import Complexity
+from noctule.core.settings.role import OnLimit, RoleSettings
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFacts:
+    """What is known about a model at this moment.
+
+    Args:
+        local: whether what is sent to it stays on the owner's machines.
+        tools: True proven or declared, False shown or said not to, None unknown.
+        vision: whether it takes pictures.
+        context_tokens: its window; None means unknown.
+        limit: a refusal in force; None when there is none.
+        circuit_open_until: asked too often in vain, leave it alone until then; None when closed.
+    """
+
+    local: bool
+    tools: bool | None = None
+    vision: bool = False
+    context_tokens: int | None = None
+    limit: Limit | None = None
+    circuit_open_until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the caller asks for beyond the binding.
+
+    Args:
+        forced: the only model that may serve (the person named it); None leaves the choice.
+        pinned: the model to ask first (chat keeps its voice); None has no preference.
+        on_limit: overrides the binding's; None leaves it.
+    """
+
+    forced: str | None = None
+    pinned: str | None = None
+    on_limit: OnLimit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A model that may serve the call.
+
+    Args:
+        model: its name in the configuration.
+        reason: why it stands where it stands: ``forced``, ``pinned``, ``escalation``,
+            ``primary`` or ``fallback``.
+    """
+
+    model: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A model that may not serve the call.
+
+    Args:
+        model: its name in the configuration.
+        reason: one clause for people.
+        retry_at: when the reason passes by itself; None when it does not or nobody knows.
+        limit: the refusal behind it; None when it was something else.
+        incapable: True when no wait makes it fit this call.
+    """
+
+    model: str
+    reason: str
+    retry_at: datetime | None = None
+    limit: Limit | None = None
+    incapable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """Candidates in the order they are asked, and everybody who was passed over."""
+
+    candidates: tuple[Candidate, ...]
+    skips: tuple[Skip, ...]
+
+
+def resolve(
+    need: Need,
+    binding: RoleSettings,
+    facts: Mapping[str, ModelFacts],
+    *,
+    wish: Wish,
+    now: datetime,
+) -> Resolution:
+    """Decide which models may serve one call.
+
+    Args:
+        need: what the call requires.
+        binding: the role's primary, fallbacks and escalation.
+        facts: what is known, by model; a model without facts is gone from the configuration.
+        wish: a forced or pinned model, and what to do at a limit.
+        now: decides which limits and circuits are still in force.
+    """
+    ordered = list(_in_order(need, binding, wish))
+    on_limit = wish.on_limit or binding.on_limit
+    candidates: list[Candidate] = []
+    skips: list[Skip] = []
+    for position in ordered:
+        skip = _why_not(position.model, need, facts.get(position.model), now)
+        if skip is None:
+            candidates.append(position)
+        else:
+            skips.append(skip)
+        if on_limit is OnLimit.PARK and (skip is None or not skip.incapable):
+            break  # keep the first capable model, even if it has to be waited for
+    return Resolution(tuple(candidates), tuple(skips))
+
+
+def _in_order(need: Need, binding: RoleSettings, wish: Wish) -> Iterable[Candidate]:
+    if wish.forced is not None:
+        yield Candidate(wish.forced, "forced")
+        return
+    order: dict[str, str] = {}
+    if need.complexity is Complexity.ESCALATE and binding.escalate is not None:
+        order[binding.escalate] = "escalation"
+    if wish.pinned in binding.models:
+        order.setdefault(str(wish.pinned), "pinned")
+    order.setdefault(binding.primary, "primary")
+    for fallback in binding.fallback:
+        order.setdefault(fallback, "fallback")
+    for model, reason in order.items():
+        yield Candidate(model, reason)
+
+
+def _why_not(model: str, need: Need, facts: ModelFacts | None, now: datetime) -> Skip | None:
+    if facts is None:
+        return Skip(model, "is not in the configuration", incapable=True)
+    lacking = _lacks(need, facts)
+    if lacking is not None:
+        return Skip(model, lacking, incapable=True)
+    if facts.limit is not None and facts.limit.in_force(now):
+        return Skip(
+            model, _limit_reason(facts.limit), retry_at=facts.limit.not_before, limit=facts.limit
+        )
+    if facts.circuit_open_until is not None and now < facts.circuit_open_until:
+        until = facts.circuit_open_until
+        return Skip(model, f"failed repeatedly, left alone until {_hour(until)}", retry_at=until)
+    return None
+
+
+def _lacks(need: Need, facts: ModelFacts) -> str | None:
+    if need.private and not facts.local:
+        return "is not local and the call is private"
+    if need.tools and facts.tools is False:
+        return "cannot call tools"
+    if need.vision and not facts.vision:
+        return "cannot see pictures"
+    window = facts.context_tokens
+    if window is not None and need.context_tokens > window:
+        return f"holds {window} tokens and the call needs about {need.context_tokens}"
+    return None
+
+
+def _limit_reason(limit: Limit) -> str:
+    if limit.not_before is None:
+        return f"refused until a person acts: {limit.reason}"
+    return f"refused until {_hour(limit.not_before)} ({limit.evidence}): {limit.reason}"
+
+
+def _hour(moment: datetime) -> str:
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")

@@ -1,0 +1,97 @@
+"""Sessions and turns: what people say, and how far each thing they said has come."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from noctule.core.lifecycle import Status
+from noctule.core.settings.role import OnLimit
+
+LOCAL_OWNER = "local"
+"""The owner of the data folder."""
+
+
+class SessionKind(StrEnum):
+    """How a session was begun."""
+
+    CHAT = "chat"
+    RUN = "run"
+
+
+class Verdict(StrEnum):
+    """What the person thought of a reply."""
+
+    GOOD = "good"
+    BAD = "bad"
+
+
+class Order(StrEnum):
+    """What a person ordered for a turn that has not ended."""
+
+    CANCEL = "cancel"
+    PARK = "park"
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One conversation or one long task; one LangGraph thread.
+
+    Args:
+        id: sortable by creation.
+        owner: the person it belongs to.
+        kind: a chat or a background run.
+        title: a few words; None until the first turn gave one.
+        created_at: aware, UTC.
+        private: True keeps all its calls on local models.
+        chat_model: the model the chat role keeps in this session; None until it answered.
+    """
+
+    id: str
+    owner: str
+    kind: SessionKind
+    title: str | None
+    created_at: datetime
+    private: bool = False
+    chat_model: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One message of a person, carried through the graph to a reply.
+
+    Args:
+        id: sortable by creation; turns of a session run in this order.
+        session_id: where it was said.
+        text: what was said.
+        status: where it stands.
+        created_at: when it was said.
+        role: the role the person forced; None leaves it to the route.
+        model: the model the person forced; None leaves it to the binding.
+        private: True keeps this turn's calls on local models.
+        on_limit: what to do at a limit; None leaves it to the role's binding.
+        reply: the answer; None until there is one.
+        error: the sentence that says why it failed, waits or stopped; None when nothing did.
+        verdict: what the person thought of the reply; None when they did not say.
+        order: what a person ordered meanwhile; None when nothing.
+        started_at: when it first ran; None when it has not.
+        ended_at: when it finished; None when it has not.
+        wake_at: when a parked turn goes on, or a queued one may start; None means as soon as
+            possible (queued) or only by hand (parked).
+    """
+
+    id: str
+    session_id: str
+    text: str
+    status: Status
+    created_at: datetime
+    role: str | None = None
+    model: str | None = None
+    private: bool = False
+    on_limit: OnLimit | None = None
+    reply: str | None = None
+    error: str | None = None
+    verdict: Verdict | None = None
+    order: Order | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+    wake_at: datetime | None = None

@@ -1,0 +1,76 @@
+"""``limits:`` timeouts and caps, and ``parking:`` how long a session may sleep."""
+
+from datetime import timedelta
+
+from pydantic import Field
+
+from noctule.core.durations import Duration
+from noctule.core.settings.base import Section
+
+
+class LimitsSettings(Section):
+    """Timeouts and caps for every role that does not set its own."""
+
+    queue_timeout: Duration = timedelta(seconds=30)
+    """How long a call waits for a free slot before the next model is asked; ``0s`` does not."""
+
+    connect_timeout: Duration = timedelta(seconds=5)
+    """How long a connection to an endpoint may take."""
+
+    first_token_timeout: Duration = timedelta(seconds=120)
+    """How long the first token may take (a local model may have to be loaded first)."""
+
+    stall_timeout: Duration = timedelta(seconds=60)
+    """How long a stream may pause between two pieces before it counts as dead."""
+
+    call_timeout: Duration = timedelta(seconds=300)
+    """How long one call may take in all."""
+
+    max_steps: int = Field(default=30, ge=1)
+    """The most steps (model calls and tool calls) of one chat turn."""
+
+    max_run_steps: int = Field(default=200, ge=1)
+    """The most steps of one turn of a background run."""
+
+    max_model_calls: int = Field(default=300, ge=1)
+    """The most model calls of one turn."""
+
+    max_turn_time: Duration = timedelta(hours=12)
+    """The most time one turn may work, sleep not counted."""
+
+    max_message_bytes: int = Field(default=1_000_000, ge=1)
+    """The longest message taken from a person, in bytes."""
+
+    circuit_failures: int = Field(default=3, ge=1)
+    """How many failures in a row open a model's circuit."""
+
+    circuit_open: Duration = timedelta(seconds=30)
+    """How long an open circuit keeps a model from being asked; doubled each time it opens again
+    without a success, up to ten minutes."""
+
+    slow_first_token: Duration = timedelta(seconds=60)
+    """A first token later than this counts as a failure against the circuit. ``0s`` means never."""
+
+
+class ParkingSettings(Section):
+    """How long a session may sleep, and when nobody wants to hear of it."""
+
+    max_windows: int = Field(default=3, ge=1)
+    """How many windows in a row in which nobody got an answer on a limit before its turns stop
+    sleeping and wait for the person."""
+
+    longest_wait: Duration = timedelta(hours=26)
+    """A longer known wait makes the turn wait for the person instead of sleeping."""
+
+    max_unfinished: int = Field(default=1000, ge=1)
+    """How many turns may be queued or parked at all; a further one is refused with the reason."""
+
+    waiting_expiry: Duration = timedelta(days=7)
+    """How long a turn waits for a person before it is cancelled with a notice."""
+
+    quiet_hours: tuple[str, str] | None = None
+    """Two times of day, like ``["22:00", "07:00"]``, between which notices are silent. Unset
+    means never silent."""
+
+    wake_in_quiet_hours: bool = True
+    """``false``: nothing wakes during quiet hours; it wakes when they end."""

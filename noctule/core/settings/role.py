@@ -1,0 +1,122 @@
+"""``roles:`` what each of the six may use."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated
+
+from pydantic import BeforeValidator, Field
+
+from noctule.core.durations import Duration
+from noctule.core.roles import Role
+from noctule.core.settings.base import Section
+
+
+class OnLimit(StrEnum):
+    """What to do when the model in use is refused until later."""
+
+    FALLBACK = "fallback"
+    PARK = "park"
+
+
+def _as_tuple(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+class BudgetSettings(Section):
+    """Dollars per window."""
+
+    usd: Decimal = Field(ge=0)
+    """The most that may be spent in one window, in USD. 0 means nothing may be spent."""
+
+    window: Duration
+    """How long a window lasts, like ``5h``."""
+
+
+class RoleSettings(Section):
+    """What one role may use: its binding."""
+
+    primary: str
+    """The model that is asked first: a name of ``models``."""
+
+    fallback: Annotated[tuple[str, ...], BeforeValidator(_as_tuple)] = ()
+    """The model or models asked next, in this order."""
+
+    escalate: str | None = None
+    """The model asked first when the orchestrator judges a turn to need it."""
+
+    max_tokens: int | None = Field(default=None, ge=1)
+    """The longest answer in tokens, thinking included. Unset means the model's own bound (4096
+    where the call is priced)."""
+
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    """Sampling temperature. Unset means the model's own; 0 means the likeliest token always."""
+
+    max_concurrent: int | None = Field(default=None, ge=1)
+    """How many calls of this role may run at once. Unset means no cap of the role."""
+
+    thinking: bool | None = None
+    """``true`` asks for thinking, ``false`` for none, as far as the model can. Unset means the
+    model's own default."""
+
+    tools: tuple[str, ...] | None = None
+    """The tools it may use, by name; ``[]`` means none. Unset means the role's usual set."""
+
+    private: bool = False
+    """``true``: its calls only ever go to local models."""
+
+    on_limit: OnLimit = OnLimit.FALLBACK
+    """``fallback``: another model goes on at once. ``park``: keep the model and sleep until it
+    may answer (no change of hands in the middle of long work)."""
+
+    budget: BudgetSettings | None = None
+    """Dollars per window for this role. Unset means no budget of the role."""
+
+    queue_timeout: Duration | None = None
+    """How long a call waits for a free slot before the next model is asked. ``0s`` does not
+    wait. Unset means 5s for chat and orchestrator, else ``limits.queue_timeout``."""
+
+    first_token_timeout: Duration | None = None
+    """How long the first token may take. Unset means 20s for the orchestrator, else
+    ``limits.first_token_timeout``."""
+
+    call_timeout: Duration | None = None
+    """How long a whole call may take. Unset means 30s for the orchestrator, else
+    ``limits.call_timeout``."""
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Every model it names: primary, fallbacks, escalation."""
+        return (self.primary, *self.fallback, *([self.escalate] if self.escalate else []))
+
+
+class RolesSettings(Section):
+    """The six roles; each needs a binding."""
+
+    chat: RoleSettings
+    """Whom the person talks to."""
+
+    orchestrator: RoleSettings
+    """Decides who answers; a small fast model without thinking does it best."""
+
+    engineer: RoleSettings
+    """Writes and changes code."""
+
+    research: RoleSettings
+    """Finds things out and says where it found them."""
+
+    writer: RoleSettings
+    """Writes texts for people."""
+
+    utility: RoleSettings
+    """Mechanical work on the cheapest model: reformat, convert, shorten."""
+
+    def __getitem__(self, role: Role | str) -> RoleSettings:
+        """Return the binding of a role."""
+        binding: RoleSettings = getattr(self, Role(role).value)
+        return binding
+
+    def items(self) -> Iterator[tuple[Role, RoleSettings]]:
+        """Yield each role with its binding."""
+        for role in Role:
+            yield role, self[role]

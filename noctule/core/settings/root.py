@@ -1,0 +1,84 @@
+"""The whole configuration."""
+
+from pydantic import Field, SecretStr
+
+from noctule.core.roles import Role
+from noctule.core.settings.base import Section
+from noctule.core.settings.endpoint import EndpointSettings
+from noctule.core.settings.limits import LimitsSettings, ParkingSettings
+from noctule.core.settings.model import ModelSettings
+from noctule.core.settings.role import RolesSettings
+
+
+class StorageSettings(Section):
+    """Where sessions, ledger and checkpoints are kept."""
+
+    url: SecretStr = SecretStr("sqlite")
+    """``sqlite`` (files in the data folder) or ``postgresql://user:password@host/database``;
+    write the whole URL as ``"${VARIABLE}"`` when it has a password."""
+
+    @property
+    def is_postgres(self) -> bool:
+        """Whether it names a PostgreSQL database."""
+        return self.url.get_secret_value().startswith(("postgresql:", "postgres:", "postgresql+"))
+
+
+class TelegramSettings(Section):
+    """The Telegram bot."""
+
+    token: SecretStr | None = None
+    """The bot's token from BotFather, as ``"${VARIABLE}"``. Unset means no bot."""
+
+    allow: tuple[int, ...] = ()
+    """Numeric Telegram ids of the people who may talk to it. Empty means the first person pairs
+    with a code printed on the terminal."""
+
+    base_url: str = "https://api.telegram.org/bot"
+    """The Bot API prefix up to the token; another one for a local Bot API server."""
+
+
+class Settings(Section):
+    """What a Noctule is made of."""
+
+    timezone: str | None = None
+    """The zone times are shown in, like ``Europe/Berlin``. Unset means the system's."""
+
+    default_role: Role = Role.CHAT
+    """Who answers when no rule fits and the orchestrator's model gave no usable decision."""
+
+    footer: bool = True
+    """Whether a reply ends with one dim line: role, model, cost, duration."""
+
+    storage: StorageSettings = Field(default_factory=StorageSettings)
+    """Where sessions, ledger and checkpoints are kept."""
+
+    endpoints: dict[str, EndpointSettings] = Field(min_length=1)
+    """What serves models, by a name of your choice."""
+
+    models: dict[str, ModelSettings] = Field(min_length=1)
+    """The models, by a name of your choice."""
+
+    roles: RolesSettings
+    """What each of the six roles may use."""
+
+    limits: LimitsSettings = Field(default_factory=LimitsSettings)
+    """Timeouts and caps."""
+
+    parking: ParkingSettings = Field(default_factory=ParkingSettings)
+    """How long a session may sleep."""
+
+    telegram: TelegramSettings = Field(default_factory=TelegramSettings)
+    """The Telegram bot."""
+
+    def endpoint_of(self, model: str) -> EndpointSettings:
+        """Return the endpoint that serves a model.
+
+        Raises:
+            KeyError: there is no such model or endpoint; ``find_problems`` reports both first.
+        """
+        return self.endpoints[self.models[model].endpoint]
+
+    def is_local(self, model: str) -> bool:
+        """Whether what is sent to a model stays on machines of the owner."""
+        own = self.models[model].local
+        return self.endpoint_of(model).is_local if own is None else own
