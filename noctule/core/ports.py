@@ -9,14 +9,18 @@ from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
+from pydantic import BaseModel
+
 from noctule.core.attempts import Attempt
 from noctule.core.calls import CallContext
 from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
 from noctule.core.limits import Limit, LimitKey
+from noctule.core.roles import Role
 from noctule.core.routes import Route
 from noctule.core.sessions import Order, Session, Turn, Verdict
 
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
 ChatModelT = TypeVar("ChatModelT", covariant=True)  # noqa: PLC0105 - reads better than T_co
 
 
@@ -28,6 +32,28 @@ class ChatModels(Protocol[ChatModelT]):
 
         Calling it raises ``LimitError`` (park), ``NoModelError`` (a person must act), and
         nothing of any library.
+        """
+        ...
+
+    async def ask_json(
+        self, context: CallContext, messages: Sequence[Any], answer: type[AnswerT]
+    ) -> AnswerT | None:
+        """Ask for an answer that fits a schema; what does not fit is asked once more.
+
+        Args:
+            context: whose call it is.
+            messages: system message first.
+            answer: the pydantic model it must fit.
+
+        Returns:
+            The answer, or None when the model gave nothing that fits.
+        """
+        ...
+
+    def window_tokens(self, role: Role) -> int | None:
+        """Return how many tokens of prompt every model of a role can hold beside its answer.
+
+        None means that no window is known.
         """
         ...
 

@@ -47,6 +47,11 @@ class Route:
         return self.roles[0]
 
     @property
+    def then_utility(self) -> bool:
+        """Whether utility only goes over what one other role answered."""
+        return len(self.roles) == 2 and self.roles[1] is Role.UTILITY  # noqa: PLR2004 - a pair
+
+    @property
     def is_plan(self) -> bool:
         """Whether several roles share the work."""
-        return len(self.roles) > 1
+        return len(self.roles) > 1 and not self.then_utility
