@@ -23,6 +23,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from noctule.core.limits import LimitKey
     from noctule.core.refusals import Evidence, Refusal
 
 
@@ -57,6 +58,8 @@ class LimitError(NoctuleError):
         evidence: where the time came from.
         model: the model whose limit is the earliest.
         tried: one line per candidate, what came of it.
+        key: the limit a wake waits for; None when the cause is no limit of a provider (models
+            that are down).
     """
 
     exit_code = 75
@@ -70,6 +73,7 @@ class LimitError(NoctuleError):
         evidence: "Evidence | None",
         model: str,
         tried: Sequence[str],
+        key: "LimitKey | None" = None,
     ) -> None:
         until = f"until {retry_at.isoformat()}" if retry_at else "and no reset time is known"
         super().__init__(
@@ -83,6 +87,7 @@ class LimitError(NoctuleError):
         self.evidence = evidence
         self.model = model
         self.tried = tuple(tried)
+        self.key = key
 
 
 class PersonMustActError(NoctuleError):

@@ -1,0 +1,9 @@
+"""Chat: whom the person talks to."""
+
+from agents.agent import Agent
+from noctule.core.roles import Role
+
+CHAT = Agent(
+    role=Role.CHAT,
+    speciality="small talk, simple questions, what is going on in the person's sessions",
+)

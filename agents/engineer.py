@@ -1,0 +1,9 @@
+"""Engineer: writes, changes and explains code."""
+
+from agents.agent import Agent
+from noctule.core.roles import Role
+
+ENGINEER = Agent(
+    role=Role.ENGINEER,
+    speciality="write, fix, review or explain code, commands and configuration",
+)

@@ -1,0 +1,9 @@
+"""Research: finds things out and says how sure it is."""
+
+from agents.agent import Agent
+from noctule.core.roles import Role
+
+RESEARCH = Agent(
+    role=Role.RESEARCH,
+    speciality="find facts, compare options, gather sources, answer questions that need looking up",
+)

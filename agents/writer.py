@@ -1,0 +1,9 @@
+"""Writer: texts for people."""
+
+from agents.agent import Agent
+from noctule.core.roles import Role
+
+WRITER = Agent(
+    role=Role.WRITER,
+    speciality="write texts for people: articles, letters, stories, reports, speeches",
+)

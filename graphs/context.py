@@ -1,0 +1,88 @@
+"""What the nodes are given besides the state: never stored, always of the current configuration."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from langchain_core.language_models import BaseChatModel
+
+from noctule.core.attempts import Purpose
+from noctule.core.calls import CallContext, EventSink
+from noctule.core.events import EventKind
+from noctule.core.ports import ChatModels, Database
+from noctule.core.roles import Role
+from noctule.core.routes import Complexity
+from noctule.core.routing import Wish
+from noctule.core.sessions import Session, Turn
+from noctule.core.settings import LimitsSettings
+
+
+@dataclass(frozen=True, slots=True)
+class TaggedSink:
+    """A sink that marks every event with the branch it comes from."""
+
+    inner: EventSink
+    tags: Mapping[str, Any]
+
+    def emit(self, kind: EventKind, **data: object) -> None:
+        """Hand the event on with its tags."""
+        self.inner.emit(kind, **{**self.tags, **data})
+
+
+@dataclass(frozen=True, slots=True)
+class TurnContext:
+    """Everything a turn's nodes may use.
+
+    Args:
+        turn: the turn as the database has it.
+        session: its session.
+        models: where the model of a role comes from.
+        database: where routes are stored.
+        sink: who is told what happens.
+        default_role: who answers when nobody could decide.
+        limits: caps of steps and calls.
+        tags: what marks the events of a plan's branch; empty outside a plan.
+    """
+
+    turn: Turn
+    session: Session
+    models: ChatModels[BaseChatModel]
+    database: Database
+    sink: EventSink
+    default_role: Role
+    limits: LimitsSettings
+    complexity: Complexity = Complexity.SIMPLE
+    hand_over_allowed: bool = True
+    tags: Mapping[str, Any] = field(default_factory=dict)
+
+    def branch(
+        self,
+        *,
+        complexity: Complexity,
+        hand_over_allowed: bool = False,
+        tags: Mapping[str, Any] | None = None,
+    ) -> "TurnContext":
+        """Return the context one agent works under."""
+        return replace(
+            self, complexity=complexity, hand_over_allowed=hand_over_allowed, tags=tags or {}
+        )
+
+    def call(self, role: Role, purpose: Purpose, *, stream: bool = False) -> CallContext:
+        """Return the circumstances of one model call of this turn."""
+        return CallContext(
+            role=role,
+            purpose=purpose,
+            session_id=self.session.id,
+            turn_id=self.turn.id,
+            private=self.turn.private or self.session.private,
+            complexity=self.complexity,
+            wish=self._wish(role, purpose),
+            stream=stream,
+            sink=TaggedSink(self.sink, self.tags) if self.tags else self.sink,
+        )
+
+    def _wish(self, role: Role, purpose: Purpose) -> Wish:
+        # A forced model is the person's choice for the answer; routing keeps its cheap one.
+        forced = self.turn.model if purpose is Purpose.ANSWER else None
+        pinned = self.session.chat_model if role is Role.CHAT else None
+        return Wish(forced=forced, pinned=pinned, on_limit=self.turn.on_limit)

@@ -1,0 +1,1 @@
+"""What stands around every model call of an agent loop: park, guard, bind."""
