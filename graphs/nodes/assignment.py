@@ -1,0 +1,57 @@
+"""One branch of a plan: a role does its assignment with the results it was waiting for."""
+
+from collections.abc import Mapping
+
+from langchain_core.messages import HumanMessage
+from langgraph.runtime import Runtime
+
+from graphs.context import TurnContext
+from graphs.loop import Loop
+from graphs.nodes.answer import last_answer
+from graphs.nodes.node import Node
+from graphs.state import AssignmentInput, ResultState
+from noctule.core.errors import NoModelError
+from noctule.core.roles import Role
+from noctule.core.routes import Complexity
+
+
+def assignment_node(loops: Mapping[Role, Loop]) -> Node[AssignmentInput]:
+    """Return the node that runs one assignment.
+
+    Args:
+        loops: the compiled loop of each role.
+    """
+
+    async def assignment(
+        state: AssignmentInput, *, runtime: Runtime[TurnContext]
+    ) -> dict[str, dict[str, ResultState]]:
+        task = state["assignment"]
+        context = runtime.context.branch(
+            complexity=Complexity(state["complexity"]),
+            tags={"assignment": task["id"]},
+        )
+        try:
+            output = await loops[Role(task["role"])].ainvoke(
+                {"messages": [HumanMessage(_request(state))]}, context=context
+            )
+        except NoModelError as error:
+            # Raising would cancel the branches that are still at work.
+            return {"results": {task["id"]: _result(task["role"], "", str(error))}}
+        text = last_answer(output["messages"]).text
+        return {"results": {task["id"]: _result(task["role"], text, None)}}
+
+    return assignment
+
+
+def _result(role: str, text: str, error: str | None) -> ResultState:
+    return {"role": role, "text": text, "error": error}
+
+
+def _request(given: AssignmentInput) -> str:
+    parts = [given["assignment"]["task"]]
+    if given["text"] not in given["assignment"]["task"]:
+        parts.append(f"This is part of a larger request:\n{given['text']}")
+    for result in (given.get("inputs") or {}).values():
+        done = result["text"] if result["error"] is None else f"(not done: {result['error']})"
+        parts.append(f"What the {result['role']} found for you:\n{done}")
+    return "\n\n".join(parts)
