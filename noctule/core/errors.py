@@ -10,7 +10,8 @@
     │   ├── NoModelError         ... no candidate can serve the call, and waiting cures nothing
     │   ├── NotFoundError        ... name something that exists
     │   ├── DatabaseTooNewError  ... upgrade Noctule, or use the older database
-    │   └── DatabaseBusyError    ... end the other process, or wait
+    │   ├── DatabaseBusyError    ... end the other process, or wait
+    │   └── EmbeddedModelError   ... install or name weights that llama.cpp can serve
     └── OurBugError              us: report it
         └── IllegalMoveError     ... a turn was moved against the table of moves
 
@@ -174,6 +175,14 @@ class DatabaseTooNewError(PersonMustActError):
 
 class DatabaseBusyError(PersonMustActError):
     """The database or data folder is held by another process."""
+
+
+class EmbeddedModelError(PersonMustActError):
+    """The embedded model cannot be served: its weights are missing or wrong, or it will not stay up."""
+
+
+class StorageError(PersonMustActError):
+    """The database refused to keep something or to give it back: full disk, damaged file."""
 
 
 class OurBugError(NoctuleError):
