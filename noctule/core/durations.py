@@ -22,16 +22,21 @@ def parse_duration(value: object) -> timedelta:
     if isinstance(value, timedelta):
         return _not_negative(value, value)
     if isinstance(value, int | float) and not isinstance(value, bool):
-        return _not_negative(timedelta(seconds=value), value)
+        return _not_negative(_seconds(value, value), value)
     if isinstance(value, str):
         text = value.strip().lower()
         if text and not _PART.sub("", text).strip():
-            return timedelta(
-                seconds=sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text))
-            )
+            return _seconds(sum(float(n) * _UNITS[unit] for n, unit in _PART.findall(text)), value)
         if re.fullmatch(r"\d+(\.\d+)?", text):
-            return timedelta(seconds=float(text))
+            return _seconds(float(text), value)
     raise ValueError(f"{value!r} is no duration; write one like 30s, 5m, 5h or 1h30m")
+
+
+def _seconds(seconds: float, value: object) -> timedelta:
+    try:
+        return timedelta(seconds=seconds)
+    except (OverflowError, ValueError) as error:
+        raise ValueError(f"{value!r} is too long; write one like 30s, 5m, 5h or 1h30m") from error
 
 
 def _not_negative(duration: timedelta, value: object) -> timedelta:
@@ -52,6 +57,22 @@ def show_duration(seconds: float) -> str:
         return f"{hours} h {minutes:02d} min"
     days, hours = divmod(hours, 24)
     return f"{days} d {hours} h"
+
+
+def write_duration(duration: timedelta) -> str:
+    """Write a duration so that :func:`parse_duration` reads the same: ``1h30m``, ``250ms``.
+
+    Args:
+        duration: zero or more; what is below a millisecond is written as its fraction.
+    """
+    rest = duration // timedelta(microseconds=1)
+    text = ""
+    for unit, microseconds in (("h", 3_600_000_000), ("m", 60_000_000), ("s", 1_000_000)):
+        count, rest = divmod(rest, microseconds)
+        text += f"{count}{unit}" if count else ""
+    if rest:
+        text += f"{rest / 1000:g}ms"
+    return text or "0s"
 
 
 Duration = Annotated[timedelta, BeforeValidator(parse_duration)]

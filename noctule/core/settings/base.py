@@ -1,6 +1,11 @@
 """What all settings have in common."""
 
-from pydantic import BaseModel, ConfigDict
+from datetime import timedelta
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from noctule.core.durations import parse_duration
 
 
 class Section(BaseModel):
@@ -10,5 +15,10 @@ class Section(BaseModel):
         extra="forbid",
         frozen=True,
         use_attribute_docstrings=True,
+        allow_inf_nan=False,
         hide_input_in_errors=True,  # an input may be a secret
     )
+
+
+PositiveDuration = Annotated[timedelta, BeforeValidator(parse_duration), Field(gt=timedelta(0))]
+"""A duration that cannot be 0, because nothing would ever get done in it."""

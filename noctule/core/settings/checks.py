@@ -1,14 +1,21 @@
 """What must hold between sections: names that exist, fallbacks that differ, no cycles."""
 
+import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import datetime, time
 from difflib import get_close_matches
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from noctule.core.roles import Role
-from noctule.core.settings.endpoint import EndpointKind
+from noctule.core.roles import ANSWERING, Role
+from noctule.core.settings.endpoint import EndpointKind, EndpointSettings, WindowSettings
+from noctule.core.settings.model import ModelSettings
+from noctule.core.settings.parts import Parts
 from noctule.core.settings.role import RoleSettings
 from noctule.core.settings.root import Settings
+
+_SECRET_HEADER = re.compile(r"authorization|cookie|secret|token|api-?key", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,96 +34,144 @@ class Finding:
 
 
 def find_problems(settings: Settings) -> list[Finding]:
-    """Return everything wrong between sections, in the order of the file; [] means sound."""
+    """Return everything wrong between sections; [] means sound."""
+    return findings_in(Parts.of(settings))
+
+
+def findings_in(parts: Parts) -> list[Finding]:
+    """Return everything wrong between the sections that could be read; [] means nothing seen."""
+    bound = parts.bound_endpoints()
     return [
-        *_timezone(settings),
-        *_endpoints(settings),
-        *_models(settings),
+        *_general(parts),
         *(
             finding
-            for role, binding in settings.roles.items()
-            for finding in _binding(settings, role, binding)
+            for name, endpoint in parts.endpoints.items()
+            if endpoint is not None
+            for finding in _endpoint(name, endpoint, bound.get(name, []))
+        ),
+        *_models(parts),
+        *(
+            finding
+            for role, binding in parts.roles.items()
+            for finding in _binding(parts, role, binding)
         ),
     ]
 
 
-def _timezone(settings: Settings) -> Iterator[Finding]:
-    if settings.timezone is not None and not _zone_exists(settings.timezone):
+def _general(parts: Parts) -> Iterator[Finding]:
+    if parts.timezone is not None and not _zone_exists(parts.timezone):
         yield Finding(
             ("timezone",),
-            f"there is no time zone {settings.timezone!r}.",
+            f"there is no time zone {parts.timezone!r}.",
             "write one like Europe/Berlin, or leave it out for the system's.",
+        )
+    if parts.default_role == Role.ORCHESTRATOR:
+        yield Finding(
+            ("default_role",),
+            "the orchestrator decides who answers; it does not answer.",
+            f"write one of: {', '.join(ANSWERING)}.",
+        )
+    for text in parts.parking.quiet_hours or ():
+        if not _is_time(text):
+            yield Finding(
+                ("parking", "quiet_hours"),
+                f"{text!r} is no time of day.",
+                'write two like ["22:00", "07:00"].',
+            )
+    if not _is_address(parts.telegram.base_url):
+        yield Finding(
+            ("telegram", "base_url"),
+            f"{parts.telegram.base_url!r} is no http address.",
+            "leave it out for https://api.telegram.org/bot, or start it with http:// or https://.",
         )
 
 
-def _zone_exists(name: str) -> bool:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return False
-    return True
+def _endpoint(name: str, endpoint: EndpointSettings, roles: list[str]) -> Iterator[Finding]:
+    path = ("endpoints", name)
+    if endpoint.url is not None:
+        yield from _url(path, endpoint.kind, endpoint.url)
+    if roles and endpoint.key is None:
+        yield from _key(path, endpoint, roles)
+    for header in endpoint.headers:
+        if _SECRET_HEADER.search(header):
+            yield Finding(
+                (*path, "headers", header),
+                f"the header {header!r} carries a secret, and headers are shown.",
+                "use key: for the endpoint's key.",
+            )
+    if endpoint.window is not None:
+        yield from _window((*path, "window"), endpoint.window)
 
 
-def _endpoints(settings: Settings) -> Iterator[Finding]:
-    for name, endpoint in settings.endpoints.items():
-        path = ("endpoints", name)
-        in_process = endpoint.kind in {EndpointKind.EMBEDDED, EndpointKind.SCRIPTED}
-        if endpoint.url is not None and in_process:
-            yield Finding((*path, "url"), f"a {endpoint.kind} endpoint has no url.", "remove it.")
-        if endpoint.url is not None and not endpoint.url.startswith(("http://", "https://")):
-            yield Finding(
-                (*path, "url"),
-                f"{endpoint.url!r} is no http address.",
-                "start it with http:// or https://.",
-            )
-        if endpoint.kind is EndpointKind.OPENAI and endpoint.url is None and endpoint.key is None:
-            yield Finding(
-                (*path, "key"),
-                "OpenAI itself needs a key.",
-                'write key: "${OPENAI_API_KEY}", or the url of your own server.',
-            )
-        if endpoint.kind is EndpointKind.ANTHROPIC and endpoint.key is None:
-            yield Finding(
-                (*path, "key"), "Anthropic needs a key.", 'write key: "${ANTHROPIC_API_KEY}".'
-            )
-        if (
-            endpoint.window
-            and endpoint.window.timezone
-            and not _zone_exists(endpoint.window.timezone)
-        ):
-            yield Finding(
-                (*path, "window", "timezone"),
-                f"there is no time zone {endpoint.window.timezone!r}.",
-                "write one like UTC.",
-            )
+def _url(path: tuple[str, ...], kind: EndpointKind, url: str) -> Iterator[Finding]:
+    if kind in {EndpointKind.EMBEDDED, EndpointKind.SCRIPTED}:
+        yield Finding((*path, "url"), f"{kind.value} endpoints have no url.", "remove it.")
+    elif not _is_address(url):
+        yield Finding(
+            (*path, "url"), f"{url!r} is no http address.", "start it with http:// or https://."
+        )
+    elif urlsplit(url).password:
+        yield Finding(
+            (*path, "url"),
+            "the address holds a password, and addresses are shown.",
+            'leave it out and write key: "${VARIABLE}".',
+        )
 
 
-def _models(settings: Settings) -> Iterator[Finding]:
-    for name, model in settings.models.items():
-        if model.endpoint not in settings.endpoints:
+def _key(path: tuple[str, ...], endpoint: EndpointSettings, roles: list[str]) -> Iterator[Finding]:
+    users = f"{' and '.join(roles)} may use it" if roles else ""
+    if endpoint.kind is EndpointKind.OPENAI and endpoint.url is None:
+        yield Finding(
+            (*path, "key"),
+            f"OpenAI itself needs a key, and {users}.",
+            'write key: "${OPENAI_API_KEY}", or the url of your own server.',
+        )
+    if endpoint.kind is EndpointKind.ANTHROPIC and endpoint.url is None:
+        yield Finding(
+            (*path, "key"),
+            f"Anthropic needs a key, and {users}.",
+            'write key: "${ANTHROPIC_API_KEY}".',
+        )
+
+
+def _window(path: tuple[str, ...], window: WindowSettings) -> Iterator[Finding]:
+    if window.timezone is not None and not _zone_exists(window.timezone):
+        yield Finding(
+            (*path, "timezone"),
+            f"there is no time zone {window.timezone!r}.",
+            "write one like UTC.",
+        )
+    if window.anchor is not None and not (_is_time(window.anchor) or _is_moment(window.anchor)):
+        yield Finding(
+            (*path, "anchor"),
+            f"{window.anchor!r} is neither a time of day nor a moment.",
+            'write one like "01:00" or "2026-11-02T01:00+00:00".',
+        )
+
+
+def _models(parts: Parts) -> Iterator[Finding]:
+    for name, model in parts.models.items():
+        if model is not None and model.endpoint not in parts.endpoints:
             yield Finding(
                 ("models", name, "endpoint"),
                 f"there is no endpoint {model.endpoint!r}.",
-                _choose(model.endpoint, settings.endpoints),
+                _choose(model.endpoint, parts.endpoints),
             )
 
 
-def _binding(settings: Settings, role: Role, binding: RoleSettings) -> Iterator[Finding]:
-    path = ("roles", role.value)
+def _binding(parts: Parts, role: str, binding: RoleSettings) -> Iterator[Finding]:
+    path = ("roles", role)
     named = [("primary", binding.primary), *(("fallback", name) for name in binding.fallback)]
     if binding.escalate is not None:
         named.append(("escalate", binding.escalate))
     for key, model in named:
-        if model not in settings.models:
+        if model not in parts.models:
             yield Finding(
-                (*path, key),
-                f"there is no model {model!r}.",
-                _choose(model, settings.models),
+                (*path, key), f"there is no model {model!r}.", _choose(model, parts.models)
             )
     yield from _order(path, binding)
-    if binding.private and not any(
-        settings.is_local(model) for model in binding.models if _known(settings, model)
-    ):
+    yield from _same_model(path, parts, binding)
+    if binding.private and not any(parts.is_local(model) is not False for model in binding.models):
         yield Finding(
             (*path, "private"),
             "the role is private but none of its models is local.",
@@ -146,13 +201,59 @@ def _order(path: tuple[str, ...], binding: RoleSettings) -> Iterator[Finding]:
         )
 
 
-def _known(settings: Settings, model: str) -> bool:
-    return model in settings.models and settings.models[model].endpoint in settings.endpoints
+def _same_model(path: tuple[str, ...], parts: Parts, binding: RoleSettings) -> Iterator[Finding]:
+    """Find a fallback that is the primary under another name: it fails when the primary does."""
+    primary = parts.models.get(binding.primary)
+    for name in binding.fallback:
+        other = parts.models.get(name)
+        if name != binding.primary and primary and other and _target(primary) == _target(other):
+            yield Finding(
+                (*path, "fallback"),
+                f"{name!r} is the same model on the same endpoint as {binding.primary!r}.",
+                "name a model that can answer when the primary cannot, or remove the fallback.",
+            )
+
+
+def _target(model: ModelSettings) -> tuple[object, ...]:
+    return model.endpoint, model.name, model.context, model.extra_body
 
 
 def _choose(wrong: str, names: Iterable[str]) -> str:
     known = sorted(names)
+    if not known:
+        return "define one by that name."
     close = get_close_matches(wrong, known, n=1)
     if close:
         return f"did you mean {close[0]!r}? There are: {', '.join(known)}."
     return f"use one of: {', '.join(known)}."
+
+
+def _zone_exists(name: str) -> bool:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return False
+    return True
+
+
+def _is_address(url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in {"http", "https"} and bool(parts.hostname)
+
+
+def _is_time(text: str) -> bool:
+    try:
+        return time.fromisoformat(text).tzinfo is None
+    except ValueError:
+        return False
+
+
+def _is_moment(text: str) -> bool:
+    try:
+        datetime.fromisoformat(text)
+    except ValueError:
+        return False
+    return True

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr
 
 from noctule.core.durations import Duration
-from noctule.core.settings.base import Section
+from noctule.core.settings.base import PositiveDuration, Section
 
 
 class EndpointKind(StrEnum):
@@ -30,7 +30,7 @@ class WindowSettings(Section):
     """``rolling``: length before now; ``first_use``: starts with the first call after the last
     one ended; ``aligned``: turns at fixed times counted from ``anchor``."""
 
-    length: Duration | Literal["day", "week", "month"]
+    length: PositiveDuration | Literal["day", "week", "month"]
     """How long a window lasts, like ``5h``; ``day``, ``week`` and ``month`` follow the calendar."""
 
     anchor: str | None = None

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field
 
 from noctule.core.durations import Duration
-from noctule.core.settings.base import Section
+from noctule.core.settings.base import PositiveDuration, Section
 
 
 class LimitsSettings(Section):
@@ -14,16 +14,16 @@ class LimitsSettings(Section):
     queue_timeout: Duration = timedelta(seconds=30)
     """How long a call waits for a free slot before the next model is asked; ``0s`` does not."""
 
-    connect_timeout: Duration = timedelta(seconds=5)
+    connect_timeout: PositiveDuration = timedelta(seconds=5)
     """How long a connection to an endpoint may take."""
 
-    first_token_timeout: Duration = timedelta(seconds=120)
+    first_token_timeout: PositiveDuration = timedelta(seconds=120)
     """How long the first token may take (a local model may have to be loaded first)."""
 
-    stall_timeout: Duration = timedelta(seconds=60)
+    stall_timeout: PositiveDuration = timedelta(seconds=60)
     """How long a stream may pause between two pieces before it counts as dead."""
 
-    call_timeout: Duration = timedelta(seconds=300)
+    call_timeout: PositiveDuration = timedelta(seconds=300)
     """How long one call may take in all."""
 
     max_steps: int = Field(default=30, ge=1)
@@ -35,7 +35,7 @@ class LimitsSettings(Section):
     max_model_calls: int = Field(default=300, ge=1)
     """The most model calls of one turn."""
 
-    max_turn_time: Duration = timedelta(hours=12)
+    max_turn_time: PositiveDuration = timedelta(hours=12)
     """The most time one turn may work, sleep not counted."""
 
     max_message_bytes: int = Field(default=1_000_000, ge=1)

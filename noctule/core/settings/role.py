@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 
 from noctule.core.durations import Duration
 from noctule.core.roles import Role
-from noctule.core.settings.base import Section
+from noctule.core.settings.base import PositiveDuration, Section
 
 
 class OnLimit(StrEnum):
@@ -29,7 +29,7 @@ class BudgetSettings(Section):
     usd: Decimal = Field(ge=0)
     """The most that may be spent in one window, in USD. 0 means nothing may be spent."""
 
-    window: Duration
+    window: PositiveDuration
     """How long a window lasts, like ``5h``."""
 
 
@@ -76,11 +76,11 @@ class RoleSettings(Section):
     """How long a call waits for a free slot before the next model is asked. ``0s`` does not
     wait. Unset means 5s for chat and orchestrator, else ``limits.queue_timeout``."""
 
-    first_token_timeout: Duration | None = None
+    first_token_timeout: PositiveDuration | None = None
     """How long the first token may take. Unset means 20s for the orchestrator, else
     ``limits.first_token_timeout``."""
 
-    call_timeout: Duration | None = None
+    call_timeout: PositiveDuration | None = None
     """How long a whole call may take. Unset means 30s for the orchestrator, else
     ``limits.call_timeout``."""
 

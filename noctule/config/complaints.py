@@ -1,0 +1,87 @@
+"""What does not fit the settings tree, said in our own words."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from difflib import get_close_matches
+from typing import Any
+
+from pydantic import ValidationError
+
+from noctule.config.document import Document, KeyPath
+from noctule.core.errors import Problem
+from noctule.core.settings import Settings
+from noctule.core.settings.fields import SettingField, keys_under, match
+
+_FEW = 12
+
+
+def structural_problems(document: Document, data: Mapping[str, Any]) -> Iterator[Problem]:
+    """Yield a problem for each key that is unknown, missing or of the wrong kind.
+
+    Args:
+        document: where it was read, for lines.
+        data: the configuration with variables put in.
+    """
+    try:
+        Settings.model_validate(data)
+    except ValidationError as error:
+        seen: set[KeyPath] = set()
+        for detail in error.errors(include_url=False, include_input=False):
+            path = place(detail["type"], detail["loc"])
+            if path not in seen:
+                seen.add(path)
+                yield _problem(document, path, detail["type"], detail["msg"])
+
+
+def place(kind: str, loc: Sequence[str | int]) -> KeyPath:
+    """Return the path of a validation error as far as it stands in the file.
+
+    Args:
+        kind: pydantic's name of the error.
+        loc: pydantic's location, which also names the alternatives of a union.
+    """
+    if kind == "extra_forbidden":
+        return tuple(loc)
+    known, _ = match(loc)
+    return tuple(loc[:known])
+
+
+def _problem(document: Document, path: KeyPath, kind: str, said: str) -> Problem:
+    if kind == "extra_forbidden":
+        return document.complain(path, "there is no such setting.", _other_key(path))
+    _, field = match(path)
+    if field is None:
+        return document.complain(path, "it cannot be read.", "compare it with the reference.")
+    if kind == "missing":
+        return document.complain(path, "it is missing.", _write(path, field))
+    if field.section is not None:
+        return document.complain(path, f"it must be {_words(path, field)}.", _write(path, field))
+    return document.complain(path, f"it must be {field.words}.", _write(path, field, said))
+
+
+def _other_key(path: KeyPath) -> str:
+    known = keys_under(path[:-1])
+    close = get_close_matches(str(path[-1]), known, n=1, cutoff=0.5)
+    if close:
+        return f"did you mean {close[0]!r}?"
+    if not known:
+        return "remove it."
+    listed = ", ".join(known[:_FEW]) + (", ..." if len(known) > _FEW else "")
+    return f"remove it, or use one of: {listed}."
+
+
+def _words(path: KeyPath, field: SettingField) -> str:
+    whole = len(path) == len(field.path)
+    if field.words == "a section" or not whole:
+        return "a section of keys and values"
+    return "a section with at least one entry of your naming"
+
+
+def _write(path: KeyPath, field: SettingField, said: str = "") -> str:
+    """Say what to write: the error's own advice when it has one, else what the field is for."""
+    _, marker, advice = said.partition("write ")
+    if marker:
+        return f"write {advice.rstrip('.')}."
+    about = " ".join(field.doc.replace("``", "").split()).partition(". ")[0].rstrip(".")
+    if field.section is not None:
+        return f"write `{path[-1]}:` with what belongs in it ({about})."
+    return f"write `{path[-1]}: ...` with {field.words} ({about})."

@@ -1,0 +1,187 @@
+"""From a file to checked settings, or to everything that is wrong with it."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from noctule.config.complaints import structural_problems
+from noctule.config.document import Document, KeyPath, parse_document, read_document
+from noctule.config.places import find_config, find_home
+from noctule.config.secrets import hide, written_secrets
+from noctule.config.variables import Substitution, substitute
+from noctule.core.errors import ConfigError, Problem
+from noctule.core.settings import Settings, TelegramSettings
+from noctule.core.settings.checks import findings_in
+from noctule.core.settings.parts import Parts
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration that is sound.
+
+    Args:
+        settings: what it says.
+        path: the file it was read from.
+        home: the data folder, absolute; not made yet.
+        absent: variables that are missing but that nothing started so far needs: keys of
+            endpoints no role uses, the token of a bot that may not be started.
+    """
+
+    settings: Settings
+    path: Path
+    home: Path
+    absent: tuple[Problem, ...] = ()
+
+
+def load(
+    path: Path | None = None,
+    *,
+    environ: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+) -> Loaded:
+    """Find, read and check the configuration.
+
+    Args:
+        path: what ``--config`` said; None searches ``NOCTULE_CONFIG``, ``./config.yaml`` and the
+            packaged default, in this order.
+        environ: the environment variables; None means the process's own.
+        cwd: the folder relative paths start from; None means the process's own.
+
+    Raises:
+        ConfigError: with all problems at once.
+    """
+    environ = os.environ if environ is None else environ
+    cwd = Path.cwd() if cwd is None else cwd
+    found = find_config(path, environ=environ, cwd=cwd)
+    settings, absent = _check(read_document(found), environ, found.parent)
+    return Loaded(settings, found, find_home(environ=environ, cwd=cwd), absent)
+
+
+def load_text(text: str, *, environ: Mapping[str, str], folder: Path, file: str) -> Settings:
+    """Check configuration text that is not in a file yet.
+
+    Args:
+        text: YAML.
+        environ: the environment variables.
+        folder: where relative paths in it start.
+        file: what problems call it.
+
+    Raises:
+        ConfigError: with all problems at once.
+    """
+    return _check(parse_document(text.encode(), file), environ, folder)[0]
+
+
+def require_telegram(loaded: Loaded) -> TelegramSettings:
+    """Return the bot's settings for a start that needs its token.
+
+    Raises:
+        ConfigError: there is no token.
+    """
+    telegram = loaded.settings.telegram
+    if telegram.token is not None:
+        return telegram
+    absent = [problem for problem in loaded.absent if problem.path == "telegram.token"]
+    raise ConfigError(
+        absent
+        or [
+            Problem(
+                str(loaded.path),
+                None,
+                "telegram.token",
+                "the Telegram bot has no token.",
+                'get one from @BotFather, write `telegram: {token: "${TELEGRAM_BOT_TOKEN}"}` '
+                "and export that variable.",
+            )
+        ]
+    )
+
+
+def _check(
+    document: Document, environ: Mapping[str, str], folder: Path
+) -> tuple[Settings, tuple[Problem, ...]]:
+    if not document.data:
+        raise ConfigError(document.problems)
+    filled = substitute(document.data, environ)
+    _anchor_paths(filled.data, folder)
+    parts = Parts.salvage(filled.data)
+    absent, needed = _missing(document, filled, parts)
+    problems = _distinct(
+        [
+            *document.problems,
+            *written_secrets(document),
+            *needed,
+            *_malformed(document, filled),
+            *structural_problems(document, filled.data),
+            *(document.complain(f.path, f.message, f.fix) for f in findings_in(parts)),
+            *_missing_files(document, parts),
+        ]
+    )
+    if problems:
+        raise ConfigError([hide(problem, filled.used) for problem in problems])
+    return Settings.model_validate(filled.data), absent
+
+
+def _distinct(problems: list[Problem]) -> list[Problem]:
+    """Keep the first problem of each path, in the order of the file."""
+    first: dict[tuple[str, int | None] | str, Problem] = {}
+    for problem in problems:
+        first.setdefault(problem.path or ("", problem.line), problem)
+    return sorted(first.values(), key=lambda problem: (problem.line is None, problem.line or 0))
+
+
+def _missing(
+    document: Document, filled: Substitution, parts: Parts
+) -> tuple[tuple[Problem, ...], list[Problem]]:
+    """Sort the missing variables into those nothing needs yet and those that are problems."""
+    bound = parts.bound_endpoints()
+    absent: list[Problem] = []
+    needed: list[Problem] = []
+    for path, name in filled.missing:
+        roles = bound.get(str(path[1]), []) if path[0] == "endpoints" and len(path) > 1 else []
+        fix = f"export {name}=... before starting"
+        if roles:
+            fix += f", or bind other models to {', '.join(roles)}"
+        problem = document.complain(
+            path, f"the environment variable {name} is not set or empty.", f"{fix}."
+        )
+        waits = _is_endpoint_key(path) and not roles
+        (absent if waits or path == ("telegram", "token") else needed).append(problem)
+    return tuple(absent), needed
+
+
+def _is_endpoint_key(path: KeyPath) -> bool:
+    return path[:1] == ("endpoints",) and path[2:] == ("key",)
+
+
+def _malformed(document: Document, filled: Substitution) -> Iterator[Problem]:
+    for path in filled.malformed:
+        yield document.complain(
+            path,
+            "what stands in ${...} is no variable's name.",
+            "use letters, digits and _ only, like ${OPENAI_API_KEY}; $${ stands for ${ itself.",
+        )
+
+
+def _anchor_paths(data: dict[str, Any], folder: Path) -> None:
+    """Make paths in the configuration start at its own folder, in place."""
+    endpoints = data.get("endpoints")
+    for endpoint in endpoints.values() if isinstance(endpoints, dict) else ():
+        for key in ("weights", "script"):
+            if isinstance(endpoint, dict) and isinstance(endpoint.get(key), str):
+                endpoint[key] = str(folder / Path(endpoint[key]).expanduser())
+
+
+def _missing_files(document: Document, parts: Parts) -> Iterator[Problem]:
+    for name in parts.bound_endpoints():
+        endpoint = parts.endpoints.get(name)
+        for key in ("weights", "script") if endpoint else ():
+            path: Path | None = getattr(endpoint, key)
+            if path is not None and not path.is_file():
+                yield document.complain(
+                    ("endpoints", name, key),
+                    f"there is no file {str(path)!r}.",
+                    "correct the path; relative ones start at the configuration's folder.",
+                )

@@ -1,0 +1,46 @@
+"""Where the configuration and the data folder are."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+PACKAGE = Path(__file__).resolve().parents[1]
+
+
+def find_config(option: Path | None, *, environ: Mapping[str, str], cwd: Path) -> Path:
+    """Return the configuration to read: ``--config``, ``NOCTULE_CONFIG``, ``./config.yaml``,
+    else the packaged default. A named one need not exist; reading it then says so.
+
+    Args:
+        option: what ``--config`` said; None when it was not given.
+        environ: the environment variables; an empty ``NOCTULE_CONFIG`` counts as unset.
+        cwd: the folder relative paths start from.
+    """  # noqa: D205 - the order is one sentence
+    named = option or environ.get("NOCTULE_CONFIG") or None
+    if named is not None:
+        return cwd / Path(named).expanduser()
+    here = cwd / "config.yaml"
+    return here if here.is_file() else packaged_default()
+
+
+def packaged_default() -> Path:
+    """Return the configuration that came with Noctule.
+
+    In an installed wheel it lies in the package; in a checkout it is the one at the top.
+    """
+    bundled = PACKAGE / "config.default.yaml"
+    return bundled if bundled.is_file() else PACKAGE.parent / "config.yaml"
+
+
+def find_home(*, environ: Mapping[str, str], cwd: Path) -> Path:
+    """Return the data folder, absolute; it is not made.
+
+    Args:
+        environ: the environment variables; an empty ``NOCTULE_HOME`` counts as unset.
+        cwd: the folder a relative ``NOCTULE_HOME`` starts from.
+    """
+    named = environ.get("NOCTULE_HOME")
+    if named:
+        return (cwd / Path(named).expanduser()).resolve()
+    from platformdirs import user_data_path  # noqa: PLC0415 - most calls name the folder
+
+    return user_data_path("noctule", appauthor=False)
