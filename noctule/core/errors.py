@@ -102,7 +102,7 @@ class Problem:
     Args:
         file: the file it stands in.
         line: counted from 1; None when it is about something that is missing.
-        path: dotted path of the key, like ``roles.chat.primary``.
+        path: dotted path of the key, like ``roles.chat.primary``; "" when it is about the file.
         message: what is wrong.
         fix: what to write or do instead.
     """
@@ -116,7 +116,8 @@ class Problem:
     def __str__(self) -> str:
         """One line: file:line: path: message. Fix."""
         place = self.file if self.line is None else f"{self.file}:{self.line}"
-        return f"{place}: {self.path}: {self.message} Fix: {self.fix}"
+        where = f"{place}: {self.path}" if self.path else place
+        return f"{where}: {self.message} Fix: {self.fix}"
 
 
 class ConfigError(PersonMustActError):
