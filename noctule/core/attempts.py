@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import Any
 
 from noctule.core.outcomes import Outcome
 
@@ -85,7 +86,8 @@ class Attempt:
         usage: tokens as the provider counted them.
         cost_usd: None when unknown; 0 when it was free.
         cost_source: where the cost came from; None when it is unknown.
-        fallback_from: the candidate before it in this call; None when it was the first.
+        fallback_from: the model before it in this call that was asked in vain or passed over for
+            a while (refused, busy, left alone); None when it stood first.
         skipped: models passed over before it, with reasons.
         message: the provider's words when it failed; None on success.
         discarded: True when text had already been shown and was taken back.
@@ -115,3 +117,37 @@ class Attempt:
     discarded: bool = False
     tier: str = "routine"
     local: bool = False
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as commands print it and watchers see it: plain JSON values.
+
+        ``model`` is the name in the configuration, ``cost_usd`` a number or None for unknown,
+        times are seconds or ISO 8601 with offset.
+        """
+        return {
+            "id": self.id,
+            "call": self.call_id,
+            "session": self.session_id,
+            "turn": self.turn_id,
+            "role": self.role,
+            "purpose": self.purpose.value,
+            "model": self.model,
+            "endpoint": self.endpoint,
+            "tier": self.tier,
+            "local": self.local,
+            "outcome": self.outcome.value,
+            "message": self.message,
+            "started_at": self.started_at.isoformat(),
+            "wait_s": self.wait_s,
+            "first_token_s": self.first_token_s,
+            "duration_s": self.duration_s,
+            "input_tokens": self.usage.input_tokens,
+            "output_tokens": self.usage.output_tokens,
+            "cached_tokens": self.usage.cached_tokens,
+            "reasoning_tokens": self.usage.reasoning_tokens,
+            "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
+            "cost_source": None if self.cost_source is None else self.cost_source.value,
+            "fallback_from": self.fallback_from,
+            "skipped": [{"model": skip.model, "reason": skip.reason} for skip in self.skipped],
+            "discarded": self.discarded,
+        }

@@ -76,11 +76,16 @@ class LimitError(NoctuleError):
         tried: Sequence[str],
         key: "LimitKey | None" = None,
     ) -> None:
-        until = f"until {retry_at.isoformat()}" if retry_at else "and no reset time is known"
+        if retry_at is not None:
+            until = f"until {retry_at.isoformat()}"
+            then = "The session sleeps till then; `noctule limits` shows why, `noctule sessions "
+            then += "resume` tries at once."
+        else:
+            until = "and no reset time is known"
+            then = "It is not asked again until a person acts: see what the provider wants, then "
+            then += "`noctule limits clear` and `noctule sessions resume`."
         super().__init__(
-            f"{role}: every model it may use is refused {until} ({model}: {reason}). "
-            "The session sleeps till then; `noctule limits` shows why, "
-            "`noctule sessions resume` tries at once."
+            f"{role}: every model it may use is refused {until} ({model}: {reason}). {then}"
         )
         self.role = role
         self.reason = reason
@@ -179,7 +184,7 @@ class DatabaseBusyError(PersonMustActError):
 
 
 class EmbeddedModelError(PersonMustActError):
-    """The embedded model cannot be served: its weights are missing or wrong, or it will not stay up."""
+    """The embedded model cannot be served: weights missing or wrong, or it will not stay up."""
 
 
 class StorageError(PersonMustActError):

@@ -4,8 +4,8 @@ One pure function, asked for every single call, so that routing per step, by com
 or budget has one home.
 """
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from noctule.core.limits import Limit
@@ -58,10 +58,12 @@ class Candidate:
         model: its name in the configuration.
         reason: why it stands where it stands: ``forced``, ``pinned``, ``escalation``,
             ``primary`` or ``fallback``.
+        rank: its place in the line, counted from 0, skipped models included.
     """
 
     model: str
     reason: str
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,7 @@ class Skip:
         retry_at: when the reason passes by itself; None when it does not or nobody knows.
         limit: the refusal behind it; None when it was something else.
         incapable: True when no wait makes it fit this call.
+        rank: its place in the line, counted from 0, candidates included.
     """
 
     model: str
@@ -81,6 +84,7 @@ class Skip:
     retry_at: datetime | None = None
     limit: Limit | None = None
     incapable: bool = False
+    rank: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +94,10 @@ class Resolution:
     candidates: tuple[Candidate, ...]
     skips: tuple[Skip, ...]
 
+    def before(self, candidate: Candidate) -> tuple[Skip, ...]:
+        """Return who was passed over on the way to a candidate."""
+        return tuple(skip for skip in self.skips if skip.rank < candidate.rank)
+
 
 def resolve(
     need: Need,
@@ -98,6 +106,7 @@ def resolve(
     *,
     wish: Wish,
     now: datetime,
+    tried: Collection[str] = (),
 ) -> Resolution:
     """Decide which models may serve one call.
 
@@ -107,17 +116,19 @@ def resolve(
         facts: what is known, by model; a model without facts is gone from the configuration.
         wish: a forced or pinned model, and what to do at a limit.
         now: decides which limits and circuits are still in force.
+        tried: models this call has asked already; they are neither candidates nor skips.
     """
-    ordered = list(_in_order(need, binding, wish))
     on_limit = wish.on_limit or binding.on_limit
     candidates: list[Candidate] = []
     skips: list[Skip] = []
-    for position in ordered:
-        skip = _why_not(position.model, need, facts.get(position.model), now)
+    for position in _in_order(need, binding, wish):
+        if position.model in tried:
+            continue
+        skip = why_not(position.model, need, facts.get(position.model), now)
         if skip is None:
             candidates.append(position)
         else:
-            skips.append(skip)
+            skips.append(replace(skip, rank=position.rank))
         if on_limit is OnLimit.PARK and (skip is None or not skip.incapable):
             break  # keep the first capable model, even if it has to be waited for
     return Resolution(tuple(candidates), tuple(skips))
@@ -125,7 +136,7 @@ def resolve(
 
 def _in_order(need: Need, binding: RoleSettings, wish: Wish) -> Iterable[Candidate]:
     if wish.forced is not None:
-        yield Candidate(wish.forced, "forced")
+        yield Candidate(wish.forced, "forced", 0)
         return
     order: dict[str, str] = {}
     if need.complexity is Complexity.ESCALATE and binding.escalate is not None:
@@ -135,11 +146,19 @@ def _in_order(need: Need, binding: RoleSettings, wish: Wish) -> Iterable[Candida
     order.setdefault(binding.primary, "primary")
     for fallback in binding.fallback:
         order.setdefault(fallback, "fallback")
-    for model, reason in order.items():
-        yield Candidate(model, reason)
+    for rank, (model, reason) in enumerate(order.items()):
+        yield Candidate(model, reason, rank)
 
 
-def _why_not(model: str, need: Need, facts: ModelFacts | None, now: datetime) -> Skip | None:
+def why_not(model: str, need: Need, facts: ModelFacts | None, now: datetime) -> Skip | None:
+    """Say why a model may not serve a call; None when it may.
+
+    Args:
+        model: its name in the configuration.
+        need: what the call requires.
+        facts: what is known of it; None means it is gone from the configuration.
+        now: decides whether its limit and circuit are still in force.
+    """
     if facts is None:
         return Skip(model, "is not in the configuration", incapable=True)
     lacking = _lacks(need, facts)

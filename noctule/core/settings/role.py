@@ -74,15 +74,15 @@ class RoleSettings(Section):
 
     queue_timeout: Duration | None = None
     """How long a call waits for a free slot before the next model is asked. ``0s`` does not
-    wait. Unset means 5s for chat and orchestrator, else ``limits.queue_timeout``."""
+    wait. Unset means ``limits.queue_timeout``, but 5s at most for chat and orchestrator."""
 
     first_token_timeout: PositiveDuration | None = None
-    """How long the first token may take. Unset means 20s for the orchestrator, else
-    ``limits.first_token_timeout``."""
+    """How long the first token may take. Unset means ``limits.first_token_timeout``, but 20s at
+    most for the orchestrator."""
 
     call_timeout: PositiveDuration | None = None
-    """How long a whole call may take. Unset means 30s for the orchestrator, else
-    ``limits.call_timeout``."""
+    """How long a whole call may take. Unset means ``limits.call_timeout``, but 30s at most for
+    the orchestrator."""
 
     @property
     def models(self) -> tuple[str, ...]:
