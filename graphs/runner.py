@@ -1,0 +1,148 @@
+"""Runs a session's graph: start a turn, go on where it stopped, say where it stands."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from langchain_core.messages import RemoveMessage
+from langchain_core.runnables import RunnableConfig
+from langgraph.errors import GraphDrained
+from langgraph.runtime import RunControl
+from langgraph.types import Command
+
+from graphs.context import TurnContext
+from graphs.state import AnswerState, new_turn
+from graphs.turn import TurnGraph
+
+_RECURSION_LIMIT = 10_000
+"""LangGraph's own bound on steps; ours (``limits.max_steps``) ends in a state one resumes from."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """A branch that waits.
+
+    Args:
+        id: what the graph calls the interrupt.
+        value: what it waits for: ``kind`` and its facts.
+    """
+
+    id: str
+    value: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where a session's graph stands.
+
+    Args:
+        turn_id: the last turn it took; None when it never took one.
+        graph_version: the version that turn was taken under; None likewise.
+        unfinished: whether steps of that turn are left.
+        stops: the branches that wait; empty when none does.
+        answer: what that turn has answered so far.
+    """
+
+    turn_id: str | None
+    graph_version: int | None
+    unfinished: bool
+    stops: tuple[Stop, ...]
+    answer: AnswerState | None
+
+
+class Drain:
+    """Asks a run to end after the step it is in; the rest goes on at the next start."""
+
+    def __init__(self) -> None:
+        self._control = RunControl()
+
+    @property
+    def control(self) -> RunControl:
+        """LangGraph's own handle."""
+        return self._control
+
+    @property
+    def requested(self) -> bool:
+        """Whether somebody asked."""
+        return self._control.drain_requested
+
+    def request(self, reason: str) -> None:
+        """Ask for it; may be called from anywhere."""
+        self._control.request_drain(reason)
+
+
+class TurnRunner:
+    """The graph as the sessions see it.
+
+    Args:
+        graph: the compiled graph with its saver.
+    """
+
+    def __init__(self, graph: TurnGraph) -> None:
+        self._graph = graph
+
+    async def standing(self, session_id: str) -> Standing:
+        """Read where a session's graph stands.
+
+        A turn is finished when it is the last one taken and no task is left. (An empty ``next``
+        does not mean that: a kill between a task's writes and its checkpoint leaves it empty.)
+        """
+        snapshot = await self._graph.aget_state(_config(session_id))
+        values = snapshot.values
+        return Standing(
+            turn_id=values.get("turn_id"),
+            graph_version=values.get("graph_version"),
+            unfinished=bool(snapshot.tasks),
+            stops=tuple(Stop(stop.id, stop.value) for stop in snapshot.interrupts),
+            answer=values.get("answer"),
+        )
+
+    async def start(self, context: TurnContext, drain: Drain) -> bool:
+        """Give a session's graph a new turn and run it until it ends or waits.
+
+        Whatever an earlier turn left undone is dropped.
+
+        Returns:
+            False when it was drained before its end.
+        """
+        turn = context.turn
+        config = _config(context.session.id)
+        given = dict(new_turn(turn.id, turn.text))
+        snapshot = await self._graph.aget_state(config)
+        earlier = [m for m in snapshot.values.get("messages", ()) if m.id == turn.id]
+        if earlier:  # tried again after other turns: it is said again, at the end
+            message = given["messages"][0].model_copy(update={"id": f"{turn.id}-again"})
+            given["messages"] = [RemoveMessage(id=turn.id), message]
+        return await self._run(given, context, drain)
+
+    async def go_on(self, context: TurnContext, wake: Sequence[str], drain: Drain) -> bool:
+        """Go on with the turn a session's graph is in, at the step where it stopped.
+
+        Args:
+            context: of the same turn, under the current configuration.
+            wake: ids of the stops that may go on; the others keep waiting. Empty when it was
+                cut off between two steps.
+            drain: asks it to end early.
+
+        Returns:
+            False when it was drained before its end.
+        """
+        given: Command[Any] | None = Command(resume=dict.fromkeys(wake, True)) if wake else None
+        return await self._run(given, context, drain)
+
+    async def _run(self, given: Any, context: TurnContext, drain: Drain) -> bool:
+        try:
+            await self._graph.ainvoke(
+                given,
+                _config(context.session.id),
+                context=context,
+                durability="sync",
+                control=drain.control,
+            )
+        except GraphDrained:
+            return False
+        return True
+
+
+def _config(session_id: str) -> RunnableConfig:
+    return {"configurable": {"thread_id": session_id}, "recursion_limit": _RECURSION_LIMIT}
