@@ -111,7 +111,7 @@ class Window:
         """
         try:
             zone: tzinfo = ZoneInfo(timezone) if timezone else UTC
-        except (KeyError, OSError) as error:
+        except (KeyError, OSError, ValueError) as error:
             raise ValueError(
                 f"{timezone!r} is no time zone known here; write one like Europe/Berlin."
             ) from error

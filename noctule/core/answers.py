@@ -1,0 +1,134 @@
+"""A provider's answer as it came over the wire, and what can be picked out of its body."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+_LONGEST_BODY = 1_000_000
+_HTTP_ERRORS = range(400, 600)
+_MOST_NODES = 2_000
+_MOST_NESTING = 3
+_TEXT_LENGTH = 20_000
+_TAG = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_CODE_KEYS = frozenset(
+    {"code", "type", "error_type", "error_code", "limit_source", "status", "reason"}
+)
+
+
+@dataclass(frozen=True)
+class RawAnswer:
+    """What a provider answered, before anybody judged it.
+
+    Args:
+        status: the HTTP status; None when the answer came without one of its own (an error
+            inside a stream).
+        headers: names in any case; empty when the client library dropped them.
+        body: the text as it came; "" when there was none.
+    """
+
+    status: int | None
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: str = ""
+
+    def header(self, name: str) -> str | None:
+        """Return a header's value without surrounding space; None when it is absent."""
+        return self.lower_headers.get(name.lower())
+
+    @cached_property
+    def lower_headers(self) -> dict[str, str]:
+        """The headers by lower-case name."""
+        return {str(name).lower(): str(value).strip() for name, value in self.headers.items()}
+
+    @cached_property
+    def json(self) -> object:
+        """The parsed body; None when it is not JSON."""
+        return _parse(self.body)
+
+    @cached_property
+    def codes(self) -> frozenset[str]:
+        """Every word, in lower case, that stands where providers put their error codes."""
+        return frozenset(
+            value.strip().lower()
+            for key, value in self._leaves
+            if key in _CODE_KEYS and isinstance(value, str)
+        )
+
+    @cached_property
+    def effective_status(self) -> int | None:
+        """The status that counts: a number in the body where HTTP said 200 or nothing."""
+        if self.status is not None and self.status >= 300:  # noqa: PLR2004 - success is below
+            return self.status
+        numbers = (_number(v) for k, v in self._leaves if k in {"code", "status_code", "status"})
+        return next((n for n in numbers if n in _HTTP_ERRORS), None)
+
+    def values(self, key: str) -> list[object]:
+        """Return everything the body holds under a key, at any depth."""
+        return [value for name, value in self._leaves if name == key.lower()]
+
+    @cached_property
+    def words(self) -> str:
+        """What the provider said to a person: its message, else the text of the body."""
+        if self.json is None:
+            return " ".join(_TAG.sub(" ", self.body[:_TEXT_LENGTH]).split())
+        found = _message(self.json)
+        raw = next((v for v in self.values("raw") if isinstance(v, str)), None)
+        if raw and raw not in found:  # OpenRouter: "Provider returned error" and the reason in raw
+            nested = _parse(raw)
+            found = f"{found}: {_message(nested) if nested is not None else raw}".lstrip(": ")
+        return " ".join((found or self.body)[:_TEXT_LENGTH].split())
+
+    @cached_property
+    def _leaves(self) -> list[tuple[str, object]]:
+        return list(_walk(self.json))
+
+
+def _number(value: object) -> int | None:
+    if isinstance(value, str) and len(value) == 3 and value.isdecimal():  # noqa: PLR2004 - as statuses are
+        return int(value)
+    return value if isinstance(value, int) else None
+
+
+def _parse(text: str) -> object:
+    stripped = text.strip()
+    if len(stripped) > _LONGEST_BODY:
+        return None
+    try:
+        return json.loads(stripped)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _walk(root: object) -> Iterator[tuple[str, object]]:
+    """Give (key in lower case, value) for everything in a body, nearest to the top first.
+
+    A string that is itself JSON (OpenRouter hands on the upstream's body as one) is opened too.
+    """
+    queue: list[tuple[object, int]] = [(root, 0)]
+    for _ in range(_MOST_NODES):
+        if not queue:
+            return
+        node, nesting = queue.pop(0)
+        pairs = node.items() if isinstance(node, dict) else ()
+        children = node if isinstance(node, list) else [value for _, value in pairs]
+        for key, value in pairs:
+            yield str(key).lower(), value
+        for child in children:
+            if isinstance(child, dict | list):
+                queue.append((child, nesting))
+            elif isinstance(child, str) and nesting < _MOST_NESTING and child[:1] in {"{", "["}:
+                queue.append((_parse(child), nesting + 1))
+
+
+def _message(node: object) -> str:
+    """Return the sentence of an error body; "" when it has none."""
+    if isinstance(node, str):
+        return node
+    if isinstance(node, list):
+        return next((text for text in map(_message, node[:10]) if text), "")
+    if isinstance(node, dict):
+        for key in ("error", "message", "detail", "error_description", "msg", "details"):
+            if text := _message(node.get(key)):
+                return text
+    return ""

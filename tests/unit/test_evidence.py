@@ -1,0 +1,250 @@
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noctule.core.answers import RawAnswer
+from noctule.core.evidence import margin_seconds, read_refusal
+from noctule.core.outcomes import Outcome
+from noctule.core.refusals import Evidence
+from noctule.core.windows import CalendarUnit, Window, WindowKind
+from tests.support.refusal_cases import CASES, NOW, RefusalCase
+
+SECONDS = st.floats(min_value=0.001, max_value=300 * 86400, allow_nan=False)
+MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2035, 1, 1)).map(  # noqa: DTZ001 - hypothesis wants naive bounds
+    lambda moment: moment.replace(tzinfo=UTC)
+)
+
+
+def limited(**headers: str) -> RawAnswer:
+    return RawAnswer(429, {name.replace("_", "-"): value for name, value in headers.items()})
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_every_documented_format_is_read(case: RefusalCase):
+    """An answer in a documented format gives its class, its wait and where the wait came from."""
+    case.check(read_refusal(case.answer, now=NOW, window=case.window))
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_header_names_come_in_any_case(case: RefusalCase):
+    """Upper-case header names mean the same."""
+    shouted = replace(case, headers={name.upper(): v for name, v in case.headers.items()})
+    case.check(read_refusal(shouted.answer, now=NOW, window=case.window))
+
+
+@given(SECONDS, MOMENTS)
+def test_retry_after_in_seconds_is_added_to_now(seconds: float, now: datetime):
+    """A Retry-After of so many seconds ends so many seconds from now."""
+    refusal = read_refusal(limited(retry_after=f"{seconds:f}"), now=now)
+    assert refusal.retry_at is not None
+    assert refusal.evidence is Evidence.HEADER
+    assert abs((refusal.retry_at - now).total_seconds() - seconds) < 0.001
+
+
+@given(MOMENTS, st.integers(min_value=1, max_value=300 * 86400))
+def test_retry_after_as_a_date_is_that_date(now: datetime, seconds: int):
+    """A Retry-After that is an HTTP date ends at that date, whatever the time is now."""
+    until = now.replace(microsecond=0) + timedelta(seconds=seconds)
+    answer = limited(retry_after=format_datetime(until, usegmt=True))
+    assert read_refusal(answer, now=now).retry_at == max(until, now)
+
+
+@given(MOMENTS, st.integers(min_value=2, max_value=300 * 86400), st.integers(0, 3))
+def test_a_reset_means_the_same_in_every_form(now: datetime, seconds: int, form: int):
+    """Duration, RFC 3339, epoch seconds and epoch milliseconds of one moment agree to a second."""
+    until = now + timedelta(seconds=seconds)
+    text = [
+        f"{seconds // 3600}h{seconds // 60 % 60}m{seconds % 60}s",
+        until.isoformat(),
+        str(int(until.timestamp())),
+        str(int(until.timestamp() * 1000)),
+    ][form]
+    answer = limited(x_ratelimit_remaining_requests="0", x_ratelimit_reset_requests=text)
+    refusal = read_refusal(answer, now=now)
+    assert refusal.retry_at is not None
+    assert refusal.evidence is Evidence.HEADER
+    assert abs((refusal.retry_at - until).total_seconds()) <= 1
+
+
+@given(
+    st.sampled_from([None, 200, 302, 400, 401, 402, 403, 413, 422, 429, 498, 500, 503, 529]),
+    st.dictionaries(
+        st.sampled_from(
+            [
+                "retry-after",
+                "retry-after-ms",
+                "x-ratelimit-remaining-requests",
+                "x-ratelimit-reset-requests",
+                "anthropic-ratelimit-unified-reset",
+            ]
+        ),
+        st.one_of(st.text(max_size=30), st.integers().map(str), st.floats().map(str)),
+    ),
+    st.one_of(st.text(max_size=200), st.sampled_from([case.body for case in CASES])),
+    st.integers(min_value=-1, max_value=10_000),
+)
+def test_no_answer_is_too_odd_to_read(
+    status: int | None, headers: dict[str, str], body: str, consecutive: int
+):
+    """Whatever comes, a refusal comes of it, and its time lies within the next 400 days."""
+    refusal = read_refusal(RawAnswer(status, headers, body), now=NOW, consecutive=consecutive)
+    assert refusal.outcome is not Outcome.SUCCESS
+    assert refusal.message
+    assert len(refusal.message) <= 300
+    assert (refusal.retry_at is None) == (refusal.evidence is None)
+    if refusal.retry_at is not None:
+        assert refusal.outcome.limits
+        assert NOW <= refusal.retry_at <= NOW + timedelta(days=400)
+    if refusal.outcome is Outcome.QUOTA_EXHAUSTED and refusal.retry_at is None:
+        assert refusal.needs_person
+
+
+@given(st.integers(min_value=0, max_value=10**6))
+def test_guesses_double_up_to_half_an_hour(consecutive: int):
+    """Without any evidence the wait doubles from one minute to thirty and says it is a guess."""
+    refusal = read_refusal(RawAnswer(429), now=NOW, consecutive=consecutive)
+    assert refusal.evidence is Evidence.GUESS
+    assert refusal.retry_at == NOW + timedelta(seconds=min(1800, 60 * 2 ** min(consecutive, 10)))
+
+
+def test_a_time_that_was_tried_and_wrong_is_not_believed_again():
+    """A reset in the past is "now" once; after the next refusal in a row the guess takes over."""
+    answer = limited(retry_after="-5")
+    assert read_refusal(answer, now=NOW).retry_at == NOW
+    again = read_refusal(answer, now=NOW, consecutive=1)
+    assert again.evidence is Evidence.GUESS
+    assert again.note is not None
+    assert "tried before" in again.note
+
+
+def test_a_short_delay_on_a_day_quota_is_tried_once():
+    """Gemini sends "37s" with a used-up day too: refused again, the sleep is until midnight."""
+    body = (
+        '{"error":{"status":"RESOURCE_EXHAUSTED","message":"Quota exceeded.","details":['
+        '{"violations":[{"quotaId":"RequestsPerDayPerProject"}]},{"retryDelay":"37s"}]}}'
+    )
+    first = read_refusal(RawAnswer(429, body=body), now=NOW)
+    assert first.retry_at == NOW + timedelta(seconds=37)
+    second = read_refusal(RawAnswer(429, body=body), now=NOW, consecutive=1)
+    assert second.retry_at == datetime(2026, 11, 23, 8, tzinfo=UTC)
+
+
+def test_of_several_empty_buckets_the_last_to_fill_counts():
+    """Two empty buckets have to fill both; a full one with a later reset does not matter."""
+    answer = limited(
+        x_ratelimit_remaining_requests="0",
+        x_ratelimit_reset_requests="5s",
+        x_ratelimit_remaining_tokens="0",
+        x_ratelimit_reset_tokens="50s",
+        x_ratelimit_remaining_images="3",
+        x_ratelimit_reset_images="500s",
+    )
+    assert read_refusal(answer, now=NOW).retry_at == NOW + timedelta(seconds=50)
+
+
+def test_a_plain_503_is_an_outage_and_one_with_a_time_is_a_limit():
+    """A server that says when to come back is overloaded; one that does not is unavailable."""
+    assert read_refusal(RawAnswer(503), now=NOW).outcome is Outcome.UNAVAILABLE
+    told = read_refusal(RawAnswer(503, {"Retry-After": "9"}), now=NOW)
+    assert (told.outcome, told.retry_at) == (Outcome.OVERLOADED, NOW + timedelta(seconds=9))
+
+
+def test_a_window_speaks_where_the_provider_does_not():
+    """A rate limit without a time lasts as long as the endpoint's window says."""
+    window = Window(WindowKind.ALIGNED, CalendarUnit.DAY)
+    refusal = read_refusal(RawAnswer(429), now=NOW, window=window)
+    assert refusal.evidence is Evidence.WINDOW
+    assert refusal.retry_at == datetime(2026, 11, 23, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("words", "seconds"),
+    [
+        ("Please try again in 5.289s.", 5.289),
+        ("Please retry in 10h17m5s.", 37025),
+        ("Try again in 20 seconds", 20),
+        ("wait 2 minutes and 30 seconds", 150),
+        ("Limit resets in 1 hour 5 mins.", 3900),
+        ("retry after 250 milliseconds", 0.25),
+        ("available again in about 2 days", 172800),
+        ("You will regain access on 2026-11-23 at 00:00 UTC.", 43200),
+        ("Try again at 2026-11-22T13:00:00.5+01:00.", 0),
+        ("It resets on November 23, 2026.", 43200),
+        ("access is back; try again after Nov 23rd 2026, 06:30 UTC", 66600),
+        ("until 2026-11-22 12:01", 60),
+    ],
+)
+def test_waits_are_found_in_sentences(words: str, seconds: float):
+    """Durations and dates in a provider's sentence count as evidence from the body."""
+    refusal = read_refusal(RawAnswer(429, body=f'{{"error": "{words}"}}'), now=NOW)
+    assert refusal.evidence is Evidence.BODY
+    assert refusal.retry_at == NOW + timedelta(seconds=seconds)
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["Try again later.", "retry in 2 months", "Used 5000 of 6000", "resets on Monday 5 2026"],
+)
+def test_sentences_without_a_time_give_none(words: str):
+    """Words that only look like a time leave the wait a guess."""
+    refusal = read_refusal(RawAnswer(429, body=f'{{"error": "{words}"}}'), now=NOW)
+    assert refusal.evidence is Evidence.GUESS
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "sk-proj-abcdEFGH1234567890",
+        "sk-ant-api03-AbC_def-123456789",
+        "gsk_abcdefgh12345678",
+        "AIzaSyA1234567890abcdefghijk",
+        "0123456789abcdef0123456789abcdef",
+        "123456789:AAHfGh12345678901234567890123456789",
+    ],
+)
+@pytest.mark.parametrize("sentence", ["Bad key {}.", "key={}", "Authorization: Bearer {}", "{}"])
+def test_keys_never_reach_a_message(key: str, sentence: str):
+    """What looks like an API key is masked in the provider's words."""
+    text = sentence.format(key) + " x" * 500
+    refusal = read_refusal(RawAnswer(401, body=text), now=NOW)
+    assert key[4:] not in refusal.message
+    assert "***" in refusal.message
+    assert len(refusal.message) <= 300
+
+
+def test_ordinary_words_are_not_masked():
+    """Names of models and quotas and request ids stay readable."""
+    words = (
+        "model meta-llama-3-1-405b-instruct-turbo: request req_011CSHoEeqs5C35K2UUqR7Fy of "
+        "GenerateRequestsPerMinutePerProjectPerModel-FreeTier, Invalid API key: please check"
+    )
+    assert read_refusal(RawAnswer(400, body=words), now=NOW).message == words
+
+
+def test_nested_bodies_are_opened():
+    """The upstream's error that a gateway hands on as a string of JSON is read too."""
+    body = (
+        '{"error":{"message":"Provider returned error","code":429,"metadata":{"raw":'
+        '"{\\"error\\":{\\"message\\":\\"out of quota\\",\\"code\\":\\"insufficient_quota\\"}}"}}}'
+    )
+    refusal = read_refusal(RawAnswer(429, body=body), now=NOW)
+    assert refusal.outcome is Outcome.QUOTA_EXHAUSTED
+    assert refusal.message == "Provider returned error: out of quota"
+
+
+@pytest.mark.parametrize(
+    "body", ["[" * 100_000, '{"error":' * 50_000, "x" * 2_000_000, "{}", "null"]
+)
+def test_monstrous_bodies_are_survived(body: str):
+    """Bodies nested without end, huge or empty of meaning still give a refusal."""
+    assert read_refusal(RawAnswer(500, body=body), now=NOW).outcome is Outcome.UNAVAILABLE
+
+
+@given(st.floats(min_value=-1e6, max_value=1e9))
+def test_margins_stay_between_a_second_and_a_minute(wait: float):
+    """The margin is 5 % of the wait within its bounds."""
+    assert margin_seconds(wait) == min(60.0, max(1.0, 0.05 * max(wait, 0.0)))
