@@ -1,0 +1,40 @@
+"""How a GGUF file is served."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedOptions:
+    """How a GGUF file is served.
+
+    Args:
+        weights: the GGUF file; None means the packaged SmolLM2-135M-Instruct.
+        alias: the name the server gives the model; without one it would tell the file's path.
+        slots: replies generated at once; they share the cores.
+        context_tokens: context window of each slot, prompt and answer together. llama.cpp
+            allots all slots at start: SmolLM2 takes 23 KB a token, so 2 slots of 8192 make a
+            process of 520 MB (2 of 2048: 245 MB).
+        threads: compute threads; None means llama.cpp's choice, the physical cores.
+        cache_mib: memory for prompts seen before, in MiB, on top of the slots; 0 keeps none.
+            llama.cpp's own default is 8192. With 256 a second round over five system prompts
+            took 2.4 s instead of 7.5 (two cores, checked 2026-11).
+        default_max_tokens: the answer's bound when a request names none; 0 means no bound but
+            the context, which a small model is likely to fill.
+        temperature: for requests that name none; None means 0.2 for the packaged model, which
+            wanders off above that, and llama.cpp's or the file's own choice for another.
+        top_p: likewise, 0.9 for the packaged model.
+        verbosity: what llama.cpp writes to the log: 0 nothing, 1 errors, 2 warnings, 3 every
+            request, 4 and more for its own developers.
+    """
+
+    weights: Path | None = None
+    alias: str = "embedded"
+    slots: int = 2
+    context_tokens: int = 8192
+    threads: int | None = None
+    cache_mib: int = 256
+    default_max_tokens: int = 512
+    temperature: float | None = None
+    top_p: float | None = None
+    verbosity: int = 1
