@@ -4,7 +4,7 @@ Stores live in ``storage`` (SQLAlchemy, and a twin in memory under the same cont
 chat models in ``noctule.models``. Everything is async and may raise ``DatabaseBusyError``.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -17,6 +17,7 @@ from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
 from noctule.core.limits import Limit, LimitKey
 from noctule.core.roles import Role
+from noctule.core.parkings import Parking
 from noctule.core.routes import Route
 from noctule.core.sessions import Order, Session, Turn, Verdict
 
@@ -111,6 +112,14 @@ class TurnStore(Protocol):
 
     async def unfinished(self) -> list[Turn]:
         """Return every unfinished turn of every session, oldest first."""
+        ...
+
+    async def queued(self) -> list[Turn]:
+        """Return every queued turn of every session, oldest first."""
+        ...
+
+    async def orders(self, turn_ids: Sequence[str]) -> Mapping[str, Order]:
+        """Return what people ordered for some turns; turns without an order are missing."""
         ...
 
     async def newest_finished(self, *, owner: str | None = None) -> Turn | None:
@@ -224,6 +233,42 @@ class EventStore(Protocol):
         ...
 
 
+class ParkingStore(Protocol):
+    """Turns asleep; a parking is open until it is closed."""
+
+    async def add(self, parking: Parking) -> None:
+        """Store a new parking."""
+        ...
+
+    async def open_of_turn(self, turn_id: str) -> list[Parking]:
+        """Return the open parkings of a turn, oldest first."""
+        ...
+
+    async def due(self, now: datetime) -> list[Parking]:
+        """Return the open parkings whose wake time has come, earliest wake time first."""
+        ...
+
+    async def open_on(self, key: LimitKey) -> list[Parking]:
+        """Return the open parkings that wait for exactly this limit, oldest first."""
+        ...
+
+    async def all_open(self) -> list[Parking]:
+        """Return every open parking, oldest first."""
+        ...
+
+    async def reschedule(self, parking_ids: Sequence[str], wake_at: datetime | None) -> None:
+        """Move the wake time of open parkings; None means only a person wakes them."""
+        ...
+
+    async def close(self, parking_ids: Sequence[str], *, woken_at: datetime) -> None:
+        """Close parkings; those closed before keep their time."""
+        ...
+
+    async def close_turn(self, turn_id: str, *, woken_at: datetime) -> None:
+        """Close every open parking of a turn."""
+        ...
+
+
 class UnitOfWork(Protocol):
     """One transaction over all stores; what is not committed is undone at its end."""
 
@@ -233,6 +278,7 @@ class UnitOfWork(Protocol):
     attempts: AttemptStore
     limits: LimitStore
     events: EventStore
+    parkings: ParkingStore
 
     async def __aenter__(self) -> Self: ...
 
@@ -251,11 +297,16 @@ class UnitOfWork(Protocol):
 class Database(Protocol):
     """A place where everything is kept."""
 
-    def work(self) -> UnitOfWork:
+    def work(self, *, durable: bool = True) -> UnitOfWork:
         """Return a new unit of work that writes.
 
         On SQLite it takes the write lock at its start (``BEGIN IMMEDIATE``), so that a read in
-        it cannot be overtaken.
+        it cannot be overtaken; a task must not open a second one inside it.
+
+        Args:
+            durable: True: a commit survives a power cut once ``commit`` has returned. False
+                does not wait for the disk: it survives a crash of the process, and a power cut
+                once any later durable commit has returned. For what can be made again.
         """
         ...
 
@@ -263,7 +314,7 @@ class Database(Protocol):
         """Return a new unit of work that only reads; its ``commit`` is refused."""
         ...
 
-    def changes(self) -> AsyncIterator[None]:
+    def changes(self) -> AsyncGenerator[None, None]:
         """Yield once at the start and then whenever anybody, any process, may have written."""
         ...
 

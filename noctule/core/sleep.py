@@ -1,0 +1,120 @@
+"""May a refused turn sleep, until when, or is it time to ask its person?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time, timedelta, tzinfo
+
+from noctule.core.durations import show_duration
+from noctule.core.lifecycle import Status
+from noctule.core.parkings import Parking, ParkingKind
+from noctule.core.settings.limits import ParkingSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """How a turn sleeps.
+
+    Args:
+        status: ``parked``, or ``waiting`` when only a person lets it go on.
+        wake_at: the earliest wake of its branches; None when it waits.
+        sentence: what people are told.
+        parkings: its branches, with wake times moved within the bounds.
+    """
+
+    status: Status
+    wake_at: datetime | None
+    sentence: str
+    parkings: tuple[Parking, ...]
+
+
+def decide_sleep(
+    parkings: Sequence[Parking],
+    *,
+    now: datetime,
+    bounds: ParkingSettings,
+    windows: int,
+    zone: tzinfo,
+) -> Sleep:
+    """Decide how a turn with refused branches sleeps.
+
+    Args:
+        parkings: its open parkings, one per branch; at least one.
+        now: the present moment.
+        bounds: the longest wait, how many windows in vain, quiet hours.
+        windows: refusals in a row of the limit it sleeps on, nobody answered in between.
+        zone: where quiet hours are meant.
+    """
+    bounded = tuple(_bound(parking, now, bounds, windows, zone) for parking in parkings)
+    timed = [parking for parking in bounded if parking.wake_at is not None]
+    if not timed:
+        return Sleep(Status.WAITING, None, _ask(bounded[0], bounds, windows), bounded)
+    first = min(timed, key=lambda parking: parking.wake_at or now)
+    until = first.wake_at or now
+    sentence = (
+        f"{first.reason} Sleeps {show_duration(max(0.0, (until - now).total_seconds()))}, "
+        f"until {until.isoformat(timespec='seconds')}."
+    )
+    return Sleep(Status.PARKED, until, sentence, bounded)
+
+
+def in_quiet_hours(moment: datetime, quiet: tuple[str, str], zone: tzinfo) -> bool:
+    """Return whether a moment lies between the two times of day.
+
+    Args:
+        moment: aware.
+        quiet: begin and end, like ``("22:00", "07:00")``; equal times mean never.
+        zone: where the times are meant.
+    """
+    begin, end = (time.fromisoformat(text) for text in quiet)
+    local = moment.astimezone(zone).time()
+    if begin <= end:
+        return begin <= local < end
+    return local >= begin or local < end
+
+
+def after_quiet_hours(moment: datetime, quiet: tuple[str, str], zone: tzinfo) -> datetime:
+    """Return the moment itself, or the end of the quiet hours it lies in."""
+    if not in_quiet_hours(moment, quiet, zone):
+        return moment
+    local = moment.astimezone(zone)
+    end = time.fromisoformat(quiet[1])
+    morning = local.replace(hour=end.hour, minute=end.minute, second=0, microsecond=0)
+    if morning <= local:
+        morning += timedelta(days=1)
+    return morning.astimezone(moment.tzinfo)
+
+
+def _bound(
+    parking: Parking, now: datetime, bounds: ParkingSettings, windows: int, zone: tzinfo
+) -> Parking:
+    wake_at = parking.wake_at
+    if wake_at is None:
+        return parking
+    if windows >= bounds.max_windows and parking.kind is ParkingKind.LIMIT:
+        return replace(parking, wake_at=None)
+    if wake_at - now > bounds.longest_wait:
+        return replace(parking, wake_at=None)
+    if bounds.quiet_hours is not None and not bounds.wake_in_quiet_hours:
+        return replace(parking, wake_at=after_quiet_hours(wake_at, bounds.quiet_hours, zone))
+    return parking
+
+
+def _ask(parking: Parking, bounds: ParkingSettings, windows: int) -> str:
+    resume = f"`noctule sessions resume {parking.session_id}`"
+    match parking.kind:
+        case ParkingKind.CAP:
+            return f"Stopped: {parking.reason}. {resume} lets it go on from there."
+        case ParkingKind.QUESTION:
+            return f"Waits for an answer: {parking.reason}"
+        case ParkingKind.HAND:
+            return f"Parked by hand. {resume} goes on."
+        case _:
+            pass
+    if windows >= bounds.max_windows:
+        why = f"Refused {windows} windows in a row and nobody got an answer"
+    else:
+        why = f"No reset within {show_duration(bounds.longest_wait.total_seconds())} is known"
+    return (
+        f"{why}: {parking.reason} Mend the account or choose another model, then {resume} "
+        "(--model MODEL)."
+    )

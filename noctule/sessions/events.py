@@ -1,0 +1,162 @@
+"""The event stream: written in batches while a turn runs, followed from any point, by anybody."""
+
+import asyncio
+import logging
+from collections import defaultdict
+from collections.abc import AsyncIterator, Mapping
+from contextlib import aclosing, suppress
+from typing import Any
+
+from noctule.core.clock import Clock
+from noctule.core.errors import NoctuleError
+from noctule.core.events import Event, EventKind
+from noctule.core.ports import Database
+
+_LOG = logging.getLogger(__name__)
+
+BATCH_SECONDS = 0.1
+"""How long text is gathered before it is stored: five to ten writes a second are plenty."""
+
+
+class EventLog:
+    """Everything watchers may see.
+
+    Args:
+        database: where events are kept.
+        clock: times them and paces the batches.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._followers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._pump: asyncio.Task[None] | None = None
+
+    def sink(self, session_id: str, turn_id: str) -> "TurnSink":
+        """Return where one turn reports; close it when the turn rests."""
+        return TurnSink(self, self._database, self._clock, session_id, turn_id)
+
+    def stored(self, session_id: str) -> None:
+        """Tell the followers of a session in this process that there is more to read."""
+        for signal in self._followers.get(session_id, ()):
+            signal.set()
+
+    async def follow(self, session_id: str, after: int = 0) -> AsyncIterator[Event]:
+        """Yield the events of a session as they come, without an end.
+
+        Args:
+            session_id: whose.
+            after: the last sequence number already seen; 0 begins at the start.
+        """
+        signal = asyncio.Event()
+        self._followers[session_id].add(signal)
+        if self._pump is None:
+            self._pump = asyncio.create_task(self._wake_at_changes())
+        try:
+            while True:
+                signal.clear()
+                async with self._database.read() as work:
+                    events = await work.events.after(session_id, after)
+                for event in events:
+                    after = event.seq
+                    yield event
+                if not events:
+                    await signal.wait()
+        finally:
+            self._followers[session_id].discard(signal)
+            if not self._followers[session_id]:
+                del self._followers[session_id]
+
+    async def close(self) -> None:
+        """Stop listening for other processes' writes."""
+        if self._pump is not None:
+            self._pump.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._pump
+            self._pump = None
+
+    async def _wake_at_changes(self) -> None:
+        # aclosing: a generator left half-way would keep its connection
+        async with aclosing(self._database.changes()) as changes:
+            async for _ in changes:
+                for session_id in list(self._followers):
+                    self.stored(session_id)
+
+
+class TurnSink:
+    """Where one turn reports what watchers should see.
+
+    Text deltas of one attempt that come within a batch become one event. What cannot be stored
+    now is kept and tried again with the next batch: a locked database must not end a turn.
+    """
+
+    def __init__(
+        self, log: EventLog, database: Database, clock: Clock, session_id: str, turn_id: str
+    ) -> None:
+        self._log = log
+        self._database = database
+        self._clock = clock
+        self._session_id = session_id
+        self._turn_id = turn_id
+        self._pending: list[tuple[EventKind, Mapping[str, Any]]] = []
+        self._wanted = asyncio.Event()
+        self._writing = asyncio.Lock()
+        self._task: asyncio.Task[None] | None = None
+
+    def emit(self, kind: EventKind, **data: Any) -> None:
+        """Hand over one event; it is stored within a batch's time."""
+        last = self._pending[-1] if self._pending else None
+        if (
+            kind is EventKind.DELTA
+            and last is not None
+            and last[0] is EventKind.DELTA
+            and last[1].get("attempt") == data.get("attempt")
+        ):
+            merged = {**last[1], "text": f"{last[1]['text']}{data['text']}"}
+            self._pending[-1] = (EventKind.DELTA, merged)
+        else:
+            self._pending.append((kind, data))
+        if self._task is None:
+            self._task = asyncio.create_task(self._write_batches())
+        self._wanted.set()
+
+    async def flush(self) -> None:
+        """Store what is pending now.
+
+        Raises:
+            NoctuleError: the database refused; what was pending still is.
+        """
+        async with self._writing:
+            if not self._pending:
+                return
+            items, self._pending = self._pending, []
+            try:
+                async with self._database.work() as work:
+                    await work.events.append(
+                        self._session_id, self._turn_id, items, at=self._clock.now()
+                    )
+                    await work.commit()
+            except BaseException:
+                self._pending = items + self._pending
+                raise
+        self._log.stored(self._session_id)
+
+    async def close(self) -> None:
+        """Store the rest and stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+            self._task = None
+        await self.flush()
+
+    async def _write_batches(self) -> None:
+        while True:
+            await self._wanted.wait()
+            self._wanted.clear()
+            try:
+                await self.flush()
+            except NoctuleError as error:
+                _LOG.warning("events of turn %s are kept back: %s", self._turn_id, error)
+                self._wanted.set()
+            await self._clock.sleep(BATCH_SECONDS)
