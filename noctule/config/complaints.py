@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from noctule.config.document import Document, KeyPath
 from noctule.core.errors import Problem
 from noctule.core.settings import Settings
-from noctule.core.settings.fields import SettingField, keys_under, match
+from noctule.core.settings.fields import SettingField, is_named, keys_under, match
 
 _FEW = 12
 
@@ -52,10 +52,10 @@ def _problem(document: Document, path: KeyPath, kind: str, said: str) -> Problem
     if field is None:
         return document.complain(path, "it cannot be read.", "compare it with the reference.")
     if kind == "missing":
-        return document.complain(path, "it is missing.", _write(path, field))
+        return document.complain(path, "it is missing.", _add(path, field))
     if field.section is not None:
-        return document.complain(path, f"it must be {_words(path, field)}.", _write(path, field))
-    return document.complain(path, f"it must be {field.words}.", _write(path, field, said))
+        return document.complain(path, f"it must be {_words(path, field)}.", _correct(field))
+    return document.complain(path, f"it must be {field.words}.", _correct(field, said))
 
 
 def _other_key(path: KeyPath) -> str:
@@ -76,12 +76,26 @@ def _words(path: KeyPath, field: SettingField) -> str:
     return "a section with at least one entry of your naming"
 
 
-def _write(path: KeyPath, field: SettingField, said: str = "") -> str:
-    """Say what to write: the error's own advice when it has one, else what the field is for."""
+def _correct(field: SettingField, said: str = "") -> str:
+    """Say what to do: the error's own advice when it has one, else what the field is for."""
     _, marker, advice = said.partition("write ")
     if marker:
         return f"write {advice.rstrip('.')}."
-    about = " ".join(field.doc.replace("``", "").split()).partition(". ")[0].rstrip(".")
-    if field.section is not None:
-        return f"write `{path[-1]}:` with what belongs in it ({about})."
-    return f"write `{path[-1]}: ...` with {field.words} ({about})."
+    if field.required:
+        return f"correct it: {_about(field)}."
+    instead = f" for {field.default}" if field.default else ""
+    return f"correct it, or leave it out{instead}: {_about(field)}."
+
+
+def _add(path: KeyPath, field: SettingField) -> str:
+    if field.section is None:
+        return f"add `{path[-1]}:`, {field.words}: {_about(field)}."
+    needed = [key for key, info in field.section.model_fields.items() if info.is_required()]
+    keys = ", ".join(f"{key}: ..." for key in needed)
+    inside = f"NAME: {{{keys}}}" if is_named(field) else keys
+    return f"add `{path[-1]}: {{{inside}}}`: {_about(field)}."
+
+
+def _about(field: SettingField) -> str:
+    text = " ".join(field.doc.replace("``", "").split()).partition(". ")[0].rstrip(".")
+    return text[0].lower() + text[1:] if text[1:2].islower() else text

@@ -15,6 +15,7 @@ KeyPath = tuple[str | int, ...]
 MAX_BYTES = 1_000_000
 """A configuration longer than this is a mistake."""
 
+_EMPTY = ("it is empty.", "`noctule init` writes one to start with.")
 _MAX_NODES = 50_000  # aliases can make a small file endless
 
 
@@ -108,9 +109,7 @@ def _compose(document: Document, text: str) -> None:
     try:
         node = yaml.compose(text, Loader=_Loader)
         if node is None:
-            document.problems.append(
-                document.complain((), "it is empty.", "`noctule init` writes one to start with.")
-            )
+            document.problems.append(document.complain((), *_EMPTY))
         elif not isinstance(node, yaml.MappingNode):
             line = node.start_mark.line + 1
             document.problems.append(
@@ -118,6 +117,8 @@ def _compose(document: Document, text: str) -> None:
             )
         else:
             document.data = _Walk(document).mapping(node, ())
+            if not document.data:
+                document.problems.append(document.complain((), *_EMPTY))
     except yaml.MarkedYAMLError as error:
         document.problems.append(_syntax(document, error))
     except yaml.YAMLError:

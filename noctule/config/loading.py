@@ -104,7 +104,8 @@ def _check(
 ) -> tuple[Settings, tuple[Problem, ...]]:
     if not document.data:
         raise ConfigError(document.problems)
-    filled = substitute(document.data, environ)
+    written = {key: value for key, value in document.data.items() if value is not None}
+    filled = substitute(written, environ)
     _anchor_paths(filled.data, folder)
     parts = Parts.salvage(filled.data)
     absent, needed = _missing(document, filled, parts)
@@ -115,7 +116,7 @@ def _check(
             *needed,
             *_malformed(document, filled),
             *structural_problems(document, filled.data),
-            *(document.complain(f.path, f.message, f.fix) for f in findings_in(parts)),
+            *_between_sections(document, filled, parts),
             *_missing_files(document, parts),
         ]
     )
@@ -150,6 +151,14 @@ def _missing(
         waits = _is_endpoint_key(path) and not roles
         (absent if waits or path == ("telegram", "token") else needed).append(problem)
     return tuple(absent), needed
+
+
+def _between_sections(document: Document, filled: Substitution, parts: Parts) -> Iterator[Problem]:
+    """Yield what does not fit together, but no missing key of an endpoint whose url is missing."""
+    incomplete = {(*path[:2], "key") for path, _ in filled.missing if path[0] == "endpoints"}
+    for finding in findings_in(parts):
+        if finding.path not in incomplete:
+            yield document.complain(finding.path, finding.message, finding.fix)
 
 
 def _is_endpoint_key(path: KeyPath) -> bool:

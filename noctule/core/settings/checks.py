@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, time
+from datetime import time
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
@@ -71,6 +71,12 @@ def _general(parts: Parts) -> Iterator[Finding]:
             "the orchestrator decides who answers; it does not answer.",
             f"write one of: {', '.join(ANSWERING)}.",
         )
+    if parts.storage.url.get_secret_value() != "sqlite" and not parts.storage.is_postgres:
+        yield Finding(
+            ("storage", "url"),
+            "it names no database Noctule can use.",
+            "write sqlite (its files are in the data folder), or postgresql://host/database.",
+        )
     for text in parts.parking.quiet_hours or ():
         if not _is_time(text):
             yield Finding(
@@ -135,18 +141,11 @@ def _key(path: tuple[str, ...], endpoint: EndpointSettings, roles: list[str]) ->
 
 
 def _window(path: tuple[str, ...], window: WindowSettings) -> Iterator[Finding]:
-    if window.timezone is not None and not _zone_exists(window.timezone):
-        yield Finding(
-            (*path, "timezone"),
-            f"there is no time zone {window.timezone!r}.",
-            "write one like UTC.",
-        )
-    if window.anchor is not None and not (_is_time(window.anchor) or _is_moment(window.anchor)):
-        yield Finding(
-            (*path, "anchor"),
-            f"{window.anchor!r} is neither a time of day nor a moment.",
-            'write one like "01:00" or "2026-11-02T01:00+00:00".',
-        )
+    try:
+        window.to_window()
+    except ValueError as error:
+        what, _, advice = str(error).partition("; ")
+        yield Finding(path, f"{what}.", advice or 'write one like {kind: rolling, length: "5h"}.')
 
 
 def _models(parts: Parts) -> Iterator[Finding]:
@@ -249,11 +248,3 @@ def _is_time(text: str) -> bool:
         return time.fromisoformat(text).tzinfo is None
     except ValueError:
         return False
-
-
-def _is_moment(text: str) -> bool:
-    try:
-        datetime.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

@@ -11,6 +11,7 @@ from pydantic import Field, SecretStr
 
 from noctule.core.durations import Duration
 from noctule.core.settings.base import PositiveDuration, Section
+from noctule.core.windows import Window
 
 
 class EndpointKind(StrEnum):
@@ -39,6 +40,20 @@ class WindowSettings(Section):
 
     timezone: str | None = None
     """The zone the anchor and the calendar are meant in, like ``UTC``. Unset means UTC."""
+
+    carry: bool = False
+    """For ``aligned`` with a time of day: ``true`` lets the day's last window run its full length
+    into the next day, ``false`` ends it at the anchor."""
+
+    def to_window(self) -> Window:
+        """Return the window these words describe.
+
+        Raises:
+            ValueError: they do not fit together; ``find_problems`` reports that first.
+        """
+        return Window.from_words(
+            self.kind, self.length, anchor=self.anchor, timezone=self.timezone, carry=self.carry
+        )
 
 
 class EndpointSettings(Section):

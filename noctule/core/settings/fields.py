@@ -26,7 +26,7 @@ _WORDS: dict[Any, str] = {
     int: "a whole number",
     float: "a number",
     Decimal: "a number",
-    timedelta: "a duration like 30s, 5m or 1h30m",
+    timedelta: "a duration like 1h30m",
     Path: "a path",
     SecretStr: 'a secret, as "${VARIABLE}"',
 }
@@ -154,8 +154,8 @@ def _compound_words(origin: Any, args: Sequence[Any]) -> str:
     if origin is dict:
         return "keys with any values" if args[1] is Any else "keys with text"
     if origin is tuple:
-        many = "a list of" if args[-1] is Ellipsis else f"a list of {len(args)}:"
-        return f"{many} {_value_words(args[0]).removeprefix('a ')}"
+        count = "" if args[-1] is Ellipsis else f"{len(args)} "
+        return f"a list of {count}{_value_words(args[0]).removeprefix('a ')}s"
     return " or ".join(_value_words(arg) for arg in args if arg is not type(None))
 
 

@@ -12,7 +12,7 @@ from noctule.core.settings.endpoint import EndpointSettings
 from noctule.core.settings.limits import ParkingSettings
 from noctule.core.settings.model import ModelSettings
 from noctule.core.settings.role import RoleSettings
-from noctule.core.settings.root import Settings, TelegramSettings
+from noctule.core.settings.root import Settings, StorageSettings, TelegramSettings
 
 _S = TypeVar("_S", bound=Section)
 
@@ -28,6 +28,7 @@ class Parts:
         models: likewise.
         roles: the bindings that could be read.
         parking: how long a session may sleep.
+        storage: where things are kept.
         telegram: the bot.
     """
 
@@ -37,6 +38,7 @@ class Parts:
     models: Mapping[str, ModelSettings | None] = field(default_factory=dict)
     roles: Mapping[str, RoleSettings] = field(default_factory=dict)
     parking: ParkingSettings = field(default_factory=ParkingSettings)
+    storage: StorageSettings = field(default_factory=StorageSettings)
     telegram: TelegramSettings = field(default_factory=TelegramSettings)
 
     @classmethod
@@ -49,6 +51,7 @@ class Parts:
             models=settings.models,
             roles={role.value: binding for role, binding in settings.roles.items()},
             parking=settings.parking,
+            storage=settings.storage,
             telegram=settings.telegram,
         )
 
@@ -76,6 +79,7 @@ class Parts:
             },
             roles={name: role for name, role in roles.items() if role is not None},
             parking=_part(ParkingSettings, data.get("parking")) or ParkingSettings(),
+            storage=_part(StorageSettings, data.get("storage")) or StorageSettings(),
             telegram=_part(TelegramSettings, data.get("telegram")) or TelegramSettings(),
         )
 
@@ -104,14 +108,23 @@ def _mapping(data: Mapping[str, Any], key: str) -> dict[str, Any]:
 
 
 def _part(section: type[_S], data: Any) -> _S | None:
-    """Read a section, leaving out the keys that do not fit; None when what is left does not."""
+    """Read a section without the keys that do not fit; None when what is left is not enough.
+
+    A name that is missing or broken is read as "", which no entry is called.
+    """
     if not isinstance(data, dict):
         return None
     try:
         return section.model_validate(data)
     except ValidationError as error:
         broken = {detail["loc"][0] for detail in error.errors() if detail["loc"]}
+    names = {k: "" for k in broken if k in section.model_fields and _is_name(section, k)}
     try:
-        return section.model_validate({k: v for k, v in data.items() if k not in broken})
+        return section.model_validate({k: v for k, v in data.items() if k not in broken} | names)
     except ValidationError:
         return None
+
+
+def _is_name(section: type[Section], key: str | int) -> bool:
+    info = section.model_fields[str(key)]
+    return info.is_required() and info.annotation is str
