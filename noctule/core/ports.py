@@ -16,8 +16,8 @@ from noctule.core.calls import CallContext
 from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
 from noctule.core.limits import Limit, LimitKey
-from noctule.core.roles import Role
 from noctule.core.parkings import Parking
+from noctule.core.roles import Role
 from noctule.core.routes import Route
 from noctule.core.sessions import Order, Session, Turn, Verdict
 
@@ -116,6 +116,18 @@ class TurnStore(Protocol):
 
     async def queued(self) -> list[Turn]:
         """Return every queued turn of every session, oldest first."""
+        ...
+
+    async def count_unfinished(self) -> int:
+        """Return how many turns are unfinished, of all sessions together."""
+        ...
+
+    async def choose_model(self, turn_id: str, model: str | None) -> None:
+        """Force a model on a turn that has not ended; None takes it back."""
+        ...
+
+    async def wake_at(self, turn_id: str, wake_at: datetime | None) -> None:
+        """Move the time at which a resting turn may go on."""
         ...
 
     async def orders(self, turn_ids: Sequence[str]) -> Mapping[str, Order]:

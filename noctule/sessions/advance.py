@@ -1,0 +1,194 @@
+"""Carries one turn as far as it goes now: to its reply, to sleep, to a question, or to an error.
+
+``advance`` never raises for anything a turn or a provider does: whatever happens becomes the
+turn's stored status, so that no engine above it can lose a turn to an exception. It may be called
+at any moment, any number of times, after any crash; what is done stays done.
+"""
+
+import asyncio
+import logging
+from datetime import datetime, timedelta
+from typing import Any
+
+from graphs.context import TurnContext
+from graphs.runner import Drain, Standing, TurnRunner
+from graphs.state import GRAPH_VERSION
+from noctule.core.clock import Clock
+from noctule.core.errors import NoctuleError
+from noctule.core.lifecycle import Status
+from noctule.core.parkings import Parking
+from noctule.core.ports import Database
+from noctule.core.sessions import Order, Session, Turn
+from noctule.sessions.contexts import Contexts
+from noctule.sessions.events import EventLog, TurnSink
+from noctule.sessions.orders import Orders
+from noctule.sessions.progress import Progress
+from noctule.sessions.rest import Rest
+
+_LOG = logging.getLogger(__name__)
+
+_TRY_AGAIN = timedelta(seconds=30)
+
+
+class Advancer:
+    """Advances turns in this process.
+
+    Args:
+        database: the truth of every turn's status.
+        runner: the graph.
+        events: what watchers see.
+        orders: what people order meanwhile.
+        rest: puts turns to sleep and ends them.
+        contexts: makes the nodes' context under the current configuration.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        runner: TurnRunner,
+        events: EventLog,
+        orders: Orders,
+        rest: Rest,
+        contexts: Contexts,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._runner = runner
+        self._events = events
+        self._orders = orders
+        self._rest = rest
+        self._contexts = contexts
+        self._clock = clock
+
+    async def advance(self, turn_id: str, drain: Drain | None = None) -> Progress:
+        """Carry a turn as far as it goes now.
+
+        Args:
+            turn_id: which.
+            drain: asks to stop after the current step; None never does.
+        """
+        async with self._database.read() as work:
+            turn = await work.turns.get(turn_id)
+            session = await work.sessions.get(turn.session_id)
+            next_one = await work.turns.oldest_unfinished(turn.session_id)
+        if turn.status.finished or next_one is None or next_one.id != turn.id:
+            return Progress(turn)
+        if turn.order is Order.CANCEL:
+            return Progress(await self._rest.cancelled(turn))
+        if turn.status is not Status.RUNNING and not _due(turn, self._clock.now()):
+            return Progress(turn, turn.wake_at)
+        sink = self._events.sink(session.id, turn.id)
+        try:
+            return await self._advance(turn, session, sink, drain or Drain())
+        except Exception as error:  # noqa: BLE001 - whatever it is becomes the turn's status
+            return await self._failed(turn, sink, error)
+        finally:
+            await _close(sink)
+
+    async def _failed(self, turn: Turn, sink: TurnSink, error: Exception) -> Progress:
+        if isinstance(error, NoctuleError):
+            sentence = str(error)
+        else:
+            _LOG.error("turn %s broke", turn.id, exc_info=error)
+            sentence = (
+                f"Something in Noctule broke ({type(error).__name__}). The log has the details; "
+                f"please report it. `noctule sessions resume {turn.session_id}` tries again."
+            )
+        try:
+            return Progress(await self._rest.failed(turn, sink, sentence))
+        except NoctuleError as unwritten:
+            # The database refuses even that: the row still says running, and is tried again.
+            _LOG.error("turn %s failed (%s), unwritten: %s", turn.id, sentence, unwritten)
+            return Progress(turn, self._clock.now() + _TRY_AGAIN)
+
+    async def _advance(
+        self, turn: Turn, session: Session, sink: TurnSink, drain: Drain
+    ) -> Progress:
+        standing = await self._runner.standing(session.id)
+        unable = self._contexts.unable(turn) or _outdated(turn, standing)
+        if unable is not None:
+            return Progress(await self._rest.asks(turn, sink, unable))
+        async with self._database.read() as work:
+            parkings = await work.parkings.open_of_turn(turn.id)
+        now = self._clock.now()
+        due = [parking for parking in parkings if parking.due(now)]
+        turn = await self._rest.begun(turn, sink, due)
+        context = self._contexts.of(turn, session, sink)
+        with self._orders.of(turn.id) as order:
+            given = await self._run(context, standing, due, drain, order)
+        if given is Order.CANCEL:
+            return Progress(await self._rest.cancelled(turn, sink))
+        if given is Order.PARK:
+            return Progress(await self._rest.parked_by_hand(turn, sink))
+        standing = await self._runner.standing(session.id)
+        if standing.stops:
+            return await self._rest.sleeps(turn, sink, standing.stops)
+        if standing.unfinished:  # drained: the next start goes on from here
+            return Progress(turn)
+        return Progress(await self._rest.done(turn, session, sink, standing.answer))
+
+    async def _run(
+        self,
+        context: TurnContext,
+        standing: Standing,
+        due: list[Parking],
+        drain: Drain,
+        order: asyncio.Future[Order],
+    ) -> Order | None:
+        """Run the graph until it rests; return the order that cut it short, if one did."""
+        running = asyncio.ensure_future(self._graph(context, standing, due, drain))
+        try:
+            both: set[asyncio.Future[Any]] = {running, order}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                await running
+                return None
+            return order.result()
+        finally:
+            await _ended(running)
+
+    async def _graph(
+        self, context: TurnContext, standing: Standing, due: list[Parking], drain: Drain
+    ) -> None:
+        if standing.turn_id != context.turn.id:
+            await self._runner.start(context, drain)
+            return
+        if standing.unfinished:
+            stopped = {stop.id for stop in standing.stops}
+            wake = [parking.interrupt_id for parking in due if parking.interrupt_id in stopped]
+            await self._runner.go_on(context, [name for name in wake if name], drain)
+
+
+def _outdated(turn: Turn, standing: Standing) -> str | None:
+    begun = standing.turn_id == turn.id and standing.unfinished
+    if not begun or standing.graph_version == GRAPH_VERSION:
+        return None
+    return (
+        "This turn was begun under another version of Noctule and cannot be gone on from its "
+        f"step. `noctule sessions cancel {turn.session_id}` ends it; say it again to begin anew."
+    )
+
+
+async def _close(sink: TurnSink) -> None:
+    try:
+        await sink.close()
+    except NoctuleError as error:
+        _LOG.warning("the last events of a turn could not be stored: %s", error)
+
+
+def _due(turn: Turn, now: datetime) -> bool:
+    if turn.wake_at is not None:
+        return turn.wake_at <= now
+    return turn.status is Status.QUEUED
+
+
+async def _ended(task: "asyncio.Future[None]") -> None:
+    """Cancel a task that still runs and wait until it really has let go of everything."""
+    if task.done():
+        return
+    task.cancel()
+    await asyncio.wait({task})
+    if not task.cancelled() and task.exception() is not None:
+        _LOG.info("a cancelled turn ended with %r", task.exception())

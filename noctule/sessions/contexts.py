@@ -1,0 +1,54 @@
+"""Makes what the nodes of a turn are given, always from the current configuration."""
+
+from langchain_core.language_models import BaseChatModel
+
+from graphs.context import TurnContext
+from noctule.core.calls import EventSink
+from noctule.core.ports import ChatModels, Database
+from noctule.core.roles import Role
+from noctule.core.sessions import Session, Turn
+from noctule.core.settings import Settings
+
+
+class Contexts:
+    """The current configuration, seen from a turn.
+
+    Args:
+        settings: the configuration as it is now, not as it was when the turn began.
+        models: where the model of a role comes from.
+        database: where routes are stored.
+    """
+
+    def __init__(
+        self, settings: Settings, models: ChatModels[BaseChatModel], database: Database
+    ) -> None:
+        self._settings = settings
+        self._models = models
+        self._database = database
+
+    def of(self, turn: Turn, session: Session, sink: EventSink) -> TurnContext:
+        """Return the context of a turn."""
+        return TurnContext(
+            turn=turn,
+            session=session,
+            models=self._models,
+            database=self._database,
+            sink=sink,
+            default_role=self._settings.default_role,
+            limits=self._settings.limits,
+        )
+
+    def unable(self, turn: Turn) -> str | None:
+        """Return why a turn cannot run under the current configuration; None when it can."""
+        resume = f"`noctule sessions resume {turn.session_id}"
+        if turn.model is not None and turn.model not in self._settings.models:
+            return (
+                f"The model {turn.model!r} chosen for this turn is no longer in the "
+                f"configuration. {resume} --model MODEL` goes on with another."
+            )
+        if turn.role is not None and turn.role not in set(Role):
+            return (
+                f"The role {turn.role!r} chosen for this turn no longer exists. "
+                f"`noctule sessions cancel {turn.session_id}` ends it."
+            )
+        return None

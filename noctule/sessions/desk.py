@@ -1,0 +1,238 @@
+"""Where work comes in: new sessions and turns, and what people order for them.
+
+The desk only writes rows. Whoever works (a worker, or the command itself) sees them through
+the database, so that it is all the same from which process an order came.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from noctule.core.clock import Clock
+from noctule.core.errors import UsageError
+from noctule.core.events import EventKind
+from noctule.core.ids import new_id
+from noctule.core.lifecycle import Status
+from noctule.core.ports import Database, UnitOfWork
+from noctule.core.roles import ANSWERING
+from noctule.core.sessions import LOCAL_OWNER, Order, Session, SessionKind, Turn
+from noctule.core.settings import OnLimit, Settings
+
+_TITLE_CHARS = 60
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a person wants done.
+
+    Args:
+        text: what they said.
+        kind: which kind of session is opened when none is named.
+        session_id: an existing session, or a unique beginning of its id; None opens a new one.
+        role: the role they chose; None leaves it to the route.
+        model: the model they chose; None leaves it to the binding.
+        private: True keeps a new session, or this turn of an old one, on local models.
+        on_limit: what to do at a limit; None leaves it to the binding.
+        not_before: when it may start; None means at once.
+        owner: whose a new session is.
+    """
+
+    text: str
+    kind: SessionKind = SessionKind.CHAT
+    session_id: str | None = None
+    role: str | None = None
+    model: str | None = None
+    private: bool = False
+    on_limit: OnLimit | None = None
+    not_before: datetime | None = None
+    owner: str = LOCAL_OWNER
+
+
+class Desk:
+    """Takes requests and orders.
+
+    Args:
+        settings: what roles and models there are, and how much may be taken.
+        database: where everything is written.
+        clock: the time.
+    """
+
+    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+
+    async def submit(self, request: Request) -> Turn:
+        """Store a request as the next turn of its session.
+
+        Raises:
+            UsageError: the request cannot be met as it stands, or too much is unfinished.
+            NotFoundError: the session does not exist.
+        """
+        self._check(request)
+        async with self._database.work() as work:
+            await self._check_room(work)
+            session = await self._session(work, request)
+            turn = Turn(
+                id=new_id(self._clock),
+                session_id=session.id,
+                text=request.text,
+                status=Status.QUEUED,
+                created_at=self._clock.now(),
+                role=request.role,
+                model=request.model,
+                private=request.private,
+                on_limit=request.on_limit,
+                wake_at=request.not_before,
+            )
+            await work.turns.add(turn)
+            data = {"text": turn.text}
+            await work.events.append(
+                session.id, turn.id, [(EventKind.TURN_QUEUED, data)], at=self._clock.now()
+            )
+            await work.commit()
+        return turn
+
+    async def cancel(self, session_id: str) -> list[Turn]:
+        """Order the end of every unfinished turn of a session; return those turns.
+
+        A turn that runs ends within a second; one that does not is ended here.
+        """
+        async with self._database.work() as work:
+            session = await work.sessions.get(session_id)
+            turns = [t for t in await work.turns.of_session(session.id) if not t.status.finished]
+            for turn in turns:
+                if turn.status is Status.RUNNING:
+                    await work.turns.order(turn.id, Order.CANCEL)
+                else:
+                    await self._cancel_resting(work, turn)
+            await work.commit()
+        return turns
+
+    async def park(self, session_id: str) -> Turn:
+        """Order the running turn of a session to sleep until somebody resumes it.
+
+        Raises:
+            UsageError: nothing of it runs.
+        """
+        async with self._database.work() as work:
+            session = await work.sessions.get(session_id)
+            turn = await work.turns.oldest_unfinished(session.id)
+            if turn is None or turn.status is not Status.RUNNING:
+                status = "idle" if turn is None else turn.status.value
+                raise UsageError(
+                    f"Session {session.id} is {status}: only a running one can be parked. "
+                    "`noctule sessions` lists what runs."
+                )
+            await work.turns.order(turn.id, Order.PARK)
+            await work.commit()
+        return turn
+
+    async def resume(self, session_id: str, model: str | None = None) -> Turn:
+        """Let a parked, waiting or failed session go on now.
+
+        Args:
+            session_id: which, or a unique beginning of its id.
+            model: go on with this model; None keeps what was chosen.
+
+        Raises:
+            UsageError: there is nothing to resume, or no such model.
+        """
+        self._check_model(model, private=False)
+        now = self._clock.now()
+        async with self._database.work() as work:
+            session = await work.sessions.get(session_id)
+            turn = await self._resumable(work, session)
+            if model is not None:
+                await work.turns.choose_model(turn.id, model)
+            if turn.status is Status.FAILED:
+                turn = await work.turns.move(turn.id, Status.QUEUED, at=now)
+            else:
+                sleeping = await work.parkings.open_of_turn(turn.id)
+                await work.parkings.reschedule([parking.id for parking in sleeping], now)
+                await work.turns.wake_at(turn.id, now)
+            await work.commit()
+        return replace(turn, model=model or turn.model)
+
+    def _check(self, request: Request) -> None:
+        if not request.text.strip():
+            raise UsageError("The message is empty. Write what you want done.")
+        try:
+            size = len(request.text.encode())
+        except UnicodeEncodeError:
+            raise UsageError(
+                "The message is not valid Unicode text (it holds broken UTF-8). Send it as UTF-8."
+            ) from None
+        most = self._settings.limits.max_message_bytes
+        if size > most:
+            raise UsageError(
+                f"The message has {size:,} bytes and at most {most:,} are taken "
+                "(limits.max_message_bytes). Put the text into a file and name it, or shorten it."
+            )
+        names = [role.value for role in ANSWERING]
+        if request.role is not None and request.role not in names:
+            raise UsageError(f"There is no role {request.role!r}. Use one of: {', '.join(names)}.")
+        self._check_model(request.model, private=request.private)
+
+    def _check_model(self, model: str | None, *, private: bool) -> None:
+        if model is None:
+            return
+        if model not in self._settings.models:
+            known = ", ".join(sorted(self._settings.models))
+            raise UsageError(f"There is no model {model!r}. Use one of: {known}.")
+        if private and not self._settings.is_local(model):
+            raise UsageError(
+                f"{model} is not local and the turn is private. Choose a local model, "
+                "or leave --private out."
+            )
+
+    async def _check_room(self, work: UnitOfWork) -> None:
+        most = self._settings.parking.max_unfinished
+        count = await work.turns.count_unfinished()
+        if count >= most:
+            raise UsageError(
+                f"{count} turns are queued or asleep and at most {most} may be "
+                "(parking.max_unfinished). `noctule sessions` lists them; cancel some, or wait."
+            )
+
+    async def _session(self, work: UnitOfWork, request: Request) -> Session:
+        if request.session_id is not None:
+            return await work.sessions.get(request.session_id)
+        session = Session(
+            id=new_id(self._clock),
+            owner=request.owner,
+            kind=request.kind,
+            title=title_of(request.text),
+            created_at=self._clock.now(),
+            private=request.private,
+        )
+        await work.sessions.add(session)
+        return session
+
+    async def _cancel_resting(self, work: UnitOfWork, turn: Turn) -> None:
+        now = self._clock.now()
+        await work.turns.move(turn.id, Status.CANCELLED, at=now, error="Cancelled by hand.")
+        await work.parkings.close_turn(turn.id, woken_at=now)
+        data = {"status": Status.CANCELLED.value, "error": "Cancelled by hand."}
+        await work.events.append(turn.session_id, turn.id, [(EventKind.TURN_ENDED, data)], at=now)
+
+    async def _resumable(self, work: UnitOfWork, session: Session) -> Turn:
+        turn = await work.turns.oldest_unfinished(session.id)
+        if turn is not None and turn.status in {Status.PARKED, Status.WAITING}:
+            return turn
+        if turn is None:
+            turns = await work.turns.of_session(session.id)
+            if turns and turns[-1].status is Status.FAILED:
+                return turns[-1]
+        status = "finished" if turn is None else turn.status.value
+        raise UsageError(
+            f"Session {session.id} is {status}: there is nothing to resume. "
+            f"`noctule chat --session {session.id}` says something new."
+        )
+
+
+def title_of(text: str) -> str:
+    """Return a few words that tell a session from others: the first line, cut at a word."""
+    line = " ".join(text.split("\n", 1)[0].split())
+    if len(line) <= _TITLE_CHARS:
+        return line or "(untitled)"
+    return line[:_TITLE_CHARS].rsplit(" ", 1)[0] + " …"

@@ -1,0 +1,258 @@
+"""Where a turn comes to rest: begun, asleep, waiting, done, failed, cancelled.
+
+Each rest is one transaction: the status, what it sleeps on, and the event that tells watchers,
+so that a kill at any line leaves all of them or none.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, tzinfo
+from typing import Any
+
+from graphs.runner import Stop
+from graphs.state import AnswerState
+from noctule.core.clock import Clock
+from noctule.core.errors import OurBugError
+from noctule.core.events import EventKind
+from noctule.core.ids import new_id
+from noctule.core.lifecycle import Status
+from noctule.core.limits import LimitKey
+from noctule.core.parkings import Parking, ParkingKind
+from noctule.core.ports import Database, UnitOfWork
+from noctule.core.refusals import Evidence
+from noctule.core.roles import Role
+from noctule.core.sessions import Session, Turn
+from noctule.core.settings.limits import ParkingSettings
+from noctule.core.sleep import Sleep, decide_sleep
+from noctule.sessions.events import EventLog, TurnSink
+from noctule.sessions.progress import Progress
+
+
+class Rest:
+    """Writes where turns come to rest.
+
+    Args:
+        database: where it is written.
+        events: whose followers are told.
+        bounds: how long a turn may sleep.
+        zone: where quiet hours are meant.
+        clock: the time.
+    """
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        events: EventLog,
+        bounds: ParkingSettings,
+        zone: tzinfo,
+        clock: Clock,
+    ) -> None:
+        self._database = database
+        self._events = events
+        self._bounds = bounds
+        self._zone = zone
+        self._clock = clock
+
+    async def begun(self, turn: Turn, sink: TurnSink, due: Sequence[Parking]) -> Turn:
+        """Note that a turn runs, and which of its sleeping branches wake.
+
+        Their parkings stay open until the graph has really gone on from them: a kill in between
+        must wake them again.
+        """
+        if turn.status is Status.RUNNING:
+            return turn  # it was cut off by a kill and goes on
+        await sink.flush()
+        async with self._database.work() as work:
+            turn = await work.turns.move(turn.id, Status.RUNNING, at=self._clock.now())
+            if due:
+                slept = self._clock.now() - min(parking.parked_at for parking in due)
+                data = {"reason": due[0].reason, "slept_s": round(slept.total_seconds(), 3)}
+                await self._tell(work, turn, EventKind.WOKEN, data)
+            else:
+                await self._tell(work, turn, EventKind.TURN_STARTED, {"text": turn.text})
+            await work.commit()
+        self._events.stored(turn.session_id)
+        return turn
+
+    async def sleeps(self, turn: Turn, sink: TurnSink, stops: Sequence[Stop]) -> Progress:
+        """Park a turn on what stopped its branches, or ask its person."""
+        await sink.flush()
+        now = self._clock.now()
+        async with self._database.work() as work:
+            asleep = {stop.id for stop in stops}
+            earlier = await work.parkings.open_of_turn(turn.id)
+            known = [parking for parking in earlier if parking.interrupt_id in asleep]
+            woken = [parking.id for parking in earlier if parking.interrupt_id not in asleep]
+            await work.parkings.close(woken, woken_at=now)
+            lap = 1 + max((parking.lap for parking in earlier), default=0)
+            fresh = [
+                self._parking(turn, stop, now, lap)
+                for stop in stops
+                if stop.id not in {parking.interrupt_id for parking in known}
+            ]
+            windows = await self._windows(work, [*known, *fresh])
+            sleep = decide_sleep(
+                [*known, *fresh],
+                now=now,
+                bounds=self._bounds,
+                windows=windows,
+                zone=self._zone,
+            )
+            for parking in sleep.parkings:
+                if parking.id in {f.id for f in fresh}:
+                    await work.parkings.add(parking)
+                else:
+                    await work.parkings.reschedule([parking.id], parking.wake_at)
+            turn = await work.turns.move(
+                turn.id, sleep.status, at=now, error=sleep.sentence, wake_at=sleep.wake_at
+            )
+            await self._tell(work, turn, EventKind.PARKED, _parked(sleep))
+            await work.commit()
+        self._events.stored(turn.session_id)
+        return Progress(turn, sleep.wake_at)
+
+    async def parked_by_hand(self, turn: Turn, sink: TurnSink) -> Turn:
+        """Put a turn to sleep because a person said so."""
+        await sink.flush()
+        now = self._clock.now()
+        parking = Parking(
+            id=new_id(self._clock),
+            turn_id=turn.id,
+            session_id=turn.session_id,
+            kind=ParkingKind.HAND,
+            reason="Parked by hand.",
+            parked_at=now,
+            wake_at=None,
+        )
+        sentence = f"Parked by hand. `noctule sessions resume {turn.session_id}` goes on."
+        async with self._database.work() as work:
+            await work.parkings.add(parking)
+            await work.turns.order(turn.id, None)
+            turn = await work.turns.move(turn.id, Status.PARKED, at=now, error=sentence)
+            await self._tell(
+                work,
+                turn,
+                EventKind.PARKED,
+                {"status": Status.PARKED.value, "wake_at": None, "sentence": sentence},
+            )
+            await work.commit()
+        self._events.stored(turn.session_id)
+        return turn
+
+    async def asks(self, turn: Turn, sink: TurnSink, sentence: str) -> Turn:
+        """Let a turn wait for its person."""
+        if turn.status is Status.QUEUED:
+            turn = await self.begun(turn, sink, ())
+        data = {"status": Status.WAITING.value, "wake_at": None, "sentence": sentence}
+        return await self._end(turn, sink, Status.WAITING, EventKind.PARKED, data, sentence)
+
+    async def done(
+        self, turn: Turn, session: Session, sink: TurnSink, answer: AnswerState | None
+    ) -> Turn:
+        """Store the reply; the chat role keeps the model that gave it.
+
+        Raises:
+            OurBugError: the graph ended without an answer.
+        """
+        if answer is None:
+            raise OurBugError("The graph ended without an answer; please report this.")
+        await sink.flush()
+        async with self._database.work() as work:
+            turn = await work.turns.move(
+                turn.id, Status.DONE, at=self._clock.now(), reply=answer["text"]
+            )
+            if answer["role"] == Role.CHAT.value and turn.model is None and answer["model"]:
+                await work.sessions.set_chat_model(session.id, answer["model"])
+            await self._tell(
+                work,
+                turn,
+                EventKind.TURN_ENDED,
+                {"status": Status.DONE.value, "role": answer["role"], "reply": answer["text"]},
+            )
+            await work.events.prune_deltas(turn.id)
+            await work.commit()
+        self._events.stored(turn.session_id)
+        return turn
+
+    async def failed(self, turn: Turn, sink: TurnSink, sentence: str) -> Turn:
+        """Store why a turn failed."""
+        if turn.status is not Status.RUNNING:
+            async with self._database.read() as work:
+                turn = await work.turns.get(turn.id)
+        if turn.status in {Status.QUEUED, Status.PARKED, Status.WAITING}:
+            turn = await self.begun(turn, sink, ())
+        data = {"status": Status.FAILED.value, "error": sentence}
+        return await self._end(turn, sink, Status.FAILED, EventKind.TURN_ENDED, data, sentence)
+
+    async def cancelled(self, turn: Turn, sink: TurnSink | None = None) -> Turn:
+        """Store that a person ended a turn."""
+        data = {"status": Status.CANCELLED.value, "error": "Cancelled by hand."}
+        return await self._end(
+            turn, sink, Status.CANCELLED, EventKind.TURN_ENDED, data, "Cancelled by hand."
+        )
+
+    async def _end(
+        self,
+        turn: Turn,
+        sink: TurnSink | None,
+        status: Status,
+        kind: EventKind,
+        data: dict[str, Any],
+        error: str,
+    ) -> Turn:
+        if sink is not None:
+            await sink.flush()
+        now = self._clock.now()
+        async with self._database.work() as work:
+            turn = await work.turns.move(turn.id, status, at=now, error=error)
+            await work.turns.order(turn.id, None)
+            if status.finished:
+                await work.parkings.close_turn(turn.id, woken_at=now)
+            await self._tell(work, turn, kind, data)
+            await work.commit()
+        self._events.stored(turn.session_id)
+        return turn
+
+    async def _tell(
+        self, work: UnitOfWork, turn: Turn, kind: EventKind, data: dict[str, Any]
+    ) -> None:
+        await work.events.append(turn.session_id, turn.id, [(kind, data)], at=self._clock.now())
+
+    async def _windows(self, work: UnitOfWork, parkings: Sequence[Parking]) -> int:
+        keys = {parking.key for parking in parkings if parking.key is not None}
+        limits = await work.limits.list() if keys else []
+        return max((limit.windows for limit in limits if limit.key in keys), default=0)
+
+    def _parking(self, turn: Turn, stop: Stop, now: datetime, lap: int) -> Parking:
+        value = stop.value
+        key = value.get("key")
+        retry_at = value.get("retry_at")
+        evidence = value.get("evidence")
+        return Parking(
+            id=new_id(self._clock),
+            turn_id=turn.id,
+            session_id=turn.session_id,
+            kind=ParkingKind(value.get("kind", ParkingKind.LIMIT)),
+            reason=str(value.get("reason", "")),
+            parked_at=now,
+            wake_at=datetime.fromisoformat(retry_at) if retry_at else None,
+            evidence=Evidence(evidence) if evidence else None,
+            key=LimitKey(**key) if key else None,
+            model=value.get("model"),
+            tried=tuple(value.get("tried", ())),
+            interrupt_id=stop.id,
+            lap=lap,
+        )
+
+
+def _parked(sleep: Sleep) -> dict[str, Any]:
+    first = sleep.parkings[0]
+    return {
+        "status": sleep.status.value,
+        "wake_at": sleep.wake_at.isoformat() if sleep.wake_at else None,
+        "sentence": sleep.sentence,
+        "reason": first.reason,
+        "evidence": first.evidence.value if first.evidence else None,
+        "model": first.model,
+        "tried": list(first.tried),
+    }
