@@ -1,0 +1,168 @@
+"""The composition root: builds everything from the configuration; every part can be replaced.
+
+Two depths, because a command that only reads the ledger should not load a graph:
+``open_records`` (database, desk, events) and ``open_runtime`` (models, graph, driver on top).
+"""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import tzinfo
+from pathlib import Path
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from noctule.config import Loaded
+from noctule.core.clock import Clock, SystemClock
+from noctule.core.ports import Database
+from noctule.core.settings import Settings
+
+if TYPE_CHECKING:
+    from noctule.models.models import Models
+    from noctule.sessions.advance import Advancer
+    from noctule.sessions.desk import Desk
+    from noctule.sessions.drive import Driver
+    from noctule.sessions.events import EventLog
+    from noctule.sessions.orders import Orders
+
+
+@dataclass(frozen=True, slots=True)
+class Records:
+    """What is enough to read and to submit.
+
+    Args:
+        settings: the configuration.
+        home: the data folder, absolute.
+        clock: the time.
+        zone: where times are shown.
+        database: everything that is kept.
+        desk: takes requests and orders.
+        events: what watchers see.
+    """
+
+    settings: Settings
+    home: Path
+    clock: Clock
+    zone: tzinfo
+    database: Database
+    desk: "Desk"
+    events: "EventLog"
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What it takes to work.
+
+    Args:
+        records: what is enough to read and to submit.
+        models: the models of all roles.
+        orders: what people order for running turns.
+        advancer: carries one turn.
+        driver: works one session off in this process.
+    """
+
+    records: Records
+    models: "Models"
+    orders: "Orders"
+    advancer: "Advancer"
+    driver: "Driver"
+
+
+@asynccontextmanager
+async def open_records(
+    loaded: Loaded, *, clock: Clock | None = None, database: Database | None = None
+) -> AsyncIterator[Records]:
+    """Open the database and what only needs it.
+
+    Args:
+        loaded: the configuration and the data folder.
+        clock: None means the machine's.
+        database: None opens the configured one, and closes it at the end.
+    """
+    from noctule.sessions.desk import Desk  # noqa: PLC0415 - only what the command needs
+    from noctule.sessions.events import EventLog  # noqa: PLC0415 - likewise
+
+    clock = clock or SystemClock()
+    async with AsyncExitStack() as stack:
+        if database is None:
+            from storage.open import open_database  # noqa: PLC0415 - loads SQLAlchemy
+
+            url = loaded.settings.storage.url.get_secret_value()
+            database = await open_database(url, data_folder=loaded.home, clock=clock)
+            stack.push_async_callback(database.close)
+        events = EventLog(database, clock)
+        stack.push_async_callback(events.close)
+        yield Records(
+            settings=loaded.settings,
+            home=loaded.home,
+            clock=clock,
+            zone=zone_of(loaded.settings),
+            database=database,
+            desk=Desk(loaded.settings, database, clock),
+            events=events,
+        )
+
+
+@asynccontextmanager
+async def open_runtime(
+    records: Records, *, models: "Models | None" = None
+) -> AsyncIterator[Runtime]:
+    """Build models, graph and driver over opened records.
+
+    Args:
+        records: opened, and kept open as long as the runtime.
+        models: None builds the configured ones, and closes them at the end.
+    """
+    from graphs.runner import TurnRunner  # noqa: PLC0415 - loads LangGraph
+    from graphs.savers import open_saver  # noqa: PLC0415 - likewise
+    from graphs.turn import build_turn_graph  # noqa: PLC0415 - likewise
+    from noctule.models.models import Models  # noqa: PLC0415 - loads LangChain
+    from noctule.sessions.advance import Advancer  # noqa: PLC0415 - loads the graph
+    from noctule.sessions.contexts import Contexts  # noqa: PLC0415 - likewise
+    from noctule.sessions.drive import Driver  # noqa: PLC0415 - likewise
+    from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - likewise
+    from noctule.sessions.orders import Orders  # noqa: PLC0415 - likewise
+    from noctule.sessions.rest import Rest  # noqa: PLC0415 - likewise
+
+    settings, database, clock = records.settings, records.database, records.clock
+    async with AsyncExitStack() as stack:
+        if models is None:
+            models = Models(settings, database=database, clock=clock, home=records.home)
+            stack.push_async_callback(models.close)
+        saver = await stack.enter_async_context(
+            open_saver(settings.storage.url.get_secret_value(), data_folder=records.home)
+        )
+        orders = Orders(database)
+        advancer = Advancer(
+            database=database,
+            runner=TurnRunner(build_turn_graph(saver)),
+            events=records.events,
+            orders=orders,
+            rest=Rest(
+                database=database,
+                events=records.events,
+                bounds=settings.parking,
+                zone=records.zone,
+                clock=clock,
+            ),
+            contexts=Contexts(settings, models, database),
+            clock=clock,
+        )
+        driver = Driver(
+            database=database,
+            advancer=advancer,
+            orders=orders,
+            lock=WorkerLock(records.home, clock),
+            clock=clock,
+        )
+        yield Runtime(records, models, orders, advancer, driver)
+
+
+def zone_of(settings: Settings) -> tzinfo:
+    """Return the zone times are shown in: the configured one, else the system's."""
+    if settings.timezone is not None:
+        return ZoneInfo(settings.timezone)
+    local = SystemClock().now().astimezone().tzinfo
+    if local is None:  # an aware moment always has one; the type does not say so
+        return ZoneInfo("UTC")
+    return local

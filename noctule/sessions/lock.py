@@ -1,0 +1,96 @@
+"""One worker at a time on a data folder: a file lock that the system drops with its process."""
+
+import fcntl
+import json
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from noctule.core.clock import Clock
+from noctule.core.errors import DatabaseBusyError
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who works on a data folder.
+
+    Args:
+        pid: its process.
+        what: the command, like ``serve`` or ``chat``.
+        since: when it began.
+    """
+
+    pid: int
+    what: str
+    since: datetime
+
+
+class WorkerLock:
+    """The right to work on a data folder.
+
+    A command that works for its own session only gives way to ``serve``, which asks for it with
+    a file beside the lock.
+
+    Args:
+        folder: the data folder; made when missing.
+        clock: dates the holder.
+    """
+
+    def __init__(self, folder: Path, clock: Clock) -> None:
+        self._path = folder / "worker.lock"
+        self._wanted = folder / "worker.wanted"
+        self._clock = clock
+        self._file: int | None = None
+
+    def take(self, what: str) -> bool:
+        """Take the lock for a command; return False when somebody else has it.
+
+        Raises:
+            DatabaseBusyError: the folder cannot be written.
+        """
+        try:
+            self._path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DatabaseBusyError(
+                f"The data folder {self._path.parent} cannot be written ({error.strerror}). "
+                "Mend its permissions, or name another with NOCTULE_HOME."
+            ) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return False
+        note = {"pid": os.getpid(), "what": what, "since": self._clock.now().isoformat()}
+        os.ftruncate(file, 0)
+        os.pwrite(file, json.dumps(note).encode(), 0)
+        self._file = file
+        return True
+
+    def release(self) -> None:
+        """Let go of it; does nothing without it."""
+        if self._file is not None:
+            os.ftruncate(self._file, 0)
+            os.close(self._file)
+            self._file = None
+
+    def holder(self) -> Holder | None:
+        """Return who has it; None when nobody has, or it does not say."""
+        try:
+            note = json.loads(self._path.read_text(encoding="utf-8"))
+            return Holder(note["pid"], note["what"], datetime.fromisoformat(note["since"]))
+        except (OSError, ValueError, KeyError):
+            return None
+
+    def ask(self) -> None:
+        """Ask the holder to give way after its current step."""
+        self._wanted.touch()
+
+    def asked(self) -> bool:
+        """Whether somebody asked the holder to give way."""
+        return self._wanted.exists()
+
+    def answered(self) -> None:
+        """Take the question back, once one has the lock."""
+        self._wanted.unlink(missing_ok=True)
