@@ -11,6 +11,7 @@
     │   ├── NotFoundError        ... name something that exists
     │   ├── DatabaseTooNewError  ... upgrade Noctule, or use the older database
     │   ├── DatabaseBusyError    ... end the other process, or wait
+    │   ├── StorageError         ... mend the folder, disk, file, server or login
     │   └── EmbeddedModelError   ... install or name weights that llama.cpp can serve
     └── OurBugError              us: report it
         └── IllegalMoveError     ... a turn was moved against the table of moves

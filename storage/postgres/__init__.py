@@ -1,0 +1,1 @@
+"""PostgreSQL: a schema of its own in the database."""

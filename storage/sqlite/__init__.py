@@ -1,0 +1,1 @@
+"""SQLite: one file, one writer, statements on the event loop, the disk in threads."""

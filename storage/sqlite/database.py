@@ -1,0 +1,133 @@
+"""The SQLite file of a data folder."""
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncGenerator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Final, Self
+
+import sqlalchemy as sa
+
+from noctule.core.clock import SystemClock
+from storage.faults import damaged
+from storage.migrate import is_newest, upgrade
+from storage.sqlite.connection import make_engine, raw
+from storage.sqlite.disk import Disk
+from storage.sqlite.faults import explain
+from storage.sqlite.threads import in_thread
+from storage.sqlite.transactions import Readers, Reading, Writing
+from storage.sqlite.writer import Writer
+from storage.unit_of_work import SqlUnitOfWork
+from storage.watch import Watches
+
+_LOOK_EVERY_SECONDS: Final = 0.025
+_THREADS: Final = 4
+
+
+class SqliteDatabase:
+    """One SQLite file; several processes may open it at once.
+
+    Make it with :meth:`open`, on the event loop that uses it.
+    """
+
+    def __init__(self, path: Path, engine: sa.Engine, executor: ThreadPoolExecutor) -> None:
+        self._place = str(path)
+        self._engine = engine
+        self._executor = executor
+        self._watches = Watches(on_first=self._start_looking)
+        self._readers = Readers(engine)
+        disk = Disk(path, executor)
+        self._writer = Writer(
+            engine.connect(), disk, self._watches, executor=executor, place=self._place
+        )
+        self._looking: asyncio.Task[None] | None = None
+        self._closed = False
+
+    @classmethod
+    async def open(cls, path: Path) -> Self:
+        """Open the file, making it and its folder when missing, at the newest version.
+
+        Raises:
+            DatabaseTooNewError: a newer Noctule wrote it.
+            StorageError: it cannot be written, or is no sound database.
+            DatabaseBusyError: another process holds it.
+        """
+        executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="noctule-db")
+        engine = make_engine(path)
+        try:
+            await in_thread(executor, lambda: _prepare(path, engine))
+            return cls(path, engine, executor)
+        except Exception as error:
+            executor.shutdown()
+            raise explain(error, str(path)) from error
+
+    def work(self, *, durable: bool = True) -> SqlUnitOfWork:
+        """Return a new unit of work that writes; it takes the write lock at its start."""
+        transaction = Writing(
+            self._writer, durable=durable, executor=self._executor, place=self._place
+        )
+        return SqlUnitOfWork(transaction)
+
+    def read(self) -> SqlUnitOfWork:
+        """Return a new unit of work that sees one moment and cannot write."""
+        return SqlUnitOfWork(Reading(self._readers, executor=self._executor, place=self._place))
+
+    def changes(self) -> AsyncGenerator[None, None]:
+        """Yield once at the start and then whenever anybody, any process, may have written.
+
+        At once for this process; within 25 ms for another.
+        """
+        return self._watches.add()
+
+    async def close(self) -> None:
+        """Let go of every connection; what is not committed is undone."""
+        if self._closed:
+            return
+        self._closed = True
+        self._watches.end()
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
+        await in_thread(self._executor, self._close)
+        self._executor.shutdown()
+
+    def _close(self) -> None:
+        self._readers.close()
+        self._writer.disk.close()
+        self._writer.connection.close()
+        self._engine.dispose()
+
+    def _start_looking(self) -> None:
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.get_running_loop().create_task(self._look())
+
+    async def _look(self) -> None:
+        # Real time, whatever clock the rest lives by: it is real processes that are watched.
+        clock = SystemClock()
+        self._watches.wake()
+        while self._watches:
+            await clock.sleep(_LOOK_EVERY_SECONDS)
+            if self._writer.idle:
+                self._writer.look()
+
+
+def _prepare(path: Path, engine: sa.Engine) -> None:
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.touch(mode=0o600)
+    with engine.connect() as connection:
+        _use_write_ahead_log(raw(connection))
+        if is_newest(connection, str(path)):
+            return
+        connection.rollback()
+        raw(connection).execute("BEGIN IMMEDIATE")  # other processes that open it wait here
+        upgrade(connection, str(path))
+        connection.commit()
+
+
+def _use_write_ahead_log(connection: sqlite3.Connection) -> None:
+    mode = connection.execute("PRAGMA journal_mode").fetchone()[0]
+    if mode != "wal":
+        mode = connection.execute("PRAGMA journal_mode=WAL").fetchone()[0]
+    if mode != "wal":
+        raise damaged("The database", f"it cannot keep a write-ahead log, its journal is {mode}")

@@ -1,0 +1,1 @@
+"""One store per aggregate, the same for both databases."""

@@ -1,0 +1,77 @@
+"""The routing log and the ledger."""
+
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from noctule.core.attempts import Attempt, SkippedModel, Usage
+from storage.tables import attempts
+from storage.transaction import Transaction
+
+_INSERT = attempts.insert()
+_NEWEST_FIRST = sa.select(attempts).order_by(attempts.c.id.desc())
+_SHORT = 200
+_COLUMNS = tuple(column.name for column in attempts.columns)
+_TOKENS = tuple(f.name for f in fields(Usage) if f.name.endswith("_tokens"))
+_MAPPED = {*_TOKENS, "reported_nano_usd", "cost_nano_usd", "skipped"}
+_PLAIN = tuple(name for name in _COLUMNS if name not in _MAPPED)
+
+
+class SqlAttempts:
+    """The ledger."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, attempt: Attempt) -> None:
+        """Write one attempt."""
+        await self._transaction.run(_add, attempt)
+
+    async def list(
+        self,
+        *,
+        session_id: str | None = None,
+        turn_id: str | None = None,
+        since: datetime | None = None,
+        limit: int | None = None,
+    ) -> list[Attempt]:
+        """Return attempts, newest first; None means no such restriction, and all of them."""
+        statement = _NEWEST_FIRST.limit(limit)
+        if session_id is not None:
+            statement = statement.where(attempts.c.session_id == session_id)
+        if turn_id is not None:
+            statement = statement.where(attempts.c.turn_id == turn_id)
+        if since is not None:
+            statement = statement.where(attempts.c.started_at >= since)
+        if turn_id is not None or (limit is not None and limit <= _SHORT):
+            return await self._transaction.run(_list, statement)
+        return await self._transaction.run_long(_list, statement)
+
+
+def _add(connection: Connection, attempt: Attempt) -> None:
+    usage = attempt.usage
+    values = {name: getattr(attempt, name) for name in _PLAIN}
+    values |= {name: getattr(usage, name) for name in _TOKENS}
+    values["reported_nano_usd"] = usage.reported_usd
+    values["cost_nano_usd"] = attempt.cost_usd
+    values["skipped"] = [[skip.model, skip.reason] for skip in attempt.skipped]
+    connection.execute(_INSERT, values)
+
+
+def _list(connection: Connection, statement: sa.Select[Any]) -> list[Attempt]:
+    return [
+        _attempt(dict(zip(_COLUMNS, row, strict=True))) for row in connection.execute(statement)
+    ]
+
+
+def _attempt(values: dict[str, Any]) -> Attempt:
+    tokens = {name: values.pop(name) for name in _TOKENS}
+    usage = Usage(**tokens, reported_usd=values.pop("reported_nano_usd"))
+    skipped = tuple(SkippedModel(model, reason) for model, reason in values.pop("skipped"))
+    cost_usd = values.pop("cost_nano_usd")
+    return Attempt(**values, usage=usage, cost_usd=cost_usd, skipped=skipped)

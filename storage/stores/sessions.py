@@ -1,0 +1,69 @@
+"""Conversations and tasks."""
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from noctule.core.sessions import Session
+from storage.stores.prefixes import ByPrefix
+from storage.tables import sessions
+from storage.transaction import Transaction
+
+_INSERT = sessions.insert()
+_UPDATE = sessions.update().where(sessions.c.id == sa.bindparam("session_id"))
+_SET_TITLE = _UPDATE.values(title=sa.bindparam("title"))
+_SET_CHAT_MODEL = _UPDATE.values(chat_model=sa.bindparam("model"))
+_NEWEST_FIRST = sa.select(sessions).order_by(sessions.c.id.desc())
+_BY_PREFIX = ByPrefix(sessions, what="session", listing="noctule sessions")
+
+
+class SqlSessions:
+    """Conversations and tasks."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, session: Session) -> None:
+        """Store a new session."""
+        await self._transaction.run(_add, session)
+
+    async def get(self, session_id: str) -> Session:
+        """Return one session; a unique beginning of its id is enough."""
+        return await self._transaction.run(_get, session_id)
+
+    async def list(self, *, owner: str | None = None, limit: int | None = None) -> list[Session]:
+        """Return sessions, newest first; None means of everybody, and all."""
+        return await self._transaction.run_long(_list, owner, limit)
+
+    async def set_title(self, session_id: str, title: str) -> None:
+        """Give it a title."""
+        await self._transaction.run(_set, _SET_TITLE, session_id, {"title": title})
+
+    async def set_chat_model(self, session_id: str, model: str | None) -> None:
+        """Remember which model the chat role keeps; None forgets it."""
+        await self._transaction.run(_set, _SET_CHAT_MODEL, session_id, {"model": model})
+
+
+def _add(connection: Connection, session: Session) -> None:
+    connection.execute(_INSERT, {c.name: getattr(session, c.name) for c in sessions.columns})
+
+
+def _get(connection: Connection, session_id: str) -> Session:
+    return Session(*tuple(_BY_PREFIX.find(connection, session_id)))
+
+
+def _list(connection: Connection, owner: str | None, limit: int | None) -> list[Session]:
+    statement = _NEWEST_FIRST.limit(limit)
+    if owner is not None:
+        statement = statement.where(sessions.c.owner == owner)
+    return [Session(*row) for row in connection.execute(statement)]
+
+
+def _set(
+    connection: Connection, statement: sa.Update, session_id: str, values: dict[str, Any]
+) -> None:
+    if not connection.execute(statement, {"session_id": session_id, **values}).rowcount:
+        raise _BY_PREFIX.missing(session_id)

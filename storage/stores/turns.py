@@ -1,0 +1,186 @@
+"""What people said, and how far it has come."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+
+from noctule.core.lifecycle import Status, check_move
+from noctule.core.sessions import Order, Turn, Verdict
+from storage.stores.prefixes import ByPrefix
+from storage.tables import sessions, turns
+from storage.tables.turns import unfinished
+from storage.transaction import Transaction
+
+_INSERT = turns.insert()
+_BY_PREFIX = ByPrefix(turns, what="turn", listing="noctule sessions show")
+_SELECT = sa.select(turns)
+_OF_SESSION = _SELECT.where(turns.c.session_id == sa.bindparam("session_id")).order_by(turns.c.id)
+_OLDEST_UNFINISHED = _OF_SESSION.where(unfinished).limit(1)
+_UNFINISHED = _SELECT.where(unfinished).order_by(turns.c.id)
+_COUNT_UNFINISHED = sa.select(sa.func.count()).select_from(turns).where(unfinished)
+_QUEUED = _UNFINISHED.where(turns.c.status == Status.QUEUED)
+_ORDERS = sa.select(turns.c.id, turns.c.order).where(
+    turns.c.id.in_(sa.bindparam("turn_ids", expanding=True)), turns.c.order.is_not(None)
+)
+_AT_ONCE = 500
+_NEWEST_FINISHED = (
+    _SELECT.where(turns.c.ended_at.is_not(None), turns.c.reply.is_not(None))
+    .order_by(turns.c.ended_at.desc(), turns.c.id.desc())
+    .limit(1)
+)
+_NEWEST_FINISHED_OF = _NEWEST_FINISHED.join(sessions, sessions.c.id == turns.c.session_id).where(
+    sessions.c.owner == sa.bindparam("owner")
+)
+_LOCK = _SELECT.where(turns.c.id == sa.bindparam("turn_id")).with_for_update()
+_UPDATE = turns.update().where(turns.c.id == sa.bindparam("turn_id"))
+_MOVE = _UPDATE.values(
+    status=sa.bindparam("to_status"),
+    started_at=sa.bindparam("began_at"),
+    ended_at=sa.bindparam("finished_at"),
+    reply=sa.bindparam("answer"),
+    error=sa.bindparam("sentence"),
+    wake_at=sa.bindparam("wakes_at"),
+).returning(*turns.c)
+_ORDER = _UPDATE.values(order=sa.bindparam("wanted"))
+_CHOOSE_MODEL = _UPDATE.values(model=sa.bindparam("chosen"))
+_WAKE_AT = _UPDATE.values(wake_at=sa.bindparam("wakes_at"))
+_RATE = _UPDATE.values(verdict=sa.bindparam("opinion"))
+
+
+class SqlTurns:
+    """What people said, and how far it has come."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, turn: Turn) -> None:
+        """Store a new turn."""
+        await self._transaction.run(_add, turn)
+
+    async def get(self, turn_id: str) -> Turn:
+        """Return one turn; a unique beginning of its id is enough."""
+        return await self._transaction.run(_get, turn_id)
+
+    async def of_session(self, session_id: str) -> list[Turn]:
+        """Return the turns of a session, oldest first."""
+        return await self._transaction.run(_all, _OF_SESSION, {"session_id": session_id})
+
+    async def oldest_unfinished(self, session_id: str) -> Turn | None:
+        """Return the turn whose turn it is; None when all are finished."""
+        return await self._transaction.run(_first, _OLDEST_UNFINISHED, {"session_id": session_id})
+
+    async def unfinished(self) -> list[Turn]:
+        """Return every unfinished turn of every session, oldest first."""
+        return await self._transaction.run_long(_all, _UNFINISHED, {})
+
+    async def queued(self) -> list[Turn]:
+        """Return every queued turn of every session, oldest first."""
+        return await self._transaction.run_long(_all, _QUEUED, {})
+
+    async def count_unfinished(self) -> int:
+        """Return how many turns are unfinished, of all sessions together."""
+        return await self._transaction.run(_count)
+
+    async def choose_model(self, turn_id: str, model: str | None) -> None:
+        """Force a model on a turn that has not ended; None takes it back."""
+        await self._transaction.run(_set, _CHOOSE_MODEL, turn_id, {"chosen": model})
+
+    async def wake_at(self, turn_id: str, wake_at: datetime | None) -> None:
+        """Move the time at which a resting turn may go on."""
+        await self._transaction.run(_set, _WAKE_AT, turn_id, {"wakes_at": wake_at})
+
+    async def orders(self, turn_ids: Sequence[str]) -> Mapping[str, Order]:
+        """Return what people ordered for some turns; turns without an order are missing."""
+        return await self._transaction.run(_orders, turn_ids)
+
+    async def newest_finished(self, *, owner: str | None = None) -> Turn | None:
+        """Return the last turn that got a reply; None when there is none."""
+        if owner is None:
+            return await self._transaction.run(_first, _NEWEST_FINISHED, {})
+        return await self._transaction.run(_first, _NEWEST_FINISHED_OF, {"owner": owner})
+
+    async def move(
+        self,
+        turn_id: str,
+        status: Status,
+        *,
+        at: datetime,
+        reply: str | None = None,
+        error: str | None = None,
+        wake_at: datetime | None = None,
+    ) -> Turn:
+        """Move a turn to a status in one atomic step and return it as it now is."""
+        changes = {"answer": reply, "sentence": error, "wakes_at": wake_at}
+        return await self._transaction.run(_move, turn_id, status, at, changes)
+
+    async def order(self, turn_id: str, order: Order | None) -> None:
+        """Note what a person ordered for a turn; None takes it back."""
+        await self._transaction.run(_set, _ORDER, turn_id, {"wanted": order})
+
+    async def rate(self, turn_id: str, verdict: Verdict | None) -> None:
+        """Note what the person thought of the reply; None takes it back."""
+        await self._transaction.run(_set, _RATE, turn_id, {"opinion": verdict})
+
+
+def _add(connection: Connection, turn: Turn) -> None:
+    connection.execute(_INSERT, {c.name: getattr(turn, c.name) for c in turns.columns})
+
+
+def _get(connection: Connection, turn_id: str) -> Turn:
+    return Turn(*tuple(_BY_PREFIX.find(connection, turn_id)))
+
+
+def _all(connection: Connection, statement: sa.Select[Any], values: dict[str, Any]) -> list[Turn]:
+    return [Turn(*row) for row in connection.execute(statement, values)]
+
+
+def _count(connection: Connection) -> int:
+    return connection.execute(_COUNT_UNFINISHED).scalar_one()
+
+
+def _orders(connection: Connection, turn_ids: Sequence[str]) -> dict[str, Order]:
+    found: dict[str, Order] = {}
+    for start in range(0, len(turn_ids), _AT_ONCE):
+        some = {"turn_ids": turn_ids[start : start + _AT_ONCE]}
+        found.update((row[0], row[1]) for row in connection.execute(_ORDERS, some))
+    return found
+
+
+def _first(
+    connection: Connection, statement: sa.Select[Any], values: dict[str, Any]
+) -> Turn | None:
+    row = connection.execute(statement, values).first()
+    return None if row is None else Turn(*row)
+
+
+def _move(
+    connection: Connection, turn_id: str, status: Status, at: datetime, changes: dict[str, Any]
+) -> Turn:
+    row = connection.execute(_LOCK, {"turn_id": turn_id}).first()
+    if row is None:
+        raise _BY_PREFIX.missing(turn_id)
+    turn = Turn(*row)
+    check_move(turn.id, turn.status, status)
+    began_at = at if status is Status.RUNNING and turn.started_at is None else turn.started_at
+    values = {
+        "turn_id": turn_id,
+        "to_status": status,
+        "began_at": began_at,
+        "finished_at": at if status.finished else None,
+        **changes,
+    }
+    if changes["answer"] is None:
+        values["answer"] = turn.reply
+    return Turn(*connection.execute(_MOVE, values).one())
+
+
+def _set(
+    connection: Connection, statement: sa.Update, turn_id: str, values: dict[str, Any]
+) -> None:
+    if not connection.execute(statement, {"turn_id": turn_id, **values}).rowcount:
+        raise _BY_PREFIX.missing(turn_id)

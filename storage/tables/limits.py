@@ -1,0 +1,25 @@
+"""What is refused until when."""
+
+import sqlalchemy as sa
+
+from noctule.core.outcomes import Outcome
+from noctule.core.refusals import Evidence
+from storage.tables.metadata import metadata
+from storage.types import Choice, UtcDateTime, Words
+
+WHOLE_KEY = ""
+"""In ``model``: every model of the key (a primary key cannot hold NULL)."""
+
+limits = sa.Table(
+    "limits",
+    metadata,
+    sa.Column("endpoint", Words, primary_key=True),
+    sa.Column("key_fingerprint", Words, primary_key=True),
+    sa.Column("model", Words, primary_key=True),
+    sa.Column("outcome", Choice(Outcome), nullable=False),
+    sa.Column("reason", Words, nullable=False),
+    sa.Column("not_before", UtcDateTime),
+    sa.Column("evidence", Choice(Evidence)),
+    sa.Column("set_at", UtcDateTime, nullable=False),
+    sa.Column("windows", sa.Integer, nullable=False),
+)

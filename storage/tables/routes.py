@@ -1,0 +1,18 @@
+"""The orchestrator's decision for each turn."""
+
+import sqlalchemy as sa
+
+from noctule.core.routes import Complexity, DecidedBy
+from storage.tables.metadata import metadata
+from storage.types import Choice, Id, Json, Words
+
+routes = sa.Table(
+    "routes",
+    metadata,
+    sa.Column("turn_id", Id, sa.ForeignKey("turns.id"), primary_key=True),
+    sa.Column("roles", Json, nullable=False),
+    sa.Column("complexity", Choice(Complexity), nullable=False),
+    sa.Column("by", Choice(DecidedBy), nullable=False),
+    sa.Column("reason", Words, nullable=False),
+    sa.Column("confidence", sa.Double),
+)

@@ -1,0 +1,20 @@
+"""Conversations and tasks; columns in the order of ``core.sessions.Session``."""
+
+import sqlalchemy as sa
+
+from noctule.core.sessions import SessionKind
+from storage.tables.metadata import metadata
+from storage.types import Choice, Id, UtcDateTime, Words
+
+sessions = sa.Table(
+    "sessions",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("owner", Words, nullable=False),
+    sa.Column("kind", Choice(SessionKind), nullable=False),
+    sa.Column("title", Words),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("private", sa.Boolean, nullable=False),
+    sa.Column("chat_model", Words),
+    sa.Index(None, "owner", "id"),
+)

@@ -1,0 +1,47 @@
+"""What people said; columns in the order of ``core.sessions.Turn``."""
+
+import sqlalchemy as sa
+
+from noctule.core.lifecycle import Status
+from noctule.core.sessions import Order, Verdict
+from noctule.core.settings.role import OnLimit
+from storage.tables.metadata import metadata
+from storage.types import Choice, Id, UtcDateTime, Words
+
+turns = sa.Table(
+    "turns",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("session_id", Id, sa.ForeignKey("sessions.id"), nullable=False),
+    sa.Column("text", Words, nullable=False),
+    sa.Column("status", Choice(Status), nullable=False),
+    sa.Column("created_at", UtcDateTime, nullable=False),
+    sa.Column("role", Words),
+    sa.Column("model", Words),
+    sa.Column("private", sa.Boolean, nullable=False),
+    sa.Column("on_limit", Choice(OnLimit)),
+    sa.Column("reply", Words),
+    sa.Column("error", Words),
+    sa.Column("verdict", Choice(Verdict)),
+    sa.Column("order", Choice(Order)),
+    sa.Column("started_at", UtcDateTime),
+    sa.Column("ended_at", UtcDateTime),
+    sa.Column("wake_at", UtcDateTime),
+    sa.Index(None, "session_id", "id"),
+    sa.Index(None, "ended_at"),
+)
+
+FINISHED: list[sa.ColumnElement[str]] = [
+    sa.literal_column(f"'{status.value}'") for status in Status if status.finished
+]
+
+# Spelled with literals: SQLite uses a partial index only for the very condition it was made with.
+unfinished = turns.c.status.not_in(FINISHED)
+
+sa.Index(
+    "ix_turns_unfinished",
+    turns.c.session_id,
+    turns.c.id,
+    sqlite_where=unfinished,
+    postgresql_where=unfinished,
+)

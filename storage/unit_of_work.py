@@ -1,0 +1,63 @@
+"""One transaction over all stores."""
+
+from types import TracebackType
+from typing import Self
+
+from noctule.core.ports import (
+    AttemptStore,
+    EventStore,
+    LimitStore,
+    ParkingStore,
+    RouteStore,
+    SessionStore,
+    TurnStore,
+)
+from storage.stores.attempts import SqlAttempts
+from storage.stores.events import SqlEvents
+from storage.stores.limits import SqlLimits
+from storage.stores.parkings import SqlParkings
+from storage.stores.routes import SqlRoutes
+from storage.stores.sessions import SqlSessions
+from storage.stores.turns import SqlTurns
+from storage.transaction import Transaction
+
+
+class SqlUnitOfWork:
+    """The stores over one transaction; what is not committed is undone at its end."""
+
+    __slots__ = (
+        "_transaction",
+        "attempts",
+        "events",
+        "limits",
+        "parkings",
+        "routes",
+        "sessions",
+        "turns",
+    )
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+        self.sessions: SessionStore = SqlSessions(transaction)
+        self.turns: TurnStore = SqlTurns(transaction)
+        self.routes: RouteStore = SqlRoutes(transaction)
+        self.attempts: AttemptStore = SqlAttempts(transaction)
+        self.limits: LimitStore = SqlLimits(transaction)
+        self.events: EventStore = SqlEvents(transaction)
+        self.parkings: ParkingStore = SqlParkings(transaction)
+
+    async def __aenter__(self) -> Self:
+        await self._transaction.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._transaction.end()
+
+    async def commit(self) -> None:
+        """Make everything since the start or the last commit durable."""
+        await self._transaction.commit()
