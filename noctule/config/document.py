@@ -16,6 +16,7 @@ MAX_BYTES = 1_000_000
 """A configuration longer than this is a mistake."""
 
 _EMPTY = ("it is empty.", "`noctule init` writes one to start with.")
+_MAP, _SEQUENCE = "tag:yaml.org,2002:map", "tag:yaml.org,2002:seq"
 _MAX_NODES = 50_000  # aliases can make a small file endless
 
 
@@ -131,7 +132,7 @@ def _compose(document: Document, text: str) -> None:
 
 def _syntax(document: Document, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
-    said = re.sub(r"(['\"])[^'\"]{2,}\1", "that", error.problem or "it cannot be parsed")
+    said = re.sub(r"(['\"])(?!<)[^'\"]{2,}\1", "that", error.problem or "it cannot be parsed")
     return document.complain(
         (),
         f"it is not valid YAML: {said}.",
@@ -201,9 +202,9 @@ class _Walk:
             return None
         self._open.add(id(node))
         try:
-            if isinstance(node, yaml.MappingNode):
+            if isinstance(node, yaml.MappingNode) and node.tag == _MAP:
                 return self.mapping(node, path)
-            if isinstance(node, yaml.SequenceNode):
+            if isinstance(node, yaml.SequenceNode) and node.tag == _SEQUENCE:
                 return [self.value(item, (*path, i)) for i, item in enumerate(node.value)]
             return self._scalar(node, path)
         finally:
@@ -215,7 +216,7 @@ class _Walk:
         return [value for value in read if isinstance(value, dict)]
 
     def _scalar(self, node: yaml.Node, path: KeyPath) -> Any:
-        text: str = node.value
+        text: Any = node.value
         match node.tag.removeprefix("tag:yaml.org,2002:"):
             case "null":
                 return None

@@ -68,7 +68,8 @@ class EndpointSettings(Section):
     ``http://127.0.0.1:11434`` (``ollama``); ``embedded`` and ``scripted`` have none."""
 
     key: SecretStr | None = None
-    """The API key, always as ``"${VARIABLE}"``: it is read from the environment, never stored."""
+    """The API key, always as ``"${VARIABLE}"``: it is read from the environment, never stored.
+    Unset means that none is sent."""
 
     max_concurrent: int | None = Field(default=None, ge=1)
     """How many calls may run on this endpoint at once, all its models together. Unset means no
@@ -81,7 +82,7 @@ class EndpointSettings(Section):
 
     monthly_usd: Decimal | None = Field(default=None, ge=0)
     """What it costs a month whether used or not (plan, hardware, electricity), in USD; reports
-    spread it. Unset means nothing is added."""
+    spread it. 0 adds nothing. Unset means the same."""
 
     window: WindowSettings | None = None
     """When its quota turns, for providers that refuse without saying until when."""

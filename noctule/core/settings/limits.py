@@ -46,7 +46,7 @@ class LimitsSettings(Section):
 
     circuit_open: Duration = timedelta(seconds=30)
     """How long an open circuit keeps a model from being asked; doubled each time it opens again
-    without a success, up to ten minutes."""
+    without a success, up to ten minutes. ``0s`` never keeps it from being asked."""
 
     slow_first_token: Duration = timedelta(seconds=60)
     """A first token later than this counts as a failure against the circuit. ``0s`` means never."""
@@ -60,12 +60,13 @@ class ParkingSettings(Section):
     sleeping and wait for the person."""
 
     longest_wait: Duration = timedelta(hours=26)
-    """A longer known wait makes the turn wait for the person instead of sleeping."""
+    """A longer known wait makes the turn wait for the person instead of sleeping. ``0s`` means
+    no turn ever sleeps."""
 
     max_unfinished: int = Field(default=1000, ge=1)
     """How many turns may be queued or parked at all; a further one is refused with the reason."""
 
-    waiting_expiry: Duration = timedelta(days=7)
+    waiting_expiry: PositiveDuration = timedelta(days=7)
     """How long a turn waits for a person before it is cancelled with a notice."""
 
     quiet_hours: tuple[str, str] | None = None

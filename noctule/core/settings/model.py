@@ -28,10 +28,10 @@ class PriceSettings(Section):
     """Tokens received, thinking included. 0 means free."""
 
     cached_input: Decimal | None = Field(default=None, ge=0)
-    """Tokens read from the provider's cache. Unset means the price of ``input``."""
+    """Tokens read from the provider's cache. 0 means free. Unset means the price of ``input``."""
 
     cache_write: Decimal | None = Field(default=None, ge=0)
-    """Tokens written to the provider's cache. Unset means the price of ``input``."""
+    """Tokens written to the provider's cache. 0 means free. Unset means the price of ``input``."""
 
 
 class ModelSettings(Section):

@@ -43,7 +43,8 @@ class RoleSettings(Section):
     """The model or models asked next, in this order."""
 
     escalate: str | None = None
-    """The model asked first when the orchestrator judges a turn to need it."""
+    """The model asked first when the orchestrator judges a turn to need it. Unset means the
+    primary is asked first then too."""
 
     max_tokens: int | None = Field(default=None, ge=1)
     """The longest answer in tokens, thinking included. Unset means the model's own bound (4096
