@@ -57,16 +57,17 @@ class WireChat(ChatOpenAI):
             yield _as_chunk(self._read(raw.http_response))
             return
         tail = StreamTail()
-        async with raw.parse() as stream:
+        async with raw.parse(to=openai.AsyncStream[object]) as stream:  # dicts, not models
             async for piece in self._deltas(stream, tail):
                 yield piece
         yield tail.chunk(self.model_name)
 
     async def _deltas(
-        self, stream: openai.AsyncStream[Any], tail: StreamTail
+        self, stream: openai.AsyncStream[object], tail: StreamTail
     ) -> AsyncGenerator[AIMessageChunk]:
-        async for event in stream:
-            chunk = event if isinstance(event, dict) else event.model_dump()
+        async for chunk in stream:
+            if not isinstance(chunk, dict):
+                continue
             for choice in tail.take(chunk):
                 straighten(choice["delta"], tail)
                 message = self._piece(choice)
