@@ -1,6 +1,6 @@
 """The process that serves the model: ``python -m noctule.models.embedded.child``.
 
-Standard input carries one JSON line (see ``Order``) and is then read to its end: when the
+Standard input carries one JSON line (an ``Order``) and is then read to its end: when the
 parent is gone, however it went, the pipe closes and this process ends. Standard output carries
 one JSON line, ``{"url": ...}`` or ``{"error": ...}``. What llama.cpp says goes to standard error.
 """
@@ -10,29 +10,15 @@ import json
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING
+
+from noctule.models.embedded.order import Order
 
 if TYPE_CHECKING:
     import xllamacpp
 
 _PR_SET_PDEATHSIG = 1
 """From linux/prctl.h."""
-
-
-class Order(TypedDict):
-    """What the parent wants served; over standard input, so that no process list shows the key."""
-
-    weights: str
-    alias: str
-    api_key: str
-    slots: int
-    context_tokens: int
-    threads: int | None
-    cache_mib: int
-    default_max_tokens: int
-    temperature: float | None
-    top_p: float | None
-    verbosity: int
 
 
 def main() -> int:

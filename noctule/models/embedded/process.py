@@ -8,7 +8,7 @@ from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 
 from noctule.core.errors import EmbeddedModelError
-from noctule.models.embedded.child import Order
+from noctule.models.embedded.order import Order
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from noctule.core.clock import Clock
 from noctule.core.errors import EmbeddedModelError, OurBugError
-from noctule.models.embedded.child import Order
 from noctule.models.embedded.options import EmbeddedOptions
+from noctule.models.embedded.order import Order
 from noctule.models.embedded.process import ServerProcess
 from noctule.models.embedded.restarts import RestartBudget
 from noctule.models.embedded.weights import packaged_weights, readable_weights
