@@ -4,6 +4,7 @@ Statements run on the event loop: one takes 20 to 50 microseconds, handing it to
 back costs 100 to 300 (docs/decisions/0002-storage.md). What may block goes to a thread.
 """
 
+import sqlite3
 from collections.abc import Callable
 from concurrent.futures import Executor
 from functools import partial
@@ -12,9 +13,10 @@ from typing import Concatenate
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.errors import OurBugError
+from noctule.core.errors import NoctuleError, OurBugError
+from storage.faults import driver_error
 from storage.sqlite.connection import raw
-from storage.sqlite.faults import explain
+from storage.sqlite.faults import explain, primary_code
 from storage.sqlite.threads import in_thread
 from storage.sqlite.writer import Writer
 from storage.transaction import P, T
@@ -162,7 +164,7 @@ class Reading:
         try:
             return operation(connection, *args, **kwargs)
         except Exception as error:
-            raise explain(error, self._place) from error
+            raise self._explained(error) from error
 
     async def run_long(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -172,7 +174,7 @@ class Reading:
         try:
             return await in_thread(self._executor, work)
         except Exception as error:
-            raise explain(error, self._place) from error
+            raise self._explained(error) from error
 
     async def commit(self) -> None:
         """Refuse.
@@ -187,6 +189,12 @@ class Reading:
         if self._connection is not None:
             connection, self._connection = self._connection, None
             self._readers.give_back(connection)
+
+    def _explained(self, error: Exception) -> NoctuleError:
+        cause = driver_error(error)
+        if isinstance(cause, sqlite3.Error) and primary_code(cause) == sqlite3.SQLITE_READONLY:
+            return OurBugError("A unit of work that only reads was asked to write. Use work().")
+        return explain(error, self._place)
 
     def _taken(self) -> Connection:
         if self._connection is None:

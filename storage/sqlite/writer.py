@@ -3,6 +3,7 @@
 import asyncio
 import sqlite3
 from concurrent.futures import Executor
+from contextlib import suppress
 from typing import Final
 
 import sqlalchemy as sa
@@ -72,8 +73,7 @@ class Writer:
             self.connection.begin()
             self.look()
         except BaseException:
-            self._undo()
-            self._lock.release()
+            self.rollback()
             raise
 
     def commit(self) -> None:
@@ -126,5 +126,7 @@ class Writer:
             self._raw.execute("PRAGMA busy_timeout=0")
 
     def _undo(self) -> None:
-        self.connection.rollback()
-        self._raw.rollback()
+        # Nothing to undo in a connection that was closed under us; the file undoes the rest.
+        with suppress(sqlite3.ProgrammingError, sa.exc.SQLAlchemyError):
+            self.connection.rollback()
+            self._raw.rollback()

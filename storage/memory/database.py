@@ -1,0 +1,79 @@
+"""A database that ends with its process."""
+
+from collections.abc import AsyncGenerator
+from types import TracebackType
+from typing import Self
+
+from noctule.core.ports import (
+    AttemptStore,
+    EventStore,
+    LimitStore,
+    ParkingStore,
+    RouteStore,
+    SessionStore,
+    TurnStore,
+)
+from storage.memory.attempts import MemoryAttempts
+from storage.memory.events import MemoryEvents
+from storage.memory.limits import MemoryLimits
+from storage.memory.parkings import MemoryParkings
+from storage.memory.routes import MemoryRoutes
+from storage.memory.sessions import MemorySessions
+from storage.memory.transaction import MemoryTransaction, Shelf
+from storage.memory.turns import MemoryTurns
+from storage.watch import Watches
+
+
+class MemoryUnitOfWork:
+    """The stores over one transaction; what is not committed is undone at its end."""
+
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+        self.sessions: SessionStore = MemorySessions(transaction)
+        self.turns: TurnStore = MemoryTurns(transaction)
+        self.routes: RouteStore = MemoryRoutes(transaction)
+        self.attempts: AttemptStore = MemoryAttempts(transaction)
+        self.limits: LimitStore = MemoryLimits(transaction)
+        self.events: EventStore = MemoryEvents(transaction)
+        self.parkings: ParkingStore = MemoryParkings(transaction)
+
+    async def __aenter__(self) -> Self:
+        await self._transaction.start()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._transaction.end()
+
+    async def commit(self) -> None:
+        """Keep everything since the start or the last commit."""
+        await self._transaction.commit()
+
+
+class MemoryDatabase:
+    """Keeps everything in dictionaries, under the same contract as the real ones."""
+
+    def __init__(self) -> None:
+        self._watches = Watches(on_first=lambda: None)
+        self._shelf = Shelf(on_commit=self._watches.wake)
+
+    def work(self, *, durable: bool = True) -> MemoryUnitOfWork:
+        """Return a new unit of work that writes; one at a time. Nothing here is durable."""
+        return MemoryUnitOfWork(MemoryTransaction(self._shelf, writes=True))
+
+    def read(self) -> MemoryUnitOfWork:
+        """Return a new unit of work that sees one moment and cannot write."""
+        return MemoryUnitOfWork(MemoryTransaction(self._shelf, writes=False))
+
+    def changes(self) -> AsyncGenerator[None, None]:
+        """Yield once at the start and then whenever somebody has written."""
+        return self._watches.add()
+
+    async def close(self) -> None:
+        """Forget everything."""
+        self._shelf.closed = True
+        self._watches.end()

@@ -1,0 +1,55 @@
+"""Conversations and tasks."""
+
+from dataclasses import replace
+
+from noctule.core.errors import NotFoundError
+from noctule.core.sessions import Session
+from storage.memory.prefixes import find
+from storage.memory.records import stored
+from storage.memory.transaction import MemoryTransaction, twice
+from storage.types import storable_text
+
+_LISTING = "noctule sessions"
+
+
+class MemorySessions:
+    """Conversations and tasks."""
+
+    def __init__(self, transaction: MemoryTransaction) -> None:
+        self._transaction = transaction
+
+    async def add(self, session: Session) -> None:
+        """Store a new session."""
+        tables = await self._transaction.writing("sessions")
+        if session.id in tables.sessions:
+            raise twice("session", session.id)
+        tables.sessions[session.id] = stored(session)
+
+    async def get(self, session_id: str) -> Session:
+        """Return one session; a unique beginning of its id is enough."""
+        tables = await self._transaction.reading()
+        return find(tables.sessions, session_id, what="session", listing=_LISTING)
+
+    async def list(self, *, owner: str | None = None, limit: int | None = None) -> list[Session]:
+        """Return sessions, newest first; None means of everybody, and all."""
+        tables = await self._transaction.reading()
+        found = [s for s in tables.sessions.values() if owner is None or s.owner == owner]
+        return sorted(found, key=lambda session: session.id, reverse=True)[:limit]
+
+    async def set_title(self, session_id: str, title: str) -> None:
+        """Give it a title."""
+        session = await self._exactly(session_id)
+        tables = await self._transaction.writing("sessions")
+        tables.sessions[session_id] = replace(session, title=storable_text(title))
+
+    async def set_chat_model(self, session_id: str, model: str | None) -> None:
+        """Remember which model the chat role keeps; None forgets it."""
+        session = await self._exactly(session_id)
+        tables = await self._transaction.writing("sessions")
+        tables.sessions[session_id] = replace(session, chat_model=model)
+
+    async def _exactly(self, session_id: str) -> Session:
+        tables = await self._transaction.reading()
+        if session_id not in tables.sessions:
+            raise NotFoundError("session", session_id, _LISTING)
+        return tables.sessions[session_id]
