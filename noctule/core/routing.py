@@ -76,6 +76,7 @@ class Skip:
         retry_at: when the reason passes by itself; None when it does not or nobody knows.
         limit: the refusal behind it; None when it was something else.
         incapable: True when no wait makes it fit this call.
+        too_long: True when it is incapable only because the call does not fit its window.
         rank: its place in the line, counted from 0, candidates included.
     """
 
@@ -84,6 +85,7 @@ class Skip:
     retry_at: datetime | None = None
     limit: Limit | None = None
     incapable: bool = False
+    too_long: bool = False
     rank: int = 0
 
 
@@ -164,6 +166,10 @@ def why_not(model: str, need: Need, facts: ModelFacts | None, now: datetime) -> 
     lacking = _lacks(need, facts)
     if lacking is not None:
         return Skip(model, lacking, incapable=True)
+    window = facts.context_tokens
+    if window is not None and need.context_tokens > window:
+        why = f"holds {window} tokens and the call needs about {need.context_tokens}"
+        return Skip(model, why, incapable=True, too_long=True)
     if facts.limit is not None and facts.limit.in_force(now):
         return Skip(
             model, _limit_reason(facts.limit), retry_at=facts.limit.not_before, limit=facts.limit
@@ -181,9 +187,6 @@ def _lacks(need: Need, facts: ModelFacts) -> str | None:
         return "cannot call tools"
     if need.vision and not facts.vision:
         return "cannot see pictures"
-    window = facts.context_tokens
-    if window is not None and need.context_tokens > window:
-        return f"holds {window} tokens and the call needs about {need.context_tokens}"
     return None
 
 

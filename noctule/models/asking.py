@@ -1,0 +1,204 @@
+"""Asking: one model is asked, and whatever comes of it is written down and learned from."""
+
+import asyncio
+from datetime import datetime
+from decimal import Decimal
+
+from noctule.core.attempts import Attempt, CostSource, Usage
+from noctule.core.durations import show_duration
+from noctule.core.events import EventKind
+from noctule.core.ids import new_id
+from noctule.core.outcomes import Outcome
+from noctule.core.refusals import Refusal
+from noctule.models.client import Client
+from noctule.models.course import Course, Grant, Reply
+from noctule.models.exchange import Exchange
+from noctule.models.layer import Layer
+from noctule.models.timeouts import Timeouts
+
+_NOT_BILLED = frozenset(
+    {
+        Outcome.RATE_LIMITED,
+        Outcome.QUOTA_EXHAUSTED,
+        Outcome.OVERLOADED,
+        Outcome.AUTH,
+        Outcome.MODEL_MISSING,
+        Outcome.BAD_REQUEST,
+        Outcome.CONTEXT_OVERFLOW,
+    }
+)
+"""What a provider turns away before a model saw it: known to cost nothing."""
+
+
+class Asking:
+    """One attempt.
+
+    Args:
+        layer: the shared parts.
+        timeouts: of the role.
+        course: the call it belongs to.
+        grant: the model, and the leave to ask it.
+    """
+
+    def __init__(self, layer: Layer, timeouts: Timeouts, course: Course, grant: Grant) -> None:
+        self._layer = layer
+        self._timeouts = timeouts
+        self._course = course
+        self._grant = grant
+        self._model = grant.candidate.model
+        self._id = new_id(layer.clock)
+        self._started_at = layer.clock.now()
+        self._begun = layer.clock.monotonic()
+        self._exchange = self._prepare()
+
+    async def run(self) -> Reply | Refusal:
+        """Ask, give the slot back, write the attempt down.
+
+        Returns:
+            The reply, or why there is none.
+
+        Raises:
+            DatabaseBusyError: the attempt could not be written down.
+        """
+        self._tell_start()
+        try:
+            await self._exchange.run(self._client)
+        except asyncio.CancelledError:
+            await self._settle(Outcome.CANCELLED, None)
+            raise
+        refusal, message = self._exchange.refusal, self._exchange.message
+        if refusal is not None or message is None:
+            refusal = refusal or Refusal(Outcome.EMPTY_REPLY, "there was no answer")
+            await self._settle(refusal.outcome, refusal)
+            return refusal
+        attempt = await self._settle(Outcome.SUCCESS, None)
+        # The caller may pin the model (chat keeps its voice) and name the attempt.
+        message.response_metadata["noctule"] = {
+            "model": attempt.model,
+            "attempt": attempt.id,
+            "call": attempt.call_id,
+        }
+        return Reply(message, attempt)
+
+    def _client(self) -> Client:
+        endpoint = self._layer.settings.models[self._model].endpoint
+        return self._layer.endpoints.client(endpoint)
+
+    def _prepare(self) -> Exchange:
+        settings, context = self._layer.settings, self._course.context
+        request = self._course.call.request(
+            self._model, settings.models[self._model], settings.roles[context.role], self._timeouts
+        )
+        return Exchange(
+            request,
+            self._timeouts,
+            self._layer.clock,
+            explain=lambda error: self._layer.explain(self._model, error),
+            tell=self._tell_text if context.stream else None,
+        )
+
+    async def _settle(self, outcome: Outcome, refusal: Refusal | None) -> Attempt:
+        self._grant.slot.release()  # whoever waits for it need not wait for the database
+        self._judge_health(outcome, refusal)
+        self._learn(outcome, refusal)
+        attempt = self._row(outcome, refusal)
+        written = self._layer.ledger.enter(lambda work: work.attempts.add(attempt))
+        self._tell_end(attempt)
+        await asyncio.shield(written)
+        return attempt
+
+    def _judge_health(self, outcome: Outcome, refusal: Refusal | None) -> None:
+        circuits, trial = self._layer.circuits, self._grant.trial
+        if outcome is Outcome.CANCELLED or (refusal is not None and refusal.needs_person):
+            circuits.said_nothing(trial)
+        elif outcome.opens_circuit:
+            circuits.failed(trial, refusal.message if refusal else outcome.value)
+        elif self._was_slow():
+            first_token_s = self._exchange.first_token_s or 0.0
+            circuits.failed(trial, f"slow: first token after {show_duration(first_token_s)}")
+        else:
+            circuits.answered(trial)
+
+    def _was_slow(self) -> bool:
+        slow_s, first_token_s = self._timeouts.slow_s, self._exchange.first_token_s
+        return slow_s is not None and first_token_s is not None and first_token_s > slow_s
+
+    def _learn(self, outcome: Outcome, refusal: Refusal | None) -> None:
+        if refusal is not None:
+            self._layer.limits.learn(self._model, refusal)
+        elif outcome is Outcome.SUCCESS:
+            self._layer.limits.forget(self._model, asked_at=self._started_at)
+
+    def _row(self, outcome: Outcome, refusal: Refusal | None) -> Attempt:
+        context, course, exchange = self._course.context, self._course, self._exchange
+        model = self._layer.settings.models[self._model]
+        cost_usd, source = self._cost(outcome, exchange.usage, self._started_at)
+        return Attempt(
+            id=self._id,
+            call_id=course.call_id,
+            session_id=context.session_id,
+            turn_id=context.turn_id,
+            role=context.role.value,
+            purpose=context.purpose,
+            model=self._model,
+            endpoint=model.endpoint,
+            outcome=outcome,
+            started_at=self._started_at,
+            wait_s=course.waited_s,
+            first_token_s=exchange.first_token_s,
+            duration_s=self._layer.clock.monotonic() - self._begun,
+            usage=exchange.usage,
+            cost_usd=cost_usd,
+            cost_source=source,
+            fallback_from=self._grant.fallback_from,
+            skipped=course.skipped(),
+            message=_words(refusal),
+            discarded=exchange.told and refusal is not None,
+            tier=model.tier.value,
+            local=self._layer.facts.is_local(self._model),
+        )
+
+    def _cost(
+        self, outcome: Outcome, usage: Usage, at: datetime
+    ) -> tuple[Decimal | None, CostSource | None]:
+        if outcome in _NOT_BILLED and usage == Usage():
+            return Decimal(0), CostSource.PROVIDER
+        return self._layer.price(self._model, usage, at)
+
+    def _tell_start(self) -> None:
+        self._course.context.sink.emit(
+            EventKind.ATTEMPT_STARTED,
+            attempt=self._id,
+            role=self._course.context.role.value,
+            model=self._model,
+            purpose=self._course.context.purpose.value,
+            fallback_from=self._grant.fallback_from,
+        )
+
+    def _tell_text(self, text: str) -> None:
+        self._course.context.sink.emit(
+            EventKind.DELTA, attempt=self._id, role=self._course.context.role.value, text=text
+        )
+
+    def _tell_end(self, attempt: Attempt) -> None:
+        sink = self._course.context.sink
+        if attempt.discarded:
+            sink.emit(EventKind.ATTEMPT_DISCARDED, attempt=self._id, reason=attempt.message)
+        sink.emit(EventKind.ATTEMPT_ENDED, attempt=self._id, **_watched(attempt))
+        if self._exchange.note is not None:
+            sink.emit(
+                EventKind.NOTICE, attempt=self._id, text=f"{self._model}: {self._exchange.note}."
+            )
+
+
+def _watched(attempt: Attempt) -> dict[str, object]:
+    row = attempt.as_json()
+    for known in ("id", "session", "turn"):  # the event has them already
+        del row[known]
+    return row
+
+
+def _words(refusal: Refusal | None) -> str | None:
+    if refusal is None:
+        return None
+    return refusal.message if refusal.note is None else f"{refusal.message} ({refusal.note})"

@@ -1,0 +1,180 @@
+"""A binding: how one role reaches a model. The only way to reach one, and the one retry loop.
+
+For every call, in this order:
+
+1. Candidates: ``core.routing.resolve`` says who may serve it, and why the others may not.
+2. Budget: holds are placed here, between the choice of a candidate and its slot.
+3. Slot: room under the caps of role, model and endpoint, else the next candidate.
+4. Call: one request with its timeouts (``Asking``, ``Exchange``).
+5. Outcome: written down and learned from, whatever it was.
+6. Next: the next candidate at once; with nobody left a short wait, a park, or a person.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from noctule.core.calls import CallContext
+from noctule.core.durations import show_duration
+from noctule.core.ids import new_id
+from noctule.core.roles import Role
+from noctule.core.routing import Candidate, Resolution, Skip, resolve, why_not
+from noctule.core.settings import OnLimit
+from noctule.models.asking import Asking
+from noctule.models.call import Call
+from noctule.models.caps import endpoint_cap, model_cap, role_cap
+from noctule.models.course import Course, Grant, Reply
+from noctule.models.dead_end import DeadEnd
+from noctule.models.layer import Layer
+from noctule.models.limits import MEMORY_S
+from noctule.models.slots import Slot
+from noctule.models.timeouts import URGENT, Timeouts
+
+_NOBODY = Resolution((), ())
+_TICK_S = 0.001  # a wait ends after the moment waited for, not in it
+
+
+class Binding:
+    """What one role may use, and in which order.
+
+    Args:
+        layer: the shared parts.
+        role: whose binding it is.
+    """
+
+    def __init__(self, layer: Layer, role: Role) -> None:
+        self._layer = layer
+        self._role = role
+        self._own = layer.settings.roles[role]
+        self._timeouts = Timeouts.of(layer.settings, role)
+
+    async def call(self, call: Call, context: CallContext, *, call_id: str | None = None) -> Reply:
+        """Get an answer from the first model that gives one.
+
+        Args:
+            call: what is asked.
+            context: for whom, and how.
+            call_id: an earlier call that this one belongs to; None begins a new one.
+
+        Raises:
+            LimitError: every model that could answer is refused or down until later.
+            NoModelError: no model can answer, and a person has to change something first.
+            DatabaseBusyError: what came of it could not be written down.
+        """
+        course = self._begin(call, context, call_id or new_id(self._layer.clock))
+        while True:
+            grant = await self._find(course)
+            if isinstance(grant, Resolution):
+                await self._hold(course, grant)
+                continue
+            with grant.slot:
+                result = await Asking(self._layer, self._timeouts, course, grant).run()
+            if isinstance(result, Reply):
+                return result
+            model = grant.candidate.model
+            course.refused(model, result, self._layer.facts.window_tokens(model))
+            course.waited_s = 0.0
+
+    def _begin(self, call: Call, context: CallContext, call_id: str) -> Course:
+        return Course(
+            call_id=call_id,
+            call=call,
+            context=context,
+            need=call.need(self._own, context),
+            ticket=self._layer.slots.ticket(urgent=self._role in URGENT),
+            begun=self._layer.clock.monotonic(),
+            patience_s=self._timeouts.queue_s,
+        )
+
+    async def _find(self, course: Course) -> Grant | Resolution:
+        """Return leave to ask the best model that is free, or why there is nobody to ask."""
+        while True:
+            resolution = await self._resolve(course)
+            if not resolution.candidates:
+                course.pass_over(resolution.skips)
+                return resolution
+            busy: list[Candidate] = []
+            for candidate in resolution.candidates:
+                course.pass_over(resolution.before(candidate))
+                slot = await self._wait_for_slot(course, [candidate], self._timeouts.queue_s)
+                if slot is None:
+                    busy.append(candidate)
+                elif grant := self._grant(course, candidate, slot):
+                    return grant
+            # Too much work is no reason to fail or to park: wait for whoever is free first.
+            slot = await self._wait_for_slot(course, busy, None) if busy else None
+            if slot and (grant := self._grant(course, busy[slot.option], slot)):
+                return grant
+
+    async def _resolve(self, course: Course) -> Resolution:
+        limits = self._layer.limits
+        await limits.read(after=self._layer.clock.monotonic() - MEMORY_S)
+        resolution = self._look(course)
+        if any(skip.limit is not None for skip in resolution.skips):
+            await limits.read(after=course.begun)  # somebody may have cleared it meanwhile
+            resolution = self._look(course)
+        return resolution
+
+    def _look(self, course: Course) -> Resolution:
+        wish = course.context.wish
+        on_limit = wish.on_limit or self._own.on_limit
+        if course.is_wrong or (on_limit is OnLimit.PARK and course.met_a_limit):
+            return _NOBODY
+        models = self._own.models if wish.forced is None else (wish.forced,)
+        return resolve(
+            course.need,
+            self._own,
+            self._layer.facts.of(models),
+            wish=wish,
+            now=self._layer.clock.now(),
+            tried=course.asked,
+        )
+
+    async def _wait_for_slot(
+        self, course: Course, candidates: Sequence[Candidate], patience_s: float | None
+    ) -> Slot | None:
+        clock, models = self._layer.clock, self._layer.settings.models
+        options = [
+            (role_cap(self._role), model_cap(c.model), endpoint_cap(models[c.model].endpoint))
+            for c in candidates
+        ]
+        begun = clock.monotonic()
+        slot = await self._layer.slots.take(options, course.ticket, patience_s=patience_s)
+        waited_s = clock.monotonic() - begun
+        course.waited(waited_s)
+        if slot is None:
+            busy = f"busy {show_duration(waited_s)}"
+            course.pass_over(Skip(c.model, busy, rank=c.rank) for c in candidates)
+        return slot
+
+    def _grant(self, course: Course, candidate: Candidate, slot: Slot) -> Grant | None:
+        """Look again: while it waited for its slot, the model may have refused somebody else."""
+        model, now = candidate.model, self._layer.clock.now()
+        skip = why_not(model, course.need, self._layer.facts.of((model,)).get(model), now)
+        trial = self._layer.circuits.enter(model) if skip is None else None
+        if trial is None:
+            slot.release()
+            skip = skip or Skip(model, "is being tried again by another call")
+            course.pass_over([replace(skip, rank=candidate.rank)])
+            return None
+        course.ask_again([model])
+        return Grant(candidate, slot, trial, course.fallback_from(candidate))
+
+    async def _hold(self, course: Course, resolution: Resolution) -> None:
+        """Wait for a limit that is nearly over.
+
+        Raises:
+            LimitError: none ends within the patience that is left.
+            NoModelError: there is nothing to wait for.
+        """
+        end = DeadEnd(self._layer, course, resolution)
+        wait_s = end.wait_s()
+        if wait_s is None:
+            raise end.error()
+        # A provider that says "in a second" again and again is asked less and less often.
+        wait_s = max(wait_s + _TICK_S, 2.0**course.holds - 1)
+        if wait_s > course.patience_s:
+            raise end.error()
+        await self._layer.clock.sleep(wait_s)
+        course.waited(wait_s)
+        course.holds += 1
+        course.ask_again(end.waiting_for())

@@ -1,0 +1,138 @@
+"""The course of one call: whom it asked, whom it passed over, how long it waited."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+
+from langchain_core.messages import AIMessage
+
+from noctule.core.attempts import Attempt, SkippedModel
+from noctule.core.calls import CallContext
+from noctule.core.needs import Need
+from noctule.core.outcomes import Outcome
+from noctule.core.refusals import Refusal
+from noctule.core.routing import Candidate, Skip
+from noctule.models.call import Call
+from noctule.models.circuits import Trial
+from noctule.models.slots import Slot, Ticket
+
+BAD_REQUESTS_AT_MOST = 2
+"""After so many models called the request itself wrong, the others are not asked."""
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """Leave to ask one model now.
+
+    Args:
+        candidate: the model.
+        slot: its place under all caps; whoever asks gives it back.
+        trial: its circuit's leave.
+        fallback_from: the model it stands in for; None when it stood first.
+    """
+
+    candidate: Candidate
+    slot: Slot
+    trial: Trial
+    fallback_from: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An answer.
+
+    Args:
+        message: what the model said.
+        attempt: the row in the ledger.
+    """
+
+    message: AIMessage
+    attempt: Attempt
+
+
+@dataclass(slots=True)
+class Course:
+    """How far one call has come.
+
+    Args:
+        call_id: shared by its attempts.
+        call: what is asked.
+        context: for whom.
+        need: what a model must be able to do; grows when a prompt turns out to be too long.
+        ticket: its place in the line for slots.
+        begun: the clock's monotonic seconds at its start.
+        patience_s: seconds it may still wait for a limit to pass.
+        asked: what came of each model that was asked, in order; a model that may be asked again
+            is taken out.
+        passed: who was passed over, with the latest reason.
+        waited_s: seconds waited since the last attempt.
+        holds: how often it waited for a limit to pass.
+    """
+
+    call_id: str
+    call: Call
+    context: CallContext
+    need: Need
+    ticket: Ticket
+    begun: float
+    patience_s: float
+    asked: dict[str, Refusal] = field(default_factory=dict)
+    passed: dict[str, Skip] = field(default_factory=dict)
+    waited_s: float = 0.0
+    holds: int = 0
+
+    def waited(self, seconds: float) -> None:
+        """Note a wait, for a slot or for a limit to pass; it uses up patience."""
+        self.waited_s += seconds
+        self.patience_s = max(0.0, self.patience_s - seconds)
+
+    def pass_over(self, skips: Iterable[Skip]) -> None:
+        """Note models that are not asked, for now or at all."""
+        self.passed.update((skip.model, skip) for skip in skips)
+
+    def skipped(self) -> tuple[SkippedModel, ...]:
+        """Return who was passed over so far, with reasons."""
+        return tuple(SkippedModel(skip.model, skip.reason) for skip in self.passed.values())
+
+    def fallback_from(self, candidate: Candidate) -> str | None:
+        """Return whom a candidate stands in for: asked in vain last, else passed over for now.
+
+        Models that could never have served the call do not count.
+        """
+        if self.asked:
+            return next(reversed(self.asked))
+        before = [
+            skip
+            for skip in self.passed.values()
+            if skip.rank < candidate.rank and not skip.incapable
+        ]
+        return max(before, key=lambda skip: skip.rank).model if before else None
+
+    def refused(self, model: str, refusal: Refusal, window_tokens: int | None) -> None:
+        """Note that a model was asked in vain.
+
+        Args:
+            model: which one.
+            refusal: what it said.
+            window_tokens: its context window; None when it is unknown.
+        """
+        self.asked[model] = refusal
+        if refusal.outcome is Outcome.CONTEXT_OVERFLOW and window_tokens is not None:
+            more = max(self.need.context_tokens, window_tokens + 1)
+            self.need = replace(self.need, context_tokens=more)
+
+    def ask_again(self, models: Iterable[str]) -> None:
+        """Let models that were asked in vain, or passed over, be asked again."""
+        for model in models:
+            self.asked.pop(model, None)
+            self.passed.pop(model, None)
+
+    @property
+    def is_wrong(self) -> bool:
+        """Whether several models said that the request itself is wrong."""
+        bad = [r for r in self.asked.values() if r.outcome is Outcome.BAD_REQUEST]
+        return len(bad) >= BAD_REQUESTS_AT_MOST
+
+    @property
+    def met_a_limit(self) -> bool:
+        """Whether a model was asked in vain that may answer later."""
+        return any(r.outcome.passes_by_itself for r in self.asked.values())

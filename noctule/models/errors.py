@@ -1,0 +1,31 @@
+"""The errors that leave the model layer: ours, and known to LangChain as not worth repeating.
+
+::
+
+    LimitError   + langchain's ModelError            ── NobodyYetError
+    NoModelError + langchain's ModelError            ── NobodyError
+                 + langchain's ContextOverflowError  ── TooLongError
+
+LangChain's own retries (``with_retry`` inside its summaries, for one) leave a ``ModelError``
+alone that is not marked retryable: nobody repeats a call that has been through every candidate.
+"""
+
+from langchain_core.exceptions import ContextOverflowError, ModelError
+
+from noctule.core.errors import LimitError, NoModelError
+
+
+class NobodyYetError(LimitError, ModelError):
+    """Every model a call may use is refused or down until later: the turn parks."""
+
+    is_retryable = False
+
+
+class NobodyError(NoModelError, ModelError):
+    """No model can serve a call, and a person has to change something first."""
+
+    is_retryable = False
+
+
+class TooLongError(NobodyError, ContextOverflowError):
+    """A prompt fits the window of no model it may go to."""

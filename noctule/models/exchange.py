@@ -1,0 +1,156 @@
+"""Exchange: one request to one model, from sending it to the last piece of the answer."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+from langchain_core.messages import AIMessage, AIMessageChunk
+
+from noctule.core.attempts import Usage
+from noctule.core.clock import Clock
+from noctule.core.durations import show_duration
+from noctule.core.errors import ModelFailureError, NoctuleError
+from noctule.core.outcomes import Outcome
+from noctule.core.refusals import Refusal
+from noctule.models.client import Client, ModelRequest
+from noctule.models.clients.texts import text_of
+from noctule.models.flaws import find_flaw
+from noctule.models.pieces import join, says_something
+from noctule.models.timeouts import Timeouts
+
+_CLOSING_S = 2.0
+
+TellText = Callable[[str], None]
+Explain = Callable[[Exception], Refusal]
+
+
+class Exchange:
+    """Sends a request and judges what comes back; whatever happens is in its fields.
+
+    Args:
+        request: what is asked.
+        timeouts: how long each part may take.
+        clock: measures the first token.
+        explain: reads what a client raised.
+        tell: is handed the text as it comes; None asks for the whole answer at once.
+
+    Attributes:
+        message: the answer; None while there is none, or none that can be used.
+        refusal: why there is none; None on success, and when it was cancelled.
+        usage: tokens and cost, as far as the provider said.
+        first_token_s: seconds to the first token; None when none came or it was not streamed.
+        told: whether any text was handed on.
+        note: what was odd about a usable answer; None when nothing was.
+    """
+
+    def __init__(
+        self,
+        request: ModelRequest,
+        timeouts: Timeouts,
+        clock: Clock,
+        *,
+        explain: Explain,
+        tell: TellText | None,
+    ) -> None:
+        self._request = request
+        self._timeouts = timeouts
+        self._clock = clock
+        self._explain = explain
+        self._tell = tell
+        self.message: AIMessage | None = None
+        self.refusal: Refusal | None = None
+        self.usage = Usage()
+        self.first_token_s: float | None = None
+        self.told = False
+        self.note: str | None = None
+
+    async def run(self, get_client: Callable[[], Client]) -> None:
+        """Ask; only a cancellation is raised.
+
+        Args:
+            get_client: returns the endpoint's client; an endpoint that cannot be used as it is
+                configured is a failure like any other.
+        """
+        try:
+            client = get_client()
+            if self._tell is None:
+                message = await self._answer(client)
+            else:
+                message = await self._stream(client, self._tell)
+            self._judge(client, message)
+        except ModelFailureError as error:
+            self.refusal = error.refusal
+        except NoctuleError as error:
+            self.refusal = Refusal(Outcome.UNAVAILABLE, str(error), needs_person=True)
+        except Exception as error:  # noqa: BLE001 - no library's exception leaves the model layer
+            self.refusal = self._explain(error)
+
+    async def _answer(self, client: Client) -> AIMessage:
+        total_s = self._timeouts.total_s
+        limit = asyncio.timeout(total_s)
+        try:
+            async with limit:
+                return await client.answer(self._request)
+        except Exception as error:
+            if limit.expired():
+                raise _late("no answer", total_s) from error
+            raise
+
+    async def _stream(self, client: Client, tell: TellText) -> AIMessage:
+        begun = self._clock.monotonic()
+        now = asyncio.get_running_loop().time
+        end, until = now() + self._timeouts.total_s, now() + self._timeouts.first_token_s
+        pieces: list[AIMessageChunk] = []
+        stream = client.stream(self._request)
+        try:
+            while (piece := await self._next(stream, until=until, end=end)) is not None:
+                pieces.append(piece)
+                if self.first_token_s is None and says_something(piece):
+                    self.first_token_s = self._clock.monotonic() - begun
+                if self.first_token_s is not None:
+                    until = now() + self._timeouts.stall_s
+                if text := text_of(piece.content):
+                    self.told = True
+                    tell(text)
+        finally:
+            await _close(stream)
+        return join(pieces)
+
+    async def _next(
+        self, stream: AsyncIterator[AIMessageChunk], *, until: float, end: float
+    ) -> AIMessageChunk | None:
+        limit = asyncio.timeout_at(min(until, end))
+        try:
+            async with limit:
+                return await anext(stream, None)
+        except Exception as error:
+            if not limit.expired():
+                raise
+            if end <= until:
+                raise _late("no end of the answer", self._timeouts.total_s) from error
+            if self.first_token_s is None:
+                raise _late("no first token", self._timeouts.first_token_s) from error
+            raise _late("the answer stalled, nothing more", self._timeouts.stall_s) from error
+
+    def _judge(self, client: Client, message: AIMessage) -> None:
+        conclusion = client.conclude(self._request, message)
+        self.usage = conclusion.usage
+        self.refusal = find_flaw(message, conclusion, streamed=self._tell is not None)
+        if self.refusal is None:
+            self.message = message
+        if conclusion.truncated_prompt:
+            self.note = "the endpoint dropped part of the prompt: its context is smaller than set"
+
+
+def _late(what: str, seconds: float) -> ModelFailureError:
+    return ModelFailureError(Refusal(Outcome.TIMEOUT, f"{what} within {show_duration(seconds)}"))
+
+
+async def _close(stream: Any) -> None:
+    """Let go of the connection, however the stream ended, without waiting for a dead server."""
+    close = getattr(stream, "aclose", None)
+    if close is not None:
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_CLOSING_S):
+                await close()

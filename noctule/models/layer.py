@@ -1,0 +1,52 @@
+"""The layer: the parts that all bindings of one process share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from noctule.core.attempts import CostSource, Usage
+from noctule.core.clock import Clock
+from noctule.core.refusals import Refusal
+from noctule.core.settings import Settings
+from noctule.models.circuits import Circuits
+from noctule.models.endpoints import Endpoints
+from noctule.models.facts import Facts
+from noctule.models.ledger import Ledger
+from noctule.models.limits import Limits
+from noctule.models.slots import Slots
+
+ExplainFailure = Callable[[str, Exception], Refusal]
+"""Reads what a client raised when a model was asked."""
+
+Price = Callable[[str, Usage, datetime], tuple[Decimal | None, CostSource | None]]
+"""Returns what a model's tokens cost at a moment; None for unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """What it takes to ask a model.
+
+    Args:
+        settings: the configuration.
+        clock: the time.
+        endpoints: one client each.
+        slots: the caps.
+        circuits: who is left alone.
+        limits: who refuses.
+        facts: all of that by model.
+        ledger: where attempts are written.
+        explain: reads failures.
+        price: knows costs.
+    """
+
+    settings: Settings
+    clock: Clock
+    endpoints: Endpoints
+    slots: Slots
+    circuits: Circuits
+    limits: Limits
+    facts: Facts
+    ledger: Ledger
+    explain: ExplainFailure
+    price: Price

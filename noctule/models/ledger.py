@@ -1,0 +1,104 @@
+"""The ledger: what models cost and taught is written down, whatever becomes of the call.
+
+Entries are handed over at once and written by a task of the ledger's own, everything that is
+waiting in one transaction. So a call that is cancelled loses no row, and many calls at a time
+share one commit.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from noctule.core.ports import Database, UnitOfWork
+
+Entry = Callable[[UnitOfWork], Awaitable[object]]
+"""Something to do in a transaction, like ``lambda work: work.attempts.add(attempt)``."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pending:
+    entry: Entry
+    written: "asyncio.Future[None]"
+
+
+class Ledger:
+    """Writes entries in the order in which they are handed over.
+
+    Args:
+        database: where they go.
+    """
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._pending: list[_Pending] = []
+        self._writer: asyncio.Task[None] | None = None
+
+    async def write(self, entry: Entry) -> None:
+        """Return when an entry is stored; being cancelled does not stop it from being stored.
+
+        Raises:
+            DatabaseBusyError: somebody else held the database for too long.
+        """
+        written = self.enter(entry)
+        await asyncio.shield(written)
+
+    def enter(self, entry: Entry) -> "asyncio.Future[None]":
+        """Hand an entry over; the future is done when it is stored, or carries why it was not."""
+        pending = _Pending(entry, asyncio.get_running_loop().create_future())
+        # An exception nobody awaits is not worth a warning: `write` shields, callers may be gone.
+        pending.written.add_done_callback(_look_at)
+        self._pending.append(pending)
+        if self._writer is None:
+            self._writer = asyncio.create_task(self._write_all(), name="ledger")
+        return pending.written
+
+    async def close(self) -> None:
+        """Wait until everything handed over is stored."""
+        while self._writer is not None:
+            await asyncio.shield(self._writer)
+
+    async def _write_all(self) -> None:
+        try:
+            while self._pending:
+                batch, self._pending = self._pending, []
+                await self._write_together(batch)
+        finally:
+            self._writer = None
+            for left in self._pending:
+                left.written.cancel()
+            self._pending = []
+
+    async def _write_together(self, batch: Sequence[_Pending]) -> None:
+        try:
+            await self._transact(batch)
+        except Exception as error:  # noqa: BLE001 - each entry is told what became of it
+            if len(batch) == 1:
+                _refuse(batch, error)
+                return
+            for pending in batch:  # one bad entry must not take the others with it
+                await self._write_together([pending])
+        except BaseException:
+            for pending in batch:
+                pending.written.cancel()
+            raise
+        else:
+            for pending in batch:
+                if not pending.written.done():
+                    pending.written.set_result(None)
+
+    async def _transact(self, batch: Sequence[_Pending]) -> None:
+        async with self._database.work() as work:
+            for pending in batch:
+                await pending.entry(work)
+            await work.commit()
+
+
+def _refuse(batch: Sequence[_Pending], error: Exception) -> None:
+    for pending in batch:
+        if not pending.written.done():
+            pending.written.set_exception(error)
+
+
+def _look_at(written: "asyncio.Future[None]") -> None:
+    if not written.cancelled():
+        written.exception()
