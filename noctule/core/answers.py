@@ -11,7 +11,8 @@ _HTTP_ERRORS = range(400, 600)
 _MOST_NODES = 2_000
 _MOST_NESTING = 3
 _TEXT_LENGTH = 20_000
-_TAG = re.compile(r"<(script|style|head)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_PAGE_LENGTH = 8_000
+_TAG = re.compile(r"<(script|style|head)\b.*?</\1>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 _CODE_KEYS = frozenset(
     {"code", "type", "error_type", "error_code", "limit_source", "status", "reason"}
 )
@@ -71,7 +72,7 @@ class RawAnswer:
     def words(self) -> str:
         """What the provider said to a person: its message, else the text of the body."""
         if self.json is None:
-            return " ".join(_TAG.sub(" ", self.body[:_TEXT_LENGTH]).split())
+            return " ".join(_TAG.sub(" ", self.body[:_PAGE_LENGTH]).split())
         found = _message(self.json)
         raw = next((v for v in self.values("raw") if isinstance(v, str)), None)
         if raw and raw not in found:  # OpenRouter: "Provider returned error" and the reason in raw
