@@ -1,0 +1,45 @@
+"""From a URL to a saver."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeAlias
+
+from graphs.savers.sqlite import SqliteSaver
+
+if TYPE_CHECKING:
+    from graphs.savers.postgres import PostgresSaver
+
+NoctuleSaver: TypeAlias = "SqliteSaver | PostgresSaver"
+"""Either saver; both have ``adelete_thread`` and ``adelete_namespaces``."""
+
+_SQLITE = "sqlite:///"
+_POSTGRES = ("postgresql://", "postgres://", "postgresql+psycopg://")
+
+
+@asynccontextmanager
+async def open_saver(
+    url: str | Path, *, schema: str = "checkpoints"
+) -> AsyncIterator[NoctuleSaver]:
+    """Open the checkpoints of an installation, and close them at the end.
+
+    Args:
+        url: the path of a SQLite file, ``sqlite:///relative``, ``sqlite:////absolute`` or
+            ``postgresql://...``.
+        schema: the PostgreSQL schema to use, made when it does not exist; SQLite has none.
+
+    Raises:
+        DatabaseTooNewError: a newer Noctule wrote the SQLite file.
+        DatabaseBusyError: another process held the SQLite file for 30 seconds.
+        StorageError: the file or the server cannot be reached.
+    """
+    text = str(url)
+    if text.startswith(_POSTGRES):
+        # psycopg takes a while to import and needs libpq: only who uses it pays.
+        from graphs.savers.postgres import PostgresSaver  # noqa: PLC0415 - see above
+
+        async with PostgresSaver.open(text, schema=schema) as postgres:
+            yield postgres
+    else:
+        async with SqliteSaver.open(Path(text.removeprefix(_SQLITE))) as sqlite:
+            yield sqlite

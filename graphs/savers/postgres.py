@@ -1,0 +1,315 @@
+"""LangGraph checkpoints in PostgreSQL: LangGraph's own tables, with growth bounded.
+
+What is ours: old checkpoints are pruned in the transaction that stores a new one; sessions do
+not wait for one another (LangGraph's saver holds one lock whatever its pool); nothing runs in
+the event loop's default executor, which ``DBOS.destroy`` shuts down before the graphs are
+drained; checkpoints are ordered as they were stored, so that a clock that was set back cannot
+bring an old state back; and text stays out of JSONB, which takes no NUL character.
+
+A list channel is stored whole when it changes, as LangGraph does; content addressing as on
+SQLite would save PostgreSQL's write-ahead log, not its tables.
+"""
+
+import re
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from typing import Any, Self, cast
+
+import psycopg
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    WRITES_IDX_MAP,
+    ChannelVersions,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    get_checkpoint_id,
+    get_serializable_checkpoint_metadata,
+)
+from langgraph.checkpoint.postgres.aio import AsyncPostgresSaver
+from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
+from langgraph.checkpoint.serde.types import _DeltaSnapshot
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.rows import DictRow, dict_row
+from psycopg.types.json import Jsonb
+from psycopg_pool import AsyncConnectionPool
+
+from noctule.core.errors import StorageError, UsageError
+
+KEEP = 2
+"""Checkpoints kept of a namespace: the newest, from which a graph goes on, and its parent."""
+MAX_CONNECTIONS = 8
+CONNECT_SECONDS = 30.0
+_SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+_SETUP_LOCK = 0x6E6F6374756C65  # "noctule": any number, as long as all its processes use it
+
+_ORDER = "ALTER TABLE checkpoints ADD COLUMN IF NOT EXISTS seq BIGSERIAL"
+
+# The last row is always kept: with a clock set back its id is not the greatest.
+_PRUNE = """
+WITH kept AS (
+    SELECT checkpoint_id, seq, checkpoint -> 'channel_versions' AS versions FROM checkpoints
+    WHERE thread_id = %(thread)s AND checkpoint_ns = %(space)s
+    ORDER BY seq DESC LIMIT %(keep)s
+), checkpoints_gone AS (
+    DELETE FROM checkpoints
+    WHERE thread_id = %(thread)s AND checkpoint_ns = %(space)s
+    AND seq < (SELECT min(seq) FROM kept)
+), writes_gone AS (
+    DELETE FROM checkpoint_writes
+    WHERE thread_id = %(thread)s AND checkpoint_ns = %(space)s
+    AND checkpoint_id < (SELECT min(checkpoint_id) FROM kept)
+)
+DELETE FROM checkpoint_blobs AS blob
+WHERE thread_id = %(thread)s AND checkpoint_ns = %(space)s
+AND NOT EXISTS (SELECT 1 FROM kept WHERE kept.versions ->> blob.channel = blob.version)
+"""
+
+_CALLS = "SELECT DISTINCT checkpoint_ns FROM checkpoints WHERE thread_id = %(thread)s"
+_OLD_CALLS = f"""{_CALLS} AND checkpoint_ns LIKE '%%:%%'
+AND metadata -> 'parents' ->> '' < (
+    SELECT min(checkpoint_id) FROM checkpoints
+    WHERE thread_id = %(thread)s AND checkpoint_ns = ''
+)"""  # noqa: S608 - constants
+_ALL_CALLS = f"{_CALLS} AND checkpoint_ns LIKE '%%:%%'"
+
+
+def _delete_calls(calls: str) -> str:
+    return f"""
+WITH calls AS ({calls}), writes_gone AS (
+    DELETE FROM checkpoint_writes WHERE thread_id = %(thread)s
+    AND checkpoint_ns IN (SELECT checkpoint_ns FROM calls)
+), blobs_gone AS (
+    DELETE FROM checkpoint_blobs WHERE thread_id = %(thread)s
+    AND checkpoint_ns IN (SELECT checkpoint_ns FROM calls)
+)
+DELETE FROM checkpoints WHERE thread_id = %(thread)s
+AND checkpoint_ns IN (SELECT checkpoint_ns FROM calls)
+"""  # noqa: S608 - constants
+
+
+class PostgresSaver(AsyncPostgresSaver):
+    """Checkpoints of many workers in one database; made by ``open``."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[DictRow]], keep: int) -> None:
+        super().__init__(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
+        self._pool = pool
+        self._keep = keep
+
+    @classmethod
+    @asynccontextmanager
+    async def open(
+        cls, url: str, *, schema: str = "checkpoints", keep: int = KEEP
+    ) -> AsyncIterator[Self]:
+        """Connect, make the tables when they are missing, and disconnect at the end.
+
+        Args:
+            url: ``postgresql://user@host/database``.
+            schema: where the tables are; made when it does not exist.
+            keep: how many checkpoints of a namespace to keep, at least 1.
+
+        Raises:
+            UsageError: the schema's name has other characters than a-z, 0-9 and _.
+            StorageError: the server cannot be reached within 30 seconds.
+        """
+        if not _SCHEMA_NAME.fullmatch(schema):
+            raise UsageError(
+                f"{schema!r} cannot name a PostgreSQL schema here: use a-z, 0-9 and _ only."
+            )
+        pool: AsyncConnectionPool[AsyncConnection[DictRow]] = AsyncConnectionPool(
+            url.replace("postgresql+psycopg://", "postgresql://", 1),
+            min_size=1,
+            max_size=MAX_CONNECTIONS,
+            open=False,
+            check=AsyncConnectionPool.check_connection,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": 0,
+                "row_factory": dict_row,
+                "options": f"-c search_path={schema}",
+            },
+        )
+        try:
+            with _sentences():
+                await pool.open(wait=True, timeout=CONNECT_SECONDS)
+            saver = cls(pool, max(1, keep))
+            await saver._make_tables(schema)
+            yield saver
+        finally:
+            await pool.close()
+
+    async def setup(self) -> None:
+        """Do nothing: ``open`` has made the tables."""
+
+    async def aget_tuple(self, config: RunnableConfig) -> CheckpointTuple | None:
+        """Return a checkpoint, the newest of its namespace when the config names none.
+
+        Raises:
+            StorageError: the server cannot be reached.
+        """
+        asked = config["configurable"]
+        values = [str(asked["thread_id"]), asked.get("checkpoint_ns", "")]
+        where = "WHERE thread_id = %s AND checkpoint_ns = %s "
+        if id_ := get_checkpoint_id(config):
+            where += "AND checkpoint_id = %s"
+            values.append(id_)
+        else:
+            where += "ORDER BY seq DESC LIMIT 1"
+        async with self._cursor() as cursor:
+            await cursor.execute(self.SELECT_SQL + where, values, binary=True)
+            row = await cursor.fetchone()
+        return None if row is None else await self._load_checkpoint_tuple(row)
+
+    async def aput(
+        self,
+        config: RunnableConfig,
+        checkpoint: Checkpoint,
+        metadata: CheckpointMetadata,
+        new_versions: ChannelVersions,
+    ) -> RunnableConfig:
+        """Store a checkpoint and prune what it makes superfluous, in one transaction.
+
+        Raises:
+            StorageError: the server cannot be reached or refuses.
+        """
+        asked = config["configurable"]
+        thread, space = str(asked["thread_id"]), asked.get("checkpoint_ns", "")
+        inline, large = _split(checkpoint["channel_values"])
+        versions = {name: v for name, v in new_versions.items() if name in large}
+        blobs = self._dump_blobs(thread, space, large, versions)
+        row = (
+            *(thread, space, checkpoint["id"], get_checkpoint_id(config)),
+            Jsonb({**checkpoint, "channel_values": inline}),
+            Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
+        )
+        async with self._cursor(pipeline=True) as cursor:
+            if blobs:
+                await cursor.executemany(self.UPSERT_CHECKPOINT_BLOBS_SQL, blobs)
+            await cursor.execute(self.UPSERT_CHECKPOINTS_SQL, row)
+            # A DeltaChannel reads the ancestors up to its last snapshot.
+            if "counters_since_delta_snapshot" not in metadata:
+                await self._prune(cursor, thread, space)
+        return {
+            "configurable": {
+                "thread_id": thread,
+                "checkpoint_ns": space,
+                "checkpoint_id": checkpoint["id"],
+            }
+        }
+
+    async def aput_writes(
+        self,
+        config: RunnableConfig,
+        writes: Sequence[tuple[str, Any]],
+        task_id: str,
+        task_path: str = "",
+    ) -> None:
+        """Store what one task wrote.
+
+        Raises:
+            StorageError: the server cannot be reached or refuses.
+        """
+        asked = config["configurable"]
+        rows = self._dump_writes(
+            *(str(asked["thread_id"]), asked.get("checkpoint_ns", ""), asked["checkpoint_id"]),
+            *(task_id, task_path, writes),
+        )
+        replaced = all(channel in WRITES_IDX_MAP for channel, _ in writes)
+        async with self._cursor(pipeline=True) as cursor:
+            await cursor.executemany(
+                self.UPSERT_CHECKPOINT_WRITES_SQL
+                if replaced
+                else self.INSERT_CHECKPOINT_WRITES_SQL,
+                rows,
+            )
+
+    async def adelete_namespaces(self, thread_id: str) -> None:
+        """Forget the subgraph calls of a thread, when its turn is over; its state stays.
+
+        Calling it while a subgraph is interrupted drops what the subgraph did so far.
+
+        Raises:
+            StorageError: the server cannot be reached or refuses.
+        """
+        async with self._cursor() as cursor:
+            await cursor.execute(_delete_calls(_ALL_CALLS), {"thread": str(thread_id)})
+
+    async def _prune(self, cursor: AsyncCursor[DictRow], thread: str, space: str) -> None:
+        names = {"thread": thread, "space": space, "keep": self._keep}
+        await cursor.execute(_PRUNE, names)
+        if not space:
+            await cursor.execute(_delete_calls(_OLD_CALLS), {"thread": thread})
+
+    async def _make_tables(self, schema: str) -> None:
+        # LangGraph's setup builds indexes CONCURRENTLY, which forbids a transaction, and two
+        # workers that start together would then make the tables twice.
+        async with self._cursor(pipeline=False) as cursor, cursor.connection.transaction():
+            await cursor.execute("SELECT pg_advisory_xact_lock(%s)", (_SETUP_LOCK,))
+            await cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            await cursor.execute(self.MIGRATIONS[0])
+            await cursor.execute(
+                "SELECT coalesce(max(v), -1) + 1 AS next FROM checkpoint_migrations"
+            )
+            row = await cursor.fetchone()
+            for version in range(row["next"] if row else 0, len(self.MIGRATIONS)):
+                await cursor.execute(self.MIGRATIONS[version].replace("CONCURRENTLY", ""))
+                await cursor.execute("INSERT INTO checkpoint_migrations VALUES (%s)", (version,))
+            await cursor.execute(_ORDER)
+
+    @asynccontextmanager
+    async def _cursor(self, *, pipeline: bool = False) -> AsyncIterator[AsyncCursor[DictRow]]:
+        """Give a cursor of a connection of one's own; a pipeline is one transaction."""
+        with _sentences():
+            async with self._pool.connection() as connection:
+                if pipeline:
+                    async with (
+                        connection.pipeline(),
+                        connection.transaction(),
+                        connection.cursor(binary=True) as cursor,
+                    ):
+                        yield cursor
+                else:
+                    async with connection.cursor(binary=True) as cursor:
+                        yield cursor
+
+    async def _load_checkpoint_tuple(self, value: DictRow) -> CheckpointTuple:
+        place = {"thread_id": value["thread_id"], "checkpoint_ns": value["checkpoint_ns"]}
+        parent = value["parent_checkpoint_id"]
+        stored = value["checkpoint"]
+        values = {
+            **(stored.get("channel_values") or {}),
+            **self._load_blobs(value["channel_values"]),
+        }
+        return CheckpointTuple(
+            {"configurable": {**place, "checkpoint_id": value["checkpoint_id"]}},
+            cast("Checkpoint", {**stored, "channel_values": values}),
+            value["metadata"],
+            {"configurable": {**place, "checkpoint_id": parent}} if parent else None,
+            self._load_writes(value["pending_writes"]),
+        )
+
+
+def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return what stands in the checkpoint's own JSON, and what becomes a blob."""
+    inline = {name: value for name, value in values.items() if _is_inline(value)}
+    large = {name: value for name, value in values.items() if name not in inline}
+    for name, value in large.items():
+        if isinstance(value, _DeltaSnapshot):
+            inline[name] = True  # LangGraph's mark that the blob is a snapshot
+    return inline, large
+
+
+def _is_inline(value: object) -> bool:
+    return value is None or isinstance(value, bool | int)
+
+
+@contextmanager
+def _sentences() -> Iterator[None]:
+    try:
+        yield
+    except psycopg.Error as error:
+        raise StorageError(
+            f"PostgreSQL could not keep or return the state of a session ({error}). See that the "
+            "server of `storage.url` runs and has space; then `noctule sessions resume` goes on "
+            "from the last stored step."
+        ) from error
