@@ -1,0 +1,194 @@
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from genai_prices import data_snapshot
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noctule.config import load_text
+from noctule.core.errors import UsageError
+from noctule.core.settings import EndpointKind
+from noctule.models.discovery import OLLAMA_URL, Found, FoundModel, ollama_url
+from noctule.models.picking import pick
+from noctule.models.proposal import propose, questions
+from noctule.models.services import SERVICES
+
+GB = 1_000_000_000
+CAN = frozenset({"completion", "tools"})
+QWEN = FoundModel("qwen3.5:latest", int(6.6 * GB), CAN | {"thinking"}, 262144)
+CODER = FoundModel("qwen2.5-coder:7b", int(4.7 * GB), CAN, 32768)
+GEMMA = FoundModel("gemma4:26b", 16 * GB, CAN | {"vision"}, 262144)
+TINY = FoundModel("qwen3:0.6b", GB // 2, CAN, 40960)
+EMBED = FoundModel("nomic-embed-text", GB // 4, frozenset({"embedding"}))
+CLOUD = FoundModel("glm-5:cloud", 0, CAN, remote=True)
+EVERY_KEY = {service.variable: "key" for service in SERVICES} | {"TELEGRAM_BOT_TOKEN": "1:a"}
+
+
+def settings(text):
+    """Load a proposal as the person will."""
+    return load_text(text, environ=EVERY_KEY, folder=Path("/nowhere"), file="proposal")
+
+
+def roles(found, **answers):
+    """Return what each role is bound to."""
+    bound = settings(propose(found, answers)).roles
+    return {role.value: (binding.primary, *binding.fallback) for role, binding in bound.items()}
+
+
+def test_the_common_machine():
+    """With a general, a code and a large model, each role gets the one that suits it."""
+    found = Found(ollama=(GEMMA, CODER, TINY, EMBED, QWEN, CLOUD), memory_bytes=64 * GB)
+    assert roles(found) == {
+        "chat": ("qwen3-5", "gemma4"),
+        "orchestrator": ("qwen3-5", "gemma4"),
+        "engineer": ("qwen2-5-coder", "gemma4"),
+        "research": ("gemma4", "qwen3-5"),
+        "writer": ("gemma4", "qwen3-5"),
+        "utility": ("qwen3-5", "gemma4"),
+    }
+    made = settings(propose(found))
+    assert made.roles.orchestrator.thinking is False
+    assert made.roles.utility.tools == ()
+    assert made.models["qwen2-5-coder"].tools is False
+    assert made.models["gemma4"].vision is True
+    assert made.models["gemma4"].context == 16384
+    assert "qwen3:0.6b" in propose(found)
+    assert "nomic" not in propose(found)
+
+
+def test_models_that_would_push_each_other_out_are_left_aside():
+    """What is picked fits into three quarters of the memory together."""
+    found = Found(ollama=(QWEN, CODER, GEMMA), memory_bytes=16 * GB)
+    bound = roles(found)
+    assert bound["engineer"] == ("qwen2-5-coder", "qwen3-5")
+    assert bound["writer"] == ("qwen3-5", "qwen2-5-coder")
+    assert "# Ollama also has: gemma4:26b" in propose(found)
+
+
+def test_research_gets_a_model_that_calls_tools():
+    """A larger model that cannot call tools does not search the web."""
+    mute = FoundModel("poet:30b", 18 * GB, frozenset({"completion"}))
+    bound = roles(Found(ollama=(QWEN, mute), memory_bytes=64 * GB))
+    assert bound["research"][0] == "qwen3-5"
+    assert bound["writer"][0] == "poet"
+
+
+@pytest.mark.parametrize("only", [QWEN, CODER, TINY, GEMMA], ids=lambda model: model.name)
+def test_a_single_model_does_everything_without_a_fallback(only):
+    """One model alone is everybody's primary and nobody's fallback."""
+    bound = roles(Found(ollama=(only,), memory_bytes=8 * GB))
+    assert len(set(bound.values())) == 1
+    assert {len(names) for names in bound.values()} == {1}
+
+
+def test_hosted_models_go_where_they_help_with_local_ones_behind():
+    """With a key and Ollama, research and writing are hosted with a budget and a local fallback."""
+    found = Found(ollama=(QWEN, CODER), keys=("ANTHROPIC_API_KEY",), memory_bytes=32 * GB)
+    bound = roles(found, budget_usd="2.50")
+    assert bound["research"] == bound["writer"] == ("quick", "qwen3-5")
+    assert "quick" not in bound["chat"] + bound["engineer"]
+    made = settings(propose(found, {"budget_usd": "2.50"}))
+    assert made.roles.research.budget.usd == Decimal("2.50")
+    assert made.endpoints["anthropic"].kind is EndpointKind.ANTHROPIC
+    assert "quick" not in str(roles(found, cloud="none"))
+
+
+def test_hosted_models_alone_do_everything_within_budgets():
+    """With a key and nothing local, every role is hosted and every role has a budget."""
+    made = settings(propose(Found(keys=("GROQ_API_KEY",), ollama_trouble="Nothing answers.")))
+    assert list(made.endpoints) == ["groq"]
+    assert all(binding.budget for _, binding in made.roles.items())
+
+
+@pytest.mark.parametrize("found", [Found(), Found(ollama=()), Found(ollama=(EMBED, CLOUD))])
+def test_nothing_found_means_the_packaged_model(found):
+    """Without a model that could answer, every role uses the packaged one."""
+    made = settings(propose(found))
+    assert made.endpoints["embedded"].kind is EndpointKind.EMBEDDED
+    assert set(made.models) == {"smol"}
+
+
+def test_only_what_is_undecided_is_asked():
+    """Questions are asked about money, keys and the bot, and only where there are any."""
+    assert questions(Found(ollama=(QWEN,))) == []
+    found = Found(ollama=(QWEN,), keys=("OPENAI_API_KEY", "GROQ_API_KEY"), telegram=True)
+    cloud, budget, telegram = questions(found)
+    assert cloud.choices == ("openai", "groq", "none")
+    assert cloud.default == "openai"
+    assert budget.default == "1.00"
+    assert telegram.choices == ("yes", "no")
+    assert settings(propose(found)).telegram.token is not None
+    assert settings(propose(found, {"telegram": "no"})).telegram.token is None
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [{"cloud": "azure"}, {"budget_usd": "a lot"}, {"budget_usd": "-1"}, {"budget_usd": "NaN"}],
+)
+def test_answers_that_are_none(answers):
+    """An answer outside the choices is refused with the choices."""
+    with pytest.raises(UsageError, match="Answer"):
+        propose(Found(keys=("OPENAI_API_KEY",)), answers)
+
+
+@pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.title)
+def test_services_are_known(service):
+    """Each service's proposal loads, and its models' prices are known."""
+    made = settings(propose(Found(keys=(service.variable,))))
+    assert service.endpoint in made.endpoints
+    provider = {"gemini": "google"}.get(service.endpoint, service.endpoint)
+    for name in (service.quick, service.strong):
+        snapshot = data_snapshot.get_snapshot()
+        assert snapshot.find_provider_model(name, None, provider, None)
+
+
+names = st.from_regex(r"\A[\w./:@-]{1,40}\Z").filter(str.isascii)
+models = st.builds(
+    FoundModel,
+    names,
+    st.integers(0, 200 * GB),
+    st.none() | st.frozensets(st.sampled_from(["completion", "tools", "vision", "thinking"])),
+    st.none() | st.integers(1, 10**7),
+    st.booleans(),
+)
+
+
+@given(
+    st.none() | st.lists(models, max_size=6, unique_by=lambda model: model.name).map(tuple),
+    st.sets(st.sampled_from([service.variable for service in SERVICES])).map(tuple),
+    st.booleans(),
+    st.none() | st.integers(GB, 512 * GB),
+)
+def test_every_proposal_loads(ollama, keys, telegram, memory):
+    """Whatever is found, what is proposed has no problem."""
+    found = Found(ollama=ollama, keys=keys, telegram=telegram, memory_bytes=memory)
+    assert settings(propose(found)).models
+
+
+@given(st.lists(models, max_size=6), st.integers(GB, 512 * GB))
+def test_what_is_picked_fits(found, memory):
+    """Everything picked fits together, unless even the smallest model alone does not."""
+    picked = pick(found, memory)
+    if picked and len(picked.models) > 1:
+        assert sum(model.size_bytes for model in picked.models) <= memory * 0.75
+
+
+@pytest.mark.parametrize(
+    ("host", "url"),
+    [
+        ("", OLLAMA_URL),
+        ("0.0.0.0", OLLAMA_URL),
+        ("0.0.0.0:8080", "http://127.0.0.1:8080"),
+        (":8080", "http://127.0.0.1:8080"),
+        ("box.lan", "http://box.lan:11434"),
+        ("http://box.lan", "http://box.lan:80"),
+        ("https://me:word@box.lan/ollama/", "https://box.lan:443/ollama"),
+        ("[::1]:11434", "http://[::1]:11434"),
+        ("box:not-a-port", OLLAMA_URL),
+        ("http://[half", OLLAMA_URL),
+    ],
+)
+def test_ollamas_own_variable_is_understood(host, url):
+    """OLLAMA_HOST means to us what it means to Ollama's own client."""
+    assert ollama_url(host) == url
