@@ -5,6 +5,7 @@ chat models in ``noctule.models``. Everything is async and may raise ``DatabaseB
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
@@ -116,6 +117,13 @@ class TurnStore(Protocol):
 
     async def queued(self) -> list[Turn]:
         """Return every queued turn of every session, oldest first."""
+        ...
+
+    async def due(self, now: datetime) -> list[Turn]:
+        """Return queued, parked and waiting turns that may go on, oldest first.
+
+        Queued turns without a time are due at once; parked and waiting ones only at their time.
+        """
         ...
 
     async def count_unfinished(self) -> int:
@@ -328,6 +336,14 @@ class Database(Protocol):
 
     def changes(self) -> AsyncGenerator[None, None]:
         """Yield once at the start and then whenever anybody, any process, may have written."""
+        ...
+
+    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[None]:
+        """Hold the right to advance a session; waits for it.
+
+        On PostgreSQL it is held against other workers too and falls with its process; on SQLite
+        one process works on a data folder anyway.
+        """
         ...
 
     async def close(self) -> None:

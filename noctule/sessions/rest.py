@@ -11,6 +11,7 @@ from typing import Any
 from graphs.runner import Stop
 from graphs.state import AnswerState
 from noctule.core.clock import Clock
+from noctule.core.durations import show_duration
 from noctule.core.errors import OurBugError
 from noctule.core.events import EventKind
 from noctule.core.ids import new_id
@@ -190,6 +191,16 @@ class Rest:
         return await self._end(
             turn, sink, Status.CANCELLED, EventKind.TURN_ENDED, data, "Cancelled by hand."
         )
+
+    async def expired(self, turn: Turn) -> Turn:
+        """End a turn that waited for its person longer than it is kept."""
+        days = show_duration(self._bounds.waiting_expiry.total_seconds())
+        sentence = (
+            f"Nobody answered for {days} (parking.waiting_expiry), so it was cancelled. "
+            "Say it again to begin anew."
+        )
+        data = {"status": Status.CANCELLED.value, "error": sentence}
+        return await self._end(turn, None, Status.CANCELLED, EventKind.TURN_ENDED, data, sentence)
 
     async def _end(
         self,
