@@ -9,8 +9,8 @@ from noctule.core.settings.model import ModelSettings
 from noctule.models.client import Client
 
 if TYPE_CHECKING:
+    from noctule.models.clients.embedded import Served
     from noctule.models.clients.script import Script
-    from noctule.models.embedded.server import EmbeddedServer
 
 
 def build_client(
@@ -20,7 +20,7 @@ def build_client(
     *,
     clock: Clock,
     script: "Script | None" = None,
-    server: "EmbeddedServer | None" = None,
+    server: "Served | None" = None,
 ) -> Client:
     """Return a client for one endpoint. Nothing is connected, started or imported heavily yet.
 

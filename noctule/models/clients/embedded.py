@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from langchain_core.messages import BaseMessage
 
@@ -22,6 +22,18 @@ if TYPE_CHECKING:
 DEFAULT_CONTEXT = 8192
 
 
+class Served(Protocol):
+    """Where an OpenAI-compatible server of ours listens; ``EmbeddedServer`` is one."""
+
+    async def address(self) -> ServerAddress:
+        """Return the address of a live server, starting or restarting it first if need be."""
+        ...
+
+    async def close(self) -> None:
+        """End it."""
+        ...
+
+
 class EmbeddedClient(OpenAIClient):
     """The embedded endpoint.
 
@@ -38,10 +50,10 @@ class EmbeddedClient(OpenAIClient):
         models: Mapping[str, ModelSettings],
         *,
         clock: Clock,
-        server: EmbeddedServer | None = None,
+        server: Served | None = None,
     ) -> None:
         super().__init__(endpoint, models)
-        self._server = server or EmbeddedServer(options_of(endpoint, models), clock=clock)
+        self._server: Served = server or EmbeddedServer(options_of(endpoint, models), clock=clock)
         self._at: ServerAddress | None = None
 
     async def present(self) -> list[PresentModel]:

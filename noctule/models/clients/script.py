@@ -22,7 +22,12 @@ FOREVER = "forever"
 
 
 def _as_regex(value: object) -> object:
-    return re.compile(value, re.IGNORECASE | re.DOTALL) if isinstance(value, str) else value
+    if not isinstance(value, str):
+        return value
+    try:
+        return re.compile(value, re.IGNORECASE | re.DOTALL)
+    except re.error as error:
+        raise ValueError(f"{value!r} is no regular expression: {error}") from error
 
 
 def _as_lines(value: object) -> object:
@@ -206,7 +211,7 @@ def _unreadable(path: Path, error: Exception) -> Problem:
     return Problem(
         file=str(path),
         line=None,
-        path="(file)",
+        path="",
         message=f"the script cannot be read: {error}",
         fix="correct `script:` of the endpoint, or leave it out to have it echo.",
     )
@@ -217,7 +222,7 @@ def _no_yaml(path: Path, error: yaml.YAMLError) -> Problem:
     return Problem(
         file=str(path),
         line=mark.line + 1 if mark else None,
-        path="(file)",
+        path="",
         message=f"it is not YAML: {getattr(error, 'problem', None) or error}",
         fix="docs/guides/scripted.md shows the format.",
     )
@@ -228,7 +233,7 @@ def _problems(path: Path, error: ValidationError) -> list[Problem]:
         Problem(
             file=str(path),
             line=None,
-            path=".".join(str(part) for part in found["loc"]) or "(file)",
+            path=".".join(str(part) for part in found["loc"]),
             message=found["msg"],
             fix="docs/guides/scripted.md lists the fields of a script.",
         )

@@ -1,0 +1,153 @@
+"""The embedded endpoint on real weights."""
+
+import os
+import signal
+from collections.abc import AsyncIterator
+
+import pytest
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.tools import tool
+
+from noctule.core.clock import SystemClock
+from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
+from noctule.core.settings.model import ModelSettings
+from noctule.models.client import Client, ModelRequest
+from noctule.models.clients.build import build_client
+from noctule.models.clients.embedded import options_of
+from noctule.models.embedded.server import ServerAddress
+from noctule.models.pieces import join
+from tests.support.provider import Provider
+
+ENDPOINT = EndpointSettings(kind=EndpointKind.EMBEDDED, slots=1)
+MODELS = {"tiny": ModelSettings(endpoint="inside", name="smollm2", context=1024)}
+SCHEMA = {
+    "title": "Route",
+    "type": "object",
+    "properties": {"role": {"type": "string", "enum": ["chat", "engineer"]}},
+    "required": ["role"],
+    "additionalProperties": False,
+}
+
+
+OUT_OF_ORDER = (
+    AIMessage("Welcome."),
+    HumanMessage("Hi."),
+    HumanMessage("Who are you?"),
+    SystemMessage("You are Noctule."),
+)
+
+
+@tool
+def add(a: int, b: int) -> int:
+    """Add two numbers."""
+    return a + b
+
+
+@tool
+def shout(text: str) -> str:
+    """Shout a text."""
+    return text.upper()
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    made = build_client("inside", ENDPOINT, MODELS, clock=SystemClock())
+    yield made
+    await made.close()
+
+
+def request(*messages: object, **fields: object) -> ModelRequest:
+    asked = list(messages) or [HumanMessage("Say hello.")]
+    return ModelRequest(model="tiny", messages=asked, **{"max_tokens": 16} | fields)
+
+
+@pytest.mark.embedded
+async def test_the_packaged_model_answers_whole_and_in_pieces(client):
+    """Text, usage and finish reason come from a real llama.cpp server."""
+    whole = await client.answer(request())
+    joined = join([piece async for piece in client.stream(request())])
+    for message in (whole, joined):
+        conclusion = client.conclude(request(), message)
+        assert message.text.strip()
+        assert conclusion.finish_reason in {"stop", "length"}
+        assert conclusion.usage.input_tokens > 0
+        assert 0 < conclusion.usage.output_tokens <= 16
+
+
+@pytest.mark.embedded
+async def test_a_schema_holds_the_answer_to_a_conversation_out_of_order(client):
+    """Late system messages, neighbours of one kind and an assistant at the start are no error."""
+    answer = await client.answer(request(*OUT_OF_ORDER, json_schema=SCHEMA, thinking=False))
+    assert answer.text.strip().startswith("{")
+
+
+@pytest.mark.embedded
+async def test_after_the_server_died_the_next_request_starts_it_again(client):
+    """The address is asked for before each request, so a new port and key are no matter."""
+    await client.warm("tiny")
+    os.kill(client._server.pid, signal.SIGKILL)
+    await client._server._watcher
+    assert (await client.answer(request())).text.strip()
+    assert [(m.name, m.loaded_context) for m in await client.present()] == [("smollm2", 1024)]
+
+
+def test_the_settings_say_how_it_is_served():
+    """Slots and weights are the endpoint's, the context is the largest of its models."""
+    models = MODELS | {"other": ModelSettings(endpoint="inside", name="smollm2")}
+    options = options_of(ENDPOINT, models)
+    assert (options.slots, options.context_tokens, options.weights) == (1, 8192, None)
+
+
+class StandIn:
+    """A server that listens where the test says."""
+
+    def __init__(self, url: str) -> None:
+        self.at = ServerAddress(url=url, api_key="first")
+
+    async def address(self) -> ServerAddress:
+        return self.at
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_messages_reach_strict_templates_in_order():
+    """One system message in front, then user and assistant in turns, the user first."""
+    async with Provider() as provider:
+        client = build_client(
+            "inside", ENDPOINT, MODELS, clock=SystemClock(), server=StandIn(provider.openai_url)
+        )
+        await client.answer(request(*OUT_OF_ORDER))
+        assert [(m["role"], m["content"]) for m in provider.requests[0].body["messages"]] == [
+            ("system", "You are Noctule."),
+            ("user", "(The conversation goes on.)"),
+            ("assistant", "Welcome."),
+            ("user", "Hi.\n\nWho are you?"),
+        ]
+        await client.close()
+
+
+async def test_a_tool_that_must_be_called_is_offered_alone():
+    """llama.cpp takes a named choice for no choice at all."""
+    async with Provider() as provider:
+        client = build_client(
+            "inside", ENDPOINT, MODELS, clock=SystemClock(), server=StandIn(provider.openai_url)
+        )
+        await client.answer(request(tools=[add, shout], tool_choice="shout"))
+        body = provider.requests[0].body
+        assert [offered["function"]["name"] for offered in body["tools"]] == ["shout"]
+        assert body["tool_choice"] == "required"
+        await client.close()
+
+
+async def test_a_new_address_is_used_at_once():
+    """After a restart port and key are others; the old pool is closed."""
+    async with Provider() as first, Provider() as second:
+        server = StandIn(first.openai_url)
+        client = build_client("inside", ENDPOINT, MODELS, clock=SystemClock(), server=server)
+        await client.answer(request())
+        server.at = ServerAddress(url=second.openai_url, api_key="second")
+        await client.answer(request())
+        assert [len(first.requests), len(second.requests)] == [1, 1]
+        assert second.requests[0].headers["authorization"] == "Bearer second"
+        await client.close()
