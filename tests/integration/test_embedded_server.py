@@ -140,6 +140,7 @@ def order() -> bytes:
         "default_max_tokens": 0,
         "temperature": None,
         "top_p": None,
+        "repeat_penalty": None,
         "verbosity": 0,
     }
     return json.dumps(fields).encode() + b"\n"
@@ -194,6 +195,19 @@ async def test_request_without_a_bound_ends_at_the_default():
         response = await http.post("/chat/completions", json=asking("Hi", ignore_eos=True))
 
     assert response.json()["usage"]["completion_tokens"] == 20
+
+
+async def test_packaged_model_is_sampled_as_suits_it():
+    """Requests that say nothing about sampling get what was found to suit SmolLM2."""
+    async with serving() as server, client(await server.address()) as http:
+        base = http.base_url.copy_with(path="/")
+        settings = (await http.get(base.join("props"))).json()["default_generation_settings"]
+
+    params = settings["params"]
+    assert settings["n_ctx"] == 512
+    assert params["temperature"] == pytest.approx(0.2)
+    assert params["top_p"] == pytest.approx(0.9)
+    assert params["repeat_penalty"] == pytest.approx(1.05)
 
 
 async def test_prompt_beyond_the_context_is_refused_with_both_sizes():

@@ -85,6 +85,8 @@ def _serve(order: Order) -> "xllamacpp.Server":
         params.sampling.temp = order["temperature"]
     if order["top_p"] is not None:
         params.sampling.top_p = order["top_p"]
+    if order["repeat_penalty"] is not None:
+        params.sampling.penalty_repeat = order["repeat_penalty"]
     return xllamacpp.Server(params)
 
 

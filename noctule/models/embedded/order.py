@@ -16,4 +16,5 @@ class Order(TypedDict):
     default_max_tokens: int
     temperature: float | None
     top_p: float | None
+    repeat_penalty: float | None
     verbosity: int

@@ -10,7 +10,7 @@ from typing import Final
 
 from noctule.core.clock import Clock
 from noctule.core.errors import EmbeddedModelError, OurBugError
-from noctule.models.embedded.options import EmbeddedOptions
+from noctule.models.embedded.options import PACKAGED_SAMPLING, EmbeddedOptions
 from noctule.models.embedded.order import Order
 from noctule.models.embedded.process import ServerProcess
 from noctule.models.embedded.restarts import RestartBudget
@@ -20,8 +20,6 @@ logger = logging.getLogger(__name__)
 
 # -P: a file called xllamacpp.py in the person's working folder is not the one meant.
 _COMMAND: Final = (sys.executable, "-P", "-m", "noctule.models.embedded.child")
-_PACKAGED_TEMPERATURE = 0.2
-_PACKAGED_TOP_P = 0.9
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +162,10 @@ class EmbeddedServer:
 
 def _order(options: EmbeddedOptions) -> Order:
     """Say what is to be served; reads the weights, so it blocks."""
-    packaged = options.weights is None
-    weights = packaged_weights() if options.weights is None else readable_weights(options.weights)
-    temperature = _PACKAGED_TEMPERATURE if packaged else None
-    top_p = _PACKAGED_TOP_P if packaged else None
+    if options.weights is None:
+        weights, sampling = packaged_weights(), options.sampling or PACKAGED_SAMPLING
+    else:
+        weights, sampling = readable_weights(options.weights), options.sampling
     return Order(
         weights=str(weights),
         alias=options.alias,
@@ -177,7 +175,8 @@ def _order(options: EmbeddedOptions) -> Order:
         threads=options.threads,
         cache_mib=options.cache_mib,
         default_max_tokens=options.default_max_tokens,
-        temperature=temperature if options.temperature is None else options.temperature,
-        top_p=top_p if options.top_p is None else options.top_p,
+        temperature=sampling.temperature if sampling else None,
+        top_p=sampling.top_p if sampling else None,
+        repeat_penalty=sampling.repeat_penalty if sampling else None,
         verbosity=options.verbosity,
     )
