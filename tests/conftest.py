@@ -1,7 +1,6 @@
 """What many tests ask for."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -9,10 +8,9 @@ from tests.support.postgres import fresh_database, running_server
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a real PostgreSQL, one for each test process."""
-    folder: Path = tmp_path_factory.mktemp("postgres")
-    with running_server(folder) as url:
+    with running_server() as url:
         yield url
 
 

