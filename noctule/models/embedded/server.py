@@ -162,10 +162,12 @@ class EmbeddedServer:
 
 def _order(options: EmbeddedOptions) -> Order:
     """Say what is to be served; reads the weights, so it blocks."""
+    sampling = options.sampling
     if options.weights is None:
-        weights, sampling = packaged_weights(), options.sampling or PACKAGED_SAMPLING
+        weights = packaged_weights()
+        sampling = sampling or PACKAGED_SAMPLING
     else:
-        weights, sampling = readable_weights(options.weights), options.sampling
+        weights = readable_weights(options.weights)
     return Order(
         weights=str(weights),
         alias=options.alias,
