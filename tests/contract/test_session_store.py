@@ -1,0 +1,113 @@
+from datetime import datetime, timedelta, timezone
+
+import pytest
+
+from noctule.core.errors import NotFoundError, OurBugError
+from noctule.core.ports import Database
+from noctule.core.sessions import SessionKind
+from tests.support.stored_records import NOON, a_session
+
+
+async def test_a_session_comes_back_as_it_was_stored(database: Database) -> None:
+    """Every field of a session survives storing."""
+    session = a_session(
+        kind=SessionKind.RUN, title="Vögel · 鳥", private=True, chat_model="qwen", owner="tg:7"
+    )
+    async with database.work() as work:
+        await work.sessions.add(session)
+        await work.commit()
+    async with database.read() as work:
+        assert await work.sessions.get("s1") == session
+
+
+async def test_times_come_back_in_utc_whatever_zone_they_came_in(database: Database) -> None:
+    """A stored moment is the same moment, to the microsecond, in UTC."""
+    elsewhere = NOON.astimezone(timezone(timedelta(hours=-9, minutes=-30)))
+    async with database.work() as work:
+        await work.sessions.add(a_session(created_at=elsewhere))
+        await work.commit()
+    async with database.read() as work:
+        created_at = (await work.sessions.get("s1")).created_at
+    assert created_at == NOON
+    assert created_at.utcoffset() == timedelta(0)
+
+
+async def test_a_time_without_a_zone_is_refused(database: Database) -> None:
+    """Nobody can say which moment a naive time is."""
+    naive = datetime(2026, 1, 1)  # noqa: DTZ001 - the point of the test
+    async with database.work() as work:
+        with pytest.raises(OurBugError, match="time zone"):
+            await work.sessions.add(a_session(created_at=naive))
+
+
+async def test_text_no_database_takes_is_made_storable(database: Database) -> None:
+    """NUL characters and half surrogates become replacement characters."""
+    async with database.work() as work:
+        await work.sessions.add(a_session(title="a\0b\udcffc"))
+        await work.commit()
+    async with database.read() as work:
+        assert (await work.sessions.get("s1")).title == "a\ufffdb\ufffdc"
+
+
+async def test_a_unique_beginning_of_an_id_is_enough(database: Database) -> None:
+    """An exact id wins, then the only one that begins alike."""
+    async with database.work() as work:
+        for name in ("abc", "abcd", "xyz"):
+            await work.sessions.add(a_session(name))
+        assert (await work.sessions.get("abc")).id == "abc"
+        assert (await work.sessions.get("x")).id == "xyz"
+
+
+@pytest.mark.parametrize("name", ["ab", "", "q", "%", "x\0", "xyzz"])
+async def test_what_names_no_single_session_is_not_found(database: Database, name: str) -> None:
+    """An ambiguous, empty or foreign beginning is an error that names the listing."""
+    async with database.work() as work:
+        for known in ("abc", "abd", "xyz"):
+            await work.sessions.add(a_session(known))
+        with pytest.raises(NotFoundError, match="noctule sessions"):
+            await work.sessions.get(name)
+
+
+async def test_sessions_are_listed_newest_first(database: Database) -> None:
+    """The list can be narrowed to an owner and cut short."""
+    async with database.work() as work:
+        for name, owner in (("1", "local"), ("3", "tg:7"), ("2", "local")):
+            await work.sessions.add(a_session(name, owner=owner))
+        await work.commit()
+    async with database.read() as work:
+        everybody = await work.sessions.list()
+        mine = await work.sessions.list(owner="local")
+        newest = await work.sessions.list(limit=1)
+    assert [session.id for session in everybody] == ["3", "2", "1"]
+    assert [session.id for session in mine] == ["2", "1"]
+    assert [session.id for session in newest] == ["3"]
+
+
+async def test_title_and_chat_model_can_be_changed(database: Database) -> None:
+    """Both are replaced, and the model can be forgotten."""
+    async with database.work() as work:
+        await work.sessions.add(a_session())
+        await work.sessions.set_title("s1", "Bats")
+        await work.sessions.set_chat_model("s1", "qwen")
+        session = await work.sessions.get("s1")
+        await work.sessions.set_chat_model("s1", None)
+        forgotten = await work.sessions.get("s1")
+    assert (session.title, session.chat_model) == ("Bats", "qwen")
+    assert forgotten.chat_model is None
+
+
+async def test_changing_a_session_that_is_not_there_is_an_error(database: Database) -> None:
+    """Nothing is changed silently."""
+    async with database.work() as work:
+        with pytest.raises(NotFoundError):
+            await work.sessions.set_title("s1", "Bats")
+        with pytest.raises(NotFoundError):
+            await work.sessions.set_chat_model("s1", None)
+
+
+async def test_an_id_is_given_once(database: Database) -> None:
+    """A second session of the same id is our bug, not an overwritten one."""
+    async with database.work() as work:
+        await work.sessions.add(a_session())
+        with pytest.raises(OurBugError):
+            await work.sessions.add(a_session(title="another"))
