@@ -28,7 +28,7 @@ _WORDS: dict[Any, str] = {
     Decimal: "a number",
     timedelta: "a duration like 1h30m",
     Path: "a path",
-    SecretStr: 'a secret, as "${VARIABLE}"',
+    SecretStr: "text that is never shown",
 }
 
 
@@ -148,7 +148,7 @@ def _value_words(annotation: Any) -> str:
 
 def _compound_words(origin: Any, args: Sequence[Any]) -> str:
     if origin is Annotated:
-        return _value_words(args[0])
+        return _value_words(args[0]) + "".join(_bound(item) for item in args[1:])
     if origin is Literal:
         return _one_of([str(arg) for arg in args])
     if origin is dict:
@@ -171,6 +171,8 @@ def _bound(item: Any) -> str:
             return f", more than {_plain(limit)}"
         case Le(le=limit):
             return f", at most {_plain(limit)}"
+        case FieldInfo():
+            return "".join(_bound(inner) for inner in item.metadata)
         case _:
             return ""
 

@@ -1,0 +1,1 @@
+"""Guides, decisions, and the reference, which ``docs.generate`` writes from the code."""
