@@ -1,0 +1,74 @@
+"""How a command ends that did not just return: one sentence on stderr, and the right code."""
+
+import os
+import sys
+from contextlib import suppress
+
+import click
+
+from noctule.cli.invocation import Invocation
+from noctule.core.errors import NoctuleError
+
+FAILED = 1
+USAGE = 2
+
+
+def end_with(error: BaseException, invocation: Invocation) -> int:
+    """Say what happened, and return the exit code.
+
+    Args:
+        error: what the command raised.
+        invocation: whose data folder gets the traceback of something unexpected.
+    """
+    if isinstance(error, SystemExit):
+        return error.code if isinstance(error.code, int) else FAILED
+    if isinstance(error, BrokenPipeError):
+        return FAILED  # whoever read our output has gone: nobody is left to tell
+    if isinstance(error, click.UsageError) and not invocation.as_json:
+        with suppress(OSError):
+            error.show()
+        return USAGE
+    sentence, code = _explain(error, invocation)
+    with suppress(OSError):
+        click.echo(sentence, err=True)
+        if invocation.as_json and not invocation.answered:
+            invocation.print_document({"error": sentence})
+    return code
+
+
+def let_go_of_streams() -> None:
+    """Write out what is buffered; where the reader has gone, keep Python from complaining."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except BrokenPipeError:
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
+        except (OSError, ValueError):
+            continue
+
+
+def _explain(error: BaseException, invocation: Invocation) -> tuple[str, int]:
+    match error:
+        case NoctuleError():
+            return str(error), error.exit_code
+        case click.UsageError():
+            return error.format_message(), USAGE
+        case click.ClickException():
+            return error.format_message(), error.exit_code
+        case KeyboardInterrupt() | click.Abort():
+            return "Stopped.", FAILED
+        case _:
+            return _unexpected(error, invocation), FAILED
+
+
+def _unexpected(error: BaseException, invocation: Invocation) -> str:
+    from noctule.cli.logs import keep_traceback  # noqa: PLC0415 - only when something broke
+
+    kept = keep_traceback(error, invocation.home, invocation.secrets)
+    where = f"{kept} has the details" if kept else "and no log could be written"
+    return (
+        f"Something in Noctule broke ({type(error).__name__}); {where}. Please report it; "
+        "`noctule doctor` checks what can be checked from here."
+    )
