@@ -17,24 +17,29 @@ class Agent:
     Args:
         role: who it is.
         speciality: what it is for, in the orchestrator's words.
+        part: what it does of a request that several share, as an order.
         hands_over: whether it may say that a turn is not for it.
         tools: the tools it has when its binding does not say otherwise, by name.
     """
 
     role: Role
     speciality: str
+    part: str
     hands_over: bool = True
     tools: tuple[str, ...] = ()
 
-    def system_prompt(self, *, may_hand_over: bool) -> str:
+    def system_prompt(self, *, may_hand_over: bool, part: str | None = None) -> str:
         """Return what it is told first.
 
         Args:
             may_hand_over: False when the person chose the role, or it was handed over before.
+            part: what it does of a request that several share; None when it does all of it.
         """
         text = read_prompt(self.role.value)
         if self.hands_over and may_hand_over:
             text += "\n\n" + read_prompt("hand_over")
+        if part is not None:
+            text += f"\n\nOthers share this request with you. Your part: {part}"
         return text
 
 

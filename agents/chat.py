@@ -6,4 +6,5 @@ from noctule.core.roles import Role
 CHAT = Agent(
     role=Role.CHAT,
     speciality="small talk, simple questions, what is going on in the person's sessions",
+    part="Answer it in a few sentences.",
 )

@@ -6,4 +6,5 @@ from noctule.core.roles import Role
 ENGINEER = Agent(
     role=Role.ENGINEER,
     speciality="write, fix, review or explain code, commands and configuration",
+    part="Write the code or commands it needs.",
 )

@@ -6,4 +6,5 @@ from noctule.core.roles import Role
 RESEARCH = Agent(
     role=Role.RESEARCH,
     speciality="find facts, compare options, gather sources, answer questions that need looking up",
+    part="Gather the facts it needs, as a short list. Do not write it up.",
 )

@@ -6,5 +6,6 @@ from noctule.core.roles import Role
 UTILITY = Agent(
     role=Role.UTILITY,
     speciality="mechanical work on a given text: convert, reformat, shorten, sort, translate",
+    part="Bring the result into the form that was asked for.",
     hands_over=False,
 )

@@ -6,4 +6,5 @@ from noctule.core.roles import Role
 WRITER = Agent(
     role=Role.WRITER,
     speciality="write texts for people: articles, letters, stories, reports, speeches",
+    part="Write the text that was asked for, using what was found.",
 )

@@ -41,6 +41,9 @@ class TurnContext:
         sink: who is told what happens.
         default_role: who answers when nobody could decide.
         limits: caps of steps and calls.
+        complexity: chooses within a role's binding.
+        hand_over_allowed: whether the agent may say that the turn is not for it.
+        part: what the agent does of a request that several share; None when it does all of it.
         tags: what marks the events of a plan's branch; empty outside a plan.
     """
 
@@ -53,6 +56,7 @@ class TurnContext:
     limits: LimitsSettings
     complexity: Complexity = Complexity.SIMPLE
     hand_over_allowed: bool = True
+    part: str | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
 
     def branch(
@@ -60,11 +64,16 @@ class TurnContext:
         *,
         complexity: Complexity,
         hand_over_allowed: bool = False,
+        part: str | None = None,
         tags: Mapping[str, Any] | None = None,
     ) -> "TurnContext":
         """Return the context one agent works under."""
         return replace(
-            self, complexity=complexity, hand_over_allowed=hand_over_allowed, tags=tags or {}
+            self,
+            complexity=complexity,
+            hand_over_allowed=hand_over_allowed,
+            part=part,
+            tags=tags or {},
         )
 
     def call(self, role: Role, purpose: Purpose, *, stream: bool = False) -> CallContext:

@@ -50,7 +50,8 @@ def build_loop(agent: Agent, tools: Sequence[BaseTool] = ()) -> Loop:
 
     @dynamic_prompt
     def prompt(request: ModelRequest[TurnContext]) -> str:
-        return agent.system_prompt(may_hand_over=request.runtime.context.hand_over_allowed)
+        context = request.runtime.context
+        return agent.system_prompt(may_hand_over=context.hand_over_allowed, part=context.part)
 
     middleware: list[AgentMiddleware[Any, TurnContext, Any]] = [
         ParkMiddleware(),

@@ -28,6 +28,7 @@ def assignment_node(loops: Mapping[Role, Loop]) -> Node[AssignmentInput]:
         task = state["assignment"]
         context = runtime.context.branch(
             complexity=Complexity(state["complexity"]),
+            part=task["task"],
             tags={"assignment": task["id"]},
         )
         try:
@@ -48,10 +49,8 @@ def _result(role: str, text: str, error: str | None) -> ResultState:
 
 
 def _request(given: AssignmentInput) -> str:
-    parts = [given["assignment"]["task"]]
-    if given["text"] not in given["assignment"]["task"]:
-        parts.append(f"This is part of a larger request:\n{given['text']}")
+    parts = [given["text"]]
     for result in (given.get("inputs") or {}).values():
         done = result["text"] if result["error"] is None else f"(not done: {result['error']})"
-        parts.append(f"What the {result['role']} found for you:\n{done}")
+        parts.append(f"Notes from the {result['role']}:\n{done}")
     return "\n\n".join(parts)

@@ -7,6 +7,7 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command, Send
 
 from agents.orchestrator import PlanAnswer, plan_messages
+from agents.roster import ROSTER
 from graphs.context import TurnContext
 from graphs.state import AssignmentInput, AssignmentState, ResultState, TurnState
 from noctule.core.attempts import Purpose
@@ -28,7 +29,7 @@ async def plan(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Any]:
         if route.get("by") == DecidedBy.MODEL.value
         else None
     )
-    assignments = written or in_sequence(roles, state["text"])
+    assignments = written or in_sequence(roles)
     context.sink.emit(
         EventKind.PLAN, assignments=assignments, by="model" if written else "order of roles"
     )
@@ -60,13 +61,13 @@ def sends(
     ]
 
 
-def in_sequence(roles: Sequence[Role], text: str) -> list[AssignmentState]:
+def in_sequence(roles: Sequence[Role]) -> list[AssignmentState]:
     """Return a plan in which each role goes on from the one before it."""
     return [
         {
             "id": f"{number}-{role.value}",
             "role": role.value,
-            "task": f"Do the {role.value}'s part of this: {text}",
+            "task": ROSTER[role].part,
             "needs": [f"{number - 1}-{roles[number - 2].value}"] if number > 1 else [],
         }
         for number, role in enumerate(roles, start=1)
