@@ -65,7 +65,8 @@ def read_document(path: Path) -> Document:
     """Read a configuration file; what is wrong with it is in its ``problems``."""
     document = Document(str(path))
     try:
-        raw = path.read_bytes()
+        with path.open("rb") as stream:
+            raw = stream.read(MAX_BYTES + 1)
     except FileNotFoundError:
         document.problems.append(
             document.complain(
@@ -91,7 +92,7 @@ def parse_document(raw: bytes, file: str) -> Document:
     """
     document = Document(file)
     if len(raw) > MAX_BYTES:
-        message = f"it is {len(raw):,} bytes long; a configuration has a few thousand."
+        message = f"it is longer than {MAX_BYTES:,} bytes; a configuration has a few thousand."
         document.problems.append(document.complain((), message, "name the right file."))
         return document
     try:

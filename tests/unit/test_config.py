@@ -268,7 +268,7 @@ def test_messages_are_ours(tmp_path):
         (b"a: 1\nb: \xff\xfe\n", 2, "UTF-8"),
         (b"a: \x00", None, "characters"),
         ("[" * 5000, None, "nested too deep"),
-        ("a" * 1_000_001, None, "bytes long"),
+        ("a" * 1_000_001, None, "longer than"),
     ],
 )
 def test_unreadable_files_say_where(tmp_path, text, line, says):
