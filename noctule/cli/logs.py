@@ -105,8 +105,7 @@ def keep_traceback(error: BaseException, home: Path | None, secrets: Sequence[st
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _append_privately(path) as log:
                 now = SystemClock().now().isoformat()
-                log.write(f"{now} {os.getpid()} ERROR noctule:
-{hidden}")
+                log.write(f"{now} {os.getpid()} ERROR noctule:\n{hidden}")
             return path
     return None
 
