@@ -59,7 +59,7 @@ def pages() -> Iterator[tuple[str, str]]:
         "errors.md": error_tree,
     }
     if _exists(_COMMANDS):
-        made["cli.md"] = lambda: commands(importlib.import_module(_COMMANDS).cli)
+        made["cli.md"] = lambda: commands(importlib.import_module(_COMMANDS).program)
     for name, lines in made.items():
         yield name, "\n".join(lines()).rstrip() + "\n"
 
@@ -105,9 +105,19 @@ def _helps(command: click.Command, context: click.Context) -> Iterator[tuple[str
     if not isinstance(command, click.Group):
         return
     for name in command.list_commands(context):
-        inner = command.get_command(context, name)
+        inner = _command(command, context, name)
         if inner is not None and not inner.hidden:
             yield from _helps(inner, click.Context(inner, info_name=name, parent=context))
+
+
+def _command(group: click.Group, context: click.Context, name: str) -> click.Command | None:
+    """Return a command of a group; None when it is announced but its module is not there yet."""
+    try:
+        return group.get_command(context, name)
+    except ModuleNotFoundError as error:
+        if error.name == f"{_COMMANDS.rpartition('.')[0]}.{name}":
+            return None
+        raise
 
 
 def _head(title: str, what: str) -> Iterator[str]:

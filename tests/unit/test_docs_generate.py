@@ -1,6 +1,7 @@
 import inspect
 
 import click
+import pytest
 
 from docs import generate
 from noctule.core import errors
@@ -59,6 +60,25 @@ def test_every_command_is_in_the_reference():
         assert f"## `{name}`\n" in text
     assert "So that all hear it." in text
     assert "secret" not in text
+
+
+def test_an_announced_command_without_a_module_is_left_out():
+    """A command without its module is left out; other errors of import are not hidden."""
+
+    class Lazy(click.Group):
+        def list_commands(self, ctx):
+            return ["someday"]
+
+        def get_command(self, ctx, cmd_name):
+            raise ModuleNotFoundError(name=self.name)
+
+        def format_commands(self, ctx, formatter):
+            pass
+
+    lines = list(generate.commands(Lazy(name="noctule.cli.someday")))
+    assert sum(line.startswith("## ") for line in lines) == 1
+    with pytest.raises(ModuleNotFoundError):
+        list(generate.commands(Lazy(name="elsewhere")))
 
 
 def test_check_finds_drift_and_writing_cures_it(tmp_path, capsys):
