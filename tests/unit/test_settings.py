@@ -110,6 +110,7 @@ def test_an_unused_endpoint_needs_no_key():
         ({"timezone": "../etc/passwd"}, "timezone"),
         ({"default_role": "orchestrator"}, "default_role"),
         ({"storage": {"url": "mysql://h/d"}}, "storage.url"),
+        ({"storage": {"url": "sqlite://"}}, "storage.url"),
         ({"parking": {"quiet_hours": ["22:00", "7"]}}, "parking.quiet_hours"),
         ({"telegram": {"base_url": "api.telegram.org"}}, "telegram.base_url"),
         ({"models": {"a": {"endpoint": "nine", "name": "n"}}}, "models.a.endpoint"),
@@ -118,6 +119,12 @@ def test_an_unused_endpoint_needs_no_key():
 def test_general_settings_make_sense(changes, where):
     """Zones, times, addresses and names that do not exist are found."""
     assert found(**changes) == [where]
+
+
+@pytest.mark.parametrize("url", ["sqlite", "sqlite:///x.db", "postgresql://h/d", "postgres://h/d"])
+def test_databases_that_are_known(url):
+    """SQLite in the data folder or elsewhere, and PostgreSQL, are accepted."""
+    assert found(storage={"url": url}) == []
 
 
 @pytest.mark.parametrize(

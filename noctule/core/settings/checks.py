@@ -71,11 +71,11 @@ def _general(parts: Parts) -> Iterator[Finding]:
             "the orchestrator decides who answers; it does not answer.",
             f"write one of: {', '.join(ANSWERING)}.",
         )
-    if parts.storage.url.get_secret_value() != "sqlite" and not parts.storage.is_postgres:
+    if not (parts.storage.is_sqlite or parts.storage.is_postgres):
         yield Finding(
             ("storage", "url"),
             "it names no database Noctule can use.",
-            "write sqlite (its files are in the data folder), or postgresql://host/database.",
+            "write sqlite (files in the data folder), sqlite:///PATH or postgresql://host/database.",
         )
     for text in parts.parking.quiet_hours or ():
         if not _is_time(text):

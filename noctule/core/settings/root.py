@@ -14,8 +14,14 @@ class StorageSettings(Section):
     """Where sessions, ledger and checkpoints are kept."""
 
     url: SecretStr = SecretStr("sqlite")
-    """``sqlite`` (files in the data folder) or ``postgresql://user:password@host/database``;
-    write the whole URL as ``"${VARIABLE}"`` when it has a password."""
+    """``sqlite`` (files in the data folder), ``sqlite:///PATH`` (another file) or
+    ``postgresql://user:password@host/database``; write the whole URL as ``"${VARIABLE}"`` when it has a password."""
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether it names a SQLite file."""
+        url = self.url.get_secret_value()
+        return url == "sqlite" or (url.startswith("sqlite:///") and len(url) > len("sqlite:///"))
 
     @property
     def is_postgres(self) -> bool:
