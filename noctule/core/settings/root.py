@@ -15,7 +15,8 @@ class StorageSettings(Section):
 
     url: SecretStr = SecretStr("sqlite")
     """``sqlite`` (files in the data folder), ``sqlite:///PATH`` (another file) or
-    ``postgresql://user:password@host/database``; write the whole URL as ``"${VARIABLE}"`` when it has a password."""
+    ``postgresql://user:password@host/database``; write the whole URL as ``"${VARIABLE}"``
+    when it has a password."""
 
     @property
     def is_sqlite(self) -> bool:
