@@ -111,7 +111,10 @@ def _explain(
         first = error.exceptions[0]
         return explain(first, now=now, window=window, consecutive=consecutive)
     names = _names(error)
-    answer = _answer(error, names) or _complaint(error, names)
+    carried = getattr(error, "answer", None)
+    if not isinstance(carried, RawAnswer):  # a script's refusal carries it as it is
+        carried = None
+    answer = carried or _answer(error, names) or _complaint(error, names)
     refusal = None
     if answer is not None:
         refusal = read_refusal(answer, now=now, window=window, consecutive=consecutive)
