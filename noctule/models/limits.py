@@ -23,6 +23,7 @@ MEMORY_S = 1.0
 """How old the memory may be, in seconds, for a call that no limit stops."""
 
 _GUESS_S = 60.0
+_PURPOSE = b"noctule: the key a limit belongs to"
 
 
 class Limits:
@@ -33,15 +34,14 @@ class Limits:
         database: where limits are kept.
         ledger: what writes them.
         clock: decides what is over.
-        salt: makes the fingerprints of API keys useless elsewhere.
     """
 
     def __init__(
-        self, settings: Settings, database: Database, ledger: Ledger, clock: Clock, *, salt: bytes
+        self, settings: Settings, database: Database, ledger: Ledger, clock: Clock
     ) -> None:
         self._endpoints = {name: model.endpoint for name, model in settings.models.items()}
         self._fingerprints = {
-            name: fingerprint(endpoint.key.get_secret_value() if endpoint.key else None, salt)
+            name: fingerprint(endpoint.key.get_secret_value() if endpoint.key else None)
             for name, endpoint in settings.endpoints.items()
         }
         self._database = database
@@ -177,11 +177,15 @@ class Limits:
                 yield limit
 
 
-def fingerprint(key: str | None, salt: bytes) -> str:
-    """Return what stands for an API key in the database; "" when there is no key."""
+def fingerprint(key: str | None) -> str:
+    """Return what stands for an API key in the database; "" when there is no key.
+
+    It is the same on every machine, so that several share what they learn; API keys are random
+    and long, so that it leads nobody back to one.
+    """
     if key is None:
         return ""
-    return hmac.new(salt, key.encode(), hashlib.sha256).hexdigest()[:16]
+    return hmac.new(_PURPOSE, key.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def _limit(key: LimitKey, refusal: Refusal, now: datetime, *, windows: int) -> Limit:

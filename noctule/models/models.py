@@ -1,0 +1,177 @@
+"""The models of one process: what the rest of Noctule asks for a role's answer."""
+
+from collections.abc import Mapping, Sequence
+from functools import partial
+from typing import TypeVar
+
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import BaseMessage
+from pydantic import BaseModel
+
+from noctule.core.calls import CallContext
+from noctule.core.clock import Clock
+from noctule.core.ports import Database
+from noctule.core.refusals import Refusal
+from noctule.core.roles import Role
+from noctule.core.routing import ModelFacts
+from noctule.core.settings import Settings
+from noctule.models.binding import Binding
+from noctule.models.call import Call, answer_room
+from noctule.models.caps import caps_of
+from noctule.models.chat_model import RoleChatModel
+from noctule.models.circuits import Circuits
+from noctule.models.client import Client
+from noctule.models.clients.build import build_client
+from noctule.models.course import Reply
+from noctule.models.endpoints import BuildClient, Endpoints
+from noctule.models.facts import Facts
+from noctule.models.failures import explain
+from noctule.models.layer import Layer, Price
+from noctule.models.ledger import Ledger
+from noctule.models.limits import Limits
+from noctule.models.slots import Slots
+from noctule.models.structured import ask_structured, json_schema_of, reader_of
+
+AnswerT = TypeVar("AnswerT", bound=BaseModel)
+
+
+class Models:
+    """Every model of a configuration; one instance per process.
+
+    Args:
+        settings: endpoints, models, roles.
+        database: where attempts and limits are kept.
+        clock: the time.
+        price: what calls cost.
+        build: makes the client of an endpoint; None takes the real ones.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        *,
+        price: Price,
+        build: BuildClient | None = None,
+    ) -> None:
+        ledger = Ledger(database)
+        limits = Limits(settings, database, ledger, clock)
+        circuits = Circuits(settings.limits, clock)
+        self._layer = Layer(
+            settings=settings,
+            clock=clock,
+            endpoints=Endpoints(build or partial(_build, settings, clock)),
+            slots=Slots(caps_of(settings), clock),
+            circuits=circuits,
+            limits=limits,
+            facts=Facts(settings, limits, circuits),
+            ledger=ledger,
+            explain=_Explainer(settings, limits, clock),
+            price=price,
+        )
+        self._bindings = {role: Binding(self._layer, role) for role in Role}
+
+    def bind(self, context: CallContext) -> BaseChatModel:
+        """Return a chat model that serves one role under these circumstances.
+
+        Calling it raises ``LimitError`` (park), ``NoModelError`` (a person must act), or
+        ``DatabaseBusyError``, and nothing of any library.
+        """
+        return RoleChatModel.over(self._bindings[context.role], context)
+
+    async def call(self, call: Call, context: CallContext) -> Reply:
+        """Get an answer without LangChain around it.
+
+        Raises:
+            LimitError: every model that could answer is refused or down until later.
+            NoModelError: no model can answer, and a person has to change something first.
+        """
+        return await self._bindings[context.role].call(call, context)
+
+    async def ask_json(
+        self, context: CallContext, messages: Sequence[BaseMessage], answer: type[AnswerT]
+    ) -> AnswerT | None:
+        """Ask for an answer that fits a pydantic model; what does not fit is asked once more.
+
+        A decision is not a piece of writing: where the role sets no temperature it is 0.
+
+        Args:
+            context: whose call it is.
+            messages: system message first.
+            answer: what it must fit.
+
+        Returns:
+            The answer, or None when the model gave nothing that fits.
+
+        Raises:
+            LimitError: as ``call``.
+            NoModelError: as ``call``.
+        """
+        role = self._layer.settings.roles[context.role]
+        call = Call(
+            messages=messages,
+            json_schema=json_schema_of(answer),
+            temperature=0.0 if role.temperature is None else None,
+        )
+        binding = self._bindings[context.role]
+        found = await ask_structured(binding, call, context, reader_of(answer))
+        value: AnswerT | None = found.value
+        return value
+
+    def window_tokens(self, role: Role) -> int | None:
+        """Return how many tokens of prompt every model of a role can hold beside its answer.
+
+        None means that no window is known.
+        """
+        own = self._layer.settings.roles[role]
+        windows = [self._layer.facts.window_tokens(model) for model in own.models]
+        known = [window for window in windows if window is not None]
+        return max(1, min(known) - answer_room(own.max_tokens)) if known else None
+
+    def facts(self) -> Mapping[str, ModelFacts]:
+        """Return what is known of every model at this moment, by name."""
+        return self._layer.facts.of()
+
+    @property
+    def limits(self) -> Limits:
+        """What is refused until when."""
+        return self._layer.limits
+
+    def client(self, endpoint: str) -> Client:
+        """Return an endpoint's client, for looking at it and warming its models.
+
+        Raises:
+            NoctuleError: it cannot be used as it is configured.
+        """
+        return self._layer.endpoints.client(endpoint)
+
+    async def close(self) -> None:
+        """Write down what is left, then let go of connections and child processes."""
+        await self._layer.ledger.close()
+        await self._layer.endpoints.close()
+
+
+class _Explainer:
+    """Reads failures with what is known of their endpoint."""
+
+    def __init__(self, settings: Settings, limits: Limits, clock: Clock) -> None:
+        windows = {
+            name: endpoint.window.to_window() if endpoint.window else None
+            for name, endpoint in settings.endpoints.items()
+        }
+        self._windows = {name: windows[model.endpoint] for name, model in settings.models.items()}
+        self._limits = limits
+        self._clock = clock
+
+    def __call__(self, model: str, error: Exception) -> Refusal:
+        return explain(
+            error,
+            now=self._clock.now(),
+            window=self._windows[model],
+            consecutive=self._limits.refusals(model),
+        )
+
+
+def _build(settings: Settings, clock: Clock, endpoint: str) -> Client:
+    return build_client(endpoint, settings.endpoints[endpoint], settings.models, clock=clock)
