@@ -53,6 +53,11 @@ def disk_full(place: str) -> StorageError:
     )
 
 
+def closed_already() -> OurBugError:
+    """Return the error for a database that was closed."""
+    return OurBugError("The database was closed and is still asked. Please report this.")
+
+
 def unexpected(place: str, error: Exception) -> OurBugError:
     """Return the error for what should not be possible."""
     return OurBugError(

@@ -1,6 +1,7 @@
 """A database that ends with its process."""
 
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
@@ -21,6 +22,7 @@ from storage.memory.routes import MemoryRoutes
 from storage.memory.sessions import MemorySessions
 from storage.memory.transaction import MemoryTransaction, Shelf
 from storage.memory.turns import MemoryTurns
+from storage.session_locks import SessionLocks
 from storage.watch import Watches
 
 
@@ -59,6 +61,7 @@ class MemoryDatabase:
 
     def __init__(self) -> None:
         self._watches = Watches(on_first=lambda: None)
+        self._session_locks = SessionLocks()
         self._shelf = Shelf(on_commit=self._watches.wake)
 
     def work(self, *, durable: bool = True) -> MemoryUnitOfWork:
@@ -72,6 +75,10 @@ class MemoryDatabase:
     def changes(self) -> AsyncGenerator[None, None]:
         """Yield once at the start and then whenever somebody has written."""
         return self._watches.add()
+
+    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[None]:
+        """Hold the right to advance a session; waits for it."""
+        return self._session_locks.hold(session_id)
 
     async def close(self) -> None:
         """Forget everything."""

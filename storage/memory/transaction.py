@@ -12,6 +12,7 @@ from noctule.core.limits import Limit, LimitKey
 from noctule.core.parkings import Parking
 from noctule.core.routes import Route
 from noctule.core.sessions import Session, Turn
+from storage.faults import closed_already
 
 
 @dataclass
@@ -62,7 +63,7 @@ class MemoryTransaction:
     async def start(self) -> None:
         """Begin; a writing one waits for its turn."""
         if self._shelf.closed:
-            raise OurBugError("The database was closed and is still asked. Please report this.")
+            raise closed_already()
         if self._writes:
             await self._shelf.lock.acquire()
         self._tables = replace(self._shelf.tables)
@@ -72,7 +73,7 @@ class MemoryTransaction:
         if self._tables is None:
             await self.start()
         if self._tables is None or self._shelf.closed:
-            raise OurBugError("The database was closed and is still asked. Please report this.")
+            raise closed_already()
         return self._tables
 
     async def writing(self, *names: Table) -> Tables:

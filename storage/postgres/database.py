@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncGenerator
+from contextlib import AbstractAsyncContextManager
 from typing import Final, Self
 
 import sqlalchemy as sa
@@ -13,6 +14,7 @@ from noctule.core.errors import UsageError
 from storage.migrate import is_newest, upgrade
 from storage.postgres.faults import explain
 from storage.postgres.listener import Listener
+from storage.postgres.session_locks import PostgresSessionLocks
 from storage.postgres.transaction import PostgresTransaction
 from storage.unit_of_work import SqlUnitOfWork
 from storage.watch import Watches
@@ -47,6 +49,8 @@ class PostgresDatabase:
         self._watches = Watches(on_first=self._start_listening)
         connect = dict(engine.dialect.create_connect_args(engine.url)[1])
         self._listener = Listener(connect, self._watches, self._name, clock)
+        self._session_locks = PostgresSessionLocks(connect, clock, place)
+        self._closed = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
 
     @classmethod
@@ -80,6 +84,7 @@ class PostgresDatabase:
             sender=self._name,
             durable=durable,
             on_commit=self._watches.wake,
+            closed=self._closed,
             place=self._place,
         )
         return SqlUnitOfWork(transaction)
@@ -91,6 +96,7 @@ class PostgresDatabase:
             sender=None,
             durable=False,
             on_commit=self._watches.wake,
+            closed=self._closed,
             place=self._place,
         )
         return SqlUnitOfWork(transaction)
@@ -99,13 +105,19 @@ class PostgresDatabase:
         """Yield once at the start and then whenever anybody, any process, may have written."""
         return self._watches.add()
 
+    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[None]:
+        """Hold the right to advance a session, against every process; waits for it."""
+        return self._session_locks.hold(session_id)
+
     async def close(self) -> None:
         """Let go of every connection; what is not committed is undone."""
+        self._closed.set()
         self._watches.end()
         if self._listening is not None:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
             self._listening = None
+        await self._session_locks.close()
         await self._engine.dispose()
 
     def _start_listening(self) -> None:

@@ -9,6 +9,7 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from noctule.core.errors import OurBugError
+from storage.faults import closed_already
 from storage.postgres.faults import explain
 from storage.transaction import P, T
 
@@ -27,10 +28,19 @@ class PostgresTransaction:
         sender: names this process to the listeners of the others; None for one that only reads.
         durable: whether a commit waits for the disk.
         on_commit: told of every commit.
+        closed: set when the database was closed; its pool would open anew.
         place: host and database, for errors.
     """
 
-    __slots__ = ("_connection", "_durable", "_engine", "_on_commit", "_place", "_sender")
+    __slots__ = (
+        "_closed",
+        "_connection",
+        "_durable",
+        "_engine",
+        "_on_commit",
+        "_place",
+        "_sender",
+    )
 
     def __init__(
         self,
@@ -39,12 +49,14 @@ class PostgresTransaction:
         sender: str | None,
         durable: bool,
         on_commit: Callable[[], None],
+        closed: asyncio.Event,
         place: str,
     ) -> None:
         self._engine = engine
         self._sender = sender
         self._durable = durable
         self._on_commit = on_commit
+        self._closed = closed
         self._place = place
         self._connection: AsyncConnection | None = None
 
@@ -97,6 +109,8 @@ class PostgresTransaction:
             raise explain(error, self._place) from error
 
     async def _taken(self) -> AsyncConnection:
+        if self._closed.is_set():
+            raise closed_already()
         if self._connection is None:
             try:
                 self._connection = await self._engine.connect()

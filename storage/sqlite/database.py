@@ -4,6 +4,7 @@ import asyncio
 import sqlite3
 from collections.abc import AsyncGenerator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Final, Self
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 from noctule.core.clock import SystemClock
 from storage.faults import damaged
 from storage.migrate import is_newest, upgrade
+from storage.session_locks import SessionLocks
 from storage.sqlite.connection import make_engine, raw
 from storage.sqlite.disk import Disk
 from storage.sqlite.faults import explain
@@ -36,6 +38,7 @@ class SqliteDatabase:
         self._engine = engine
         self._executor = executor
         self._watches = Watches(on_first=self._start_looking)
+        self._session_locks = SessionLocks()
         self._readers = Readers(engine)
         disk = Disk(path, executor)
         self._writer = Writer(
@@ -79,6 +82,13 @@ class SqliteDatabase:
         At once for this process; within 25 ms for another.
         """
         return self._watches.add()
+
+    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[None]:
+        """Hold the right to advance a session; waits for it.
+
+        Within this process only: one process works on a data folder.
+        """
+        return self._session_locks.hold(session_id)
 
     async def close(self) -> None:
         """Let go of every connection; what is not committed is undone."""

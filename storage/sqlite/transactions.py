@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from noctule.core.errors import NoctuleError, OurBugError
-from storage.faults import driver_error
+from storage.faults import closed_already, driver_error
 from storage.sqlite.connection import raw
 from storage.sqlite.faults import explain, primary_code
 from storage.sqlite.threads import in_thread
@@ -129,7 +129,7 @@ class Readers:
 
     def _open(self) -> Connection:
         if self._closed:
-            raise OurBugError("The database was closed and is still asked. Please report this.")
+            raise closed_already()
         connection = self._engine.connect()
         raw(connection).execute("PRAGMA query_only=ON")
         return connection

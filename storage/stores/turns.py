@@ -21,7 +21,11 @@ _OF_SESSION = _SELECT.where(turns.c.session_id == sa.bindparam("session_id")).or
 _OLDEST_UNFINISHED = _OF_SESSION.where(unfinished).limit(1)
 _UNFINISHED = _SELECT.where(unfinished).order_by(turns.c.id)
 _COUNT_UNFINISHED = sa.select(sa.func.count()).select_from(turns).where(unfinished)
-_QUEUED = _UNFINISHED.where(turns.c.status == Status.QUEUED)
+_DUE_AT_ONCE = _UNFINISHED.where(turns.c.status == Status.QUEUED, turns.c.wake_at.is_(None))
+_DUE_BY_TIME = _UNFINISHED.where(
+    turns.c.status.in_([Status.QUEUED, Status.PARKED, Status.WAITING]),
+    turns.c.wake_at <= sa.bindparam("now"),
+)
 _ORDERS = sa.select(turns.c.id, turns.c.order).where(
     turns.c.id.in_(sa.bindparam("turn_ids", expanding=True)), turns.c.order.is_not(None)
 )
@@ -78,9 +82,9 @@ class SqlTurns:
         """Return every unfinished turn of every session, oldest first."""
         return await self._transaction.run_long(_all, _UNFINISHED, {})
 
-    async def queued(self) -> list[Turn]:
-        """Return every queued turn of every session, oldest first."""
-        return await self._transaction.run_long(_all, _QUEUED, {})
+    async def due(self, now: datetime) -> list[Turn]:
+        """Return queued, parked and waiting turns that may go on, oldest first."""
+        return await self._transaction.run_long(_due, now)
 
     async def count_unfinished(self) -> int:
         """Return how many turns are unfinished, of all sessions together."""
@@ -137,6 +141,12 @@ def _get(connection: Connection, turn_id: str) -> Turn:
 
 def _all(connection: Connection, statement: sa.Select[Any], values: dict[str, Any]) -> list[Turn]:
     return [Turn(*row) for row in connection.execute(statement, values)]
+
+
+def _due(connection: Connection, now: datetime) -> list[Turn]:
+    # Two statements: an OR would keep both databases from using the index.
+    rows = [*connection.execute(_DUE_AT_ONCE), *connection.execute(_DUE_BY_TIME, {"now": now})]
+    return sorted((Turn(*row) for row in rows), key=lambda turn: turn.id)
 
 
 def _count(connection: Connection) -> int:

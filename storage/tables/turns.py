@@ -45,3 +45,11 @@ sa.Index(
     sqlite_where=unfinished,
     postgresql_where=unfinished,
 )
+
+sa.Index(
+    "ix_turns_due",
+    turns.c.status,
+    turns.c.wake_at,
+    sqlite_where=unfinished,
+    postgresql_where=unfinished,
+)

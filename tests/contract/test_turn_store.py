@@ -63,8 +63,8 @@ async def test_the_oldest_unfinished_turn_is_next(database: Database) -> None:
         assert await work.turns.oldest_unfinished("s1") is None
 
 
-async def test_unfinished_and_queued_turns_of_everybody(database: Database) -> None:
-    """Both lists are oldest first; parked turns are unfinished but not queued."""
+async def test_unfinished_turns_of_everybody(database: Database) -> None:
+    """The list is oldest first; parked turns are unfinished."""
     await with_turns(database, "1", "2", "3", "4")
     async with database.work() as work:
         for name in ("1", "3"):
@@ -72,8 +72,27 @@ async def test_unfinished_and_queued_turns_of_everybody(database: Database) -> N
         await work.turns.move("3", Status.PARKED, at=NOON)
         await work.turns.move("1", Status.DONE, at=NOON, reply="yes")
         assert [turn.id for turn in await work.turns.unfinished()] == ["2", "3", "4"]
-        assert [turn.id for turn in await work.turns.queued()] == ["2", "4"]
         assert await work.turns.count_unfinished() == 3
+
+
+async def test_due_turns_of_everybody(database: Database) -> None:
+    """Queued ones at once or at their time, resting ones only at their time, running ones never."""
+    kinds = {
+        "1": (Status.PARKED, later(9)),
+        "2": (Status.QUEUED, None),
+        "3": (Status.QUEUED, later(10)),
+        "4": (Status.QUEUED, later(11)),
+        "5": (Status.WAITING, later(10)),
+        "6": (Status.WAITING, None),
+        "7": (Status.PARKED, None),
+        "8": (Status.RUNNING, later(1)),
+        "9": (Status.DONE, later(1)),
+    }
+    async with database.work() as work:
+        await work.sessions.add(a_session())
+        for name, (status, wake_at) in kinds.items():
+            await work.turns.add(a_turn(name, status=status, wake_at=wake_at))
+        assert [turn.id for turn in await work.turns.due(later(10))] == ["1", "2", "3", "5"]
 
 
 async def test_the_newest_finished_turn_is_the_last_that_got_a_reply(database: Database) -> None:

@@ -138,6 +138,13 @@ def upgrade() -> None:
         sqlite_where=UNFINISHED,
         postgresql_where=UNFINISHED,
     )
+    op.create_index(
+        "ix_turns_due",
+        "turns",
+        ["status", "wake_at"],
+        sqlite_where=UNFINISHED,
+        postgresql_where=UNFINISHED,
+    )
     op.create_table(
         "parkings",
         sa.Column("id", ID, nullable=False),
