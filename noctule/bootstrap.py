@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from noctule.config import Loaded
 from noctule.core.clock import Clock, SystemClock
+from noctule.core.ids import new_id
 from noctule.core.ports import Database
 from noctule.core.settings import Settings
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from noctule.sessions.drive import Driver
     from noctule.sessions.events import EventLog
     from noctule.sessions.orders import Orders
+    from noctule.sessions.rest import Rest
+    from noctule.sessions.worker import Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +60,7 @@ class Runtime:
         records: what is enough to read and to submit.
         models: the models of all roles.
         orders: what people order for running turns.
+        rest: puts turns to sleep and ends them.
         advancer: carries one turn.
         driver: works one session off in this process.
     """
@@ -64,6 +68,7 @@ class Runtime:
     records: Records
     models: "Models"
     orders: "Orders"
+    rest: "Rest"
     advancer: "Advancer"
     driver: "Driver"
 
@@ -117,6 +122,7 @@ async def open_runtime(
     from graphs.savers import open_saver  # noqa: PLC0415 - likewise
     from graphs.turn import build_turn_graph  # noqa: PLC0415 - likewise
     from noctule.models.models import Models  # noqa: PLC0415 - loads LangChain
+    from noctule.models.prices import Prices  # noqa: PLC0415 - likewise
     from noctule.sessions.advance import Advancer  # noqa: PLC0415 - loads the graph
     from noctule.sessions.contexts import Contexts  # noqa: PLC0415 - likewise
     from noctule.sessions.drive import Driver  # noqa: PLC0415 - likewise
@@ -127,24 +133,23 @@ async def open_runtime(
     settings, database, clock = records.settings, records.database, records.clock
     async with AsyncExitStack() as stack:
         if models is None:
-            models = Models(settings, database=database, clock=clock, home=records.home)
+            models = Models(settings, database, clock, price=Prices(settings.endpoints, settings.models).cost)
             stack.push_async_callback(models.close)
-        saver = await stack.enter_async_context(
-            open_saver(settings.storage.url.get_secret_value(), data_folder=records.home)
-        )
+        saver = await stack.enter_async_context(open_saver(checkpoints_url(records)))
         orders = Orders(database)
+        rest = Rest(
+            database=database,
+            events=records.events,
+            bounds=settings.parking,
+            zone=records.zone,
+            clock=clock,
+        )
         advancer = Advancer(
             database=database,
             runner=TurnRunner(build_turn_graph(saver)),
             events=records.events,
             orders=orders,
-            rest=Rest(
-                database=database,
-                events=records.events,
-                bounds=settings.parking,
-                zone=records.zone,
-                clock=clock,
-            ),
+            rest=rest,
             contexts=Contexts(settings, models, database),
             clock=clock,
         )
@@ -155,7 +160,58 @@ async def open_runtime(
             lock=WorkerLock(records.home, clock),
             clock=clock,
         )
-        yield Runtime(records, models, orders, advancer, driver)
+        yield Runtime(records, models, orders, rest, advancer, driver)
+
+
+@asynccontextmanager
+async def open_worker(runtime: Runtime) -> AsyncIterator["Worker"]:
+    """Work off every session while the block runs.
+
+    The lock comes first: two engines on one data folder would both run its turns.
+
+    Args:
+        runtime: built, and kept open as long as the worker.
+    """
+    from noctule.sessions.engine import Engine  # noqa: PLC0415 - loads DBOS
+    from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - only a worker needs it
+    from noctule.sessions.worker import Worker  # noqa: PLC0415 - likewise
+
+    records = runtime.records
+    storage = records.settings.storage
+    async with AsyncExitStack() as stack:
+        if not storage.is_postgres:
+            lock = WorkerLock(records.home, records.clock)
+            await stack.enter_async_context(lock.held("serve"))
+        engine = Engine(
+            url=storage.url.get_secret_value(),
+            home=records.home,
+            # On SQLite the next process is the same worker again; on PostgreSQL there are others.
+            executor=new_id(records.clock) if storage.is_postgres else "local",
+            most_turns=records.settings.limits.max_turns,
+            clock=records.clock,
+        )
+        worker = Worker(
+            database=records.database,
+            advancer=runtime.advancer,
+            orders=runtime.orders,
+            rest=runtime.rest,
+            engine=engine,
+            bounds=records.settings.parking,
+            clock=records.clock,
+        )
+        await stack.enter_async_context(worker.working())
+        yield worker
+
+
+def checkpoints_url(records: Records) -> str:
+    """Return where checkpoints go: beside the SQLite database, or a schema of PostgreSQL."""
+    url = records.settings.storage.url.get_secret_value()
+    if records.settings.storage.is_postgres:
+        return url
+    if url == "sqlite":
+        return str(records.home / "checkpoints.db")
+    database = Path(url.removeprefix("sqlite:///")).expanduser()
+    return str(database.with_name(f"{database.stem}-checkpoints.db"))
 
 
 def zone_of(settings: Settings) -> tzinfo:

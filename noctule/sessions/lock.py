@@ -3,12 +3,17 @@
 import fcntl
 import json
 import os
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from noctule.core.clock import Clock
 from noctule.core.errors import DatabaseBusyError
+
+_LOOK_SECONDS = 0.2
+"""How often one who waits looks whether the lock is free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +79,33 @@ class WorkerLock:
             os.ftruncate(self._file, 0)
             os.close(self._file)
             self._file = None
+
+    @asynccontextmanager
+    async def held(self, what: str) -> AsyncIterator[None]:
+        """Hold the lock while the block runs; a command that has it is asked to give way.
+
+        Raises:
+            DatabaseBusyError: another worker has it, and keeps it.
+        """
+        await self._wait(what)
+        try:
+            self.answered()
+            yield
+        finally:
+            self.release()
+
+    async def _wait(self, what: str) -> None:
+        while not self.take(what):
+            holder = self.holder()
+            if holder is not None and holder.what == what:
+                raise DatabaseBusyError(
+                    f"Another `noctule {what}` (process {holder.pid}, since "
+                    f"{holder.since.isoformat(timespec='seconds')}) works on "
+                    f"{self._path.parent}. Use that one, end it, or name another data folder "
+                    "with NOCTULE_HOME."
+                )
+            self.ask()
+            await self._clock.sleep(_LOOK_SECONDS)
 
     def holder(self) -> Holder | None:
         """Return who has it; None when nobody has, or it does not say."""

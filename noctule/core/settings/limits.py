@@ -32,6 +32,9 @@ class LimitsSettings(Section):
     max_run_steps: int = Field(default=200, ge=1)
     """The most steps of one turn of a background run."""
 
+    max_turns: int = Field(default=64, ge=1)
+    """How many turns one worker carries at once; further ones wait in the queue."""
+
     max_model_calls: int = Field(default=300, ge=1)
     """The most model calls of one turn."""
 
