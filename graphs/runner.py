@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from langchain_core.messages import RemoveMessage
 from langchain_core.runnables import RunnableConfig
 from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
@@ -105,15 +104,7 @@ class TurnRunner:
         Returns:
             False when it was drained before its end.
         """
-        turn = context.turn
-        config = _config(context.session.id)
-        given = dict(new_turn(turn.id, turn.text))
-        snapshot = await self._graph.aget_state(config)
-        earlier = [m for m in snapshot.values.get("messages", ()) if m.id == turn.id]
-        if earlier:  # tried again after other turns: it is said again, at the end
-            message = given["messages"][0].model_copy(update={"id": f"{turn.id}-again"})
-            given["messages"] = [RemoveMessage(id=turn.id), message]
-        return await self._run(given, context, drain)
+        return await self._run(new_turn(context.turn.id, context.turn.text), context, drain)
 
     async def go_on(self, context: TurnContext, wake: Sequence[str], drain: Drain) -> bool:
         """Go on with the turn a session's graph is in, at the step where it stopped.

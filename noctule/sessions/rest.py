@@ -162,6 +162,7 @@ class Rest:
             turn = await work.turns.move(
                 turn.id, Status.DONE, at=self._clock.now(), reply=answer["text"]
             )
+            await work.parkings.close_turn(turn.id, woken_at=self._clock.now())
             if answer["role"] == Role.CHAT.value and turn.model is None and answer["model"]:
                 await work.sessions.set_chat_model(session.id, answer["model"])
             await self._tell(
