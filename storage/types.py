@@ -70,8 +70,8 @@ class Id(TypeDecorator[str]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Take PostgreSQL's byte order instead of the database's language."""
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(sa.Text(collation="C"))
-        return dialect.type_descriptor(sa.Text())
+            return sa.Text(collation="C")
+        return sa.Text()
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
         """Make it storable: people type ids too."""
@@ -90,8 +90,8 @@ class UtcDateTime(TypeDecorator[datetime]):
     def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
         """Choose by database."""
         if dialect.name == "postgresql":
-            return dialect.type_descriptor(sa.TIMESTAMP(timezone=True))
-        return dialect.type_descriptor(sa.Text())
+            return sa.TIMESTAMP(timezone=True)
+        return sa.Text()
 
     def process_bind_param(self, value: datetime | None, dialect: Dialect) -> Any:
         """Store it in UTC; a naive time is refused."""

@@ -1,0 +1,98 @@
+import dataclasses
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+import storage.migrations
+from noctule.core.sessions import Session, Turn
+from storage.migrations import NEWEST, REVISIONS
+from storage.tables import metadata, sessions, turns
+
+
+def _differences(engine: sa.Engine) -> list[Any]:
+    try:
+        with engine.connect() as connection:
+            context = MigrationContext.configure(connection, opts={"compare_type": True})
+            return list(compare_metadata(context, metadata))
+    finally:
+        engine.dispose()
+
+
+def test_migrations_make_the_tables_of_the_code_on_sqlite(sqlite_url: str) -> None:
+    """Nothing is missing, left over or of another type."""
+    assert _differences(sa.create_engine(sqlite_url)) == []
+
+
+@pytest.mark.postgres
+def test_migrations_make_the_tables_of_the_code_on_postgres(empty_postgres_url: str) -> None:
+    """Nothing is missing, left over or of another type."""
+    url = sa.make_url(empty_postgres_url).set(drivername="postgresql+psycopg")
+    options = {"options": "-c search_path=noctule"}
+    assert _differences(sa.create_engine(url, connect_args=options)) == []
+
+
+def test_the_known_versions_are_those_of_the_migrations() -> None:
+    """The list that spares us Alembic at every start is complete and in order."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    script = ScriptDirectory.from_config(config)
+    walked = [revision.revision for revision in script.walk_revisions()]
+    assert tuple(reversed(walked)) == REVISIONS
+    assert script.get_current_head() == NEWEST
+
+
+@pytest.mark.parametrize(("table", "record"), [(sessions, Session), (turns, Turn)])
+def test_columns_stand_in_the_order_of_the_record(table: sa.Table, record: type[Any]) -> None:
+    """Rows of these tables become records by position."""
+    assert [c.name for c in table.columns] == [field.name for field in dataclasses.fields(record)]
+
+
+@pytest.mark.parametrize(
+    ("question", "index"),
+    [
+        ("turns WHERE session_id = 's' AND {unfinished} ORDER BY id", "ix_turns_unfinished"),
+        ("turns WHERE {unfinished} AND status IN ('parked') AND wake_at <= 'x'", "ix_turns_due"),
+        ("attempts WHERE session_id = 's' ORDER BY id DESC", "ix_attempts_session_id_id"),
+        ("attempts WHERE turn_id = 't' ORDER BY id DESC", "ix_attempts_turn_id_id"),
+        ("parkings WHERE woken_at IS NULL AND wake_at <= 'x' ORDER BY wake_at", "asleep"),
+    ],
+)
+def test_what_is_asked_often_uses_an_index(sqlite_url: str, question: str, index: str) -> None:
+    """A long history does not slow down a turn."""
+    finished = "status NOT IN ('done', 'failed', 'cancelled')"
+    query = f"EXPLAIN QUERY PLAN SELECT * FROM {question.format(unfinished=finished)}"
+    with closing(sqlite3.connect(sqlite_url.removeprefix("sqlite:///"))) as connection:
+        plan = " ".join(row[3] for row in connection.execute(query))
+    assert index in plan
+
+
+def test_money_is_kept_in_whole_numbers() -> None:
+    """No column of money is a float or a NUMERIC."""
+    money = [c for t in metadata.sorted_tables for c in t.columns if "usd" in c.name]
+    assert len(money) == 2
+    assert all(c.name.endswith("_nano_usd") for c in money)
+    assert all(isinstance(c.type.dialect_impl(_SQLITE).impl, sa.BigInteger) for c in money)  # type: ignore[attr-defined]  # a TypeDecorator's
+
+
+_SQLITE = sa.create_engine("sqlite://").dialect
+
+
+@pytest.mark.postgres
+async def test_everything_is_in_a_schema_of_its_own(empty_postgres_url: str) -> None:
+    """The public schema stays as it was."""
+    with psycopg.connect(empty_postgres_url) as connection:
+        rows = connection.execute(
+            "SELECT table_schema, count(*) FROM information_schema.tables "
+            "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') GROUP BY 1"
+        ).fetchall()
+    assert rows == [("noctule", len(metadata.tables) + 1)]
