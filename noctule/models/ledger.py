@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
+from noctule.core.errors import DatabaseBusyError
 from noctule.core.ports import Database, UnitOfWork
 
 Entry = Callable[[UnitOfWork], Awaitable[object]]
@@ -71,6 +72,8 @@ class Ledger:
     async def _write_together(self, batch: Sequence[_Pending]) -> None:
         try:
             await self._transact(batch)
+        except DatabaseBusyError as error:  # nobody would fare better alone
+            _refuse(batch, error)
         except Exception as error:  # noqa: BLE001 - each entry is told what became of it
             if len(batch) == 1:
                 _refuse(batch, error)
