@@ -1,0 +1,194 @@
+"""Conversation: a person types, Noctule answers, until they leave."""
+
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from noctule.channels.terminal.footer import footer
+from noctule.channels.terminal.said import Said
+from noctule.channels.terminal.screen import Screen
+from noctule.channels.terminal.slash import HELP, Slash, read_slash
+from noctule.channels.terminal.talk import Talk
+from noctule.core.attempts import Attempt
+from noctule.core.durations import show_duration
+from noctule.core.errors import PersonMustActError
+from noctule.core.money import show_usd
+from noctule.core.roles import ANSWERING
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+
+Ask = Callable[[str], Awaitable[str | None]]
+"""Asks for a message behind a label; None means the person leaves."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """What a person wants for what they say next.
+
+    Args:
+        session_id: the session; None begins one.
+        role: who answers; None leaves it to the route.
+        model: which model answers; None leaves it to the role.
+        private: True keeps it on local models.
+    """
+
+    session_id: str | None = None
+    role: str | None = None
+    model: str | None = None
+    private: bool = False
+
+
+class Conversation:
+    """Talks until the person leaves.
+
+    Args:
+        records: what there is to read.
+        talk: says a message.
+        screen: where lines about the conversation go.
+        ask: where messages come from.
+        wishes: what was chosen at the start.
+        command: how this is called again, for the line at the end.
+    """
+
+    def __init__(
+        self,
+        records: "Records",
+        talk: Talk,
+        screen: Screen,
+        ask: Ask,
+        wishes: Wishes,
+        *,
+        command: str = "noctule chat",
+    ) -> None:
+        self._records = records
+        self._talk = talk
+        self._screen = screen
+        self._ask = ask
+        self._wishes = wishes
+        self._command = command
+        self._last: Said | None = None
+
+    async def run(self) -> None:
+        """Talk until the person leaves, then say how to go on."""
+        self._screen.note("Enter sends, Ctrl-D leaves, /help says what else there is.")
+        while (text := await self._ask(self._label())) is not None:
+            slash = read_slash(text)
+            if slash is not None and slash.name == "quit":
+                break
+            try:
+                if slash is not None:
+                    await self._obey(slash)
+                elif text.strip():
+                    await self._say(text)
+            except PersonMustActError as error:
+                self._screen.problem(str(error))
+        if self._wishes.session_id is not None:
+            self._screen.note(
+                f"Session {self._wishes.session_id}. "
+                f"`{self._command} --session {self._wishes.session_id}` goes on."
+            )
+
+    async def _say(self, text: str) -> None:
+        from noctule.sessions.desk import Request  # noqa: PLC0415 - loaded with the runtime
+
+        wishes = self._wishes
+        said = await self._talk.say(
+            Request(
+                text=text,
+                session_id=wishes.session_id,
+                role=wishes.role,
+                model=wishes.model,
+                private=wishes.private,
+            )
+        )
+        self._last = said
+        self._wishes = replace(wishes, session_id=said.turn.session_id)
+        show_ending(said, self._screen, self._records)
+
+    async def _obey(self, slash: Slash) -> None:
+        match slash.name:
+            case "help":
+                for name, text in HELP.items():
+                    self._screen.note(f"/{name:8} {text}")
+            case "role":
+                self._choose_role(slash.argument)
+            case "model":
+                self._choose_model(slash.argument)
+            case "private":
+                self._wishes = replace(self._wishes, private=not self._wishes.private)
+                where = "on local models only" if self._wishes.private else "wherever roles say"
+                self._screen.note(f"What follows is answered {where}.")
+            case "new":
+                self._wishes = replace(self._wishes, session_id=None)
+                self._screen.note("The next message begins a new session.")
+            case "session":
+                await self._go_to(slash.argument)
+            case "why":
+                for line in _why(self._last):
+                    self._screen.note(line)
+            case _:
+                self._screen.problem(f"There is no /{slash.name} here; /help lists what there is.")
+
+    def _choose_role(self, role: str | None) -> None:
+        names = [role.value for role in ANSWERING]
+        if role is not None and role not in names:
+            self._screen.problem(f"There is no role {role!r}. Use one of: {', '.join(names)}.")
+            return
+        self._wishes = replace(self._wishes, role=role)
+        self._screen.note(f"From now on {role or 'whoever the route says'} answers.")
+
+    def _choose_model(self, model: str | None) -> None:
+        names = sorted(self._records.settings.models)
+        if model is not None and model not in names:
+            self._screen.problem(f"There is no model {model!r}. Use one of: {', '.join(names)}.")
+            return
+        self._wishes = replace(self._wishes, model=model)
+        self._screen.note(f"From now on {model or 'the model of each role'} answers.")
+
+    async def _go_to(self, session_id: str | None) -> None:
+        if session_id is not None:
+            async with self._records.database.read() as work:
+                session = await work.sessions.get(session_id)
+            self._wishes = replace(self._wishes, session_id=session.id)
+        self._screen.note(f"Session {self._wishes.session_id or '(new with the next message)'}.")
+
+    def _label(self) -> str:
+        wishes = self._wishes
+        chosen = [wishes.role, wishes.model, "private" if wishes.private else None]
+        return " · ".join([part for part in chosen if part]) + "> "
+
+
+def show_ending(said: Said, screen: Screen, records: "Records") -> None:
+    """Show what stands under a reply, or why there is none."""
+    sentence = said.sentence(records.settings, records.zone)
+    if sentence is not None:
+        screen.problem(sentence)
+    line = footer(said) if records.settings.footer else None
+    if line is not None:
+        screen.note(line)
+
+
+def _why(said: Said | None) -> Iterator[str]:
+    if said is None:
+        yield "Nothing has been said yet."
+        return
+    route = said.route
+    if route is not None:
+        roles = ", ".join(role.value for role in route.roles)
+        yield f"{roles}: decided by {route.by.value}, {route.reason}; {route.complexity.value}"
+    for attempt in said.attempts:
+        yield _attempt_line(attempt)
+        for skip in attempt.skipped:
+            yield f"    before it, {skip.model}: {skip.reason}"
+
+
+def _attempt_line(attempt: Attempt) -> str:
+    parts = [
+        f"{attempt.role} ({attempt.purpose.value}) asked {attempt.model}: {attempt.outcome.value}",
+        show_duration(attempt.duration_s),
+        show_usd(attempt.cost_usd),
+    ]
+    if attempt.message:
+        parts.append(attempt.message)
+    return "  " + " · ".join(parts)

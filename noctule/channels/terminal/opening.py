@@ -1,0 +1,24 @@
+"""Which screen fits the streams of this process."""
+
+import sys
+
+from noctule.channels.terminal.plain import PlainScreen
+from noctule.channels.terminal.screen import Screen
+
+
+def open_screen(*, all_on_stdout: bool = False) -> Screen:
+    """Return a screen that is redrawn on a terminal, and plain streams everywhere else.
+
+    Args:
+        all_on_stdout: where it is plain, whether lines about replies stand among them instead of
+            on stderr.
+    """
+    if sys.stdout.isatty():
+        from rich.console import Console  # noqa: PLC0415 - pipes do not need it
+
+        from noctule.channels.terminal.live import LiveScreen  # noqa: PLC0415 - likewise
+
+        console = Console(file=sys.stdout, highlight=False)
+        if not console.is_dumb_terminal:
+            return LiveScreen(console)
+    return PlainScreen(sys.stdout, sys.stdout if all_on_stdout else sys.stderr)

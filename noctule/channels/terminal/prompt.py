@@ -1,0 +1,65 @@
+"""Where a person types: with history, and pastes of many lines taken whole."""
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+
+class Prompt:
+    """Asks for messages on the terminal.
+
+    Enter sends; Alt+Enter begins a new line; Ctrl-C clears what is typed, Ctrl-D leaves.
+
+    Args:
+        history: the file that remembers what was typed, readable by its owner alone.
+    """
+
+    def __init__(self, history: Path) -> None:
+        from prompt_toolkit import PromptSession  # noqa: PLC0415 - only for people who type
+        from prompt_toolkit.history import FileHistory  # noqa: PLC0415 - likewise
+
+        history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        os.close(os.open(history, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        self._session: PromptSession[str] = PromptSession(
+            history=FileHistory(str(history)),
+            multiline=True,
+            key_bindings=_bindings(),
+            prompt_continuation="  ",
+        )
+
+    async def ask(self, label: str) -> str | None:
+        """Return what a person typed; None when they leave.
+
+        Args:
+            label: stands before it.
+        """
+        try:
+            return await self._session.prompt_async(label)
+        except (EOFError, KeyboardInterrupt):
+            return None
+
+
+def _bindings() -> "KeyBindings":
+    from prompt_toolkit.key_binding import KeyBindings  # noqa: PLC0415 - only for people who type
+
+    keys = KeyBindings()
+
+    @keys.add("enter")
+    def send(event: "KeyPressEvent") -> None:
+        event.current_buffer.validate_and_handle()
+
+    @keys.add("escape", "enter")
+    def new_line(event: "KeyPressEvent") -> None:
+        event.current_buffer.insert_text("\n")
+
+    @keys.add("c-c")
+    def clear_or_leave(event: "KeyPressEvent") -> None:
+        if event.current_buffer.text:
+            event.current_buffer.reset()
+        else:
+            event.app.exit(exception=KeyboardInterrupt())
+
+    return keys

@@ -1,0 +1,147 @@
+"""What came of one message: its turn as it rests, who was asked, and a sentence about it."""
+
+from dataclasses import dataclass
+from datetime import datetime, tzinfo
+from decimal import Decimal
+
+from noctule.core.attempts import Attempt, Purpose
+from noctule.core.lifecycle import Status
+from noctule.core.outcomes import Outcome
+from noctule.core.ports import Database
+from noctule.core.routes import Route
+from noctule.core.sessions import Turn
+from noctule.core.settings import EndpointKind, Settings
+from noctule.core.spending import total_usd
+
+DONE, FAILED, ASLEEP = 0, 1, 75
+_OLLAMA = "http://127.0.0.1:11434"
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """A turn at rest.
+
+    Args:
+        turn: as it is stored.
+        route: who was to answer; None when that was never decided.
+        attempts: its requests to models, oldest first.
+        ahead: the unfinished turn that has to end before this one begins; None when none has.
+    """
+
+    turn: Turn
+    route: Route | None
+    attempts: tuple[Attempt, ...]
+    ahead: Turn | None = None
+
+    @classmethod
+    async def read(cls, database: Database, turn_id: str) -> "Said":
+        """Read a turn and what belongs to it.
+
+        Raises:
+            NotFoundError: there is no such turn.
+        """
+        async with database.read() as work:
+            turn = await work.turns.get(turn_id)
+            route = await work.routes.of_turn(turn.id)
+            attempts = await work.attempts.list(turn_id=turn.id)
+            first = await work.turns.oldest_unfinished(turn.session_id)
+        ahead = first if first is not None and first.id < turn.id else None
+        return cls(turn, route, tuple(reversed(attempts)), ahead)
+
+    @property
+    def cost_usd(self) -> Decimal | None:
+        """What it has cost so far; None when that is not known."""
+        return total_usd(self.attempts)
+
+    @property
+    def exit_code(self) -> int:
+        """What a command that waited for it ends with."""
+        match self.turn.status:
+            case Status.DONE:
+                return DONE
+            case Status.FAILED | Status.CANCELLED:
+                return FAILED
+            case _:
+                return ASLEEP
+
+    def sentence(self, settings: Settings, zone: tzinfo) -> str | None:
+        """Return why there is no reply and what to do about it; None when there is one.
+
+        Args:
+            settings: tell where models were looked for.
+            zone: where times are shown.
+        """
+        session = self.turn.session_id
+        error = self.turn.error or ""
+        match self.turn.status:
+            case Status.DONE:
+                return None
+            case Status.CANCELLED:
+                return f"Stopped. What was said stays; {_go_on(session)} goes on."
+            case Status.PARKED:
+                sentence = (
+                    f"{error} It wakes by itself while `noctule serve` runs; "
+                    f"`noctule sessions resume {session}` tries at once."
+                )
+            case Status.QUEUED:
+                return self._stored(zone)
+            case Status.RUNNING:
+                return f"Another worker goes on with it; {_go_on(session)} talks to it."
+            case _:
+                sentence = error
+        return _joined(sentence, self._missing_ollama(settings))
+
+    def _stored(self, zone: tzinfo) -> str:
+        if self.ahead is None:
+            return "Stored: it begins " + _moment(self.turn.wake_at, zone) + "."
+        ahead = self.ahead
+        why = (ahead.error or "").rstrip()
+        if ahead.status is Status.PARKED and ahead.wake_at is not None:
+            rests = f"sleeps until {_moment(ahead.wake_at, zone)}"
+        elif ahead.status is Status.PARKED:
+            rests = "sleeps until somebody resumes it"
+        elif ahead.status is Status.WAITING:
+            rests = "waits for you"
+        else:
+            rests = "is still at work"
+        return _joined(
+            f"Stored: it comes after the earlier message, which {rests}.",
+            f"{why} `noctule sessions resume {ahead.session_id}` lets that one go on at once.",
+        )
+
+    def _missing_ollama(self, settings: Settings) -> str | None:
+        """Return what to do where there is no Ollama at all; None when that is not the reason."""
+        if not self.attempts or any(a.outcome is Outcome.SUCCESS for a in self.attempts):
+            return None
+        for attempt in self.attempts:
+            endpoint = settings.endpoints.get(attempt.endpoint)
+            if endpoint is None or endpoint.kind is not EndpointKind.OLLAMA:
+                continue
+            if attempt.outcome is Outcome.UNAVAILABLE:
+                return (
+                    f"Without Ollama at {endpoint.url or _OLLAMA}: `noctule init` writes a "
+                    "configuration for what this machine has, and `make demo` (`noctule demo`) "
+                    "shows Noctule on a model it brings along."
+                )
+        return None
+
+
+def answering(said: Said) -> list[Attempt]:
+    """Return the attempts whose text is part of the answer, oldest first."""
+    return [
+        attempt
+        for attempt in said.attempts
+        if attempt.purpose is Purpose.ANSWER and attempt.outcome is Outcome.SUCCESS
+    ]
+
+
+def _go_on(session_id: str) -> str:
+    return f"`noctule chat --session {session_id}`"
+
+
+def _moment(moment: datetime | None, zone: tzinfo) -> str:
+    return "later" if moment is None else moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+
+
+def _joined(first: str, second: str | None) -> str:
+    return first if not second else f"{first.rstrip()} {second.strip()}"

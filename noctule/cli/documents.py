@@ -1,0 +1,43 @@
+"""The JSON documents of the command line: a contract that scripts depend on."""
+
+from typing import Any
+
+from noctule.channels.terminal.said import Said
+from noctule.core.lifecycle import Status
+from noctule.core.routes import Route
+
+
+def turn_document(said: Said, sentence: str | None) -> dict[str, Any]:
+    """Return what ``chat --json`` and ``run --json`` print.
+
+    Args:
+        said: the turn at rest.
+        sentence: why there is no reply; None when there is one.
+    """
+    turn, cost_usd = said.turn, said.cost_usd
+    rests = turn.status in {Status.PARKED, Status.WAITING, Status.QUEUED}
+    document: dict[str, Any] = {
+        "session": turn.session_id,
+        "turn": turn.id,
+        "status": turn.status.value,
+        "reply": turn.reply,
+        "route": None if said.route is None else route_document(said.route),
+        "attempts": [attempt.as_json() for attempt in said.attempts],
+        "cost_usd": None if cost_usd is None else float(cost_usd),
+        "wake_at": turn.wake_at.isoformat() if rests and turn.wake_at else None,
+    }
+    if sentence is not None:
+        document["error"] = sentence
+    return document
+
+
+def route_document(route: Route) -> dict[str, Any]:
+    """Return a route as JSON values; ``role`` is the first of ``roles``."""
+    return {
+        "role": route.role.value,
+        "roles": [role.value for role in route.roles],
+        "by": route.by.value,
+        "reason": route.reason,
+        "complexity": route.complexity.value,
+        "confidence": route.confidence,
+    }
