@@ -20,6 +20,7 @@ from noctule.core.settings import Settings
 
 if TYPE_CHECKING:
     from noctule.models.models import Models
+    from noctule.models.prices import Prices
     from noctule.sessions.advance import Advancer
     from noctule.sessions.desk import Desk
     from noctule.sessions.drive import Driver
@@ -108,6 +109,30 @@ async def open_records(
         )
 
 
+def prices_of(settings: Settings) -> "Prices":
+    """Return what the configured models cost; cheap until a price of the library is asked for."""
+    from noctule.models.prices import Prices  # noqa: PLC0415 - only what the command needs
+
+    return Prices(settings.endpoints, settings.models)
+
+
+@asynccontextmanager
+async def open_models(records: Records) -> AsyncIterator["Models"]:
+    """Build the configured models over opened records, without a graph.
+
+    Args:
+        records: opened, and kept open as long as the models.
+    """
+    from noctule.models.models import Models  # noqa: PLC0415 - loads LangChain
+
+    price = prices_of(records.settings).cost
+    models = Models(records.settings, records.database, records.clock, price=price)
+    try:
+        yield models
+    finally:
+        await models.close()
+
+
 @asynccontextmanager
 async def open_runtime(
     records: Records, *, models: "Models | None" = None
@@ -121,8 +146,6 @@ async def open_runtime(
     from graphs.runner import TurnRunner  # noqa: PLC0415 - loads LangGraph
     from graphs.savers import open_saver  # noqa: PLC0415 - likewise
     from graphs.turn import build_turn_graph  # noqa: PLC0415 - likewise
-    from noctule.models.models import Models  # noqa: PLC0415 - loads LangChain
-    from noctule.models.prices import Prices  # noqa: PLC0415 - likewise
     from noctule.sessions.advance import Advancer  # noqa: PLC0415 - loads the graph
     from noctule.sessions.contexts import Contexts  # noqa: PLC0415 - likewise
     from noctule.sessions.drive import Driver  # noqa: PLC0415 - likewise
@@ -133,8 +156,7 @@ async def open_runtime(
     settings, database, clock = records.settings, records.database, records.clock
     async with AsyncExitStack() as stack:
         if models is None:
-            models = Models(settings, database, clock, price=Prices(settings.endpoints, settings.models).cost)
-            stack.push_async_callback(models.close)
+            models = await stack.enter_async_context(open_models(records))
         saver = await stack.enter_async_context(open_saver(checkpoints_url(records)))
         orders = Orders(database)
         rest = Rest(
