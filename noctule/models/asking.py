@@ -95,17 +95,23 @@ class Asking:
             self._layer.clock,
             explain=lambda error: self._layer.explain(self._model, error),
             tell=self._tell_text if context.stream else None,
+            begins=self._answers,
         )
 
     async def _settle(self, outcome: Outcome, refusal: Refusal | None) -> Attempt:
         self._grant.slot.release()  # whoever waits for it need not wait for the database
         self._judge_health(outcome, refusal)
         self._learn(outcome, refusal)
+        self._layer.limits.leave(self._grant.probed)
         attempt = self._row(outcome, refusal)
         written = self._layer.ledger.enter(lambda work: work.attempts.add(attempt))
         self._tell_end(attempt)
         await asyncio.shield(written)
         return attempt
+
+    def _answers(self) -> None:
+        """The first token proves that no limit holds: those who wait need not see the last."""
+        self._layer.limits.forget(self._model, asked_at=self._started_at)
 
     def _judge_health(self, outcome: Outcome, refusal: Refusal | None) -> None:
         circuits, trial = self._layer.circuits, self._grant.trial

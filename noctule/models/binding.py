@@ -157,7 +157,8 @@ class Binding:
             course.pass_over([replace(skip, rank=candidate.rank)])
             return None
         course.ask_again([model])
-        return Grant(candidate, slot, trial, course.fallback_from(candidate))
+        probed = self._layer.limits.enter(model, most_s=self._timeouts.total_s)
+        return Grant(candidate, slot, trial, probed, course.fallback_from(candidate))
 
     async def _hold(self, course: Course, resolution: Resolution) -> None:
         """Wait for a limit that is nearly over.

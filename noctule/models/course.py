@@ -7,6 +7,7 @@ from langchain_core.messages import AIMessage
 
 from noctule.core.attempts import Attempt, SkippedModel
 from noctule.core.calls import CallContext
+from noctule.core.limits import LimitKey
 from noctule.core.needs import Need
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Refusal
@@ -27,12 +28,14 @@ class Grant:
         candidate: the model.
         slot: its place under all caps; whoever asks gives it back.
         trial: its circuit's leave.
+        probed: the limits it tries, whose time is over.
         fallback_from: the model it stands in for; None when it stood first.
     """
 
     candidate: Candidate
     slot: Slot
     trial: Trial
+    probed: tuple[LimitKey, ...]
     fallback_from: str | None
 
 

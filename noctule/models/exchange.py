@@ -34,6 +34,7 @@ class Exchange:
         clock: measures the first token.
         explain: reads what a client raised.
         tell: is handed the text as it comes; None asks for the whole answer at once.
+        begins: called at the first token of a streamed answer.
 
     Attributes:
         message: the answer; None while there is none, or none that can be used.
@@ -52,7 +53,9 @@ class Exchange:
         *,
         explain: Explain,
         tell: TellText | None,
+        begins: Callable[[], None],
     ) -> None:
+        self._begins = begins
         self._request = request
         self._timeouts = timeouts
         self._clock = clock
@@ -108,6 +111,7 @@ class Exchange:
                 pieces.append(piece)
                 if self.first_token_s is None and says_something(piece):
                     self.first_token_s = self._clock.monotonic() - begun
+                    self._begins()
                 if self.first_token_s is not None:
                     until = now() + self._timeouts.stall_s
                 if text := text_of(piece.content):

@@ -9,6 +9,7 @@ import asyncio
 import hashlib
 import hmac
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from noctule.core.clock import Clock
@@ -23,6 +24,8 @@ MEMORY_S = 1.0
 """How old the memory may be, in seconds, for a call that no limit stops."""
 
 _GUESS_S = 60.0
+_PROBE_LOOK_S = 1.0
+"""How soon a call that finds a probe under way looks again."""
 _PURPOSE = b"noctule: the key a limit belongs to"
 
 
@@ -50,6 +53,7 @@ class Limits:
         self._known: dict[LimitKey, Limit] = {}
         self._read_at: float | None = None
         self._reading = asyncio.Lock()
+        self._probes: dict[LimitKey, float] = {}
         self._changes = 0
         self._unsaved = 0
 
@@ -71,8 +75,31 @@ class Limits:
         if not self._known:
             return None
         now = self._clock.now()
-        found = [limit for limit in self._of(model) if limit.in_force(now)]
-        return max(found, key=_end, default=None)
+        seen = (self._seen(limit, now) for limit in self._of(model))
+        return max((limit for limit in seen if limit is not None), key=_end, default=None)
+
+    def enter(self, model: str, *, most_s: float) -> tuple[LimitKey, ...]:
+        """Let a call through to a model that nothing keeps from being asked.
+
+        The first call after a limit's time is its probe: until it has an answer, the limit stays
+        in force for all others, so that a reset costs one request however many wait for it.
+
+        Args:
+            model: who is asked.
+            most_s: how long the call may take; a probe that never ends must not block for ever.
+
+        Returns:
+            The limits it probes, for ``leave``; mostly none.
+        """
+        probed = tuple(limit.key for limit in self._of(model))
+        for key in probed:
+            self._probes[key] = self._clock.monotonic() + most_s
+        return probed
+
+    def leave(self, probed: tuple[LimitKey, ...]) -> None:
+        """Note that a probe is over, whatever came of it."""
+        for key in probed:
+            self._probes.pop(key, None)
 
     def refusals(self, model: str) -> int:
         """Return how many refusals in a row came before one that would come now.
@@ -169,6 +196,17 @@ class Limits:
 
     def _is_read(self, after: float) -> bool:
         return self._read_at is not None and self._read_at > after
+
+    def _seen(self, limit: Limit, now: datetime) -> Limit | None:
+        """Return a limit as it stands in the way of one more call; None when it does not."""
+        if limit.in_force(now):
+            return limit
+        until = self._probes.get(limit.key)
+        if until is None or self._clock.monotonic() >= until:
+            return None
+        soon = now + timedelta(seconds=_PROBE_LOOK_S)
+        reason = f"another call tries whether it is over: {limit.reason}"
+        return replace(limit, not_before=soon, reason=reason)
 
     def _of(self, model: str) -> Iterator[Limit]:
         for account_wide in (False, True):

@@ -24,7 +24,7 @@ async def test_a_refused_turn_sleeps_until_the_reset_and_goes_on(tmp_path):
         assert (parking.kind, parking.evidence, parking.lap) == (ParkingKind.LIMIT, "header", 1)
         assert "slow down" in parking.reason
         # 600 s and the margin of five per cent
-        assert parking.wake_at - theatre.clock.now() == timedelta(seconds=630)
+        assert parking.wake_at - parking.parked_at == timedelta(seconds=630)
         assert turn.wake_at == parking.wake_at
 
         early = await theatre.rest(turn)
@@ -282,3 +282,40 @@ async def test_a_second_teller_of_the_same_limit_sends_nothing(tmp_path):
         turns = [await theatre.say(f"hello {number}") for number in range(5)]
         assert {turn.status for turn in turns} == {Status.PARKED}
         assert len(theatre.stage.client.requests) == 1
+
+
+async def test_a_reset_costs_one_request_however_many_wait_for_it(tmp_path):
+    """Of eight sleepers whose time has come one asks; when it is refused all move with it."""
+    async with open_theatre(tmp_path, Stage(**ONLY_FIRST)) as theatre:
+        gate = asyncio.Event()
+        theatre.stage.will(
+            "first",
+            refused(429, retry_after=60),
+            Act(text="", error=refused(429, retry_after=600), until=gate),
+        )
+        turns = [await theatre.say(f"hello {number}") for number in range(8)]
+        await theatre.clock.advance(90)
+        waking = [asyncio.create_task(theatre.rest(turn)) for turn in turns]
+        while len(theatre.stage.client.requests) < 2:
+            await settle(1)
+        gate.set()
+        while not all(task.done() for task in waking):
+            await theatre.clock.advance(0.1)
+        assert {(await task).status for task in waking} == {Status.PARKED}
+        assert len(theatre.stage.client.requests) == 2
+
+
+async def test_the_first_token_of_a_probe_lets_the_others_go_on(tmp_path):
+    """Sleepers need not wait until the probe's answer is complete."""
+    async with open_theatre(tmp_path, Stage(**ONLY_FIRST)) as theatre:
+        theatre.stage.will("first", refused(429, retry_after=60), Act(text="Slow", hangs=True))
+        slow = await theatre.say("hello there")
+        other = await theatre.say("hello again")
+        await theatre.clock.advance(90)
+        probing = asyncio.create_task(theatre.rest(slow))
+        while len(theatre.stage.client.requests) < 2:
+            await settle(1)
+        done = await theatre.rest(other)
+        assert done.status is Status.DONE
+        probing.cancel()
+        await asyncio.gather(probing, return_exceptions=True)

@@ -40,6 +40,7 @@ class Theatre:
 
     async def say(self, text: str, **wanted: Any) -> Turn:
         """Submit a message and carry its session until it rests."""
+        await self.clock.advance(0.001)  # ids sort by time, and here it stands still
         turn = await self.desk.submit(Request(text, **wanted))
         return await self.rest(turn)
 
