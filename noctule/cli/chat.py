@@ -101,7 +101,7 @@ async def _say_once(
         click.echo(sentence, err=True)
     if screen is None:
         invocation.print_document(turn_document(said, sentence))
-    elif records.settings.footer:
-        screen.note(footer(said) or "no model answered")
+    elif records.settings.footer and (line := footer(said)) is not None:
+        screen.note(line)
         screen.note(f"`noctule chat --session {said.turn.session_id}` goes on.")
     return said.exit_code

@@ -55,8 +55,7 @@ class Watch:
             await self._task
         except asyncio.CancelledError:
             pass
-        except Exception:
-            # What cannot be shown is stored all the same, and its reply is shown below.
+        except Exception:  # noqa: BLE001 - what cannot be shown is stored all the same
             _LOG.exception("the events of turn %s could not be shown", self._turn.id)
         self._view.finish(rested.reply if rested is not None else None)
         self._screen.close()
