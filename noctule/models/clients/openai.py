@@ -156,7 +156,11 @@ class OpenAIClient:
 
 
 def bound_tools(
-    bind: Callable[..., Any], request: ModelRequest, options: tuple[str, ...] = ()
+    bind: Callable[..., Any],
+    request: ModelRequest,
+    options: tuple[str, ...] = (),
+    *,
+    choice: Any = None,
 ) -> dict[str, Any]:
     """Return what a LangChain model's ``bind_tools`` makes of a request's tools.
 
@@ -164,11 +168,12 @@ def bound_tools(
         bind: the model's method.
         request: its tools and tool choice are taken.
         options: names of bound arguments that belong to ``bind_tools``.
+        choice: the tool choice in the model's own words; None takes the request's.
     """
     if not request.tools:
         return {}
     taken = {name: request.extra[name] for name in options if name in request.extra}
-    bound = bind(list(request.tools), tool_choice=request.tool_choice, **taken)
+    bound = bind(list(request.tools), tool_choice=choice or request.tool_choice, **taken)
     return dict(bound.kwargs)
 
 

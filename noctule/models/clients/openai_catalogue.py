@@ -5,8 +5,15 @@ from typing import Any
 
 from noctule.models.client import PresentModel
 
-# OpenRouter, vLLM, Groq, llama.cpp (nested in "meta"), LiteLLM and others; checked 2026-11.
-_CONTEXT_FIELDS = ("context_length", "max_model_len", "context_window", "max_context_length")
+# OpenRouter, vLLM, Groq, LM Studio, Anthropic, llama.cpp (nested in "meta"); checked 2026-11.
+_CONTEXT_FIELDS = (
+    "context_length",
+    "max_model_len",
+    "context_window",
+    "max_context_length",
+    "max_input_tokens",
+    "n_ctx_train",
+)
 _LOADED_FIELDS = ("n_ctx", "loaded_context_length")
 
 
@@ -27,7 +34,7 @@ def _present(entry: Mapping[str, Any]) -> PresentModel:
     fields = {**(meta if isinstance(meta, Mapping) else {}), **entry}
     return PresentModel(
         name=str(entry.get("id") or entry.get("name")),
-        context=_number(fields, (*_CONTEXT_FIELDS, "n_ctx_train")),
+        context=_number(fields, _CONTEXT_FIELDS),
         loaded_context=_number(fields, _LOADED_FIELDS),
         memory_bytes=None,
         capabilities=_capabilities(fields),
