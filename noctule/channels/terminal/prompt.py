@@ -28,6 +28,7 @@ class Prompt:
             multiline=True,
             key_bindings=_bindings(),
             prompt_continuation="  ",
+            reserve_space_for_menu=0,
         )
 
     async def ask(self, label: str) -> str | None:
