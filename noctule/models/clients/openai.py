@@ -13,7 +13,7 @@ from noctule.core.settings.model import ModelSettings
 from noctule.models.client import Conclusion, ModelRequest, PresentModel
 from noctule.models.clients.bodies import merged
 from noctule.models.clients.dialects import Dialect, dialect_of
-from noctule.models.clients.finish import finish_reason
+from noctule.models.clients.finish import STOP, TOOL_CALLS, finish_reason
 from noctule.models.clients.loopback import is_on_this_machine
 from noctule.models.clients.openai_catalogue import present_models
 from noctule.models.clients.schemas import asked_in_words, response_format
@@ -65,9 +65,10 @@ class OpenAIClient:
         """Read usage and finish reason out of a complete answer."""
         del request
         said = message.response_metadata
+        reason = finish_reason(said.get("finish_reason"))
         return Conclusion(
             usage=openai_usage(said.get("token_usage"), header_usd=said.get("header_usd")),
-            finish_reason=finish_reason(said.get("finish_reason")),
+            finish_reason=TOOL_CALLS if reason == STOP and message.tool_calls else reason,
         )
 
     async def present(self) -> list[PresentModel]:

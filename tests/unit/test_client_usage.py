@@ -1,0 +1,135 @@
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noctule.core.attempts import Usage
+from noctule.models.clients.finish import finish_reason
+from noctule.models.clients.openai_catalogue import present_models
+from noctule.models.clients.usage import anthropic_usage, ollama_usage, openai_usage
+
+
+@pytest.mark.parametrize(
+    ("raw", "expected"),
+    [
+        (None, Usage()),
+        ({"prompt_tokens": 0, "completion_tokens": 0}, Usage()),
+        ({"prompt_tokens": 9, "completion_tokens": 0}, Usage(9, 0)),
+        (
+            {"prompt_tokens": 9, "completion_tokens": 2, "prompt_cache_hit_tokens": 4},
+            Usage(9, 2, cached_tokens=4),
+        ),
+        (
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 8,
+                "prompt_tokens_details": {"cached_tokens": 5, "cache_write_tokens": 3},
+                "completion_tokens_details": {"reasoning_tokens": 6},
+                "cost": 0.5,
+            },
+            Usage(9, 8, 5, 3, 6, Decimal("0.5")),
+        ),
+        (
+            {
+                "prompt_tokens": 9,
+                "completion_tokens": 1,
+                "cost": 0.01,
+                "is_byok": True,
+                "cost_details": {"upstream_inference_cost": 0.2},
+            },
+            Usage(9, 1, reported_usd=Decimal("0.21")),
+        ),
+        ({"prompt_tokens": 9, "completion_tokens": 1, "cost": "free?"}, Usage(9, 1)),
+        ({"prompt_tokens": "9", "completion_tokens": True, "cost": -1}, Usage()),
+        ({"prompt_tokens": 9, "prompt_tokens_details": None}, Usage(9)),
+    ],
+)
+def test_chat_completions_usage_in_its_variants(raw, expected):
+    """What is said is read; what is not said, or makes no sense, is unknown."""
+    assert openai_usage(raw) == expected
+
+
+def test_anthropics_input_includes_its_cache():
+    """Fresh, read and written tokens are reported apart and are one prompt."""
+    report = {
+        "input_tokens": 10,
+        "cache_read_input_tokens": 60,
+        "cache_creation_input_tokens": 30,
+        "cache_creation": {"ephemeral_5m_input_tokens": 30, "ephemeral_1h_input_tokens": 0},
+        "output_tokens": 5,
+        "output_tokens_details": {"thinking_tokens": 2},
+    }
+    assert anthropic_usage([report]) == Usage(100, 5, 60, 30, 2)
+
+
+def test_anthropics_later_reports_replace_and_do_not_add():
+    """Cumulative counts; what a later report leaves out stays as it was."""
+    reports = [
+        {"input_tokens": 10, "output_tokens": 1},
+        {"input_tokens": None, "output_tokens": 4},
+        {"output_tokens": 9},
+    ]
+    assert anthropic_usage(reports) == Usage(10, 9)
+    assert anthropic_usage([]) == Usage()
+
+
+def test_ollamas_counters():
+    """A prompt of which nothing was counted is unknown."""
+    assert ollama_usage({"prompt_eval_count": 12, "eval_count": 3}) == Usage(12, 3)
+    assert ollama_usage({"eval_count": 3}) == Usage(None, 3)
+
+
+@given(st.dictionaries(st.sampled_from(["prompt_tokens", "cost", "usage"]), st.none() | st.text()))
+def test_nonsense_is_no_usage_and_no_error(raw):
+    """A body of any shape gives at most what can be read as a cost."""
+    usage = openai_usage(raw)
+    assert usage.input_tokens is None
+    assert usage.reported_usd is None or usage.reported_usd >= 0
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("stop", "stop"),
+        ("end_turn", "stop"),
+        ("STOP", "stop"),
+        ("max_tokens", "length"),
+        ("MAX_TOKENS", "length"),
+        ("tool_use", "tool_calls"),
+        ("function_call", "tool_calls"),
+        ("refusal", "content_filter"),
+        ("SAFETY", "content_filter"),
+        ("pause_turn", "pause_turn"),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_finish_reasons_in_openais_words(said, expected):
+    """Known words are translated, unknown ones kept, and silence is None."""
+    assert finish_reason(said) == expected
+
+
+def test_lists_of_models_in_their_variants():
+    """Context and capabilities where a host says them; None where it does not."""
+    listed = {
+        "data": [
+            {"id": "plain"},
+            {"id": "vllm", "max_model_len": 32768},
+            {"id": "llama.cpp", "meta": {"n_ctx": 4096, "n_ctx_train": 131072}},
+            {
+                "id": "router",
+                "context_length": 200000,
+                "supported_parameters": ["tools", "reasoning"],
+                "architecture": {"input_modalities": ["text", "image"]},
+            },
+            {"object": "nameless"},
+        ]
+    }
+    found = {model.name: model for model in present_models(listed)}
+    assert list(found) == ["plain", "vllm", "llama.cpp", "router"]
+    assert (found["plain"].context, found["plain"].capabilities) == (None, None)
+    assert found["vllm"].context == 32768
+    assert (found["llama.cpp"].context, found["llama.cpp"].loaded_context) == (131072, 4096)
+    assert found["router"].capabilities == {"tools", "thinking", "vision"}
+    assert present_models("nonsense") == []
