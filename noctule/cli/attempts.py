@@ -1,0 +1,96 @@
+"""``noctule attempts``: the routing log, every request to a model."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from noctule.cli.invocation import Invocation, runs
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+    from noctule.core.attempts import Attempt
+
+_SHOWN = 50
+
+
+@click.command("attempts")
+@click.option("--limit", type=click.IntRange(min=1), help="How many, newest first.")
+@click.option("--session", metavar="ID", help="Of this session alone.")
+@click.option(
+    "--json", is_flag=True, expose_value=False, help="Print one JSON list; all rows by default."
+)
+@runs
+async def command(invocation: Invocation, *, limit: int | None, session: str | None) -> None:
+    """Show every request to a model, newest first: who was asked, what came of it, what it cost.
+
+    The table ends after 50 rows unless --limit says otherwise.
+    """
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+
+    async with open_records(invocation.load()) as records:
+        most = limit if invocation.as_json or limit is not None else _SHOWN + 1
+        async with records.database.read() as work:
+            session_id = None if session is None else (await work.sessions.get(session)).id
+            attempts = await work.attempts.list(session_id=session_id, limit=most)
+        if invocation.as_json:
+            invocation.print_document([attempt_document(a, records) for a in attempts])
+        elif not attempts:
+            click.echo("No attempts yet. `noctule chat` makes the first one.")
+        else:
+            shown = attempts[: limit or _SHOWN]
+            _print(shown, records)
+            if len(attempts) > len(shown):
+                click.echo(f"The newest {_SHOWN}; `--limit N` shows more, `--json` all.", err=True)
+
+
+def attempt_document(attempt: "Attempt", records: "Records") -> dict[str, Any]:
+    """Return an attempt as JSON values, its time in the configured zone."""
+    return replace(attempt, started_at=attempt.started_at.astimezone(records.zone)).as_json()
+
+
+def _print(attempts: Sequence["Attempt"], records: "Records") -> None:
+    from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
+    from noctule.cli.short_ids import short_turn  # noqa: PLC0415 - likewise
+    from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
+    from noctule.core.durations import show_duration  # noqa: PLC0415 - likewise
+    from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
+
+    now = records.clock.now()
+    columns = ("time", "turn", "role", "model", "outcome", ">wait", ">took", ">tokens", ">cost", "")
+    print_table(
+        columns,
+        [
+            (
+                show(attempt.started_at, records.zone, now),
+                short_turn(attempt.turn_id),
+                attempt.role,
+                attempt.model,
+                attempt.outcome.value.replace("_", " "),
+                show_duration(attempt.wait_s) if attempt.wait_s >= 0.05 else "",  # noqa: PLR2004 - less would read 0.0 s
+                show_duration(attempt.duration_s),
+                tokens_of(attempt),
+                show_usd(attempt.cost_usd),
+                remark_on(attempt),
+            )
+            for attempt in attempts
+        ],
+    )
+
+
+def tokens_of(attempt: "Attempt") -> str:
+    """Return what was sent and received, like ``1200→340``; ``?`` where nobody counted."""
+    sent, received = attempt.usage.input_tokens, attempt.usage.output_tokens
+    if sent is None and received is None:
+        return "?"
+    return f"{'?' if sent is None else sent}→{'?' if received is None else received}"
+
+
+def remark_on(attempt: "Attempt") -> str:
+    """Return why it was asked at all, who was passed over, and what it said when it failed."""
+    parts = [f"instead of {attempt.fallback_from}"] if attempt.fallback_from else []
+    parts += [f"{skip.model} {skip.reason}" for skip in attempt.skipped]
+    if attempt.message:
+        parts.append(attempt.message)
+    return "; ".join(parts)

@@ -1,0 +1,91 @@
+"""The JSON documents of ``noctule sessions``: a contract that scripts depend on."""
+
+from collections.abc import Mapping, Sequence
+from datetime import tzinfo
+from typing import Any
+
+from noctule.cli.documents import route_document
+from noctule.cli.moments import iso
+from noctule.core.lifecycle import Status
+from noctule.core.overview import Overview, first_to_wake, wakes_at
+from noctule.core.parkings import Parking
+from noctule.core.routes import Route
+from noctule.core.sessions import Turn
+
+
+def overview_document(overview: Overview, zone: tzinfo) -> dict[str, Any]:
+    """Return one entry of ``sessions --json``."""
+    session = overview.session
+    return {
+        "id": session.id,
+        "status": overview.status,
+        "title": session.title,
+        "owner": session.owner,
+        "wake_at": iso(overview.wake_at, zone),
+        "cost_usd": None if overview.cost_usd is None else float(overview.cost_usd),
+        "kind": session.kind.value,
+        "private": session.private,
+        "created_at": iso(session.created_at, zone),
+        "turns": overview.turns,
+    }
+
+
+def session_document(
+    overview: Overview,
+    *,
+    turns: Sequence[Turn],
+    routes: Mapping[str, Route],
+    parkings: Sequence[Parking],
+    zone: tzinfo,
+) -> dict[str, Any]:
+    """Return what ``sessions show --json`` prints.
+
+    Args:
+        overview: the session.
+        turns: its turns, oldest first.
+        routes: of the turns that have one.
+        parkings: open ones of the turn whose status it shows.
+        zone: where times are shown.
+    """
+    entry = overview_document(overview, zone)
+    return {
+        "session": entry.pop("id"),
+        **entry,
+        "parking": _parking(overview.turn, parkings, zone),
+        "turns": [_turn(turn, routes.get(turn.id), zone) for turn in turns],
+    }
+
+
+def _parking(turn: Turn | None, parkings: Sequence[Parking], zone: tzinfo) -> dict[str, Any] | None:
+    if turn is None or turn.status not in {Status.PARKED, Status.WAITING}:
+        return None
+    first = first_to_wake(parkings)
+    if first is None:  # it asks its person for something that no parking holds
+        return {"reason": turn.error, "evidence": None, "tried": [], "sentence": turn.error}
+    return {
+        "reason": first.reason,
+        "evidence": first.evidence,
+        "tried": list(first.tried),
+        "sentence": turn.error,
+        "kind": first.kind.value,
+        "model": first.model,
+        "parked_at": iso(first.parked_at, zone),
+        "lap": first.lap,
+        "branches": len(parkings),
+    }
+
+
+def _turn(turn: Turn, route: Route | None, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "id": turn.id,
+        "status": turn.status.value,
+        "text": turn.text,
+        "reply": turn.reply,
+        "error": turn.error,
+        "verdict": turn.verdict,
+        "route": None if route is None else route_document(route),
+        "wake_at": iso(wakes_at(turn), zone),
+        "created_at": iso(turn.created_at, zone),
+        "started_at": iso(turn.started_at, zone),
+        "ended_at": iso(turn.ended_at, zone),
+    }

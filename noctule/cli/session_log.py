@@ -1,0 +1,168 @@
+"""The steps of a session as they happened, from its event stream."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from contextlib import aclosing
+from datetime import datetime, tzinfo
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, cast
+
+from noctule.channels.terminal.printable import printable
+from noctule.cli.moments import iso
+from noctule.cli.short_ids import short_turn
+from noctule.core.durations import show_duration
+from noctule.core.events import Event, EventKind
+from noctule.core.money import show_usd
+from noctule.core.overview import is_resting
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+
+_RESTS = frozenset({EventKind.PARKED, EventKind.TURN_ENDED})
+_PAGE = 500
+_SHORT_TEXT = 72
+
+
+async def steps(records: "Records", session_id: str, *, follow: bool) -> AsyncIterator[Event]:
+    """Yield what happened in a session, in order, without the pieces of replies.
+
+    Args:
+        records: where it is kept.
+        session_id: which; a unique beginning is enough.
+        follow: whether to go on until the session rests.
+
+    Raises:
+        NotFoundError: there is no such session.
+    """
+    async with records.database.read() as work:
+        session = await work.sessions.get(session_id)
+    seen, events = 0, await _page(records, session.id, 0)
+    while events:
+        for event in events:
+            seen = event.seq
+            if event.kind is not EventKind.DELTA:
+                yield event
+        events = await _page(records, session.id, seen)
+    if not follow or await _rests(records, session.id, seen):
+        return
+    stream = cast("AsyncGenerator[Event]", records.events.follow(session.id, seen))
+    async with aclosing(stream):
+        async for event in stream:
+            if event.kind is not EventKind.DELTA:
+                yield event
+            if event.kind in _RESTS and await _rests(records, session.id, event.seq):
+                return
+
+
+async def _page(records: "Records", session_id: str, seen: int) -> list[Event]:
+    async with records.database.read() as work:
+        return await work.events.after(session_id, seen, limit=_PAGE)
+
+
+async def _rests(records: "Records", session_id: str, seen: int) -> bool:
+    """Whether nothing more happens to a session now, and all of it has been seen."""
+    async with records.database.read() as work:
+        turn = await work.turns.oldest_unfinished(session_id)
+        last = await work.events.last_seq(session_id)
+    return last <= seen and is_resting(turn, records.clock.now())
+
+
+def event_document(event: Event, zone: tzinfo) -> dict[str, Any]:
+    """Return an event as ``sessions log --json`` prints it."""
+    head = {"seq": event.seq, "at": iso(event.at, zone), "turn": event.turn_id}
+    return {**event.data, **head, "kind": event.kind.value}
+
+
+def log_lines(event: Event, zone: tzinfo) -> Iterator[str]:
+    """Yield an event as lines for people; kinds without news yield nothing."""
+    say = _SAYINGS.get(event.kind)
+    if say is None:
+        return
+    stamp = event.at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
+    for index, line in enumerate(printable(say(event, zone)).splitlines()):
+        yield f"{stamp if index == 0 else ' ' * len(stamp)}  {line}"
+
+
+def _queued(event: Event, _: tzinfo) -> str:
+    return f"queued   {short_turn(event.turn_id)}: {_shortened(str(event.data.get('text', '')))}"
+
+
+def _route(event: Event, _: tzinfo) -> str:
+    data = event.data
+    roles = " → ".join(map(str, data.get("roles", ())))
+    return f"route    {roles}, {data.get('complexity')} ({data.get('by')}: {data.get('reason')})"
+
+
+def _plan(event: Event, _: tzinfo) -> str:
+    entries: list[Mapping[str, Any]] = list(event.data.get("assignments", ()))
+    return "plan     " + "; ".join(f"{entry.get('id')} ({entry.get('role')})" for entry in entries)
+
+
+def _attempt(event: Event, _: tzinfo) -> str:
+    data = event.data
+    cost = data.get("cost_usd")
+    parts = [
+        f"{data.get('role')} · {data.get('model')}",
+        str(data.get("outcome", "")).replace("_", " "),
+        show_duration(float(data.get("duration_s") or 0)),
+        show_usd(None if cost is None else Decimal(str(cost))),
+    ]
+    notes = [f"instead of {data['fallback_from']}"] if data.get("fallback_from") else []
+    notes += [f"{skip.get('model')} {skip.get('reason')}" for skip in data.get("skipped", ())]
+    notes += [str(data["message"])] if data.get("message") else []
+    remark = f" ({' '.join('; '.join(notes).split())})" if notes else ""
+    return f"attempt  {' · '.join(parts)}{remark}"
+
+
+def _parked(event: Event, zone: tzinfo) -> str:
+    data = event.data
+    wake_at = data.get("wake_at")
+    until = iso(datetime.fromisoformat(wake_at), zone) if wake_at else "somebody resumes it"
+    evidence = f" ({data['evidence']})" if data.get("evidence") else ""
+    tried = "".join(f"\n         tried {line}" for line in data.get("tried", ()))
+    status = str(data.get("status", "parked"))
+    return f"{status:8} until {until}{evidence}: {data.get('sentence')}{tried}"
+
+
+def _woken(event: Event, _: tzinfo) -> str:
+    slept = event.data.get("slept_s")
+    return f"woke     after {show_duration(float(slept))}" if slept is not None else "woke"
+
+
+def _ended(event: Event, _: tzinfo) -> str:
+    data = event.data
+    text = str(data.get("reply") or data.get("error") or "").rstrip()
+    said = "".join(f"\n         {line}" for line in text.splitlines())
+    return f"{data.get('status', 'ended')!s:8} {data.get('role') or ''}".rstrip() + said
+
+
+def _tool(word: str) -> Callable[[Event, tzinfo], str]:
+    def say(event: Event, _: tzinfo) -> str:
+        name = event.data.get("tool") or event.data.get("name")
+        said = event.data.get("outcome") or event.data.get("error") or ""
+        return f"{word:8} {event.data.get('role', '')} · {name} {said}".rstrip()
+
+    return say
+
+
+def _shortened(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _SHORT_TEXT else f"{line[:_SHORT_TEXT]} …"
+
+
+_SAYINGS: Mapping[EventKind, Callable[[Event, tzinfo], str]] = {
+    EventKind.TURN_QUEUED: _queued,
+    EventKind.TURN_STARTED: lambda event, _: f"started  {short_turn(event.turn_id)}",
+    EventKind.ROUTE: _route,
+    EventKind.PLAN: _plan,
+    EventKind.ATTEMPT_ENDED: _attempt,
+    EventKind.ATTEMPT_DISCARDED: lambda event, _: (
+        f"taken back what was shown of it: {event.data.get('reason')}"
+    ),
+    EventKind.TOOL_STARTED: _tool("tool"),
+    EventKind.TOOL_ENDED: _tool("result"),
+    EventKind.PARKED: _parked,
+    EventKind.WOKEN: _woken,
+    EventKind.QUESTION: lambda event, _: f"asks     {event.data.get('text', '')}",
+    EventKind.NOTICE: lambda event, _: f"notice   {event.data.get('text', '')}",
+    EventKind.TURN_ENDED: _ended,
+}

@@ -1,0 +1,183 @@
+"""``noctule sessions``: what there is, how far it has come, and orders for it."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import click
+
+from noctule.cli.invocation import Invocation, runs
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+    from noctule.core.overview import Overview
+    from noctule.core.ports import UnitOfWork
+    from noctule.core.sessions import Session
+
+_SHOWN = 50
+_JSON = click.option(
+    "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
+)
+_ID = click.argument("session_id", metavar="ID")
+
+
+@click.group("sessions", invoke_without_command=True)
+@_JSON
+@click.pass_context
+def command(context: click.Context) -> None:
+    """List sessions, newest first; with a subcommand look into one or give it an order.
+
+    An ID may be shortened to any beginning that no other session shares. The table ends after 50
+    rows, --json has all.
+    """
+    if context.invoked_subcommand is None:
+        _list()
+
+
+@runs
+async def _list(invocation: Invocation) -> None:
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_documents import overview_document  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        most = None if invocation.as_json else _SHOWN + 1
+        async with records.database.read() as work:
+            sessions = await work.sessions.list(limit=most)
+            overviews = [await _overview(work, session) for session in sessions]
+        if invocation.as_json:
+            invocation.print_document([overview_document(o, records.zone) for o in overviews])
+        elif not overviews:
+            click.echo("No sessions yet. `noctule chat` starts one.")
+        else:
+            _print(overviews[:_SHOWN], [session.id for session in sessions], records)
+            if len(overviews) > _SHOWN:
+                click.echo(f"The newest {_SHOWN}; `--json` has all.", err=True)
+
+
+async def _overview(work: "UnitOfWork", session: "Session") -> "Overview":
+    from noctule.core.overview import Overview, standing_turn  # noqa: PLC0415 - not for --help
+    from noctule.core.spending import total_usd  # noqa: PLC0415 - likewise
+
+    turns = await work.turns.of_session(session.id)
+    attempts = await work.attempts.list(session_id=session.id)
+    return Overview(session, standing_turn(turns), len(turns), total_usd(attempts))
+
+
+def _print(overviews: Sequence["Overview"], ids: Sequence[str], records: "Records") -> None:
+    from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
+    from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - likewise
+    from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
+    from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
+
+    short, now = short_ids(ids), records.clock.now()
+    print_table(
+        ("id", "begun", "status", "wakes", ">turns", ">cost", "title"),
+        [
+            (
+                short[overview.session.id],
+                show(overview.session.created_at, records.zone, now),
+                "empty" if overview.status is None else overview.status.value,
+                show(overview.wake_at, records.zone, now),
+                str(overview.turns),
+                show_usd(overview.cost_usd),
+                overview.session.title or "",
+            )
+            for overview in overviews
+        ],
+    )
+
+
+@command.command("show")
+@_ID
+@_JSON
+@runs
+async def show_session(invocation: Invocation, *, session_id: str) -> None:
+    """Show what was said in a session and what it waits for."""
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_documents import session_document  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        async with records.database.read() as work:
+            session = await work.sessions.get(session_id)
+            turns = await work.turns.of_session(session.id)
+            overview = await _overview(work, session)
+            routes = await work.routes.of_turns([turn.id for turn in turns])
+            asleep = overview.turn
+            parkings = [] if asleep is None else await work.parkings.open_of_turn(asleep.id)
+        document = session_document(
+            overview, turns=turns, routes=routes, parkings=parkings, zone=records.zone
+        )
+        if invocation.as_json:
+            invocation.print_document(document)
+            return
+        from noctule.cli.session_page import print_session  # noqa: PLC0415 - not for --json
+
+        print_session(overview, turns, parkings, routes, records)
+
+
+@command.command("log")
+@_ID
+@click.option("--follow", is_flag=True, help="Go on until the session rests, or Ctrl-C.")
+@_JSON
+@runs
+async def log_session(invocation: Invocation, *, session_id: str, follow: bool) -> None:
+    """Show the steps of a session as they happened: routes, attempts, sleeps, costs, replies.
+
+    --json prints one list; with --follow it is printed when the session rests.
+    """
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_log import event_document, log_lines, steps  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        documents = []
+        async for event in steps(records, session_id, follow=follow):
+            if invocation.as_json:
+                documents.append(event_document(event, records.zone))
+                continue
+            for line in log_lines(event, records.zone):
+                click.echo(line)
+        if invocation.as_json:
+            invocation.print_document(documents)
+
+
+@command.command("resume")
+@_ID
+@click.option("--model", help="Go on with this model, by its configured name.")
+@_JSON
+@runs
+async def resume_session(invocation: Invocation, *, session_id: str, model: str | None) -> int:
+    """Let a parked, waiting or failed session go on now.
+
+    `noctule serve` takes it over when it runs; else it goes on here until it rests again: exit
+    code 0 done, 75 parked or waiting, 1 failed.
+    """
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_orders import resume  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        return await resume(invocation, records, session_id, model)
+
+
+@command.command("cancel")
+@_ID
+@_JSON
+@runs
+async def cancel_session(invocation: Invocation, *, session_id: str) -> None:
+    """End everything unfinished in a session; what was said stays."""
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_orders import cancel  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        await cancel(invocation, records, session_id)
+
+
+@command.command("park")
+@_ID
+@_JSON
+@runs
+async def park_session(invocation: Invocation, *, session_id: str) -> None:
+    """Put a running session to sleep; only `resume` wakes it."""
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_orders import park  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        await park(invocation, records, session_id)
