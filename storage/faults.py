@@ -53,6 +53,14 @@ def disk_full(place: str) -> StorageError:
     )
 
 
+def undone(place: str) -> OurBugError:
+    """Return the error for a commit after a failure that had undone everything."""
+    return OurBugError(
+        f"{place} had undone a transaction after an error, and was asked to commit it. Nothing of "
+        "it was stored. Please report this."
+    )
+
+
 def closed_already() -> OurBugError:
     """Return the error for a database that was closed."""
     return OurBugError("The database was closed and is still asked. Please report this.")

@@ -138,6 +138,8 @@ class Json(TypeDecorator[Any]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
         """Read it."""
+        if value == "[]":  # most lists of what was skipped or tried
+            return []
         return None if value is None else json.loads(value)
 
 
@@ -154,6 +156,7 @@ class Choice(TypeDecorator[StrEnum]):
     def __init__(self, choices: type[StrEnum]) -> None:
         super().__init__()
         self.choices = choices
+        self._members = {member.value: member for member in choices}
 
     def process_bind_param(self, value: StrEnum | None, dialect: Dialect) -> str | None:
         """Store the word."""
@@ -161,4 +164,4 @@ class Choice(TypeDecorator[StrEnum]):
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> StrEnum | None:
         """Give the member back."""
-        return None if value is None else self.choices(value)
+        return None if value is None else self._members[value]

@@ -1,5 +1,6 @@
 """What SQLite raises, read into our errors."""
 
+import errno
 import sqlite3
 
 from noctule.core.errors import NoctuleError, StorageError
@@ -28,6 +29,8 @@ def explain(error: Exception, place: str) -> NoctuleError:
     cause = driver_error(error)
     if isinstance(cause, NoctuleError):
         return cause
+    if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+        return disk_full(place)
     if isinstance(cause, OSError):
         return unwritable(place, cause.strerror or str(cause))
     if not isinstance(cause, sqlite3.Error):

@@ -8,7 +8,7 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from storage.faults import locked
+from storage.faults import locked, undone
 from storage.sqlite.connection import BUSY_TIMEOUT_MS, raw
 from storage.sqlite.disk import Disk
 from storage.sqlite.faults import primary_code
@@ -77,8 +77,13 @@ class Writer:
             raise
 
     def commit(self) -> None:
-        """Commit, give the lock to the next one and tell the watchers."""
+        """Commit, give the lock to the next one and tell the watchers.
+
+        Raises:
+            OurBugError: a failed statement had already undone everything.
+        """
         try:
+            self._still_begun()
             self.connection.commit()
         except BaseException:
             self._undo()
@@ -124,6 +129,10 @@ class Writer:
             return self._try_to_begin()
         finally:
             self._raw.execute("PRAGMA busy_timeout=0")
+
+    def _still_begun(self) -> None:
+        if not self._raw.in_transaction:
+            raise undone(self._place)
 
     def _undo(self) -> None:
         # Nothing to undo in a connection that was closed under us; the file undoes the rest.

@@ -17,6 +17,9 @@ _SHORT = 200
 _COLUMNS = tuple(column.name for column in attempts.columns)
 _TOKENS = tuple(f.name for f in fields(Usage) if f.name.endswith("_tokens"))
 _MAPPED = {*_TOKENS, "reported_nano_usd", "cost_nano_usd", "skipped"}
+_USAGE = _COLUMNS.index("input_tokens")
+_COST = _COLUMNS.index("cost_nano_usd")
+_SKIPPED = _COLUMNS.index("skipped")
 _PLAIN = tuple(name for name in _COLUMNS if name not in _MAPPED)
 
 
@@ -64,14 +67,16 @@ def _add(connection: Connection, attempt: Attempt) -> None:
 
 
 def _list(connection: Connection, statement: sa.Select[Any]) -> list[Attempt]:
-    return [
-        _attempt(dict(zip(_COLUMNS, row, strict=True))) for row in connection.execute(statement)
-    ]
+    return [_attempt(tuple(row)) for row in connection.execute(statement)]
 
 
-def _attempt(values: dict[str, Any]) -> Attempt:
-    tokens = {name: values.pop(name) for name in _TOKENS}
-    usage = Usage(**tokens, reported_usd=values.pop("reported_nano_usd"))
-    skipped = tuple(SkippedModel(model, reason) for model, reason in values.pop("skipped"))
-    cost_usd = values.pop("cost_nano_usd")
-    return Attempt(**values, usage=usage, cost_usd=cost_usd, skipped=skipped)
+def _attempt(row: tuple[Any, ...]) -> Attempt:
+    # By position: a ledger is listed whole, and a third of the time went into names.
+    values: tuple[Any, ...] = (
+        *row[:_USAGE],
+        Usage(*row[_USAGE:_COST]),
+        *row[_COST:_SKIPPED],
+        tuple(SkippedModel(model, reason) for model, reason in row[_SKIPPED]),
+        *row[_SKIPPED + 1 :],
+    )
+    return Attempt(*values)

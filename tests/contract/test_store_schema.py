@@ -13,9 +13,10 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import storage.migrations
+from noctule.core.attempts import Attempt, Usage
 from noctule.core.sessions import Session, Turn
 from storage.migrations import NEWEST, REVISIONS
-from storage.tables import metadata, sessions, turns
+from storage.tables import attempts, metadata, sessions, turns
 
 
 def _differences(engine: sa.Engine) -> list[Any]:
@@ -55,6 +56,14 @@ def test_the_known_versions_are_those_of_the_migrations() -> None:
 def test_columns_stand_in_the_order_of_the_record(table: sa.Table, record: type[Any]) -> None:
     """Rows of these tables become records by position."""
     assert [c.name for c in table.columns] == [field.name for field in dataclasses.fields(record)]
+
+
+def test_columns_of_attempts_stand_in_the_order_of_the_record() -> None:
+    """The usage stands where its field is, spread out."""
+    fields = [field.name for field in dataclasses.fields(Attempt)]
+    where = fields.index("usage")
+    fields[where : where + 1] = [field.name for field in dataclasses.fields(Usage)]
+    assert [c.name.replace("_nano_", "_") for c in attempts.columns] == fields
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.errors import NotFoundError, OurBugError
+from noctule.core.errors import NotFoundError, OurBugError, StorageError
 from noctule.core.lifecycle import Status
 from noctule.core.ports import Database
 from storage.open import open_database
+from storage.sqlite.database import SqliteDatabase
 from tests.contract.conftest import Opener
 from tests.support.stored_records import NOON, a_session, a_turn, an_attempt, with_turns
 
@@ -162,6 +163,25 @@ async def test_a_closed_database_says_so(database: Database) -> None:
     with pytest.raises(OurBugError):
         async with database.read() as work:
             await work.sessions.list()
+
+
+async def test_a_full_disk_stops_only_what_needs_it(sqlite_url: str, tmp_path: Path) -> None:
+    """The unit that does not fit says so, even if it goes on to commit; the next one is kept."""
+    database = await SqliteDatabase.open(tmp_path / "noctule.db")
+    await with_turns(database, "t1")
+    pages = database._writer._raw
+    (full,) = pages.execute("PRAGMA page_count").fetchone()
+    pages.execute(f"PRAGMA max_page_count={full}")
+    with pytest.raises(OurBugError, match="Nothing of it was stored"):  # noqa: PT012 - a unit
+        async with database.work() as work:
+            with pytest.raises(StorageError, match=r"disk .* is full"):
+                await work.turns.add(a_turn("t2", text="x" * 2_000_000))
+            await work.commit()
+    async with database.work() as work:
+        await work.turns.move("t1", Status.RUNNING, at=NOON)
+        await work.commit()
+        assert [turn.id for turn in await work.turns.unfinished()] == ["t1"]
+    await database.close()
 
 
 @pytest.mark.process
