@@ -7,6 +7,7 @@
 ``opening.py``        ``open_saver``: from a URL to a saver
 ``sqlite.py``         ``SqliteSaver``: LangGraph's interface over a file
 ``parts.py``          takes a value apart so that what repeats is stored once
+``runs.py``           recognises runs of messages that were taken apart before
 ``channels.py``       a checkpoint's channels as one column
 ``changes.py``        what the saver asks its writer to change
 ``writer.py``         the thread that owns the file; one transaction for all who wait

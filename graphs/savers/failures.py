@@ -36,8 +36,8 @@ def _sentence(code: int | None, words: str, path: Path) -> NoctuleError:
         )
     if code in _FULL:
         return StorageError(
-            f"{path} could not be written ({words}). Free some space and see that its disk is sound; then "
-            "`noctule sessions resume` goes on from the last stored step."
+            f"{path} could not be written ({words}). Free some space and see that its disk is "
+            "sound; then `noctule sessions resume` goes on from the last stored step."
         )
     if code in _DAMAGED:
         return StorageError(

@@ -21,6 +21,8 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from langgraph.types import Send
 from pydantic import BaseModel
 
+from graphs.savers.runs import KnownRuns
+
 DIGEST_BYTES = 16
 RUN = 32
 """Items of a list in one part; 32 keeps a list of 1,000 at about 31 + 32 references."""
@@ -62,11 +64,13 @@ class Encoder:
 
     Args:
         serde: serialises what is left of a value.
+        known: runs whose parts were made before and are not made again; None makes all parts.
     """
 
-    def __init__(self, serde: JsonPlusSerializer) -> None:
+    def __init__(self, serde: JsonPlusSerializer, known: KnownRuns | None = None) -> None:
         self.parts: dict[bytes, Part] = {}
         self._serde = serde
+        self._known = known
 
     def entry(self, value: object) -> Entry:
         """Return the entry of one value."""
@@ -101,10 +105,18 @@ class Encoder:
         if isinstance(items[0], int | float):
             return items  # an embedding: the serializer writes it faster than runs would save
         full = len(items) - len(items) % RUN
-        # A run is serialised whole: as fast as looking up which of its messages are known.
-        runs = [self._part(self._pack(items[at : at + RUN]), refs) for at in range(0, full, RUN)]
+        runs = [self._run(items[at : at + RUN], refs) for at in range(0, full, RUN)]
         tail = [self._walk(item, refs, depth) for item in items[full:]]
         return ormsgpack.Ext(RUNS, self._pack([runs, tail]))
+
+    def _run(self, items: Sequence[object], refs: list[bytes]) -> ormsgpack.Ext:
+        digest = self._known.digest(items) if self._known is not None else None
+        if digest is None:
+            payload = self._pack(items)
+            digest = self._add(payload, ())
+            if self._known is not None:
+                self._known.remember(items, digest, len(payload))
+        return _refer(digest, refs)
 
     def _text(self, value: str | bytes, refs: list[bytes]) -> ormsgpack.Ext:
         # The serializer writes bytes that stand alone as they are, not as msgpack.
@@ -112,9 +124,7 @@ class Encoder:
         return self._part(payload, refs)
 
     def _part(self, payload: bytes, refs: list[bytes]) -> ormsgpack.Ext:
-        digest = self._add(payload, ())
-        refs.append(digest)
-        return ormsgpack.Ext(REFERENCE, digest)
+        return _refer(self._add(payload, ()), refs)
 
     def _add(self, payload: bytes, refs: Sequence[bytes]) -> bytes:
         digest = digest_of(payload)
@@ -123,6 +133,11 @@ class Encoder:
 
     def _pack(self, value: object) -> bytes:
         return self._serde.dumps_typed(value)[1]
+
+
+def _refer(digest: bytes, refs: list[bytes]) -> ormsgpack.Ext:
+    refs.append(digest)
+    return ormsgpack.Ext(REFERENCE, digest)
 
 
 class Decoder:

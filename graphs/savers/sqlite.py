@@ -23,6 +23,7 @@ from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 from graphs.savers.changes import Contents, DeleteCalls, DeleteThread, PutCheckpoint, PutWrites
 from graphs.savers.parts import Decoder, Encoder, Entry
 from graphs.savers.reader import Place, StoredCheckpoint, damaged, places, read
+from graphs.savers.runs import KnownRuns
 from graphs.savers.writer import Writer
 from noctule.core.errors import OurBugError
 
@@ -52,6 +53,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
     def __init__(self, writer: Writer) -> None:
         super().__init__(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         self._writer = writer
+        self._runs = KnownRuns()
         self._stored: OrderedDict[tuple[str, str], dict[str, _Version]] = OrderedDict()
 
     @classmethod
@@ -221,7 +223,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
     ) -> Contents:
         """Return the entries of all channels, making only those whose version is new."""
         known = self._stored.get(place[:2], {})
-        encoder = Encoder(cast("JsonPlusSerializer", self.serde))
+        encoder = Encoder(cast("JsonPlusSerializer", self.serde), self._runs)
         stored: dict[str, _Version] = {}
         for name, value in values.items():
             version = versions.get(name)
