@@ -31,6 +31,12 @@ def packaged_default() -> Path:
     return bundled if bundled.is_file() else PACKAGE.parent / "config.yaml"
 
 
+def packaged_demo() -> Path:
+    """Return the configuration of the demo, found like the packaged default."""
+    bundled = PACKAGE / "config.demo.yaml"
+    return bundled if bundled.is_file() else PACKAGE.parent / "examples/configs/demo.yaml"
+
+
 def find_home(*, environ: Mapping[str, str], cwd: Path) -> Path:
     """Return the data folder, absolute; it is not made.
 

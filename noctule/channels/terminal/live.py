@@ -1,12 +1,14 @@
 """A screen of a terminal that can be redrawn: Markdown that grows, and text that disappears."""
 
 from collections.abc import Iterator
+from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
-from rich.markdown import Markdown
+from rich.markdown import CodeBlock, Markdown, MarkdownElement
 from rich.segment import Segment
 from rich.spinner import Spinner
+from rich.syntax import Syntax
 from rich.text import Text
 
 from noctule.channels.terminal.blocks import finished_length
@@ -140,6 +142,24 @@ def _joined(lines: list[list[Segment]]) -> Iterator[Segment]:
         yield Segment.line()
 
 
+class _Code(CodeBlock):
+    """Code without the empty lines around it that only a background would need."""
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        code = str(self.text).rstrip()
+        yield Syntax(code, self.lexer_name, theme=self.theme, word_wrap=True, padding=(0, 2))
+
+
+class _Reply(Markdown):
+    """Markdown as replies are shown."""
+
+    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
+        **Markdown.elements,
+        "fence": _Code,
+        "code_block": _Code,
+    }
+
+
 def _rendered(markdown: str) -> Markdown:
     # Links show where they lead: a model must not hide an address behind a friendly word.
-    return Markdown(markdown.strip("\n"), code_theme="ansi_dark", hyperlinks=False)
+    return _Reply(markdown.strip("\n"), code_theme="ansi_dark", hyperlinks=False)
