@@ -124,7 +124,7 @@ class Advancer:
             return Progress(await self._rest.parked_by_hand(turn, sink))
         standing = await self._runner.standing(session.id)
         if standing.stops:
-            return await self._rest.sleeps(turn, sink, standing.stops)
+            return await self._rest.sleeps(turn, session, sink, standing.stops)
         if standing.unfinished:  # drained: the next start goes on from here
             return Progress(turn)
         return Progress(await self._rest.done(turn, session, sink, standing.answer))

@@ -4,6 +4,7 @@ The desk only writes rows. Whoever works (a worker, or the command itself) sees 
 the database, so that it is all the same from which process an order came.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -12,10 +13,12 @@ from noctule.core.errors import UsageError
 from noctule.core.events import EventKind
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
+from noctule.core.limits import LimitKey
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.roles import ANSWERING
 from noctule.core.sessions import LOCAL_OWNER, Order, Session, SessionKind, Turn
 from noctule.core.settings import OnLimit, Settings
+from noctule.sessions.sleepers import wake_all
 
 _TITLE_CHARS = 60
 
@@ -148,10 +151,35 @@ class Desk:
                 turn = await work.turns.move(turn.id, Status.QUEUED, at=now)
             else:
                 sleeping = await work.parkings.open_of_turn(turn.id)
+                if model is None:  # the person says that the model may be asked: so it is
+                    await self._clear(work, [parking.key for parking in sleeping])
                 await work.parkings.reschedule([parking.id for parking in sleeping], now)
                 await work.turns.wake_at(turn.id, now)
             await work.commit()
         return replace(turn, model=model or turn.model)
+
+    async def clear_limits(self, endpoint: str | None = None) -> int:
+        """Forget what is refused and let everybody who sleeps on it go on; return how many limits.
+
+        Args:
+            endpoint: only this endpoint's; None means all.
+        """
+        async with self._database.work() as work:
+            limits = [
+                limit
+                for limit in await work.limits.list()
+                if endpoint is None or limit.key.endpoint == endpoint
+            ]
+            await self._clear(work, [limit.key for limit in limits])
+            for limit in limits:
+                await wake_all(work, limit.key, self._clock.now())
+            await work.commit()
+        return len(limits)
+
+    async def _clear(self, work: UnitOfWork, keys: Iterable[LimitKey | None]) -> None:
+        for key in set(keys):
+            if key is not None:
+                await work.limits.clear(key)
 
     def _check(self, request: Request) -> None:
         if not request.text.strip():

@@ -5,6 +5,7 @@ so that a kill at any line leaves all of them or none.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any
 
@@ -26,6 +27,7 @@ from noctule.core.settings.limits import ParkingSettings
 from noctule.core.sleep import Sleep, decide_sleep
 from noctule.sessions.events import EventLog, TurnSink
 from noctule.sessions.progress import Progress
+from noctule.sessions.sleepers import place_in_line, postpone
 
 
 class Rest:
@@ -75,32 +77,23 @@ class Rest:
         self._events.stored(turn.session_id)
         return turn
 
-    async def sleeps(self, turn: Turn, sink: TurnSink, stops: Sequence[Stop]) -> Progress:
+    async def sleeps(
+        self, turn: Turn, session: Session, sink: TurnSink, stops: Sequence[Stop]
+    ) -> Progress:
         """Park a turn on what stopped its branches, or ask its person."""
         await sink.flush()
         now = self._clock.now()
         async with self._database.work() as work:
-            asleep = {stop.id for stop in stops}
-            earlier = await work.parkings.open_of_turn(turn.id)
-            known = [parking for parking in earlier if parking.interrupt_id in asleep]
-            woken = [parking.id for parking in earlier if parking.interrupt_id not in asleep]
-            await work.parkings.close(woken, woken_at=now)
-            lap = 1 + max((parking.lap for parking in earlier), default=0)
-            fresh = [
-                self._parking(turn, stop, now, lap)
-                for stop in stops
-                if stop.id not in {parking.interrupt_id for parking in known}
-            ]
-            windows = await self._windows(work, [*known, *fresh])
+            parkings, fresh = await self._branches(work, turn, session, stops)
             sleep = decide_sleep(
-                [*known, *fresh],
+                parkings,
                 now=now,
                 bounds=self._bounds,
-                windows=windows,
+                windows=await self._windows(work, parkings),
                 zone=self._zone,
             )
             for parking in sleep.parkings:
-                if parking.id in {f.id for f in fresh}:
+                if parking.id in fresh:
                     await work.parkings.add(parking)
                 else:
                     await work.parkings.reschedule([parking.id], parking.wake_at)
@@ -111,6 +104,36 @@ class Rest:
             await work.commit()
         self._events.stored(turn.session_id)
         return Progress(turn, sleep.wake_at)
+
+    async def _branches(
+        self, work: UnitOfWork, turn: Turn, session: Session, stops: Sequence[Stop]
+    ) -> tuple[list[Parking], set[str]]:
+        """Return what every stopped branch sleeps on, and the ids of parkings that are new."""
+        earlier = await work.parkings.open_of_turn(turn.id)
+        known = {parking.interrupt_id: parking for parking in earlier}
+        asleep = {stop.id for stop in stops}
+        woken = [parking.id for parking in earlier if parking.interrupt_id not in asleep]
+        await work.parkings.close(woken, woken_at=self._clock.now())
+        lap = 1 + max((parking.lap for parking in earlier), default=0)
+        parkings, fresh = [], set()
+        for stop in stops:
+            parking = known.get(stop.id)
+            if parking is None:
+                parking = self._parking(turn, stop, lap)
+                parking = replace(parking, wake_at=await self._turn_in_line(work, parking, session))
+                fresh.add(parking.id)
+            parkings.append(parking)
+        return parkings, fresh
+
+    async def _turn_in_line(
+        self, work: UnitOfWork, parking: Parking, session: Session
+    ) -> datetime | None:
+        if parking.key is None or parking.wake_at is None:
+            return parking.wake_at
+        moved = await postpone(work, parking.key, parking.wake_at, but_turn=parking.turn_id)
+        if moved:  # it asked for all of them, and asks again for all of them
+            return parking.wake_at
+        return await place_in_line(work, parking.key, parking.wake_at, session.kind)
 
     async def parked_by_hand(self, turn: Turn, sink: TurnSink) -> Turn:
         """Put a turn to sleep because a person said so."""
@@ -235,7 +258,7 @@ class Rest:
         limits = await work.limits.list() if keys else []
         return max((limit.windows for limit in limits if limit.key in keys), default=0)
 
-    def _parking(self, turn: Turn, stop: Stop, now: datetime, lap: int) -> Parking:
+    def _parking(self, turn: Turn, stop: Stop, lap: int) -> Parking:
         value = stop.value
         key = value.get("key")
         retry_at = value.get("retry_at")
@@ -246,7 +269,7 @@ class Rest:
             session_id=turn.session_id,
             kind=ParkingKind(value.get("kind", ParkingKind.LIMIT)),
             reason=str(value.get("reason", "")),
-            parked_at=now,
+            parked_at=self._clock.now(),
             wake_at=datetime.fromisoformat(retry_at) if retry_at else None,
             evidence=Evidence(evidence) if evidence else None,
             key=LimitKey(**key) if key else None,

@@ -319,3 +319,41 @@ async def test_the_first_token_of_a_probe_lets_the_others_go_on(tmp_path):
         assert done.status is Status.DONE
         probing.cancel()
         await asyncio.gather(probing, return_exceptions=True)
+
+
+async def test_sleepers_wake_one_after_another_and_move_together(tmp_path):
+    """The first sleeper wakes at the reset, the others behind it; a new refusal moves them all."""
+    async with open_theatre(tmp_path, Stage(**ONLY_FIRST)) as theatre:
+        theatre.stage.will("first", refused(429, retry_after=60), refused(429, retry_after=600))
+        turns = [await theatre.say(f"hello {number}") for number in range(4)]
+        times = [(await theatre.turn(turn.id)).wake_at for turn in turns]
+        assert times == sorted(times)
+        assert times[1] - times[0] > timedelta(seconds=2)
+
+        await theatre.clock.advance(64)
+        first = await theatre.rest(turns[0])
+        moved = [(await theatre.turn(turn.id)).wake_at for turn in turns]
+        assert moved[0] == first.wake_at
+        assert all(time > first.wake_at for time in moved[1:])
+        assert len(theatre.stage.client.requests) == 2
+
+
+async def test_a_limit_cleared_by_hand_wakes_its_sleepers(tmp_path):
+    """After `limits clear` everybody who slept on it goes on, one after another."""
+    async with open_theatre(tmp_path, Stage(**ONLY_FIRST)) as theatre:
+        theatre.stage.will("first", refused(429, code="insufficient_quota"))
+        turns = [await theatre.say(f"hello {number}") for number in range(3)]
+        assert {turn.status for turn in turns} == {Status.WAITING}
+        assert await theatre.desk.clear_limits() == 1
+        await theatre.clock.advance(5)
+        for turn in turns:
+            assert (await theatre.rest(turn)).status is Status.DONE
+
+
+async def test_resume_asks_the_refused_model_again(tmp_path):
+    """A person who says go on is believed: the limit is forgotten and the model asked."""
+    async with open_theatre(tmp_path, Stage(**ONLY_FIRST)) as theatre:
+        theatre.stage.will("first", refused(429, retry_after=6000), "Back.")
+        turn = await theatre.say("hello there")
+        await theatre.desk.resume(turn.session_id)
+        assert (await theatre.rest(turn)).reply == "Back."

@@ -1,0 +1,90 @@
+"""Everybody who sleeps on one limit: they move together, and wake one after another."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+from noctule.core.limits import LimitKey
+from noctule.core.parkings import Parking
+from noctule.core.ports import UnitOfWork
+from noctule.core.sessions import SessionKind
+
+PROBE_AHEAD = timedelta(seconds=2)
+"""How long the first sleeper has to find out whether the limit is over, before the next wakes."""
+
+STAGGER = timedelta(milliseconds=50)
+"""The distance between two wakes: twenty a second."""
+
+
+async def place_in_line(
+    work: UnitOfWork, key: LimitKey, until: datetime, kind: SessionKind
+) -> datetime:
+    """Return when one more sleeper on a limit should wake.
+
+    The first one wakes at the reset and is the probe; conversations come before background work.
+
+    Args:
+        work: the transaction that will store it.
+        key: the limit.
+        until: its end, margin included.
+        kind: what kind of session sleeps.
+    """
+    ahead = await work.parkings.open_on(key)
+    if kind is SessionKind.CHAT:
+        kinds = await _kinds(work, ahead)
+        ahead = [p for p in ahead if kinds[p.session_id] is SessionKind.CHAT]
+    return _place(until, len(ahead))
+
+
+async def postpone(
+    work: UnitOfWork, key: LimitKey, until: datetime, *, but_turn: str
+) -> Sequence[str]:
+    """Move everybody on a limit who would wake before its new end; return their sessions.
+
+    Args:
+        work: the transaction of the park that learned the new end.
+        key: the limit.
+        until: its new end, margin included.
+        but_turn: the turn that learned it; it keeps the first place.
+    """
+    early = [
+        parking
+        for parking in await work.parkings.open_on(key)
+        if parking.wake_at is not None and parking.wake_at < until and parking.turn_id != but_turn
+    ]
+    for number, parking in enumerate(early, start=1):
+        await work.parkings.reschedule([parking.id], _place(until, number))
+    await _settle_turns(work, early)
+    return [parking.session_id for parking in early]
+
+
+async def wake_all(work: UnitOfWork, key: LimitKey, now: datetime) -> int:
+    """Let everybody on a limit that was cleared by hand go on; return how many.
+
+    Args:
+        work: the transaction that cleared it.
+        key: the limit.
+        now: the first one's wake.
+    """
+    sleeping = await work.parkings.open_on(key)
+    for number, parking in enumerate(sleeping):
+        await work.parkings.reschedule([parking.id], _place(now, number))
+    await _settle_turns(work, sleeping)
+    return len(sleeping)
+
+
+def _place(until: datetime, number: int) -> datetime:
+    return until if number == 0 else until + PROBE_AHEAD + number * STAGGER
+
+
+async def _settle_turns(work: UnitOfWork, moved: Sequence[Parking]) -> None:
+    for turn_id in dict.fromkeys(parking.turn_id for parking in moved):
+        times = [p.wake_at for p in await work.parkings.open_of_turn(turn_id) if p.wake_at]
+        await work.turns.wake_at(turn_id, min(times, default=None))
+
+
+async def _kinds(work: UnitOfWork, parkings: Sequence[Parking]) -> Mapping[str, SessionKind]:
+    kinds: dict[str, SessionKind] = defaultdict(lambda: SessionKind.RUN)
+    for session_id in {parking.session_id for parking in parkings}:
+        kinds[session_id] = (await work.sessions.get(session_id)).kind
+    return kinds
