@@ -1,0 +1,184 @@
+"""An explained turn, for programs and for people."""
+
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from noctule.channels.terminal.printable import printable
+from noctule.cli.attempts import attempt_document, tokens_of
+from noctule.cli.documents import route_document
+from noctule.cli.moments import iso
+from noctule.core.attempts import Attempt, CostSource
+from noctule.core.costs import Baseline
+from noctule.core.durations import show_duration
+from noctule.core.explanation import ExplainedCall, ExplainedSleep, Explanation
+from noctule.core.money import show_usd
+from noctule.core.outcomes import Outcome
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+
+_WORTH_TELLING_SECONDS = 0.05
+_SOURCES = {
+    CostSource.PROVIDER: "said the provider",
+    CostSource.CONFIG: "by the configured price",
+    CostSource.LIBRARY: "by the price library",
+    CostSource.LOCAL: "local models are free per call",
+    None: "no price is known",
+}
+
+
+def document(explained: Explanation, records: "Records") -> dict[str, Any]:
+    """Return what ``why --json`` prints."""
+    turn, route = explained.turn, explained.route
+    return {
+        "session": turn.session_id,
+        "turn": turn.id,
+        "status": turn.status.value,
+        "text": turn.text,
+        "reply": turn.reply,
+        "error": turn.error,
+        "verdict": turn.verdict,
+        "route": None if route is None else route_document(route),
+        "calls": [_call_document(call, records) for call in explained.calls],
+        "parks": [_sleep_document(sleep, records) for sleep in explained.sleeps],
+        "cost_usd": number(explained.cost_usd),
+        "baseline": _baseline_document(explained.elsewhere),
+    }
+
+
+def number(amount: Decimal | None) -> float | None:
+    """Return an amount as JSON has it; None stays None."""
+    return None if amount is None else float(amount)
+
+
+def lines(explained: Explanation, records: "Records") -> Iterator[str]:
+    """Yield what ``why`` prints."""
+    turn = explained.turn
+    yield click.style(printable(" ".join(turn.text.split()))[:200], bold=True)
+    yield f"turn {turn.id} of session {turn.session_id}: {turn.status.value}"
+    if turn.error:
+        yield printable(turn.error)
+    yield ""
+    yield from _route(explained)
+    for index, call in enumerate(explained.calls, 1):
+        yield ""
+        yield from _call(index, call)
+    for sleep in explained.sleeps:
+        yield ""
+        yield from _sleep(sleep, records)
+    yield ""
+    yield f"Cost: {show_usd(explained.cost_usd)}{_elsewhere(explained.elsewhere)}"
+
+
+def _route(explained: Explanation) -> Iterator[str]:
+    route = explained.route
+    if route is None:
+        yield "Route: it was never routed."
+        return
+    sure = "" if route.confidence is None else f", confidence {route.confidence:.2f}"
+    names = " → ".join(role.value for role in route.roles)
+    yield f"Route: {names}, {route.complexity.value}"
+    yield printable(f"  decided by {route.by.value}: {route.reason}{sure}")
+
+
+def _call(index: int, call: ExplainedCall) -> Iterator[str]:
+    first = call.attempts[0]
+    yield click.style(f"Call {index}: {first.role}, {first.purpose.value}", bold=True)
+    for skip in call.skipped:
+        yield printable(f"  passed over {skip.model}: {skip.reason}")
+    for attempt in call.attempts:
+        yield from _attempt(attempt)
+    answered = call.answered_by
+    if call.elsewhere and answered and answered.model != call.elsewhere.model:
+        yield f"  {_on(call.elsewhere)} (nobody paid that)"
+
+
+def _attempt(attempt: Attempt) -> Iterator[str]:
+    outcome = attempt.outcome.value.replace("_", " ")
+    result = "answered" if attempt.outcome is Outcome.SUCCESS else outcome
+    waited = ""
+    if attempt.wait_s >= _WORTH_TELLING_SECONDS:
+        waited = f" after waiting {show_duration(attempt.wait_s)}"
+    instead = f" instead of {attempt.fallback_from}" if attempt.fallback_from else ""
+    yield f"  asked {attempt.model}{instead}{waited}: {result} in {_took(attempt)}"
+    if attempt.message:
+        yield printable(f"    it said: {' '.join(attempt.message.split())}")
+    if attempt.discarded:
+        yield "    what it had shown was taken back"
+    if attempt.outcome is Outcome.SUCCESS or attempt.cost_usd:
+        tokens = f"{tokens_of(attempt)} tokens, "
+        yield f"    {tokens}{show_usd(attempt.cost_usd)} ({_SOURCES[attempt.cost_source]})"
+
+
+def _took(attempt: Attempt) -> str:
+    took = show_duration(attempt.duration_s)
+    if attempt.first_token_s is None:
+        return took
+    return f"{took} (first token after {show_duration(attempt.first_token_s)})"
+
+
+def _sleep(sleep: ExplainedSleep, records: "Records") -> Iterator[str]:
+    until = iso(sleep.wake_at, records.zone) or "somebody resumes it"
+    yield click.style(f"{sleep.status.capitalize()} until {until}", bold=True)
+    yield printable(f"  {sleep.sentence}")
+    if sleep.evidence is not None:
+        yield f"  the time is known from: {sleep.evidence}"
+    for line in sleep.tried:
+        yield printable(f"  tried {line}")
+    if sleep.woken_at is not None:
+        slept = (sleep.woken_at - sleep.parked_at).total_seconds()
+        yield f"  went on {iso(sleep.woken_at, records.zone)}, after {show_duration(slept)}"
+
+
+def _elsewhere(baseline: Baseline | None) -> str:
+    if baseline is None or baseline.saved_usd == 0:
+        return ""
+    return f"; {_on(baseline)} (nobody paid that)"
+
+
+def _on(baseline: Baseline) -> str:
+    return f"the same tokens on {baseline.model}: {show_usd(baseline.cost_usd)}"
+
+
+def _call_document(call: ExplainedCall, records: "Records") -> dict[str, Any]:
+    first, answered = call.attempts[0], call.answered_by
+    return {
+        "call": call.id,
+        "role": first.role,
+        "purpose": first.purpose.value,
+        "model": None if answered is None else answered.model,
+        "asked": [attempt_document(attempt, records) for attempt in call.attempts],
+        "skipped": [{"model": skip.model, "reason": skip.reason} for skip in call.skipped],
+        "wait_s": call.wait_s,
+        "cost_usd": number(call.cost_usd),
+        "baseline": _baseline_document(call.elsewhere),
+    }
+
+
+def _sleep_document(sleep: ExplainedSleep, records: "Records") -> dict[str, Any]:
+    return {
+        "status": sleep.status,
+        "parked_at": iso(sleep.parked_at, records.zone),
+        "wake_at": iso(sleep.wake_at, records.zone),
+        "woken_at": iso(sleep.woken_at, records.zone),
+        "sentence": sleep.sentence,
+        "reason": sleep.reason,
+        "evidence": sleep.evidence,
+        "model": sleep.model,
+        "tried": list(sleep.tried),
+    }
+
+
+def _baseline_document(baseline: Baseline | None) -> dict[str, Any] | None:
+    if baseline is None:
+        return None
+    return {
+        "model": baseline.model,
+        "cost_usd": number(baseline.cost_usd),
+        "saved_usd": number(baseline.saved_usd),
+        "unknown": baseline.unknown,
+        "counterfactual": True,
+    }
