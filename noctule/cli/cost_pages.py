@@ -1,0 +1,247 @@
+"""The cost report for programs (JSON, CSV) and for people."""
+
+import csv
+from collections.abc import Iterator, Mapping
+from datetime import tzinfo
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import click
+
+from noctule.cli.moments import iso
+from noctule.cli.short_ids import short_ids
+from noctule.cli.tables import print_table
+from noctule.core.costs import OUTSIDE, Baseline, CostReport, Spend, share
+from noctule.core.money import show_usd
+from noctule.core.monthly import DAYS, Month, MonthlyEndpoint
+
+_SHOWN = 10
+_PLACES = {"local": "local", "frontier": "frontier", "other": "other hosted"}
+_COLUMNS = (
+    "measure",
+    "name",
+    "attempts",
+    "calls",
+    "cost_usd",
+    "unknown",
+    "input_tokens",
+    "output_tokens",
+)
+
+
+def document(
+    report: CostReport, titles: Mapping[str, str], month: Month | None, zone: tzinfo
+) -> dict[str, Any]:
+    """Return what ``costs --json`` prints: amounts are numbers, null where nobody knows."""
+    total = report.total
+    groups = {
+        f"by_{measure}": {name: _entry(spend, total) for name, spend in spends.items()}
+        for measure, spends in report.groups.items()
+        if measure != "place"
+    }
+    for name, entry in groups["by_session"].items():
+        entry["title"] = titles.get(name)
+    places = report.groups["place"]
+    result: dict[str, Any] = {
+        "total_usd": _number(total.cost_usd),
+        "unknown": total.unknown,
+        "attempts": total.attempts,
+        "calls": total.calls,
+        "input_tokens": total.input_tokens,
+        "output_tokens": total.output_tokens,
+        **groups,
+        "shares": {place: _entry(places.get(place, Spend.of(())), total) for place in _PLACES},
+        "baseline": _baseline(report.baseline),
+    }
+    if month is not None:
+        result["monthly"] = _month(month, zone)
+    return result
+
+
+def csv_text(report: CostReport, month: Month | None) -> str:
+    """Return what ``costs --csv`` prints: a row per group, unknown amounts empty."""
+    out = StringIO()
+    writer = csv.writer(out, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerow(_row("total", "", report.total))
+    for measure, spends in report.groups.items():
+        for name, spend in spends.items():
+            writer.writerow(_row(measure, name, spend))
+    if (compared := report.baseline) is not None:
+        amount = _amount(compared.cost_usd)
+        writer.writerow(("baseline", compared.model, "", "", amount, compared.unknown, "", ""))
+    for endpoint in month.endpoints if month else ():
+        amount = _amount(endpoint.monthly_usd)
+        writer.writerow(("monthly", endpoint.name, "", endpoint.calls, amount, "", "", ""))
+    return out.getvalue()
+
+
+def print_report(report: CostReport, titles: Mapping[str, str], month: Month | None) -> None:
+    """Print the report for people on stdout."""
+    total = report.total
+    click.echo(f"Total: {cost_of(total)} for {total.calls} answers ({total.attempts} attempts)")
+    if total.unknown:
+        click.echo(f"  {total.unknown} of unknown cost: set models.NAME.price where none is known.")
+    for line in (*_shares(report), *_compared(report.baseline)):
+        click.echo(line)
+    for measure, spends in report.groups.items():
+        if measure != "place" and spends:
+            click.echo()
+            _print_group(measure, spends, titles)
+    for line in _monthly_lines(month, report.baseline) if month else ():
+        click.echo(line)
+
+
+def cost_of(spend: Spend) -> str:
+    """Return a cost for people; what is unknown is said beside it."""
+    if not spend.unknown:
+        return show_usd(spend.cost_usd)
+    if spend.cost_usd is None:
+        return f"$? ({spend.unknown} unknown)"
+    return f"{show_usd(spend.cost_usd)} + {spend.unknown} unknown"
+
+
+def _print_group(measure: str, spends: Mapping[str, Spend], titles: Mapping[str, str]) -> None:
+    shown = list(spends.items())
+    left = max(0, len(shown) - _SHOWN)
+    shown = shown[-_SHOWN:] if measure == "day" else shown[:_SHOWN]
+    names = dict.fromkeys(spends, "")
+    if measure == "session":
+        names = short_ids([name for name in spends if name != OUTSIDE]) | {OUTSIDE: OUTSIDE}
+    print_table(
+        (f"by {measure}", ">answers", ">tokens in", ">out", ">cost", ""),
+        [
+            (
+                names[name] or name,
+                str(spend.calls),
+                str(spend.input_tokens),
+                str(spend.output_tokens),
+                cost_of(spend),
+                titles.get(name, "") if measure == "session" else "",
+            )
+            for name, spend in shown
+        ],
+    )
+    if left:
+        click.echo(f"and {left} more; `--json` and `--csv` have all.")
+
+
+def _shares(report: CostReport) -> Iterator[str]:
+    total, places = report.total, report.groups["place"]
+    parts = []
+    for place, word in _PLACES.items():
+        spend = places.get(place)
+        if spend is not None and spend.calls:
+            calls, money = share(spend.calls, total.calls), share(spend.cost_usd, total.cost_usd)
+            paid = "" if money is None or total.unknown else f", {money:.0%} of the money"
+            parts.append(f"{word} {calls or 0:.0%} of the answers{paid}")
+    if parts:
+        yield f"Shares: {'; '.join(parts)}"
+
+
+def _compared(baseline: Baseline | None) -> Iterator[str]:
+    if baseline is None:
+        yield "No model has a known price to compare with; set models.NAME.price."
+        return
+    unknown = f" + {baseline.unknown} unknown" if baseline.unknown else ""
+    saved = ""
+    if baseline.saved_usd:
+        word = "less" if baseline.saved_usd > 0 else "more"
+        saved = f": {show_usd(abs(baseline.saved_usd))} {word} was spent"
+    yield (
+        f"All of it on {baseline.model}: {show_usd(baseline.cost_usd)}{unknown}{saved} "
+        "(a comparison from the same tokens; nobody paid that)"
+    )
+
+
+def _monthly_lines(month: Month, baseline: Baseline | None) -> Iterator[str]:
+    yield ""
+    fixed, paid = show_usd(month.fixed_usd), cost_of(month.calls)
+    yield f"The last {DAYS} days: {fixed} by the month and {paid} by the call"
+    if not month.endpoints:
+        yield "  No endpoint has monthly_usd set (plan, hardware, electricity)."
+    for endpoint in month.endpoints:
+        yield f"  {_endpoint_line(endpoint, baseline)}"
+
+
+def _endpoint_line(endpoint: MonthlyEndpoint, baseline: Baseline | None) -> str:
+    head = f"{endpoint.name}: {show_usd(endpoint.monthly_usd)} a month"
+    if endpoint.usd_per_call is None:
+        return f"{head} and no answer from it"
+    answers = "1 answer" if endpoint.calls == 1 else f"{endpoint.calls} answers"
+    line = f"{head}, {answers}, {show_usd(endpoint.usd_per_call)} each"
+    if baseline is None or endpoint.baseline_usd is None:
+        return line
+    line += f"; on {baseline.model} they would have cost {show_usd(endpoint.baseline_usd)}"
+    if endpoint.break_even_calls is None:
+        return f"{line}, which is never more"
+    return f"{line}; it pays from {endpoint.break_even_calls} answers a month"
+
+
+def _entry(spend: Spend, total: Spend) -> dict[str, Any]:
+    return {
+        "cost_usd": _number(spend.cost_usd),
+        "unknown": spend.unknown,
+        "attempts": spend.attempts,
+        "calls": spend.calls,
+        "input_tokens": spend.input_tokens,
+        "output_tokens": spend.output_tokens,
+        "share_of_calls": share(spend.calls, total.calls),
+        "share_of_cost": None if total.unknown else share(spend.cost_usd, total.cost_usd),
+    }
+
+
+def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
+    if baseline is None:
+        return None
+    return {
+        "model": baseline.model,
+        "cost_usd": _number(baseline.cost_usd),
+        "saved_usd": _number(baseline.saved_usd),
+        "unknown": baseline.unknown,
+        "counterfactual": True,
+    }
+
+
+def _month(month: Month, zone: tzinfo) -> dict[str, Any]:
+    return {
+        "since": iso(month.since, zone),
+        "days": DAYS,
+        "fixed_usd": _number(month.fixed_usd),
+        "calls_usd": _number(month.calls.cost_usd),
+        "total_usd": _number(month.total_usd),
+        "unknown": month.calls.unknown,
+        "baseline_usd": _number(month.baseline_usd),
+        "endpoints": {
+            endpoint.name: {
+                "monthly_usd": _number(endpoint.monthly_usd),
+                "calls": endpoint.calls,
+                "usd_per_call": _number(endpoint.usd_per_call),
+                "baseline_usd": _number(endpoint.baseline_usd),
+                "break_even_calls": endpoint.break_even_calls,
+            }
+            for endpoint in month.endpoints
+        },
+    }
+
+
+def _row(measure: str, name: str, spend: Spend) -> tuple[object, ...]:
+    return (
+        measure,
+        name,
+        spend.attempts,
+        spend.calls,
+        _amount(spend.cost_usd),
+        spend.unknown,
+        spend.input_tokens,
+        spend.output_tokens,
+    )
+
+
+def _amount(amount: Decimal | None) -> str:
+    return "" if amount is None else f"{amount:f}"
+
+
+def _number(amount: Decimal | None) -> float | None:
+    return None if amount is None else float(amount)

@@ -1,0 +1,117 @@
+"""``noctule limits``: what is refused until when, and why."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from noctule.cli.invocation import Invocation, runs
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+    from noctule.core.limits import Limit
+
+_JSON = click.option(
+    "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
+)
+
+
+@click.group("limits", invoke_without_command=True)
+@_JSON
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Show what providers refuse until when, and how that is known."""
+    if context.invoked_subcommand is None:
+        _list()
+
+
+@runs
+async def _list(invocation: Invocation) -> None:
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+
+    async with open_records(invocation.load()) as records:
+        async with records.database.read() as work:
+            stored = await work.limits.list()
+        now = records.clock.now()
+        limits = [limit for limit in stored if limit.in_force(now)]
+        if invocation.as_json:
+            invocation.print_document([_document(limit, records) for limit in limits])
+        elif limits:
+            _print(limits, records)
+        else:
+            click.echo("Nothing is refused at the moment.")
+
+
+def _document(limit: "Limit", records: "Records") -> dict[str, Any]:
+    from noctule.cli.moments import iso  # noqa: PLC0415 - not for --help
+
+    return {
+        "endpoint": limit.key.endpoint,
+        "model": limit.key.model,
+        "until": iso(limit.not_before, records.zone),
+        "evidence": limit.evidence,
+        "reason": limit.reason,
+        "outcome": limit.outcome.value,
+        "windows": limit.windows,
+        "since": iso(limit.set_at, records.zone),
+        "key": limit.key.key_fingerprint,
+    }
+
+
+def _print(limits: Sequence["Limit"], records: "Records") -> None:
+    from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
+    from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
+
+    now = records.clock.now()
+    print_table(
+        ("endpoint", "model", "until", "known from", "reason"),
+        [
+            (
+                limit.key.endpoint,
+                limit.key.model or "all of its key",
+                "you act"
+                if limit.not_before is None
+                else show(limit.not_before, records.zone, now),
+                limit.evidence.value if limit.evidence else "-",
+                limit.reason,
+            )
+            for limit in limits
+        ],
+    )
+    click.echo("`noctule limits clear` forgets them; the next call asks again.", err=True)
+
+
+@command.command("clear")
+@click.argument("endpoint", required=False)
+@click.option("--all", "everything", is_flag=True, help="Of every endpoint, as without ENDPOINT.")
+@_JSON
+@runs
+async def clear(invocation: Invocation, *, endpoint: str | None, everything: bool) -> None:
+    """Forget what is refused, of one ENDPOINT or all, so that the next call asks again.
+
+    Sessions asleep on it keep their time; `noctule sessions resume` wakes one now.
+    """
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
+
+    if endpoint is not None and everything:
+        raise UsageError("--all and an endpoint contradict each other. Leave one out.")
+    async with open_records(invocation.load()) as records:
+        async with records.database.work() as work:
+            limits = await work.limits.list()
+            known = {*records.settings.endpoints, *(limit.key.endpoint for limit in limits)}
+            if endpoint is not None and endpoint not in known:
+                names = ", ".join(sorted(known))
+                raise UsageError(f"There is no endpoint {endpoint!r}. Use one of: {names}.")
+            gone = [limit for limit in limits if endpoint in {None, limit.key.endpoint}]
+            for limit in gone:
+                await work.limits.clear(limit.key)
+            await work.commit()
+        in_force = [limit for limit in gone if limit.in_force(records.clock.now())]
+        if invocation.as_json:
+            invocation.print_document({"cleared": len(in_force)})
+        elif in_force:
+            count = "1 limit" if len(in_force) == 1 else f"{len(in_force)} limits"
+            click.echo(f"Forgot {count}; `noctule sessions resume` wakes who sleeps on them.")
+        else:
+            click.echo("Nothing was refused: there was nothing to forget.")
