@@ -77,9 +77,7 @@ class Terminal:
 
 
 @contextmanager
-def terminal(
-    arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path
-) -> Iterator[Terminal]:
+def terminal(arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Iterator[Terminal]:
     """Run ``noctule`` on a terminal; it is killed at the end if it still runs."""
     leader, follower = pty.openpty()
     fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
