@@ -30,6 +30,7 @@ from noctule.models.slots import Slot
 from noctule.models.timeouts import URGENT, Timeouts
 
 _NOBODY = Resolution((), ())
+_LOOK_UP_S = 30.0
 _TICK_S = 0.001  # a wait ends after the moment waited for, not in it
 
 
@@ -86,24 +87,49 @@ class Binding:
         )
 
     async def _find(self, course: Course) -> Grant | Resolution:
-        """Return leave to ask the best model that is free, or why there is nobody to ask."""
+        """Return leave to ask the best model that is free, or why there is nobody to ask.
+
+        Each candidate's queue is given its time once. When all are busy the call waits for
+        whoever is free first, without end: too much work is no reason to fail or to park. Now and
+        then it looks up, since a limit may have ended meanwhile.
+        """
+        has_queued = False
         while True:
             resolution = await self._resolve(course)
-            if not resolution.candidates:
+            candidates = resolution.candidates
+            if not candidates:
                 course.pass_over(resolution.skips)
                 return resolution
-            busy: list[Candidate] = []
-            for candidate in resolution.candidates:
-                course.pass_over(resolution.before(candidate))
-                slot = await self._wait_for_slot(course, [candidate], self._timeouts.queue_s)
-                if slot is None:
-                    busy.append(candidate)
-                elif grant := self._grant(course, candidate, slot):
+            together, patience_s = [[c] for c in candidates], self._timeouts.queue_s
+            if has_queued:
+                together, patience_s = [list(candidates)], _LOOK_UP_S
+            for options in together:
+                course.pass_over(resolution.before(options[0]))
+                grant = await self._queue(course, options, patience_s)
+                if grant is not None:
                     return grant
-            # Too much work is no reason to fail or to park: wait for whoever is free first.
-            slot = await self._wait_for_slot(course, busy, None) if busy else None
-            if slot and (grant := self._grant(course, busy[slot.option], slot)):
-                return grant
+            has_queued = True
+
+    async def _queue(
+        self, course: Course, options: Sequence[Candidate], patience_s: float
+    ) -> Grant | None:
+        slots, clock = self._layer.slots, self._layer.clock
+        begun = clock.monotonic()
+        slot = await slots.take(
+            [self._caps(option) for option in options], course.ticket, patience_s=patience_s
+        )
+        waited_s = clock.monotonic() - begun
+        course.waited(waited_s)
+        if slot is not None:
+            return self._grant(course, options[slot.option], slot)
+        busy = f"busy {show_duration(waited_s)}"
+        course.pass_over(Skip(option.model, busy, rank=option.rank) for option in options)
+        return None
+
+    def _caps(self, candidate: Candidate) -> tuple[str, str, str]:
+        model = candidate.model
+        endpoint = self._layer.settings.models[model].endpoint
+        return role_cap(self._role), model_cap(model), endpoint_cap(endpoint)
 
     async def _resolve(self, course: Course) -> Resolution:
         limits = self._layer.limits
@@ -128,23 +154,6 @@ class Binding:
             now=self._layer.clock.now(),
             tried=course.asked,
         )
-
-    async def _wait_for_slot(
-        self, course: Course, candidates: Sequence[Candidate], patience_s: float | None
-    ) -> Slot | None:
-        clock, models = self._layer.clock, self._layer.settings.models
-        options = [
-            (role_cap(self._role), model_cap(c.model), endpoint_cap(models[c.model].endpoint))
-            for c in candidates
-        ]
-        begun = clock.monotonic()
-        slot = await self._layer.slots.take(options, course.ticket, patience_s=patience_s)
-        waited_s = clock.monotonic() - begun
-        course.waited(waited_s)
-        if slot is None:
-            busy = f"busy {show_duration(waited_s)}"
-            course.pass_over(Skip(c.model, busy, rank=c.rank) for c in candidates)
-        return slot
 
     def _grant(self, course: Course, candidate: Candidate, slot: Slot) -> Grant | None:
         """Look again: while it waited for its slot, the model may have refused somebody else."""

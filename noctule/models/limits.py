@@ -6,8 +6,6 @@ before a call passes a model over because of a limit: whoever clears a limit is 
 """
 
 import asyncio
-import hashlib
-import hmac
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -18,6 +16,7 @@ from noctule.core.limits import Limit, LimitKey
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.refusals import Evidence, Refusal
 from noctule.core.settings import Settings
+from noctule.models.fingerprint import Fingerprints
 from noctule.models.ledger import Entry, Ledger
 
 MEMORY_S = 1.0
@@ -26,7 +25,6 @@ MEMORY_S = 1.0
 _GUESS_S = 60.0
 _PROBE_LOOK_S = 1.0
 """How soon a call that finds a probe under way looks again."""
-_PURPOSE = b"noctule: the key a limit belongs to"
 
 
 class Limits:
@@ -37,15 +35,20 @@ class Limits:
         database: where limits are kept.
         ledger: what writes them.
         clock: decides what is over.
+        fingerprints: stand for API keys in the database.
     """
 
     def __init__(
-        self, settings: Settings, database: Database, ledger: Ledger, clock: Clock
+        self,
+        settings: Settings,
+        database: Database,
+        ledger: Ledger,
+        clock: Clock,
+        fingerprints: Fingerprints,
     ) -> None:
         self._endpoints = {name: model.endpoint for name, model in settings.models.items()}
         self._fingerprints = {
-            name: fingerprint(endpoint.key.get_secret_value() if endpoint.key else None)
-            for name, endpoint in settings.endpoints.items()
+            name: fingerprints.of(endpoint.key) for name, endpoint in settings.endpoints.items()
         }
         self._database = database
         self._ledger = ledger
@@ -213,17 +216,6 @@ class Limits:
             limit = self._known.get(self.key(model, account_wide=account_wide))
             if limit is not None:
                 yield limit
-
-
-def fingerprint(key: str | None) -> str:
-    """Return what stands for an API key in the database; "" when there is no key.
-
-    It is the same on every machine, so that several share what they learn; API keys are random
-    and long, so that it leads nobody back to one.
-    """
-    if key is None:
-        return ""
-    return hmac.new(_PURPOSE, key.encode(), hashlib.sha256).hexdigest()[:16]
 
 
 def _limit(key: LimitKey, refusal: Refusal, now: datetime, *, windows: int) -> Limit:

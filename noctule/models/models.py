@@ -26,12 +26,14 @@ from noctule.models.course import Reply
 from noctule.models.endpoints import BuildClient, Endpoints
 from noctule.models.facts import Facts
 from noctule.models.failures import explain
+from noctule.models.fingerprint import Fingerprints
 from noctule.models.layer import Layer, Price
 from noctule.models.ledger import Ledger
 from noctule.models.limits import Limits
 from noctule.models.slots import Slots
 from noctule.models.structured import ask_structured, json_schema_of, reader_of
 
+_SHARED_SALT = b"noctule: the key a limit belongs to"
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
@@ -43,6 +45,8 @@ class Models:
         database: where attempts and limits are kept.
         clock: the time.
         price: what calls cost.
+        fingerprints: stand for API keys in the database; None takes those that are the same on
+            every machine, so that all who share a database share what they learn of a key.
         build: makes the client of an endpoint; None takes the real ones.
     """
 
@@ -53,10 +57,12 @@ class Models:
         clock: Clock,
         *,
         price: Price,
+        fingerprints: Fingerprints | None = None,
         build: BuildClient | None = None,
     ) -> None:
         ledger = Ledger(database)
-        limits = Limits(settings, database, ledger, clock)
+        fingerprints = fingerprints or Fingerprints(_SHARED_SALT)
+        limits = Limits(settings, database, ledger, clock, fingerprints)
         circuits = Circuits(settings.limits, clock)
         self._layer = Layer(
             settings=settings,

@@ -108,6 +108,19 @@ async def test_with_everybody_busy_a_call_waits_instead_of_failing() -> None:
         await asyncio.gather(one, two)
 
 
+async def test_a_call_in_the_line_notices_that_a_limit_has_ended() -> None:
+    """Waiting for a busy model, a call looks up now and then and takes one that is free again."""
+    stage = Stage(models={"first": {"max_concurrent": 1}})
+    stage.will("second", refused(429, retry_after=60))
+    await stage.ask(wish=Wish(pinned="second"))
+    stage.will("first", Act(hangs=True))
+    async with asking(stage), asking(stage) as waiting:
+        for _ in range(6):
+            await stage.clock.advance(15)
+            await settle()
+        assert (await waiting).attempt.model == "second"
+
+
 async def test_orchestrator_and_chat_go_before_the_others() -> None:
     """Whoever a person waits for is served first, whatever came before."""
     stage = Stage(models={"first": {"max_concurrent": 1}}, role={"fallback": []})

@@ -9,10 +9,13 @@ from noctule.core.clock import ManualClock
 from noctule.core.limits import Limit
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Evidence, Refusal
+from noctule.models.fingerprint import Fingerprints
 from noctule.models.ledger import Ledger
-from noctule.models.limits import Limits, fingerprint
+from noctule.models.limits import Limits
 from storage.memory.database import MemoryDatabase
 from tests.support.stage import make_settings, settle
+
+PRINTS = Fingerprints(b"salt")
 
 
 class Shelf:
@@ -24,7 +27,7 @@ class Shelf:
         self.ledger = Ledger(self.database)
         endpoints = {"here": {"key": "sk-secret"}}
         settings = make_settings(endpoints=endpoints)
-        self.limits = Limits(settings, self.database, self.ledger, self.clock)
+        self.limits = Limits(settings, self.database, self.ledger, self.clock, PRINTS)
 
     def refuse(
         self, seconds: float | None, model: str = "first", **changes: object
@@ -182,8 +185,8 @@ async def test_the_key_itself_is_nowhere() -> None:
     limit = shelf.refuse(100)
     assert limit is not None
     assert "secret" not in repr(limit)
-    assert limit.key.key_fingerprint == fingerprint("sk-secret") != fingerprint("sk-other")
-    assert shelf.limits.key("second").key_fingerprint == fingerprint(None) == ""
+    assert limit.key.key_fingerprint == PRINTS.of("sk-secret") != PRINTS.of("sk-other")
+    assert shelf.limits.key("second").key_fingerprint == ""
 
 
 @given(waits=st.lists(st.integers(0, 10**6), min_size=1, max_size=8))
