@@ -1,0 +1,131 @@
+"""The list of models, for programs and for people."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from noctule.cli.moments import iso, show
+from noctule.cli.tables import print_table
+from noctule.core.inventory import ModelEntry
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+
+
+def document(entry: ModelEntry, records: "Records") -> dict[str, Any]:
+    """Return one entry of ``models --json``; prices are USD per million tokens."""
+    model, price, last = entry.settings, entry.price, entry.health.last
+    limit = entry.limit
+    return {
+        "model": entry.name,
+        "endpoint": model.endpoint,
+        "kind": records.settings.endpoint_of(entry.name).kind.value,
+        "name": model.name,
+        "tier": model.tier.value,
+        "local": entry.local,
+        "context": model.context,
+        "memory_gb": model.memory_gb,
+        "tools": model.tools,
+        "vision": model.vision,
+        "thinking": model.thinking,
+        "json_schema": model.json_schema,
+        "max_concurrent": model.max_concurrent,
+        "price": None
+        if price is None or entry.price_source is None
+        else {
+            "input": float(price.input),
+            "output": float(price.output),
+            "source": entry.price_source.value,
+        },
+        "roles": [{"role": role.value, "as": place} for role, place in entry.roles],
+        "limit": None
+        if limit is None
+        else {
+            "until": iso(limit.not_before, records.zone),
+            "evidence": limit.evidence,
+            "reason": limit.reason,
+        },
+        "failures_in_a_row": entry.health.failures,
+        "last_asked": None if last is None else iso(last.started_at, records.zone),
+        "last_outcome": None if last is None else last.outcome.value,
+    }
+
+
+def print_models(entries: Sequence[ModelEntry], records: "Records") -> None:
+    """Print the list for people on stdout."""
+    print_table(
+        (
+            "model",
+            "endpoint",
+            "local",
+            "its name there",
+            "tier",
+            ">context",
+            ">GB",
+            "can",
+            "USD/M",
+            "for",
+            "now",
+        ),
+        [
+            (
+                entry.name,
+                entry.settings.endpoint,
+                "yes" if entry.local else "no",
+                entry.settings.name,
+                entry.settings.tier.value,
+                _unknown(entry.settings.context),
+                _unknown(entry.settings.memory_gb),
+                _can(entry),
+                _price(entry),
+                _roles(entry),
+                _now(entry, records),
+            )
+            for entry in entries
+        ],
+    )
+
+
+def _can(entry: ModelEntry) -> str:
+    model = entry.settings
+    words = {True: "{}", False: "no {}", None: "{}?"}
+    parts = [words[model.tools].format("tools")]
+    if model.vision:
+        parts.append("vision")
+    if model.thinking is not None:
+        parts.append(words[model.thinking].format("thinking"))
+    return ", ".join(parts)
+
+
+def _price(entry: ModelEntry) -> str:
+    if entry.price is None:
+        return "?"
+    if not entry.price.input and not entry.price.output:
+        return "free"
+    return f"{_amount(entry.price.input)}/{_amount(entry.price.output)}"
+
+
+def _amount(amount: Decimal) -> str:
+    return f"{amount.normalize():f}"
+
+
+def _roles(entry: ModelEntry) -> str:
+    marks = {"primary": "", "fallback": " (fallback)", "escalate": " (escalation)"}
+    return ", ".join(f"{role.value}{marks[place]}" for role, place in entry.roles) or "-"
+
+
+def _now(entry: ModelEntry, records: "Records") -> str:
+    if entry.limit is not None:
+        until = entry.limit.not_before
+        if until is None:
+            return "refused until you act"
+        return f"refused until {show(until, records.zone, records.clock.now())}"
+    failures, most = entry.health.failures, records.settings.limits.circuit_failures
+    if failures:
+        left = ", left alone for a while" if failures >= most else ""
+        return f"failed {failures} times in a row{left}"
+    return "never asked" if entry.health.last is None else "ok"
+
+
+def _unknown(value: float | None) -> str:
+    return "?" if value is None else f"{value:g}" if isinstance(value, float) else str(value)

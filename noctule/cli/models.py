@@ -1,0 +1,83 @@
+"""``noctule models``: what there is to ask, and loading it before it is needed."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from noctule.cli.invocation import Invocation, runs
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+    from noctule.core.inventory import ModelEntry
+
+_LOOKED_AT = 500
+_JSON = click.option(
+    "--json", is_flag=True, expose_value=False, help="Print one JSON list and nothing else."
+)
+
+
+@click.group("models", invoke_without_command=True)
+@_JSON
+@click.pass_context
+def command(context: click.Context) -> None:
+    """List the configured models: endpoint, tier, price, who uses them, what refuses them now.
+
+    It asks nobody; `noctule doctor` does.
+    """
+    if context.invoked_subcommand is None:
+        _list()
+
+
+@runs
+async def _list(invocation: Invocation) -> None:
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.model_pages import document, print_models  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        entries = await _inventory(records)
+        if invocation.as_json:
+            invocation.print_document([document(entry, records) for entry in entries])
+        else:
+            print_models(entries, records)
+
+
+async def _inventory(records: "Records") -> "list[ModelEntry]":
+    from noctule.bootstrap import prices_of  # noqa: PLC0415 - not for --help
+    from noctule.core.inventory import take_inventory  # noqa: PLC0415 - likewise
+
+    now, prices = records.clock.now(), prices_of(records.settings)
+    async with records.database.read() as work:
+        return take_inventory(
+            records.settings,
+            prices={name: prices.price_of(name, now) for name in records.settings.models},
+            limits=await work.limits.list(),
+            attempts=await work.attempts.list(limit=_LOOKED_AT),
+            now=now,
+        )
+
+
+@command.command("warm")
+@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@_JSON
+@runs
+async def warm(invocation: Invocation, *, names: tuple[str, ...]) -> int:
+    """Load models so that their first call need not wait; without MODEL all that roles use.
+
+    It means something on Ollama only: elsewhere nothing has to be loaded. Exit code 1 when one
+    could not be.
+    """
+    from noctule.bootstrap import open_models, open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.warming import wanted, warm_models  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        chosen = wanted(records.settings, names)
+        async with open_models(records) as models:
+            warmed = await warm_models(records, models, chosen)
+        if invocation.as_json:
+            invocation.print_document([result.as_json() for result in warmed])
+        else:
+            for result in warmed:
+                click.echo(str(result), err=result.error is not None)
+            if not warmed:
+                click.echo("No role uses a model that has to be loaded.")
+    return 1 if any(result.error is not None for result in warmed) else 0
