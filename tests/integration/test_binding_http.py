@@ -49,7 +49,7 @@ async def street(kind: str) -> AsyncIterator[Street]:
                 "here": {"kind": kind, "url": getattr(primary, url), "local": True},
                 "cloud": {"kind": kind, "url": getattr(fallback, url), "key": "sk-x"},
             },
-            limits={"first_token_timeout": "300ms", "stall_timeout": "300ms"},
+            limits={"first_token_timeout": "1s", "stall_timeout": "1s"},
         )
         database = MemoryDatabase()
         price = Prices(settings.endpoints, settings.models).cost
