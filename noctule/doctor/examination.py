@@ -1,0 +1,135 @@
+"""The examination: everything is looked at, all endpoints at once."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+from noctule.bootstrap import open_records, prices_of, zone_of
+from noctule.config import Loaded
+from noctule.core.clock import Clock
+from noctule.core.errors import ConfigError, NoctuleError
+from noctule.core.settings import EndpointKind, Settings
+from noctule.doctor import machine
+from noctule.doctor.bindings import advise
+from noctule.doctor.finding import Finding, Level
+from noctule.doctor.presence import compare, missing_models
+from noctule.doctor.reaching import Reached, reach, report_reached
+from noctule.doctor.traffic import traffic
+from noctule.models.client import Client
+from noctule.models.clients.build import build_client
+from noctule.models.discovery import memory_bytes
+from noctule.models.endpoints import Endpoints
+
+
+@dataclass(frozen=True, slots=True)
+class Examination:
+    """What is looked at.
+
+    Args:
+        loaded: the configuration.
+        environ: the environment variables.
+        clock: the time.
+    """
+
+    loaded: Loaded
+    environ: Mapping[str, str] = field(repr=False)
+    clock: Clock
+
+    async def findings(self) -> list[Finding]:
+        """Look at everything; never raises for what is wrong."""
+        settings, home = self.loaded.settings, self.loaded.home
+        stored, reached = await asyncio.gather(self._records(), self._reach_all())
+        zone, now = zone_of(settings), self.clock.now()
+        missing = [
+            name
+            for one in reached
+            if settings.endpoints[one.endpoint].kind is EndpointKind.OLLAMA
+            and machine.is_here(settings, one.endpoint)
+            for name in missing_models(settings, one.endpoint, one.models or ())
+            if one.models is not None
+        ]
+        return [
+            *self._configuration(),
+            *stored,
+            *self._endpoints(reached),
+            *machine.memory(settings, memory_bytes()),
+            *machine.disk(home, settings, missing),
+            *machine.time_zone(settings, zone, now, self.environ),
+            *advise(settings, self.environ),
+        ]
+
+    def _configuration(self) -> Iterator[Finding]:
+        settings = self.loaded.settings
+        yield Finding(
+            Level.OK,
+            "config",
+            f"{self.loaded.path} is sound (endpoints: {len(settings.endpoints)}, "
+            f"models: {len(settings.models)}).",
+        )
+        for problem in self.loaded.absent:
+            sentence = f"{problem.path}: {problem.message}"
+            fix = f"{problem.fix[0].upper()}{problem.fix[1:]}"
+            yield Finding(Level.ADVICE, "config", sentence, fix)
+
+    async def _records(self) -> list[Finding]:
+        """Look at the data folder, the database and what it holds."""
+        found = list(machine.data_folder(self.loaded.home))
+        settings = self.loaded.settings
+        try:
+            async with open_records(self.loaded, clock=self.clock) as records:
+                async with records.database.read() as work:
+                    attempts = await work.attempts.list()
+                found.append(
+                    Finding(Level.OK, "database", "It can be written, at the newest version.")
+                )
+                prices = prices_of(settings)
+                found += traffic(settings, attempts, prices.list_cost, self.clock.now())
+        except NoctuleError as error:
+            found.append(Finding(Level.ERROR, "database", *_sentence_and_fix(error)))
+        return found
+
+    async def _reach_all(self) -> list[Reached]:
+        """Ask every endpoint whose key is there."""
+        settings = self.loaded.settings
+        endpoints = Endpoints(partial(_client, settings, self.clock))
+        without_key = {
+            parts[1]
+            for problem in self.loaded.absent
+            if (parts := problem.path.split("."))[0] == "endpoints"
+        }
+        names = [name for name in settings.endpoints if name not in without_key]
+        try:
+            asked = (reach(endpoints, name, settings, self.clock) for name in names)
+            return list(await asyncio.gather(*asked))
+        finally:
+            await endpoints.close()
+
+    def _endpoints(self, reached: list[Reached]) -> Iterator[Finding]:
+        settings = self.loaded.settings
+        for one in reached:
+            yield from report_reached(settings, one)
+            if one.models is not None:
+                yield from compare(settings, one.endpoint, one.models)
+
+
+def unreadable(error: ConfigError) -> list[Finding]:
+    """Return the findings of a configuration that cannot be used."""
+    return [
+        Finding(Level.ERROR, "config", _place(problem), problem.fix) for problem in error.problems
+    ]
+
+
+def _place(problem: object) -> str:
+    text = str(problem)
+    return text.partition(" Fix: ")[0]
+
+
+def _sentence_and_fix(error: NoctuleError) -> tuple[str, str]:
+    """Our errors say what happened first, and what to do last."""
+    said, _, fix = str(error).rpartition(". ")
+    return (f"{said}.", fix) if said else (str(error), "See what it says.")
+
+
+def _client(settings: Settings, clock: Clock, name: str) -> Client:
+    return build_client(name, settings.endpoints[name], settings.models, clock=clock)

@@ -1,0 +1,155 @@
+"""What the machine gives: a folder to write in, disk, memory, a time zone."""
+
+import shutil
+import uuid
+from collections.abc import Collection, Iterator, Mapping
+from datetime import datetime, timedelta, tzinfo
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from noctule.core.settings import EndpointKind, Settings
+from noctule.doctor.finding import Finding, Level
+from noctule.models.clients.loopback import is_on_this_machine
+
+_GB = 1_000_000_000
+_LITTLE_DISK = 1 * _GB
+_SHARE = 0.9  # of the memory; the rest is for everything else that runs
+_ON_THIS_MACHINE = frozenset({EndpointKind.OLLAMA, EndpointKind.EMBEDDED})
+
+
+def data_folder(home: Path) -> Iterator[Finding]:
+    """Check that the data folder can be written; makes it when it is missing."""
+    probe = home / f".doctor-{uuid.uuid4().hex}"
+    try:
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        probe.write_bytes(b"x")
+        probe.unlink()
+    except OSError as error:
+        yield Finding(
+            Level.ERROR,
+            "data folder",
+            f"{home} cannot be written ({(error.strerror or 'refused').lower()}).",
+            "Mend its permissions, or name another folder with NOCTULE_HOME.",
+        )
+        return
+    yield Finding(Level.OK, "data folder", f"{home} can be written.")
+
+
+def disk(home: Path, settings: Settings, missing: Collection[str]) -> Iterator[Finding]:
+    """Check the free disk against what is still to be fetched.
+
+    Args:
+        home: the data folder; its nearest parent that exists is looked at.
+        settings: how big models are.
+        missing: models that their Ollama on this machine does not have yet.
+    """
+    there = next(path for path in (home, *home.parents) if path.exists())
+    free = shutil.disk_usage(there).free
+    wanted = sum((settings.models[name].memory_gb or 0) * _GB for name in missing)
+    if free < _LITTLE_DISK:
+        yield Finding(
+            Level.WARNING,
+            "disk",
+            f"{_gb(free)} are free where the data folder is.",
+            "Free some space: a full disk stops every session until there is room again.",
+        )
+    elif wanted > free:
+        names = ", ".join(sorted(missing))
+        yield Finding(
+            Level.WARNING,
+            "disk",
+            f"{_gb(free)} are free, and fetching {names} takes about {_gb(wanted)}.",
+            "Free some space first, or bind smaller models.",
+        )
+    else:
+        yield Finding(Level.OK, "disk", f"{_gb(free)} are free where the data folder is.")
+
+
+def memory(settings: Settings, total_bytes: int | None) -> Iterator[Finding]:
+    """Compare what models that are meant to stay loaded take with what the machine has.
+
+    Args:
+        settings: which models roles use, and how big they are.
+        total_bytes: the machine's memory; None when it cannot be told.
+    """
+    names = staying(settings)
+    if total_bytes is None or not names:
+        return
+    known = {name: settings.models[name].memory_gb for name in names}
+    sizes = {name: gb * _GB for name, gb in known.items() if gb is not None}
+    total = sum(sizes.values())
+    unknown = [name for name, gb in known.items() if gb is None]
+    listed = ", ".join(sorted(sizes))
+    if total > total_bytes * _SHARE:
+        yield Finding(
+            Level.WARNING,
+            "memory",
+            f"The models meant to stay loaded ({listed}) take {_gb(total)}, and this machine has "
+            f"{_gb(total_bytes)}: each change of model loads one anew, which takes seconds to "
+            "minutes.",
+            "Bind fewer or smaller models, or give those used rarely to another machine.",
+        )
+    elif sizes:
+        yield Finding(
+            Level.OK,
+            "memory",
+            f"The models meant to stay loaded take {_gb(total)} of {_gb(total_bytes)}.",
+        )
+    if unknown:
+        yield Finding(
+            Level.ADVICE,
+            "memory",
+            f"How much memory {', '.join(unknown)} takes is not set, so it was not counted.",
+            "Write models.NAME.memory_gb (`ollama ps` shows it once it is loaded).",
+        )
+
+
+def staying(settings: Settings) -> list[str]:
+    """Return the models that roles use and that stay in this machine's memory between calls.
+
+    One model of a server under two names counts once.
+    """
+    bound = dict.fromkeys(name for _, role in settings.roles.items() for name in role.models)
+    targets: dict[tuple[str, str], str] = {}
+    for name in bound:
+        endpoint, model = settings.endpoint_of(name), settings.models[name]
+        kept = endpoint.keep_alive is None or endpoint.keep_alive != timedelta(0)
+        served = endpoint.kind in _ON_THIS_MACHINE and model.local is not False
+        if served and kept and is_here(settings, model.endpoint):
+            targets.setdefault((model.endpoint, model.name), name)
+    return list(targets.values())
+
+
+def is_here(settings: Settings, endpoint: str) -> bool:
+    """Whether an endpoint runs on this machine."""
+    url = settings.endpoints[endpoint].url
+    return url is None or is_on_this_machine(urlsplit(url).hostname)
+
+
+def time_zone(
+    settings: Settings, zone: tzinfo, now: datetime, environ: Mapping[str, str]
+) -> Iterator[Finding]:
+    """Say in which zone times are shown.
+
+    Args:
+        settings: whether one is configured.
+        zone: the one in use.
+        now: the present moment.
+        environ: the environment variables; TZ says that somebody chose one.
+    """
+    there = now.astimezone(zone)
+    shown = f"Times are shown in {settings.timezone or there.tzname()}: {there:%H:%M %z} now."
+    unset = settings.timezone is None and not environ.get("TZ")
+    if unset and there.utcoffset() == timedelta(0):
+        yield Finding(
+            Level.ADVICE,
+            "time zone",
+            shown,
+            "If that is not where you live, write `timezone:`, like Europe/Berlin.",
+        )
+    else:
+        yield Finding(Level.OK, "time zone", shown)
+
+
+def _gb(size: float) -> str:
+    return f"{size / _GB:.1f} GB"

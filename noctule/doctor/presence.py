@@ -1,0 +1,151 @@
+"""What an endpoint has, can and has loaded, against what the configuration says."""
+
+from collections.abc import Iterator, Sequence
+
+from noctule.core.roles import SPECIALISTS
+from noctule.core.settings import EndpointKind, ModelSettings, Settings
+from noctule.doctor.finding import Finding, Level
+from noctule.models.client import PresentModel
+from noctule.models.facts import DEFAULT_WINDOW_TOKENS
+
+_HOSTED = frozenset({EndpointKind.OPENAI, EndpointKind.ANTHROPIC})
+
+
+def compare(
+    settings: Settings, endpoint: str, present: Sequence[PresentModel]
+) -> Iterator[Finding]:
+    """Compare the models of an endpoint that roles use.
+
+    Args:
+        settings: the configuration.
+        endpoint: its configured name.
+        present: what it said it has.
+    """
+    for name in bound_models(settings):
+        model = settings.models[name]
+        if model.endpoint != endpoint:
+            continue
+        found = find(model, settings.endpoints[endpoint].kind, present)
+        if found is None:
+            yield from _missing(settings, name, present)
+            continue
+        faults = [*_capabilities(settings, name, found), *_context(settings, name, found)]
+        yield from faults or [Finding(Level.OK, f"model {name}", f"{endpoint} has {model.name}.")]
+
+
+def missing_models(settings: Settings, endpoint: str, present: Sequence[PresentModel]) -> list[str]:
+    """Return the bound models of an endpoint that it does not have."""
+    kind = settings.endpoints[endpoint].kind
+    return [
+        name
+        for name in bound_models(settings)
+        if settings.models[name].endpoint == endpoint
+        and find(settings.models[name], kind, present) is None
+    ]
+
+
+def bound_models(settings: Settings) -> list[str]:
+    """Return every model that a role may use, in the order of the roles."""
+    return list(dict.fromkeys(name for _, role in settings.roles.items() for name in role.models))
+
+
+def find(
+    model: ModelSettings, kind: EndpointKind, present: Sequence[PresentModel]
+) -> PresentModel | None:
+    """Return a model among those an endpoint has; None when it is not there.
+
+    Ollama means ``:latest`` where no tag is written. Hosts list dated names behind short ones
+    and put folders before them.
+    """
+    wanted = _tagged(model.name) if kind is EndpointKind.OLLAMA else model.name
+    for found in present:
+        if found.name == wanted or (kind is EndpointKind.OLLAMA and _tagged(found.name) == wanted):
+            return found
+    if kind not in _HOSTED:
+        return None
+    alike = [p for p in present if p.name.startswith(wanted) or p.name.endswith(f"/{wanted}")]
+    return alike[0] if alike else None
+
+
+def _tagged(name: str) -> str:
+    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
+
+
+def _missing(settings: Settings, name: str, present: Sequence[PresentModel]) -> Iterator[Finding]:
+    model, about = settings.models[name], f"model {name}"
+    if settings.endpoint_of(name).kind is EndpointKind.OLLAMA:
+        sentence = f"Ollama ({model.endpoint}) does not have {model.name}."
+        yield Finding(Level.ERROR, about, sentence, f"Run `ollama pull {model.name}`.")
+    elif present:  # some hosts give no list, or not all of it
+        yield Finding(
+            Level.WARNING,
+            about,
+            f"{model.endpoint} does not list {model.name}.",
+            f"Correct models.{name}.name if calls to it fail; some hosts do not list everything.",
+        )
+
+
+def _capabilities(settings: Settings, name: str, found: PresentModel) -> Iterator[Finding]:
+    can, model, about = found.capabilities, settings.models[name], f"model {name}"
+    if can is None:
+        return
+    if model.tools and "tools" not in can:
+        yield Finding(
+            Level.WARNING,
+            about,
+            f"It is said to call tools, and {model.name} does not say that it can.",
+            f"Write models.{name}.tools: false, or bind another model where tools are needed.",
+        )
+    elif model.tools is None and "tools" not in can and _wants_tools(settings, name):
+        yield Finding(
+            Level.ADVICE,
+            about,
+            f"{model.name} does not say that it can call tools.",
+            f"Write models.{name}.tools: false, so that it is not asked to.",
+        )
+    if model.vision and "vision" not in can:
+        yield Finding(
+            Level.WARNING,
+            about,
+            f"It is said to take pictures, and {model.name} does not say that it can.",
+            f"Remove models.{name}.vision.",
+        )
+    if model.thinking and "thinking" not in can:
+        yield Finding(
+            Level.ADVICE,
+            about,
+            f"It is said to think, and {model.name} does not say that it can.",
+            f"Remove models.{name}.thinking.",
+        )
+
+
+def _wants_tools(settings: Settings, name: str) -> bool:
+    roles = (settings.roles[role] for role in SPECIALISTS)
+    return any(name in role.models and role.tools != () for role in roles)
+
+
+def _context(settings: Settings, name: str, found: PresentModel) -> Iterator[Finding]:
+    model, about = settings.models[name], f"model {name}"
+    ollama = settings.endpoint_of(name).kind is EndpointKind.OLLAMA
+    wanted = model.context or (DEFAULT_WINDOW_TOKENS if ollama else None)
+    if wanted is None:
+        return
+    if found.context is not None and wanted > found.context:
+        yield Finding(
+            Level.WARNING,
+            about,
+            f"models.{name}.context is {wanted}, and {model.name} holds {found.context} tokens.",
+            f"Write models.{name}.context: {found.context}.",
+        )
+    loaded = found.loaded_context
+    if ollama and loaded is not None and loaded != wanted:
+        less = (
+            "longer prompts are cut without a word" if loaded < wanted else "it takes more memory"
+        )
+        yield Finding(
+            Level.WARNING,
+            about,
+            f"Ollama has it loaded with {loaded} tokens of context instead of {wanted}: {less}.",
+            f"`noctule models warm {name}` loads it as configured. If it comes back, another "
+            "program uses the same model with other settings, or memory is too small.",
+        )
