@@ -8,6 +8,7 @@ from noctule.channels.terminal.screen import Screen
 from noctule.core.attempts import Purpose
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
+from noctule.core.roles import Role
 
 
 @dataclass(slots=True)
@@ -42,6 +43,7 @@ class TurnView:
         self._speaking: str | None = None
         self._finished: list[str] = []
         self._several = False
+        self._replied: str | None = None
         self._handlers: Mapping[EventKind, Callable[[Mapping[str, Any]], None]] = {
             EventKind.TURN_STARTED: lambda _: self._screen.status("routing"),
             EventKind.WOKEN: self._woken,
@@ -52,6 +54,7 @@ class TurnView:
             EventKind.ATTEMPT_DISCARDED: self._discarded,
             EventKind.ATTEMPT_ENDED: self._attempt_ended,
             EventKind.TOOL_STARTED: self._tool_started,
+            EventKind.TURN_ENDED: self._ended,
             EventKind.NOTICE: lambda data: self._screen.note(str(data.get("text", ""))),
         }
 
@@ -137,6 +140,11 @@ class TurnView:
         if self._speaking is None:
             self._screen.status(f"{data.get('role', '')} · {name}".strip(" ·"))
 
+    def _ended(self, data: Mapping[str, Any]) -> None:
+        role = data.get("role")
+        if self._several and role in set(Role):  # what several wrote together has no one speaker
+            self._replied = str(role)
+
     def _next_voice(self) -> None:
         """Give the screen to whoever has something to say; else it stays with the last."""
         following = [name for name, voice in self._voices.items() if voice.waiting]
@@ -169,7 +177,7 @@ class TurnView:
                 return
             self._end_block()
         if not _is_covered(reply, self._finished):
-            self._screen.begin(None)
+            self._screen.begin(self._replied)
             self._screen.text(reply)
 
 
