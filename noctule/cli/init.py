@@ -1,0 +1,141 @@
+"""``noctule init``: a configuration for what this machine has."""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from noctule.cli.invocation import Invocation, runs
+
+if TYPE_CHECKING:
+    from noctule.models.discovery import Found
+    from noctule.models.proposal import Question
+
+
+@click.command("init")
+@click.option("--yes", is_flag=True, help="Take the default answer to every question.")
+@click.option("--path", type=click.Path(path_type=Path), help="Where to; else ./config.yaml.")
+@click.option("--force", is_flag=True, help="Replace a file that is there without asking.")
+@click.option(
+    "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
+)
+@runs
+async def command(invocation: Invocation, *, yes: bool, path: Path | None, force: bool) -> None:
+    """Look for Ollama, its models and keys of hosted services, and write a config.yaml for them.
+
+    It asks what only you can decide; where nobody can be asked it takes the defaults. Keys stay in
+    the environment. --path, else --config or NOCTULE_CONFIG, else ./config.yaml is written.
+    """
+    from noctule.config import load_text  # noqa: PLC0415 - not for --help
+    from noctule.models.proposal import propose, questions  # noqa: PLC0415 - likewise
+
+    target = _target(invocation, path)
+    may_ask = sys.stdin.isatty() and not yes and not invocation.as_json
+    _check_free(target, force=force, may_ask=may_ask)
+    found = await _look()
+    _tell(found)
+    answers = _ask(questions(found)) if may_ask else {}
+    text = propose(found, answers)
+    settings = load_text(text, environ=os.environ, folder=target.parent, file=str(target))
+    _write(target, text)
+    following = _next_commands(target)
+    if invocation.as_json:
+        invocation.print_document(
+            {
+                "path": str(target),
+                "endpoints": list(settings.endpoints),
+                "models": list(settings.models),
+                "next": following,
+            }
+        )
+        return
+    click.echo(f"Wrote {target} (models: {', '.join(settings.models)}).")
+    click.echo(f"Next: `{following[0]}` checks it, `{following[1]}` begins.")
+
+
+def _target(invocation: Invocation, path: Path | None) -> Path:
+    named = path or invocation.config or os.environ.get("NOCTULE_CONFIG") or "config.yaml"
+    return Path.cwd() / Path(named).expanduser()
+
+
+def _check_free(target: Path, *, force: bool, may_ask: bool) -> None:
+    """Let nothing be overwritten that its owner wants to keep.
+
+    Raises:
+        UsageError: it is there, and nobody said to replace it.
+    """
+    from noctule.core.errors import UsageError  # noqa: PLC0415 - not for --help
+
+    if target.is_dir():
+        raise UsageError(f"{target} is a folder. Name a file with --path.")
+    if force or not target.exists():
+        return
+    keep = f"{target} is there already and was left as it is. "
+    if not may_ask:
+        raise UsageError(f"{keep}--force replaces it, --path writes another one.")
+    if not click.confirm(f"{target} is there already. Replace it?", default=False, err=True):
+        raise UsageError(f"{keep}--path writes another one.")
+
+
+async def _look() -> "Found":
+    import httpx  # noqa: PLC0415 - heavy
+
+    from noctule.models.discovery import discover  # noqa: PLC0415 - not for --help
+
+    async with httpx.AsyncClient(trust_env=False) as http:
+        return await discover(os.environ, http)
+
+
+def _tell(found: "Found") -> None:
+    """Say on stderr what was found; never a key, only its variable's name."""
+    if found.ollama is None:
+        click.echo(found.ollama_trouble, err=True)
+    else:
+        names = ", ".join(model.name for model in found.ollama) or "no model yet"
+        click.echo(f"Ollama at {found.ollama_url}: {names}", err=True)
+    for variable in found.keys:
+        click.echo(f"{variable} is set", err=True)
+    if found.ollama is None and not found.keys:
+        click.echo(
+            "Nothing better was found, so it will be the tiny model that comes along.", err=True
+        )
+
+
+def _ask(questions: "Sequence[Question]") -> dict[str, str]:
+    answers: dict[str, str] = {}
+    for question in questions:
+        kind = click.Choice(question.choices) if question.choices else str
+        answer = click.prompt(question.text, default=question.default, type=kind, err=True)
+        answers[question.key] = str(answer)
+    return answers
+
+
+def _write(target: Path, text: str) -> None:
+    """Write beside the file, then move: a full disk leaves the old one.
+
+    Raises:
+        UsageError: the folder cannot be written.
+    """
+    from noctule.core.errors import UsageError  # noqa: PLC0415 - not for --help
+
+    draft = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        draft.write_text(text, encoding="utf-8")
+        draft.replace(target)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        reason = (error.strerror or "it was refused").lower()
+        raise UsageError(
+            f"{target} cannot be written ({reason}). Name another place with --path."
+        ) from error
+
+
+def _next_commands(target: Path) -> tuple[str, str]:
+    """Return the command that checks the file and the one that begins."""
+    named = Path.cwd() / "config.yaml" == target or os.environ.get("NOCTULE_CONFIG") == str(target)
+    option = "" if named else f" --config {target}"
+    return f"noctule{option} doctor", f"noctule{option} chat"
