@@ -34,13 +34,15 @@ check: setup ## format, lint, types, import contracts, generated docs
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m docs.generate --check
+	@$(BIN)/python -m docs.folders --check
 
 format: setup ## rewrite files in the project's format
 	@$(BIN)/ruff format .
 	@$(BIN)/ruff check --fix .
 
-docs: setup ## write docs/reference/ anew
+docs: setup ## write docs/reference/ and the lists in folder READMEs anew
 	@$(BIN)/python -m docs.generate
+	@$(BIN)/python -m docs.folders
 
 lock: setup ## resolve the dependencies anew
 	@$(BIN)/uv export --quiet --format requirements-txt --no-emit-project --group dev --no-header --no-annotate --output-file requirements/lock.txt
