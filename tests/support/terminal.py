@@ -20,18 +20,22 @@ _ASKS_WHERE_THE_CURSOR_IS = b"\x1b[6n"
 
 
 class Terminal:
-    """A process that believes to be on a terminal of 100 by 40."""
+    """A process that believes to be on a terminal of 100 by 40.
+
+    Attributes:
+        raw: every byte it has sent to the terminal.
+    """
 
     def __init__(self, process: subprocess.Popen[bytes], leader: int) -> None:
         self.process = process
         self._leader = leader
-        self._read = b""
+        self.raw = b""
         self._seen = 0
 
     @property
     def shown(self) -> str:
         """Everything it has shown, without escape sequences."""
-        return _ESCAPES.sub("", self._read.decode(errors="replace")).replace("\r", "")
+        return _ESCAPES.sub("", self.raw.decode(errors="replace")).replace("\r", "")
 
     def type(self, text: str) -> None:
         """Type text; a person's Enter is a carriage return."""
@@ -72,7 +76,7 @@ class Terminal:
             return False
         if _ASKS_WHERE_THE_CURSOR_IS in piece:
             os.write(self._leader, b"\x1b[40;1R")
-        self._read += piece
+        self.raw += piece
         return bool(piece)
 
 
