@@ -169,7 +169,8 @@ class Window:
 
     def _daily_edges(self, now: datetime, at: time, length: timedelta) -> Iterator[datetime]:
         today = now.astimezone(self.timezone).date()
-        for day in (today - _DAY, today, today + _DAY):
+        # Two days back: an anchor late in the day, carried on, turns after midnight.
+        for day in (today - 2 * _DAY, today - _DAY, today, today + _DAY):
             # Elapsed time inside the day, so that windows keep their length when clocks change;
             # what an hour more or less does to the day falls to its last window.
             opens = self._utc(datetime.combine(day, at))

@@ -67,6 +67,14 @@ def test_an_aligned_window_holds_its_moment(window: Window, now: datetime):
     assert window.start(now) <= now < window.next_reset(now)
 
 
+def test_a_carried_window_lasts_over_midnight():
+    """With a late anchor the window that was open at the anchor still holds after midnight."""
+    window = Window(WindowKind.ALIGNED, timedelta(hours=7), time(23), UTC, carry=True)
+    now = datetime(2026, 11, 3, 1, tzinfo=UTC)
+    assert window.start(now) == datetime(2026, 11, 2, 20, tzinfo=UTC)
+    assert window.next_reset(now) == datetime(2026, 11, 3, 3, tzinfo=UTC)
+
+
 @given(ALIGNED, MOMENTS)
 def test_aligned_windows_join_without_gap_or_overlap(window: Window, now: datetime):
     """Every moment of a window names the same start and end; the end starts the next one."""
