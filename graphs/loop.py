@@ -16,7 +16,6 @@ from langgraph.graph.state import CompiledStateGraph
 from agents.agent import Agent
 from graphs.context import TurnContext
 from graphs.middleware.bind import BindMiddleware
-from graphs.middleware.guard import GuardMiddleware
 from graphs.middleware.park import ParkMiddleware
 from noctule.core.errors import OurBugError
 
@@ -55,7 +54,6 @@ def build_loop(agent: Agent, tools: Sequence[BaseTool] = ()) -> Loop:
 
     middleware: list[AgentMiddleware[Any, TurnContext, Any]] = [
         ParkMiddleware(),
-        GuardMiddleware(),
         prompt,
         BindMiddleware(agent.role),
     ]

@@ -16,6 +16,9 @@ from graphs.turn import TurnGraph
 _RECURSION_LIMIT = 10_000
 """LangGraph's own bound on steps; ours (``limits.max_steps``) ends in a state one resumes from."""
 
+_INTERRUPTS = "__interrupt__"
+"""Under which key LangGraph returns what a run waits for."""
+
 
 @dataclass(frozen=True, slots=True)
 class Stop:
@@ -96,17 +99,14 @@ class TurnRunner:
             answer=values.get("answer"),
         )
 
-    async def start(self, context: TurnContext, drain: Drain) -> bool:
-        """Give a session's graph a new turn and run it until it ends or waits.
+    async def start(self, context: TurnContext, drain: Drain) -> Standing:
+        """Give a session's graph a new turn and run it until it ends, waits or is drained.
 
         Whatever an earlier turn left undone is dropped.
-
-        Returns:
-            False when it was drained before its end.
         """
         return await self._run(new_turn(context.turn.id, context.turn.text), context, drain)
 
-    async def go_on(self, context: TurnContext, wake: Sequence[str], drain: Drain) -> bool:
+    async def go_on(self, context: TurnContext, wake: Sequence[str], drain: Drain) -> Standing:
         """Go on with the turn a session's graph is in, at the step where it stopped.
 
         Args:
@@ -114,16 +114,13 @@ class TurnRunner:
             wake: ids of the stops that may go on; the others keep waiting. Empty when it was
                 cut off between two steps.
             drain: asks it to end early.
-
-        Returns:
-            False when it was drained before its end.
         """
         given: Command[Any] | None = Command(resume=dict.fromkeys(wake, True)) if wake else None
         return await self._run(given, context, drain)
 
-    async def _run(self, given: Any, context: TurnContext, drain: Drain) -> bool:
+    async def _run(self, given: Any, context: TurnContext, drain: Drain) -> Standing:
         try:
-            await self._graph.ainvoke(
+            values = await self._graph.ainvoke(
                 given,
                 _config(context.session.id),
                 context=context,
@@ -131,8 +128,16 @@ class TurnRunner:
                 control=drain.control,
             )
         except GraphDrained:
-            return False
-        return True
+            return await self.standing(context.session.id)
+        if values.get(_INTERRUPTS):
+            return await self.standing(context.session.id)  # the other branches wait too
+        return Standing(
+            turn_id=values["turn_id"],
+            graph_version=values["graph_version"],
+            unfinished=False,
+            stops=(),
+            answer=values["answer"],
+        )
 
 
 def _config(session_id: str) -> RunnableConfig:

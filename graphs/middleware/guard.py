@@ -1,56 +1,22 @@
-"""Guard: a loop that gets nowhere, or goes on too long, stops and asks its person."""
+"""Guard: when a loop gets nowhere, or goes on too long, and should ask its person."""
 
 import json
 from collections.abc import Sequence
-from typing import Annotated, Any, NotRequired
 
-from langchain.agents.middleware import AgentMiddleware, AgentState, hook_config
-from langchain.agents.middleware.types import PrivateStateAttr
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
-from langgraph.runtime import Runtime
-from langgraph.types import interrupt
-
-from graphs.context import TurnContext
-from noctule.core.sessions import SessionKind
 
 ERRORS_IN_A_ROW = 3
 SAME_FAILURE = 3
 
 
-class GuardState(AgentState[Any]):
-    """Counts steps since a person last let the loop go on."""
+def why_stop(messages: Sequence[AnyMessage], *, steps: int, most_steps: int) -> str | None:
+    """Return why a loop should stop before its next model call; None when it may go on.
 
-    steps: NotRequired[Annotated[int, PrivateStateAttr]]
-    forgiven: NotRequired[Annotated[int, PrivateStateAttr]]
-
-
-class GuardMiddleware(AgentMiddleware[GuardState, TurnContext, Any]):
-    """Stops a loop in a state that ``noctule sessions resume`` goes on from."""
-
-    state_schema = GuardState
-
-    @hook_config(can_jump_to=["end"])
-    async def abefore_model(
-        self, state: GuardState, runtime: Runtime[TurnContext]
-    ) -> dict[str, Any] | None:
-        """Interrupt before the next model call when a cap is reached."""
-        messages = state["messages"]
-        steps = state.get("steps", 0) + 1 + _tool_results_since_model(messages)
-        forgiven = state.get("forgiven", 0)
-        why = _why_stop(messages[forgiven:], steps, _most_steps(runtime.context))
-        if why is None:
-            return {"steps": steps}
-        interrupt({"kind": "cap", "reason": why})
-        return {"steps": 0, "forgiven": len(messages)}
-
-
-def _most_steps(context: TurnContext) -> int:
-    limits = context.limits
-    is_run = context.session.kind is SessionKind.RUN
-    return limits.max_run_steps if is_run else limits.max_steps
-
-
-def _why_stop(messages: Sequence[AnyMessage], steps: int, most_steps: int) -> str | None:
+    Args:
+        messages: what was said since a person last let it go on.
+        steps: model calls and tool calls since then, the next one included.
+        most_steps: how many it may take.
+    """
     if steps > most_steps:
         return f"it took {most_steps} steps without finishing"
     failures = _failures_in_a_row(messages)
@@ -62,7 +28,8 @@ def _why_stop(messages: Sequence[AnyMessage], steps: int, most_steps: int) -> st
     return None
 
 
-def _tool_results_since_model(messages: Sequence[AnyMessage]) -> int:
+def tool_results_since_model(messages: Sequence[AnyMessage]) -> int:
+    """Return how many tool calls the last model call led to."""
     count = 0
     for message in reversed(messages):
         if not isinstance(message, ToolMessage):

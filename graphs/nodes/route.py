@@ -23,7 +23,8 @@ async def orchestrator(state: TurnState, runtime: Runtime[TurnContext]) -> Comma
     """Decide the route, store it, and go there."""
     context = runtime.context
     route = await _decide(state, context)
-    async with context.database.work() as work:
+    # The checkpoint that follows waits for the disk, and the route comes again without it.
+    async with context.database.work(durable=False) as work:
         await work.routes.put(context.turn.id, route)
         await work.commit()
     shown = route_state(route)

@@ -90,7 +90,8 @@ class Ledger:
                     pending.written.set_result(None)
 
     async def _transact(self, batch: Sequence[_Pending]) -> None:
-        async with self._database.work() as work:
+        # Survives a kill at once, and a power cut with the next commit that waits for the disk.
+        async with self._database.work(durable=False) as work:
             for pending in batch:
                 await pending.entry(work)
             await work.commit()

@@ -7,7 +7,8 @@ at any moment, any number of times, after any crash; what is done stays done.
 
 import asyncio
 import logging
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from graphs.context import TurnContext
@@ -73,15 +74,17 @@ class Advancer:
             turn = await work.turns.get(turn_id)
             session = await work.sessions.get(turn.session_id)
             next_one = await work.turns.oldest_unfinished(turn.session_id)
+            parkings = await work.parkings.open_of_turn(turn.id)
         if turn.status.finished or next_one is None or next_one.id != turn.id:
             return Progress(turn)
         if turn.order is Order.CANCEL:
             return Progress(await self._rest.cancelled(turn))
-        if turn.status is not Status.RUNNING and not _due(turn, self._clock.now()):
+        if turn.status is not Status.RUNNING and not turn.due(self._clock.now()):
             return Progress(turn, turn.wake_at)
+        due = [parking for parking in parkings if parking.due(self._clock.now())]
         sink = self._events.sink(session.id, turn.id)
         try:
-            return await self._advance(turn, session, sink, drain or Drain())
+            return await self._advance(turn, session, sink, due, drain or Drain())
         except Exception as error:  # noqa: BLE001 - whatever it is becomes the turn's status
             return await self._failed(turn, sink, error)
         finally:
@@ -104,25 +107,21 @@ class Advancer:
             return Progress(turn, self._clock.now() + _TRY_AGAIN)
 
     async def _advance(
-        self, turn: Turn, session: Session, sink: TurnSink, drain: Drain
+        self, turn: Turn, session: Session, sink: TurnSink, due: Sequence[Parking], drain: Drain
     ) -> Progress:
         standing = await self._runner.standing(session.id)
         unable = self._contexts.unable(turn) or _outdated(turn, standing)
         if unable is not None:
             return Progress(await self._rest.asks(turn, sink, unable))
-        async with self._database.read() as work:
-            parkings = await work.parkings.open_of_turn(turn.id)
-        now = self._clock.now()
-        due = [parking for parking in parkings if parking.due(now)]
         turn = await self._rest.begun(turn, sink, due)
         context = self._contexts.of(turn, session, sink)
         with self._orders.of(turn.id) as order:
-            given = await self._run(context, standing, due, drain, order)
-        if given is Order.CANCEL:
+            rested = await self._run(context, standing, due, drain, order)
+        if rested is Order.CANCEL:
             return Progress(await self._rest.cancelled(turn, sink))
-        if given is Order.PARK:
+        if rested is Order.PARK:
             return Progress(await self._rest.parked_by_hand(turn, sink))
-        standing = await self._runner.standing(session.id)
+        standing = rested
         if standing.stops:
             return await self._rest.sleeps(turn, session, sink, standing.stops)
         if standing.unfinished:  # drained: the next start goes on from here
@@ -133,32 +132,29 @@ class Advancer:
         self,
         context: TurnContext,
         standing: Standing,
-        due: list[Parking],
+        due: Sequence[Parking],
         drain: Drain,
         order: asyncio.Future[Order],
-    ) -> Order | None:
-        """Run the graph until it rests; return the order that cut it short, if one did."""
+    ) -> Standing | Order:
+        """Run the graph until it rests; return where it stands, or the order that cut it short."""
         running = asyncio.ensure_future(self._graph(context, standing, due, drain))
         try:
             both: set[asyncio.Future[Any]] = {running, order}
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            if running.done():
-                await running
-                return None
-            return order.result()
+            return await running if running.done() else order.result()
         finally:
             await _ended(running)
 
     async def _graph(
-        self, context: TurnContext, standing: Standing, due: list[Parking], drain: Drain
-    ) -> None:
+        self, context: TurnContext, standing: Standing, due: Sequence[Parking], drain: Drain
+    ) -> Standing:
         if standing.turn_id != context.turn.id:
-            await self._runner.start(context, drain)
-            return
-        if standing.unfinished:
-            stopped = {stop.id for stop in standing.stops}
-            wake = [parking.interrupt_id for parking in due if parking.interrupt_id in stopped]
-            await self._runner.go_on(context, [name for name in wake if name], drain)
+            return await self._runner.start(context, drain)
+        if not standing.unfinished:
+            return standing  # a kill came between its end and the turn's row
+        stopped = {stop.id for stop in standing.stops}
+        wake = [parking.interrupt_id for parking in due if parking.interrupt_id in stopped]
+        return await self._runner.go_on(context, [name for name in wake if name], drain)
 
 
 def _outdated(turn: Turn, standing: Standing) -> str | None:
@@ -178,13 +174,7 @@ async def _close(sink: TurnSink) -> None:
         _LOG.warning("the last events of a turn could not be stored: %s", error)
 
 
-def _due(turn: Turn, now: datetime) -> bool:
-    if turn.wake_at is not None:
-        return turn.wake_at <= now
-    return turn.status is Status.QUEUED
-
-
-async def _ended(task: "asyncio.Future[None]") -> None:
+async def _ended(task: "asyncio.Future[Standing]") -> None:
     """Cancel a task that still runs and wait until it really has let go of everything."""
     if task.done():
         return

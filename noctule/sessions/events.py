@@ -131,7 +131,8 @@ class TurnSink:
                 return
             items, self._pending = self._pending, []
             try:
-                async with self._database.work() as work:
+                # Not worth a wait for the disk: the rest of the turn brings what is kept with it.
+                async with self._database.work(durable=False) as work:
                     await work.events.append(
                         self._session_id, self._turn_id, items, at=self._clock.now()
                     )
