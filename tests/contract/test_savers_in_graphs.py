@@ -5,7 +5,6 @@ import random
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from enum import Enum
 from operator import add
 from pathlib import Path
@@ -13,10 +12,7 @@ from typing import Annotated, Any, TypedDict
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
-from langchain_core.language_models import BaseChatModel
-from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage
-from langchain_core.outputs import ChatGeneration, ChatResult
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langchain_core.tools import tool
 from langgraph.channels.delta import DeltaChannel
 from langgraph.graph import END, START, StateGraph
@@ -24,10 +20,9 @@ from langgraph.graph.message import add_messages
 from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
 
-from graphs.middleware.park import ParkMiddleware
 from graphs.savers import SqliteSaver, open_saver
-from noctule.core.errors import LimitError
 from tests.support.counting_graph import run_turn
+from tests.support.refusing_model import ParkNode, Refusing
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
@@ -36,56 +31,6 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "checkpoints.db")
     return request.getfixturevalue("postgres_url")
-
-
-class Refusing(BaseChatModel):
-    """Asks for two tools, then answers; refuses with a limit as often as it is told to."""
-
-    name_: str
-    refusals: int = 0
-    calls: list[str] = []  # noqa: RUF012 - pydantic copies the default
-
-    @property
-    def _llm_type(self) -> str:
-        return "refusing"
-
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        raise NotImplementedError
-
-    async def _agenerate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: AsyncCallbackManagerForLLMRun | None = None,
-        **kwargs: Any,
-    ) -> ChatResult:
-        if self.refusals:
-            self.refusals -= 1
-            self.calls.append("refused")
-            raise LimitError(
-                role="engineer",
-                reason="slow down",
-                retry_at=datetime(2026, 1, 1, tzinfo=UTC),
-                evidence=None,
-                model="m",
-                tried=(),
-            )
-        asked = sum(isinstance(m, AIMessage) for m in messages)
-        self.calls.append(f"answered {asked}")
-        calls = [{"name": "look", "args": {"at": f"{self.name_}{n}"}, "id": f"{n}"} for n in "pq"]
-        said = AIMessage(
-            "" if asked == 0 else f"{self.name_} done", tool_calls=calls if asked == 0 else []
-        )
-        return ChatResult(generations=[ChatGeneration(message=said)])
-
-    def bind_tools(self, tools: Any, **kwargs: Any) -> "Refusing":
-        return self
 
 
 class Fan(TypedDict):
@@ -103,8 +48,7 @@ def _fan_out(models: Mapping[str, Refusing], looked: list[str]) -> StateGraph[An
         return f"seen {at} " + "x" * 1500
 
     loops = {
-        name: create_agent(model, [look], middleware=[ParkMiddleware()])
-        for name, model in models.items()
+        name: create_agent(model, [look], middleware=[ParkNode()]) for name, model in models.items()
     }
 
     async def work(state: dict[str, Any]) -> dict[str, Any]:
