@@ -8,6 +8,8 @@ from noctule.core.durations import show_duration
 from noctule.core.money import show_usd
 from noctule.core.outcomes import Outcome
 
+_WORTH_TELLING_SECONDS = 1.0
+
 
 def footer(said: Said) -> str | None:
     """Return the line; None when no model answered."""
@@ -16,23 +18,27 @@ def footer(said: Said) -> str | None:
         return None
     roles = ", ".join(dict.fromkeys(attempt.role for attempt in answers))
     models = ", ".join(dict.fromkeys(attempt.model for attempt in answers))
-    instead = "; ".join(dict.fromkeys(_instead(said.attempts, answers)))
-    if instead:
-        models += f" ({instead})"
+    why = "; ".join(_why_these(said.attempts, answers))
+    if why:
+        models += f" ({why})"
     parts = [roles, models, show_usd(said.cost_usd), *_duration(said)]
     return " · ".join(parts)
 
 
-def _instead(attempts: Iterable[Attempt], answers: Iterable[Attempt]) -> Iterator[str]:
-    """Yield why models before the ones that answered did not: skipped, or asked in vain."""
+def _why_these(attempts: Iterable[Attempt], answers: Iterable[Attempt]) -> Iterator[str]:
+    """Yield, once for each model, why it did not answer in place of another that did."""
     calls = {answer.call_id: answer for answer in answers}
-    for answer in calls.values():
-        if answer.fallback_from is not None:
-            yield from (f"{skip.model} {skip.reason}" for skip in answer.skipped)
+    reasons: dict[str, str] = {}
     for attempt in attempts:
-        answer_of_call = calls.get(attempt.call_id)
-        if answer_of_call is not None and attempt.outcome is not Outcome.SUCCESS:
-            yield f"{attempt.model} {attempt.outcome.value.replace('_', ' ')}"
+        if attempt.call_id in calls and attempt.outcome is not Outcome.SUCCESS:
+            reasons.setdefault(attempt.model, attempt.outcome.value.replace("_", " "))
+    for answer in calls.values():
+        for skip in answer.skipped if answer.fallback_from is not None else ():
+            reasons.setdefault(skip.model, skip.reason)
+    yield from (f"{model} {reason}" for model, reason in reasons.items())
+    waited = sum(answer.wait_s for answer in calls.values())
+    if not reasons and waited >= _WORTH_TELLING_SECONDS:
+        yield f"waited {show_duration(waited)}"
 
 
 def _duration(said: Said) -> Iterator[str]:
