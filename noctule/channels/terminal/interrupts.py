@@ -44,8 +44,10 @@ class Interrupts:
             (signal.SIGTERM, self._leave),
             (signal.SIGHUP, self._leave),
         ):
-            self._before[number] = signal.getsignal(number)
-            loop.add_signal_handler(number, handler)
+            before = signal.getsignal(number)
+            if before not in {signal.SIG_IGN, None}:  # under nohup, or behind a shell's &
+                self._before[number] = before
+                loop.add_signal_handler(number, handler)
         return self
 
     def __exit__(
