@@ -28,6 +28,12 @@ _TINY = (
 )
 
 
+_ROUTES_BADLY = (
+    "Where no rule fits, this model routes no better than chance: /role chat (or engineer, "
+    "research, writer) chooses who answers."
+)
+
+
 @click.command("demo")
 @runs
 async def command(invocation: Invocation) -> int:
@@ -178,8 +184,11 @@ def _written_for(found: "Found", home: Path) -> Path:
 async def _stay_open(stage: Stage, loaded: "Loaded") -> None:
     from noctule.channels.terminal.conversation import Conversation, Wishes  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.prompt import Prompt  # noqa: PLC0415 - likewise
+    from noctule.config.places import packaged_demo  # noqa: PLC0415 - likewise
 
     stage.console.print("\nNow it is your turn.", style="bold")
+    if loaded.path == packaged_demo():
+        stage.console.print(_ROUTES_BADLY, style="dim", soft_wrap=True)
     where = f"NOCTULE_HOME={shlex.quote(str(loaded.home))}"
     await Conversation(
         stage.runtime.records,

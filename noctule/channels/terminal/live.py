@@ -75,11 +75,11 @@ class LiveScreen:
 
     def note(self, text: str) -> None:
         """Print a dim line."""
-        self._console.print(Text(printable(text), style="dim"))
+        self._console.print(Text(printable(text), style="dim"), soft_wrap=True)
 
     def problem(self, text: str) -> None:
         """Print a sentence in a warning colour."""
-        self._console.print(Text(printable(text), style="yellow"))
+        self._console.print(Text(printable(text), style="yellow"), soft_wrap=True)
 
     def aside(self) -> "LiveScreen":
         """Return this screen: a person sees everything in its order."""
