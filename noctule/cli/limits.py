@@ -89,7 +89,7 @@ def _print(limits: Sequence["Limit"], records: "Records") -> None:
 async def clear(invocation: Invocation, *, endpoint: str | None, everything: bool) -> None:
     """Forget what is refused, of one ENDPOINT or all, so that the next call asks again.
 
-    Sessions asleep on it keep their time; `noctule sessions resume` wakes one now.
+    Sessions that sleep on it go on: at once while `noctule serve` runs, else when it starts.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
@@ -97,21 +97,24 @@ async def clear(invocation: Invocation, *, endpoint: str | None, everything: boo
     if endpoint is not None and everything:
         raise UsageError("--all and an endpoint contradict each other. Leave one out.")
     async with open_records(invocation.load()) as records:
-        async with records.database.work() as work:
-            limits = await work.limits.list()
-            known = {*records.settings.endpoints, *(limit.key.endpoint for limit in limits)}
-            if endpoint is not None and endpoint not in known:
-                names = ", ".join(sorted(known))
-                raise UsageError(f"There is no endpoint {endpoint!r}. Use one of: {names}.")
-            gone = [limit for limit in limits if endpoint in {None, limit.key.endpoint}]
-            for limit in gone:
-                await work.limits.clear(limit.key)
-            await work.commit()
-        in_force = [limit for limit in gone if limit.in_force(records.clock.now())]
-        if invocation.as_json:
-            invocation.print_document({"cleared": len(in_force)})
-        elif in_force:
-            count = "1 limit" if len(in_force) == 1 else f"{len(in_force)} limits"
-            click.echo(f"Forgot {count}; `noctule sessions resume` wakes who sleeps on them.")
-        else:
-            click.echo("Nothing was refused: there was nothing to forget.")
+        if endpoint is not None:
+            await _check_known(records, endpoint)
+        count = await records.desk.clear_limits(endpoint)
+    if invocation.as_json:
+        invocation.print_document({"cleared": count})
+    elif count:
+        limits = "1 limit" if count == 1 else f"{count} limits"
+        click.echo(f"Forgot {limits}. Sessions asleep on it go on while `noctule serve` runs.")
+    else:
+        click.echo("Nothing was refused: there was nothing to forget.")
+
+
+async def _check_known(records: "Records", endpoint: str) -> None:
+    from noctule.core.errors import UsageError  # noqa: PLC0415 - not for --help
+
+    async with records.database.read() as work:
+        refusing = {limit.key.endpoint for limit in await work.limits.list()}
+    known = {*records.settings.endpoints, *refusing}
+    if endpoint not in known:
+        names = ", ".join(sorted(known))
+        raise UsageError(f"There is no endpoint {endpoint!r}. Use one of: {names}.")
