@@ -11,6 +11,7 @@ from noctule.core.errors import NoctuleError
 
 FAILED = 1
 USAGE = 2
+_STDERR = 2
 
 
 def end_with(error: BaseException, invocation: Invocation) -> int:
@@ -34,6 +35,17 @@ def end_with(error: BaseException, invocation: Invocation) -> int:
         if invocation.as_json and not invocation.answered:
             invocation.print_document({"error": sentence})
     return code
+
+
+def replace_closed_streams() -> None:
+    """Let what is written to a stream that was closed before the start (``>&-``) go nowhere."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    while nowhere <= _STDERR:  # take the numbers of all three, so that no database gets them
+        nowhere = os.dup(nowhere)
+    os.close(nowhere)
+    sys.stdin = sys.stdin or os.fdopen(0, "r", closefd=False)
+    sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
+    sys.stderr = sys.stderr or os.fdopen(_STDERR, "w", closefd=False)
 
 
 def let_go_of_streams() -> None:

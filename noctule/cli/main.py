@@ -7,11 +7,14 @@ from pathlib import Path
 
 import click
 
-from noctule.cli.endings import end_with, let_go_of_streams
+from noctule.cli.endings import end_with, let_go_of_streams, replace_closed_streams
 from noctule.cli.invocation import Invocation
 
 COMMANDS = {
     "chat": "Talk in the terminal; with TEXT one turn and exit.",
+    "run": "Do a piece of work in the background and follow it.",
+    "serve": "Work off every session and wake the sleeping ones, until it is stopped.",
+    "worker": "Work like serve, without channels, beside others on one PostgreSQL.",
     "demo": "See Noctule work on the tiny model it brings along.",
     "init": "Write a configuration for what this machine has.",
     "doctor": "Check everything, and say how to mend what is wrong.",
@@ -102,6 +105,7 @@ def run(words: Sequence[str]) -> int:
 
 def main() -> None:
     """Run the command line of this process."""
+    replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what a locale cannot write must not end a command
             stream.reconfigure(errors="backslashreplace")

@@ -1,5 +1,6 @@
 import json
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -197,3 +198,42 @@ def test_a_reader_that_has_gone_ends_a_command_quietly(noctule):
     )
     os.close(writing)
     assert (done.returncode, done.stderr) == (1, "")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_streams_that_are_closed_at_the_start_are_no_reason_to_break(noctule, closed):
+    """A command works without stdin, stdout or stderr, and gives their numbers to nothing else."""
+    noctule.play({"smol": []})
+    done = subprocess.run(
+        ["sh", "-c", f'"{sys.executable}" -m noctule chat hello --role chat {closed}'],
+        cwd=noctule.folder,
+        env=noctule.env,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ("" if " >&-" in f" {closed}" else "hello\n")
+    assert not (noctule.home / "noctule.log").exists()
+
+
+def test_ctrl_c_before_anything_was_said_ends_with_a_sentence(noctule):
+    """Ctrl-C while a command still starts ends with 1 and no traceback."""
+    noctule.play({"smol": []})
+    body = "import asyncio; print('started', flush=True); await asyncio.Event().wait()"
+    script = f"{PLANTED.format(body=body)}\nfrom noctule.cli.main import main\nmain()\n"
+    process = subprocess.Popen(
+        [sys.executable, "-c", script, "planted"],
+        cwd=noctule.folder,
+        env=noctule.env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "started\n"
+    process.send_signal(signal.SIGINT)
+    _, told = process.communicate(timeout=60)
+    assert (process.returncode, told.strip()) == (1, "Stopped.")
