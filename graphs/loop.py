@@ -4,8 +4,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from langchain.agents import create_agent
-from langchain.agents.middleware import AgentMiddleware, dynamic_prompt
-from langchain.agents.middleware.types import ModelRequest
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
@@ -15,8 +13,7 @@ from langgraph.graph.state import CompiledStateGraph
 
 from agents.agent import Agent
 from graphs.context import TurnContext
-from graphs.middleware.bind import BindMiddleware
-from graphs.middleware.park import ParkMiddleware
+from graphs.middleware.step import ModelStep
 from noctule.core.errors import OurBugError
 
 Loop = CompiledStateGraph[Any, TurnContext, Any, Any]
@@ -46,21 +43,10 @@ def build_loop(agent: Agent, tools: Sequence[BaseTool] = ()) -> Loop:
         agent: whose prompt it follows.
         tools: what it may call; empty makes it a pure generator of text.
     """
-
-    @dynamic_prompt
-    def prompt(request: ModelRequest[TurnContext]) -> str:
-        context = request.runtime.context
-        return agent.system_prompt(may_hand_over=context.hand_over_allowed, part=context.part)
-
-    middleware: list[AgentMiddleware[Any, TurnContext, Any]] = [
-        ParkMiddleware(),
-        prompt,
-        BindMiddleware(agent.role),
-    ]
     return create_agent(
         UnboundModel(),
         list(tools),
-        middleware=middleware,
+        middleware=[ModelStep(agent)],
         context_schema=TurnContext,
         name=agent.role.value,
     )

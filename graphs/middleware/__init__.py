@@ -1,1 +1,1 @@
-"""What stands around every model call of an agent loop: park (with the guard), and bind."""
+"""What stands around every model call of an agent loop."""

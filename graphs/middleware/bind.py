@@ -1,43 +1,34 @@
 """Bind: every model call of a loop goes to the role's binding, with as much history as fits."""
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
 
-from langchain.agents.middleware import AgentMiddleware, AgentState
-from langchain.agents.middleware.types import ModelRequest, ModelResponse
-from langchain_core.messages import AnyMessage, trim_messages
+from langchain.agents.middleware.types import ModelRequest
+from langchain_core.messages import AnyMessage, SystemMessage, trim_messages
 from langchain_core.messages.utils import count_tokens_approximately
 
+from agents.agent import Agent
 from graphs.context import TurnContext
 from noctule.core.attempts import Purpose
-from noctule.core.roles import Role
 
 _PROMPT_SHARE = 0.9
 """The part of a window the history may fill: the count is an estimate, not the model's own."""
 
 
-class BindMiddleware(AgentMiddleware[AgentState[Any], TurnContext, Any]):
-    """Last in the list: what reaches the handler is what the model is asked."""
+def bound(request: ModelRequest[TurnContext], agent: Agent) -> ModelRequest[TurnContext]:
+    """Return a loop's model request with the role's binding, prompt and fitting history.
 
-    def __init__(self, role: Role) -> None:
-        super().__init__()
-        self._role = role
-
-    async def awrap_model_call(
-        self,
-        request: ModelRequest[TurnContext],
-        handler: Callable[[ModelRequest[TurnContext]], Awaitable[ModelResponse[Any]]],
-    ) -> ModelResponse[Any]:
-        """Put the role's binding in place of the loop's model."""
-        context = request.runtime.context
-        model = context.models.bind(context.call(self._role, Purpose.ANSWER, stream=True))
-        window = context.models.window_tokens(self._role)
-        return await handler(
-            request.override(
-                model=model,
-                messages=fit(request.messages, window, reserved=_tokens(request.system_prompt)),
-            )
-        )
+    Args:
+        request: as the loop made it.
+        agent: whose loop it is.
+    """
+    context = request.runtime.context
+    prompt = agent.system_prompt(may_hand_over=context.hand_over_allowed, part=context.part)
+    window = context.models.window_tokens(agent.role)
+    return request.override(
+        model=context.models.bind(context.call(agent.role, Purpose.ANSWER, stream=True)),
+        system_message=SystemMessage(prompt),
+        messages=fit(request.messages, window, reserved=len(prompt) // 4),
+    )
 
 
 def fit(messages: Sequence[AnyMessage], window: int | None, *, reserved: int) -> list[AnyMessage]:
@@ -62,7 +53,3 @@ def fit(messages: Sequence[AnyMessage], window: int | None, *, reserved: int) ->
     )
     # The last message alone may be too long: the binding then says so, naming the window.
     return kept or [messages[-1]]
-
-
-def _tokens(text: str | None) -> int:
-    return len(text or "") // 4

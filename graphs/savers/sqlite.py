@@ -196,7 +196,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
             contents=self._encode(values),
             again=lambda: self._encode(values),
         )
-        await self._writer.write(change)
+        await self._writer.write_soon(change)
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Forget everything of a thread."""

@@ -26,6 +26,8 @@ T = TypeVar("T")
 Query = Callable[[sqlite3.Connection], T]
 MAX_BATCH = 512
 """Changes in one transaction; more are the next one's."""
+_SOON_S = 0.002
+"""How long a task's writes wait for the checkpoint that mostly follows them."""
 PAGES_RETURNED = 1024
 """How many free pages a deleted thread may give back to the disk at once."""
 
@@ -52,6 +54,7 @@ class Writer:
         self._path = path
         self._keep = keep
         self._queue: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
+        self._waiting: list[_Job] = []
         self._thread = threading.Thread(
             target=self._run, name=f"checkpoints {path.name}", daemon=True
         )
@@ -76,6 +79,7 @@ class Writer:
             return
         self._closed = True
         self._ended: asyncio.Future[None] = self._loop.create_future()
+        self._hand_over()
         self._queue.put(None)
         await asyncio.shield(self._ended)
         self._thread.join()
@@ -89,6 +93,18 @@ class Writer:
         """
         await self._ask(change)
 
+    async def write_soon(self, change: Change) -> None:
+        """Make one change, durably, together with the next one if that comes at once.
+
+        What a task wrote is mostly followed by the checkpoint that makes it superfluous: one
+        transaction and one trip to the thread for both.
+
+        Raises:
+            DatabaseBusyError: another process held the file for 30 seconds.
+            StorageError: the disk is full, the file damaged, or the saver closed.
+        """
+        await self._ask(change, soon=True)
+
     async def read(self, query: Query[T]) -> T:
         """Run a query on what was written before.
 
@@ -98,7 +114,7 @@ class Writer:
         result: T = await self._ask(query)
         return result
 
-    def _ask(self, work: Change | Query[Any]) -> "asyncio.Future[Any]":
+    def _ask(self, work: Change | Query[Any], *, soon: bool = False) -> "asyncio.Future[Any]":
         future: asyncio.Future[Any] = self._loop.create_future()
         if self._closed:
             future.set_exception(
@@ -108,8 +124,18 @@ class Writer:
                 )
             )
         else:
-            self._queue.put(_Job(work, future))
+            self._waiting.append(_Job(work, future))
+            if not soon:
+                self._hand_over()
+            elif len(self._waiting) == 1:
+                self._loop.call_later(_SOON_S, self._hand_over)
         return future
+
+    def _hand_over(self) -> None:
+        """Give the thread what waits, in order."""
+        waiting, self._waiting = self._waiting, []
+        for job in waiting:
+            self._queue.put(job)
 
     # the thread
 

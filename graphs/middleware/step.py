@@ -1,4 +1,6 @@
-"""Park: a model step that may not be taken ends with the reason in the state, and the next sleeps.
+"""A model step: guarded, bound, and put to sleep when it may not be taken.
+
+A step that is not taken ends with the reason in the state, and the next node sleeps on it.
 
 The interrupt stands in a node of its own, is called exactly once, and the wake goes back to the
 model. (An interrupt in a loop around the call would replay its earlier answers at every wake;
@@ -18,8 +20,10 @@ from langchain.agents.middleware.types import (
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
+from agents.agent import Agent
 from graphs.context import TurnContext
 from graphs.limit import limit_state
+from graphs.middleware.bind import bound
 from graphs.middleware.guard import tool_results_since_model, why_stop
 from noctule.core.errors import LimitError
 from noctule.core.sessions import SessionKind
@@ -33,10 +37,20 @@ class ParkState(AgentState[Any]):
     forgiven: NotRequired[Annotated[int, PrivateStateAttr]]
 
 
-class ParkMiddleware(AgentMiddleware[ParkState, TurnContext, Any]):
-    """First in the list, so that nothing else sees a step that is not taken."""
+class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
+    """What stands around every model call of a loop.
+
+    One middleware for all of it: LangChain hands each one's hook to a thread and back twice.
+
+    Args:
+        agent: whose loop it is.
+    """
 
     state_schema = ParkState
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__()
+        self._agent = agent
 
     async def awrap_model_call(
         self,
@@ -55,7 +69,7 @@ class ParkMiddleware(AgentMiddleware[ParkState, TurnContext, Any]):
         if why is not None:
             return _no_step({"kind": "cap", "reason": why})
         try:
-            response = await handler(request)
+            response = await handler(bound(request, self._agent))
         except LimitError as error:
             return _no_step({"kind": "limit", **limit_state(error)})
         return ExtendedModelResponse(
