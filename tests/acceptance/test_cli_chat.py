@@ -344,6 +344,29 @@ def test_a_second_ctrl_c_leaves_at_once(noctule):
     assert "Traceback" not in told
 
 
+async def test_two_commands_share_a_session_in_order(noctule):
+    """A second chat on a busy session waits for the first, sees it finish, then has its turn."""
+    noctule.play(
+        {
+            "smol": [
+                {"match": "^slow", "reply": SLOW, "per_token": "300ms"},
+                {"match": ".", "reply": "Next."},
+            ]
+        }
+    )
+    first = noctule.start("chat", "slow", "--role", "chat")
+    assert first.stdout is not None
+    assert first.stdout.read(3) == "one"
+    session = await only_session(noctule)
+    second = noctule.run("chat", "next", "--role", "chat", "--session", session)
+    rest, _ = first.communicate(timeout=60)
+    assert (first.returncode, "one" + rest) == (0, SLOW + "\n")
+    assert (second.returncode, second.stdout) == (0, "Next.\n")
+    assert "fifteen" in second.stderr
+    turns = await turns_of(noctule, session)
+    assert [turn.status for turn in turns] == [Status.DONE, Status.DONE]
+
+
 def test_without_a_terminal_and_without_words_it_asks_for_some(noctule):
     """``chat --json`` without a message says how to give one."""
     noctule.play({"smol": []})
