@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from noctule.sessions.events import EventLog
     from noctule.sessions.orders import Orders
     from noctule.sessions.rest import Rest
-    from noctule.sessions.worker import Worker
+    from noctule.sessions.worker import Reporter, Worker
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,20 +179,28 @@ async def open_runtime(
             database=database,
             advancer=advancer,
             orders=orders,
-            lock=WorkerLock(records.home, clock),
+            # On PostgreSQL the session's own lock is enough: it holds against every process.
+            lock=None if settings.storage.is_postgres else WorkerLock(records.home, clock),
             clock=clock,
         )
         yield Runtime(records, models, orders, rest, advancer, driver)
 
 
 @asynccontextmanager
-async def open_worker(runtime: Runtime) -> AsyncIterator["Worker"]:
+async def open_worker(
+    runtime: Runtime, *, what: str = "serve", reporter: "Reporter | None" = None
+) -> AsyncIterator["Worker"]:
     """Work off every session while the block runs.
 
     The lock comes first: two engines on one data folder would both run its turns.
 
     Args:
         runtime: built, and kept open as long as the worker.
+        what: the command, for whoever asks who works on the data folder.
+        reporter: is told what happens; None tells nobody.
+
+    Raises:
+        DatabaseBusyError: another worker has the data folder.
     """
     from noctule.sessions.engine import Engine  # noqa: PLC0415 - loads DBOS
     from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - only a worker needs it
@@ -203,7 +211,7 @@ async def open_worker(runtime: Runtime) -> AsyncIterator["Worker"]:
     async with AsyncExitStack() as stack:
         if not storage.is_postgres:
             lock = WorkerLock(records.home, records.clock)
-            await stack.enter_async_context(lock.held("serve"))
+            await stack.enter_async_context(lock.held(what))
         engine = Engine(
             url=storage.url.get_secret_value(),
             home=records.home,
@@ -220,6 +228,7 @@ async def open_worker(runtime: Runtime) -> AsyncIterator["Worker"]:
             engine=engine,
             bounds=records.settings.parking,
             clock=records.clock,
+            reporter=reporter,
         )
         await stack.enter_async_context(worker.working())
         yield worker

@@ -18,6 +18,10 @@ class SessionLocks:
     def __init__(self) -> None:
         self._held: dict[str, _Held] = {}
 
+    def is_free(self, session_id: str) -> bool:
+        """Whether nobody holds it or waits for it."""
+        return session_id not in self._held
+
     @asynccontextmanager
     async def hold(self, session_id: str) -> AsyncIterator[None]:
         """Hold the right to advance a session; waits for it."""

@@ -115,14 +115,15 @@ class TurnStore(Protocol):
         """Return every unfinished turn of every session, oldest first."""
         ...
 
-    async def queued(self) -> list[Turn]:
-        """Return every queued turn of every session, oldest first."""
+    async def running(self) -> list[Turn]:
+        """Return every running turn of every session, oldest first."""
         ...
 
     async def due(self, now: datetime) -> list[Turn]:
-        """Return queued, parked and waiting turns that may go on, oldest first.
+        """Return queued, parked and waiting turns whose turn it is, oldest first.
 
-        Queued turns without a time are due at once; parked and waiting ones only at their time.
+        Each is the oldest unfinished one of its session. Queued turns without a time are due at
+        once; parked and waiting ones only at their time.
         """
         ...
 
@@ -349,3 +350,10 @@ class Database(Protocol):
     async def close(self) -> None:
         """Let go of every connection."""
         ...
+    async def session_is_free(self, session_id: str) -> bool:
+        """Return whether nobody holds a session's lock at this moment.
+
+        On SQLite it answers for this process alone, like the lock itself.
+        """
+        ...
+

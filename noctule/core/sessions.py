@@ -95,3 +95,9 @@ class Turn:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     wake_at: datetime | None = None
+
+    def due(self, now: datetime) -> bool:
+        """Whether it may begin or go on; one that runs or has ended may not."""
+        if self.status.finished or self.status is Status.RUNNING:
+            return False
+        return self.status is Status.QUEUED if self.wake_at is None else self.wake_at <= now

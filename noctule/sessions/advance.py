@@ -8,7 +8,6 @@ at any moment, any number of times, after any crash; what is done stays done.
 import asyncio
 import logging
 from collections.abc import Sequence
-from datetime import timedelta
 from typing import Any
 
 from graphs.context import TurnContext
@@ -27,8 +26,6 @@ from noctule.sessions.progress import Progress
 from noctule.sessions.rest import Rest
 
 _LOG = logging.getLogger(__name__)
-
-_TRY_AGAIN = timedelta(seconds=30)
 
 
 class Advancer:
@@ -102,9 +99,9 @@ class Advancer:
         try:
             return Progress(await self._rest.failed(turn, sink, sentence))
         except NoctuleError as unwritten:
-            # The database refuses even that: the row still says running, and is tried again.
+            # The database refuses even that: the row still says what it said, and is tried again.
             _LOG.error("turn %s failed (%s), unwritten: %s", turn.id, sentence, unwritten)
-            return Progress(turn, self._clock.now() + _TRY_AGAIN)
+            return Progress(turn, unstored=unwritten)
 
     async def _advance(
         self, turn: Turn, session: Session, sink: TurnSink, due: Sequence[Parking], drain: Drain

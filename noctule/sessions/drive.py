@@ -6,6 +6,7 @@ from contextlib import suppress
 from graphs.runner import Drain
 from noctule.core.clock import Clock
 from noctule.core.lifecycle import Status
+from noctule.core.overview import is_resting
 from noctule.core.ports import Database
 from noctule.core.sessions import Turn
 from noctule.sessions.advance import Advancer
@@ -16,14 +17,46 @@ _LOOK_SECONDS = 0.25
 """How often a command looks whether the lock is free, or wanted by ``serve``."""
 
 
+class Leave:
+    """Lets somebody who waits for a turn go before it rests."""
+
+    def __init__(self) -> None:
+        self._wanted = asyncio.Event()
+        self._works = 0
+
+    @property
+    def works(self) -> bool:
+        """Whether the turn is worked on by the process that waits for it."""
+        return self._works > 0
+
+    @property
+    def wanted(self) -> bool:
+        """Whether somebody asked for it."""
+        return self._wanted.is_set()
+
+    def ask(self) -> None:
+        """Let go after the current step."""
+        self._wanted.set()
+
+    async def wait(self) -> None:
+        """Wait until somebody asks."""
+        await self._wanted.wait()
+
+    def __enter__(self) -> None:
+        self._works += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._works -= 1
+
+
 class Driver:
     """Drives sessions to rest, here or by waiting for the worker that is alive.
 
     Args:
-        database: where turns are.
+        database: where turns are, and the lock of each session.
         advancer: carries one turn.
         orders: what people order meanwhile.
-        lock: the right to work on this data folder.
+        lock: the right to work on the data folder; None where the session's lock is enough.
         clock: paces the looks at the lock.
     """
 
@@ -33,7 +66,7 @@ class Driver:
         database: Database,
         advancer: Advancer,
         orders: Orders,
-        lock: WorkerLock,
+        lock: WorkerLock | None,
         clock: Clock,
     ) -> None:
         self._database = database
@@ -42,43 +75,76 @@ class Driver:
         self._lock = lock
         self._clock = clock
 
-    async def until_rest(self, turn: Turn, *, what: str) -> Turn:
+    async def until_rest(self, turn: Turn, *, what: str, leave: Leave | None = None) -> Turn:
         """Return a turn once it is finished, asleep or waits for a person.
 
         Args:
             turn: a turn that was submitted; earlier ones of its session are worked off first.
             what: the command that works, for whoever asks who holds the lock.
+            leave: lets it return earlier, with the turn as it then is; None never does.
+
+        Raises:
+            NoctuleError: how the turn ended could not be stored.
         """
+        leave = leave or Leave()
         while True:
-            if self._lock.take(what):
+            if self._take(what):
                 try:
-                    await self._work_off(turn)
+                    await self._work_off(turn, leave)
                 finally:
-                    self._lock.release()
+                    self._release()
             rested = await self._at_rest(turn)
             if rested is not None:
                 return rested
-            await self._clock.sleep(_LOOK_SECONDS)
+            if leave.wanted:
+                return await self._now(turn)
+            await self._pause(leave)
 
-    async def _work_off(self, turn: Turn) -> None:
+    def _take(self, what: str) -> bool:
+        # Whoever asks for the lock gets it: who gave way must not be the first to take it again.
+        return self._lock is None or (not self._lock.asked() and self._lock.take(what))
+
+    def _release(self) -> None:
+        if self._lock is not None:
+            self._lock.release()
+
+    async def _pause(self, leave: Leave) -> None:
+        asked = asyncio.create_task(leave.wait())
+        pause = asyncio.create_task(self._clock.sleep(_LOOK_SECONDS))
+        await asyncio.wait({asked, pause}, return_when=asyncio.FIRST_COMPLETED)
+        await _stopped(asked)
+        await _stopped(pause)
+
+    async def _work_off(self, turn: Turn, leave: Leave) -> None:
         drain = Drain()
         giving_way = asyncio.create_task(self._give_way(drain))
+        leaving = asyncio.create_task(_drain_when_asked(leave, drain))
         try:
             async with self._orders.watching():
-                while not drain.requested:
-                    async with self._database.read() as work:
-                        following = await work.turns.oldest_unfinished(turn.session_id)
-                    if following is None or following.id > turn.id:
-                        return
-                    progress = await self._advancer.advance(following.id, drain)
-                    if not progress.turn.status.finished:
-                        return
+                while not drain.requested and await self._next(turn, drain, leave):
+                    pass
         finally:
-            giving_way.cancel()
-            with suppress(asyncio.CancelledError):
-                await giving_way
+            await _stopped(giving_way)
+            await _stopped(leaving)
+
+    async def _next(self, turn: Turn, drain: Drain, leave: Leave) -> bool:
+        """Carry what is next in a session; True when there may be more before the turn rests."""
+        async with self._database.read() as work:
+            following = await work.turns.oldest_unfinished(turn.session_id)
+        if following is None or following.id > turn.id:
+            return False
+        if self._lock is None and not await self._database.session_is_free(turn.session_id):
+            return False  # another process is at it: look again later
+        async with self._database.session_lock(turn.session_id):
+            with leave:
+                progress = await self._advancer.advance(following.id, drain)
+        if progress.unstored is not None:
+            raise progress.unstored
+        return progress.turn.status.finished
 
     async def _give_way(self, drain: Drain) -> None:
+        if self._lock is None:
+            return
         while not self._lock.asked():
             await self._clock.sleep(_LOOK_SECONDS)
         drain.request("another worker takes over")
@@ -90,7 +156,19 @@ class Driver:
             first = await work.turns.oldest_unfinished(turn.session_id)
         if now.status not in {Status.QUEUED, Status.RUNNING}:
             return now
-        behind = first is not None and first.id != now.id
-        asleep = behind and first is not None and first.status in {Status.PARKED, Status.WAITING}
-        later = now.wake_at is not None and now.wake_at > self._clock.now()
-        return now if asleep or later else None
+        return now if is_resting(first, self._clock.now()) else None
+
+    async def _now(self, turn: Turn) -> Turn:
+        async with self._database.read() as work:
+            return await work.turns.get(turn.id)
+
+
+async def _drain_when_asked(leave: Leave, drain: Drain) -> None:
+    await leave.wait()
+    drain.request("the person leaves")
+
+
+async def _stopped(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

@@ -39,6 +39,7 @@ _TURNS_POLL_SECONDS = 0.1
 _WAKES_POLL_SECONDS = 0.5
 _KEEP = timedelta(hours=1)
 _CLOSE_GRACE_SECONDS = 5
+_AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +160,26 @@ class Engine:
         with SetWorkflowID(drive.id), SetEnqueueOptions(delay_seconds=delay or None):
             await DBOS.enqueue_workflow_async(queue, _drive, drive.turn_id)
 
+    async def coming(self, drive_ids: Sequence[str]) -> set[str]:
+        """Return which of some drives still wait for their time or place, or run in this process.
+
+        The others are over, lost with another process, or were never made.
+        """
+        found: set[str] = set()
+        for start in range(0, len(drive_ids), _AT_ONCE):
+            rows = await DBOS.list_workflows_async(
+                workflow_ids=list(drive_ids[start : start + _AT_ONCE]),
+                status=["ENQUEUED", "DELAYED", "PENDING"],
+                load_input=False,
+                load_output=False,
+            )
+            found.update(
+                row.workflow_id
+                for row in rows
+                if row.status != "PENDING" or row.executor_id == self._executor
+            )
+        return found
+
     async def forget_finished(self) -> int:
         """Delete finished drives older than an hour; return how many."""
         before = (self._clock.now() - _KEEP).isoformat()
@@ -179,6 +200,8 @@ class Engine:
         ``DBOS.destroy`` blocks and shuts the loop's default executor down: in a thread of its
         own, and after it nothing may need ``asyncio.to_thread``.
         """
+        if _Bound.engine is not self:
+            return
         _Bound.advance = None
         await _in_own_thread(
             lambda: DBOS.destroy(workflow_completion_timeout_sec=_CLOSE_GRACE_SECONDS)

@@ -15,6 +15,9 @@ from noctule.core.errors import DatabaseBusyError
 _LOOK_SECONDS = 0.2
 """How often one who waits looks whether the lock is free."""
 
+WORKERS = frozenset({"serve", "worker"})
+"""The commands that keep the lock; every other one works for its own session and gives way."""
+
 
 @dataclass(frozen=True, slots=True)
 class Holder:
@@ -35,7 +38,7 @@ class WorkerLock:
     """The right to work on a data folder.
 
     A command that works for its own session only gives way to ``serve``, which asks for it with
-    a file beside the lock.
+    a second lock. Both fall with the process that holds them.
 
     Args:
         folder: the data folder; made when missing.
@@ -47,6 +50,7 @@ class WorkerLock:
         self._wanted = folder / "worker.wanted"
         self._clock = clock
         self._file: int | None = None
+        self._asking: int | None = None
 
     def take(self, what: str) -> bool:
         """Take the lock for a command; return False when somebody else has it.
@@ -54,18 +58,8 @@ class WorkerLock:
         Raises:
             DatabaseBusyError: the folder cannot be written.
         """
-        try:
-            self._path.parent.mkdir(parents=True, exist_ok=True)
-            file = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        except OSError as error:
-            raise DatabaseBusyError(
-                f"The data folder {self._path.parent} cannot be written ({error.strerror}). "
-                "Mend its permissions, or name another with NOCTULE_HOME."
-            ) from error
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            os.close(file)
+        file = self._locked(self._path)
+        if file is None:
             return False
         note = {"pid": os.getpid(), "what": what, "since": self._clock.now().isoformat()}
         os.ftruncate(file, 0)
@@ -87,9 +81,11 @@ class WorkerLock:
         Raises:
             DatabaseBusyError: another worker has it, and keeps it.
         """
-        await self._wait(what)
         try:
-            self.answered()
+            await self._wait(what)
+        finally:
+            self._ask_no_more()
+        try:
             yield
         finally:
             self.release()
@@ -97,32 +93,63 @@ class WorkerLock:
     async def _wait(self, what: str) -> None:
         while not self.take(what):
             holder = self.holder()
-            if holder is not None and holder.what == what:
+            if holder is not None and holder.what in WORKERS:
                 raise DatabaseBusyError(
-                    f"Another `noctule {what}` (process {holder.pid}, since "
+                    f"Another `noctule {holder.what}` (process {holder.pid}, since "
                     f"{holder.since.isoformat(timespec='seconds')}) works on "
                     f"{self._path.parent}. Use that one, end it, or name another data folder "
                     "with NOCTULE_HOME."
                 )
-            self.ask()
+            self._ask()
             await self._clock.sleep(_LOOK_SECONDS)
 
     def holder(self) -> Holder | None:
-        """Return who has it; None when nobody has, or it does not say."""
+        """Return who has it, or had it last when nobody has; None when that is not known."""
         try:
             note = json.loads(self._path.read_text(encoding="utf-8"))
             return Holder(note["pid"], note["what"], datetime.fromisoformat(note["since"]))
         except (OSError, ValueError, KeyError):
             return None
 
-    def ask(self) -> None:
-        """Ask the holder to give way after its current step."""
-        self._wanted.touch()
+    def worker(self) -> Holder | None:
+        """Return who has it at this moment; None when nobody has."""
+        if self._file is not None:
+            return self.holder()
+        file = self._locked(self._path)
+        if file is not None:
+            os.close(file)
+            return None
+        return self.holder()
 
     def asked(self) -> bool:
-        """Whether somebody asked the holder to give way."""
-        return self._wanted.exists()
+        """Whether somebody asks the holder to give way at this moment."""
+        file = self._locked(self._wanted)
+        if file is not None:
+            os.close(file)
+        return file is None
 
-    def answered(self) -> None:
-        """Take the question back, once one has the lock."""
-        self._wanted.unlink(missing_ok=True)
+    def _ask(self) -> None:
+        if self._asking is None:
+            self._asking = self._locked(self._wanted)
+
+    def _ask_no_more(self) -> None:
+        if self._asking is not None:
+            os.close(self._asking)
+            self._asking = None
+
+    def _locked(self, path: Path) -> int | None:
+        """Open a file and lock it; None when another process has it."""
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise DatabaseBusyError(
+                f"The data folder {path.parent} cannot be written ({error.strerror}). "
+                "Mend its permissions, or name another with NOCTULE_HOME."
+            ) from error
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(file)
+            return None
+        return file

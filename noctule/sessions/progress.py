@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
+from noctule.core.errors import NoctuleError
 from noctule.core.sessions import Turn
 
 
@@ -14,7 +15,10 @@ class Progress:
         turn: as it now is.
         wake_at: when it is worth advancing again; None when it has ended, waits for a person,
             was cut off by a shutdown, or is not the session's next.
+        unstored: why where it came to rest could not be written, so that its row is older than
+            what happened; None when it could.
     """
 
     turn: Turn
     wake_at: datetime | None = None
+    unstored: NoctuleError | None = None

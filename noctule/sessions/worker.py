@@ -1,10 +1,12 @@
-"""The worker: finds turns that are due, has them advanced, and ends without losing one."""
+"""The worker: carries turns as the engine drives them, and ends without losing one."""
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, aclosing, asynccontextmanager, suppress
-from datetime import datetime, timedelta
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Protocol
 
 from graphs.runner import Drain
 from noctule.core.clock import Clock
@@ -15,17 +17,46 @@ from noctule.core.ports import Database
 from noctule.core.sessions import Turn
 from noctule.core.settings.limits import ParkingSettings
 from noctule.sessions.advance import Advancer
+from noctule.sessions.dispatch import Dispatch, wake_drive
 from noctule.sessions.engine import Drive, Engine
 from noctule.sessions.orders import Orders
+from noctule.sessions.progress import Progress
 from noctule.sessions.rest import Rest
 
 _LOG = logging.getLogger(__name__)
 
-_SCAN_SECONDS = 10.0
-"""How often rows are looked through although nothing said that they changed."""
-
 _TIDY_SECONDS = 300.0
 _DRAIN_GRACE_SECONDS = 20.0
+_AGAIN = timedelta(seconds=10)
+
+
+class Reporter(Protocol):
+    """Is told what the worker does."""
+
+    def begins(self, turn: Turn) -> None:
+        """Take note that a turn begins or goes on; its status is still that before."""
+        ...
+
+    def rests(self, turn: Turn) -> None:
+        """Take note of where a turn came to rest."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class TakenUp:
+    """What a worker found when it started.
+
+    Args:
+        begun: turns that were under way when their process ended.
+        queued: turns that had not begun.
+        asleep: turns that wake by themselves, or were parked by hand.
+        waiting: turns that wait for a person.
+    """
+
+    begun: int = 0
+    queued: int = 0
+    asleep: int = 0
+    waiting: int = 0
 
 
 class Worker:
@@ -39,9 +70,13 @@ class Worker:
         engine: queue and timer.
         bounds: how long a turn may wait for a person.
         clock: the time.
+        reporter: is told what happens; None tells nobody.
+
+    Attributes:
+        taken_up: what was unfinished when it started.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts a worker is made of
         self,
         *,
         database: Database,
@@ -51,6 +86,7 @@ class Worker:
         engine: Engine,
         bounds: ParkingSettings,
         clock: Clock,
+        reporter: Reporter | None = None,
     ) -> None:
         self._database = database
         self._advancer = advancer
@@ -59,91 +95,112 @@ class Worker:
         self._engine = engine
         self._bounds = bounds
         self._clock = clock
-        self._active: dict[Drain, asyncio.Task[object] | None] = {}
-        self._enqueued: set[str] = set()
-        self._changed = asyncio.Event()
+        self._reporter = reporter
+        self._dispatch = Dispatch(
+            database=database, engine=engine, carries=self._carries, clock=clock
+        )
+        self._carried: dict[str, Drain] = {}
+        self._under_way: set[asyncio.Task[Progress]] = set()
         self._closing = False
+        self.taken_up = TakenUp()
 
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Work while the block runs; at its end finish the steps under way and stop."""
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._orders.watching())
-            await self._engine.launch(self._advance)
+            self.taken_up = await self._count()
             stack.push_async_callback(self._engine.close)
+            await self._engine.launch(self._advance)
             stack.push_async_callback(self._drain)
-            await self._take_up()
-            for loop in (self._listen(), self._scan(), self._tidy()):
-                task = asyncio.create_task(loop)
-                stack.push_async_callback(_stopped, task)
+            await self._dispatch.take_up()
+            loops = (self._dispatch.listen(), self._dispatch.look_again_and_again(), self._tidy())
+            for loop in loops:
+                stack.push_async_callback(_stopped, asyncio.create_task(loop))
             yield
+
+    def _carries(self, session_id: str) -> bool:
+        return session_id in self._carried
+
+    async def _count(self) -> TakenUp:
+        async with self._database.read() as work:
+            statuses = [turn.status for turn in await work.turns.unfinished()]
+        return TakenUp(
+            begun=statuses.count(Status.RUNNING),
+            queued=statuses.count(Status.QUEUED),
+            asleep=statuses.count(Status.PARKED),
+            waiting=statuses.count(Status.WAITING),
+        )
 
     async def _advance(self, turn_id: str) -> Sequence[Drive]:
         """Advance a turn for the engine; never raises."""
         if self._closing:
-            return []
-        drain = Drain()
-        self._active[drain] = asyncio.current_task()
+            return []  # the row says that it is due: the next start sees to it
         try:
             async with self._database.read() as work:
-                session_id = (await work.turns.get(turn_id)).session_id
-            async with self._database.session_lock(session_id):
-                progress = await self._advancer.advance(turn_id, drain)
-            if progress.wake_at is not None:
-                return [wake_drive(progress.turn)]
-            if not progress.turn.status.finished:
+                turn = await work.turns.get(turn_id)
+            if not await self._carry(turn):
                 return []
-            async with self._database.read() as work:
-                following = await work.turns.oldest_unfinished(session_id)
-            if following is None or following.status is not Status.QUEUED:
-                return []
-            return [Drive(following.id, f"after-{turn_id}", following.wake_at)]
+            return await self._following(turn)
         except NoctuleError as error:
             _LOG.error("turn %s could not be advanced and is tried again: %s", turn_id, error)
-            return [Drive(turn_id, f"again-{new_id(self._clock)}", self._soon())]
+            at = self._clock.now() + _AGAIN
+            return [Drive(turn_id, f"again-{new_id(self._clock)}", at)]
+
+    async def _carry(self, turn: Turn) -> bool:
+        """Carry a turn as far as it goes; False when somebody else is at its session.
+
+        Whoever is at it looks at the session once more after letting go of it, so that nothing
+        that was said meanwhile is missed, and nobody here waits for them.
+        """
+        session_id = turn.session_id
+        if self._carries(session_id) or not await self._database.session_is_free(session_id):
+            return False
+        if self._carries(session_id):  # somebody came while we asked
+            return False
+        drain = self._carried[session_id] = Drain()
+        try:
+            async with self._database.session_lock(session_id):
+                await self._advance_reporting(turn, drain)
         finally:
-            del self._active[drain]
+            del self._carried[session_id]
+        return True
 
-    async def _take_up(self) -> None:
-        """Enqueue what was under way when the last worker ended, and every known wake."""
-        start = new_id(self._clock)
-        async with self._database.read() as work:
-            unfinished = await work.turns.unfinished()
-        first: dict[str, Turn] = {}
-        for turn in unfinished:
-            first.setdefault(turn.session_id, turn)
-        for turn in first.values():
-            if turn.status is Status.RUNNING:
-                await self._engine.enqueue(Drive(turn.id, f"start-{start}"))
-            elif turn.status is Status.QUEUED or turn.wake_at is not None:
-                await self._enqueue(wake_drive(turn))
-
-    async def _listen(self) -> None:
-        async with aclosing(self._database.changes()) as changes:
-            async for _ in changes:
-                self._changed.set()
-
-    async def _scan(self) -> None:
-        """Enqueue what became due by somebody's hand: new turns, resumed ones."""
-        while True:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_SCAN_SECONDS):
-                    await self._changed.wait()
-            self._changed.clear()
-            try:
-                async with self._database.read() as work:
-                    due = await work.turns.due(self._clock.now())
-                for turn in due:
-                    await self._enqueue(wake_drive(turn))
-            except NoctuleError as error:
-                _LOG.warning("looking for due turns failed and is tried again: %s", error)
-            await self._clock.sleep(0.02)
-
-    async def _enqueue(self, drive: Drive) -> None:
-        if drive.id in self._enqueued:
+    async def _advance_reporting(self, turn: Turn, drain: Drain) -> None:
+        if self._closing:
             return
-        await self._engine.enqueue(drive)
-        self._enqueued.add(drive.id)
+        if self._reporter is not None and await self._begins(turn):
+            self._reporter.begins(turn)
+        task = asyncio.create_task(self._advancer.advance(turn.id, drain))
+        self._under_way.add(task)
+        try:
+            progress = await _outcome(task)
+        finally:
+            self._under_way.discard(task)
+        if progress is None:
+            return  # cut off; the next start goes on
+        if progress.unstored is not None:
+            raise progress.unstored
+        if self._reporter is not None and progress.turn != turn:
+            self._reporter.rests(progress.turn)
+
+    async def _begins(self, turn: Turn) -> bool:
+        async with self._database.read() as work:
+            first = await work.turns.oldest_unfinished(turn.session_id)
+        is_next = first is not None and first.id == turn.id
+        return is_next and (turn.status is Status.RUNNING or turn.due(self._clock.now()))
+
+    async def _following(self, turn: Turn) -> list[Drive]:
+        """Return the drive of whatever is next in a session, as its rows now say."""
+        async with self._database.read() as work:
+            following = await work.turns.oldest_unfinished(turn.session_id)
+        if following is None or following.status is Status.RUNNING:
+            return []  # drained, or its rest could not be stored: the dispatch looks after it
+        if following.wake_at is not None:
+            return [wake_drive(following)]
+        if following.status is Status.QUEUED:
+            return [Drive(following.id, f"after-{turn.id}")]
+        return []
 
     async def _tidy(self) -> None:
         """End turns nobody answered, and forget drives that are over."""
@@ -153,7 +210,6 @@ class Worker:
                 await self._engine.forget_finished()
             except NoctuleError as error:
                 _LOG.warning("tidying failed and is tried again: %s", error)
-            self._enqueued.clear()
             await self._clock.sleep(_TIDY_SECONDS)
 
     async def _expire(self) -> None:
@@ -169,27 +225,26 @@ class Worker:
     async def _drain(self) -> None:
         """Let the steps under way finish, for a while; then cut off what is left."""
         self._closing = True
-        for drain in self._active:
+        for drain in self._carried.values():
             drain.request("the worker stops")
-        waited = 0.0
-        while self._active and waited < _DRAIN_GRACE_SECONDS:
-            await self._clock.sleep(0.05)
-            waited += 0.05
-        left = [task for task in self._active.values() if task is not None]
+        if self._under_way:
+            await asyncio.wait(set(self._under_way), timeout=_DRAIN_GRACE_SECONDS)
+        left = set(self._under_way)
         for task in left:
             task.cancel()
         if left:
             await asyncio.wait(left)
 
-    def _soon(self) -> datetime:
-        return self._clock.now() + timedelta(seconds=10)
 
-
-def wake_drive(turn: Turn) -> Drive:
-    """Return the drive that wakes a turn at its time; the same from wherever it is asked."""
-    if turn.wake_at is None:
-        return Drive(turn.id, "queued")
-    return Drive(turn.id, f"{turn.wake_at.timestamp():.3f}", turn.wake_at)
+async def _outcome(task: "asyncio.Task[Progress]") -> Progress | None:
+    """Wait for a turn that is carried; None when it was cut off."""
+    try:
+        await asyncio.wait({task})
+    except asyncio.CancelledError:
+        task.cancel()
+        await asyncio.wait({task})
+        raise
+    return None if task.cancelled() else task.result()
 
 
 async def _stopped(task: "asyncio.Task[None]") -> None:

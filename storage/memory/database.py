@@ -83,4 +83,8 @@ class MemoryDatabase:
     async def close(self) -> None:
         """Forget everything."""
         self._shelf.closed = True
+    async def session_is_free(self, session_id: str) -> bool:
+        """Return whether nobody in this process holds a session's lock at this moment."""
+        return self._session_locks.is_free(session_id)
+
         self._watches.end()

@@ -48,9 +48,16 @@ class MemoryTurns:
         """Return every unfinished turn of every session, oldest first."""
         return [turn for turn in await self._all() if not turn.status.finished]
 
+    async def running(self) -> list[Turn]:
+        """Return every running turn of every session, oldest first."""
+        return [turn for turn in await self._all() if turn.status is Status.RUNNING]
+
     async def due(self, now: datetime) -> list[Turn]:
-        """Return queued, parked and waiting turns that may go on, oldest first."""
-        return [turn for turn in await self._all() if _due(turn, now)]
+        """Return queued, parked and waiting turns whose turn it is, oldest first."""
+        first: dict[str, Turn] = {}
+        for turn in await self.unfinished():
+            first.setdefault(turn.session_id, turn)
+        return [turn for turn in first.values() if turn.due(now)]
 
     async def count_unfinished(self) -> int:
         """Return how many turns are unfinished, of all sessions together."""
@@ -128,11 +135,3 @@ class MemoryTurns:
         tables = await self._transaction.writing("turns")
         tables.turns[turn_id] = turn
         return turn
-
-
-def _due(turn: Turn, now: datetime) -> bool:
-    if turn.status.finished or turn.status is Status.RUNNING:
-        return False
-    if turn.wake_at is None:
-        return turn.status is Status.QUEUED
-    return turn.wake_at <= now

@@ -109,6 +109,10 @@ class PostgresDatabase:
         """Hold the right to advance a session, against every process; waits for it."""
         return self._session_locks.hold(session_id)
 
+    async def session_is_free(self, session_id: str) -> bool:
+        """Return whether no process holds a session's lock at this moment."""
+        return await self._session_locks.is_free(session_id)
+
     async def close(self) -> None:
         """Let go of every connection; what is not committed is undone."""
         self._closed.set()

@@ -15,6 +15,9 @@ _PAUSE_SECONDS: Final = 0.2
 _KEY: Final = "hashtextextended('noctule session ' || %s, 0)"
 _TRY: Final = f"SELECT pg_try_advisory_lock({_KEY})"
 _UNLOCK: Final = f"SELECT pg_advisory_unlock({_KEY})"
+_IS_FREE: Final = (
+    f"SELECT CASE WHEN pg_try_advisory_lock({_KEY}) THEN pg_advisory_unlock({_KEY}) ELSE false END"
+)
 
 
 class PostgresSessionLocks:
@@ -44,6 +47,18 @@ class PostgresSessionLocks:
                 yield
             finally:
                 await asyncio.shield(asyncio.ensure_future(self._give_back(session_id)))
+
+    async def is_free(self, session_id: str) -> bool:
+        """Return whether no process holds a session's lock at this moment."""
+        if not self._local.is_free(session_id):
+            return False
+        try:
+            connection = await self._connected()
+            # Held for the length of one statement: whoever wants it meanwhile asks again.
+            row = await (await connection.execute(_IS_FREE, (session_id,) * 2)).fetchone()
+        except (psycopg.Error, OSError) as error:
+            raise explain(error, self._place) from error
+        return row is not None and bool(row[0])
 
     async def close(self) -> None:
         """Let go of every lock."""

@@ -90,6 +90,10 @@ class SqliteDatabase:
         """
         return self._session_locks.hold(session_id)
 
+    async def session_is_free(self, session_id: str) -> bool:
+        """Return whether nobody in this process holds a session's lock at this moment."""
+        return self._session_locks.is_free(session_id)
+
     async def close(self) -> None:
         """Let go of every connection; what is not committed is undone."""
         if self._closed:

@@ -11,7 +11,7 @@ from noctule.core.lifecycle import Status, check_move
 from noctule.core.sessions import Order, Turn, Verdict
 from storage.stores.prefixes import ByPrefix
 from storage.tables import sessions, turns
-from storage.tables.turns import unfinished
+from storage.tables.turns import FINISHED, unfinished
 from storage.transaction import Transaction
 
 _INSERT = turns.insert()
@@ -21,10 +21,18 @@ _OF_SESSION = _SELECT.where(turns.c.session_id == sa.bindparam("session_id")).or
 _OLDEST_UNFINISHED = _OF_SESSION.where(unfinished).limit(1)
 _UNFINISHED = _SELECT.where(unfinished).order_by(turns.c.id)
 _COUNT_UNFINISHED = sa.select(sa.func.count()).select_from(turns).where(unfinished)
-_DUE_AT_ONCE = _UNFINISHED.where(turns.c.status == Status.QUEUED, turns.c.wake_at.is_(None))
+_RUNNING = _UNFINISHED.where(turns.c.status == Status.RUNNING)
+_earlier = turns.alias("earlier")
+_FIRST = ~sa.exists().where(
+    _earlier.c.session_id == turns.c.session_id,
+    _earlier.c.id < turns.c.id,
+    _earlier.c.status.not_in(FINISHED),
+)
+_DUE_AT_ONCE = _UNFINISHED.where(turns.c.status == Status.QUEUED, turns.c.wake_at.is_(None), _FIRST)
 _DUE_BY_TIME = _UNFINISHED.where(
     turns.c.status.in_([Status.QUEUED, Status.PARKED, Status.WAITING]),
     turns.c.wake_at <= sa.bindparam("now"),
+    _FIRST,
 )
 _ORDERS = sa.select(turns.c.id, turns.c.order).where(
     turns.c.id.in_(sa.bindparam("turn_ids", expanding=True)), turns.c.order.is_not(None)
@@ -82,8 +90,12 @@ class SqlTurns:
         """Return every unfinished turn of every session, oldest first."""
         return await self._transaction.run_long(_all, _UNFINISHED, {})
 
+    async def running(self) -> list[Turn]:
+        """Return every running turn of every session, oldest first."""
+        return await self._transaction.run(_all, _RUNNING, {})
+
     async def due(self, now: datetime) -> list[Turn]:
-        """Return queued, parked and waiting turns that may go on, oldest first."""
+        """Return queued, parked and waiting turns whose turn it is, oldest first."""
         return await self._transaction.run_long(_due, now)
 
     async def count_unfinished(self) -> int:

@@ -57,3 +57,22 @@ async def test_workers_on_one_postgres_exclude_each_other(open_again: Opener) ->
     await task
     await holder.__aexit__(None, None, None)
     assert order == ["first", "second", "second"]
+
+
+async def test_whether_a_session_is_free_can_be_asked(database: Database) -> None:
+    """It is while nobody holds it, before and after; asking takes nothing away."""
+    assert await database.session_is_free("s1")
+    async with database.session_lock("s1"):
+        assert not await database.session_is_free("s1")
+        assert await database.session_is_free("s2")
+    assert await database.session_is_free("s1")
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("real_url", ["postgres"], indirect=True)
+async def test_a_session_held_elsewhere_is_not_free(open_again: Opener) -> None:
+    """On PostgreSQL every process sees that a session is held, and that its holder is gone."""
+    one, two = await open_again(), await open_again()
+    async with one.session_lock("s1"):
+        assert not await two.session_is_free("s1")
+    assert await two.session_is_free("s1")

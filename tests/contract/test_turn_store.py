@@ -89,10 +89,25 @@ async def test_due_turns_of_everybody(database: Database) -> None:
         "9": (Status.DONE, later(1)),
     }
     async with database.work() as work:
-        await work.sessions.add(a_session())
         for name, (status, wake_at) in kinds.items():
-            await work.turns.add(a_turn(name, status=status, wake_at=wake_at))
+            await work.sessions.add(a_session(f"of-{name}"))
+            await work.turns.add(a_turn(name, f"of-{name}", status=status, wake_at=wake_at))
         assert [turn.id for turn in await work.turns.due(later(10))] == ["1", "2", "3", "5"]
+        assert [turn.id for turn in await work.turns.running()] == ["8"]
+
+
+async def test_only_the_first_turn_of_a_session_is_due(database: Database) -> None:
+    """What was said later waits until everything before it has ended, whatever it waits for."""
+    await with_turns(database, "1", "2", "3")
+    async with database.work() as work:
+        assert [turn.id for turn in await work.turns.due(NOON)] == ["1"]
+        await work.turns.move("1", Status.RUNNING, at=NOON)
+        assert await work.turns.due(NOON) == []
+        await work.turns.move("1", Status.PARKED, at=NOON, wake_at=later(5))
+        assert await work.turns.due(later(4)) == []
+        assert [turn.id for turn in await work.turns.due(later(5))] == ["1"]
+        await work.turns.move("1", Status.CANCELLED, at=NOON)
+        assert [turn.id for turn in await work.turns.due(NOON)] == ["2"]
 
 
 async def test_the_newest_finished_turn_is_the_last_that_got_a_reply(database: Database) -> None:

@@ -1,0 +1,115 @@
+"""Pursuit: background work followed while it goes on; leaving it does not end it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from noctule.channels.terminal.said import FAILED, Said
+from noctule.channels.terminal.screen import Screen
+from noctule.channels.terminal.watch import Watch
+from noctule.core.lifecycle import Status
+from noctule.core.sessions import Turn
+from noctule.sessions.drive import Leave
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Runtime
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class Pursuit:
+    """Follows one turn to its rest, here or at the worker that carries it.
+
+    The first Ctrl-C leaves: at once when a worker carries the turn, after the current step when
+    this process does. The second leaves at once in any case. Nothing of it is lost.
+
+    Args:
+        runtime: everything it takes to work.
+        screen: where to show it; None shows nothing.
+        what: the command, for whoever asks who works on the data folder.
+    """
+
+    def __init__(self, runtime: "Runtime", screen: Screen | None, *, what: str) -> None:
+        self._runtime = runtime
+        self._screen = screen
+        self._what = what
+        self._leave = Leave()
+
+    async def follow(self, turn: Turn, *, after: int) -> Said:
+        """Return what came of a turn once it rests, or somebody leaves it.
+
+        Args:
+            turn: one that was submitted.
+            after: the last event of its session before it.
+
+        Raises:
+            NoctuleError: how it ended could not be stored.
+        """
+        records = self._runtime.records
+        watch = None
+        if self._screen is not None:
+            watch = Watch(records.events, self._screen, turn, after, tell_route=True)
+        rested: Turn | None = None
+        try:
+            with _Leaving(self._leave, self._tell_leaving, lambda: self._leave_at_once(turn)):
+                rested = await self._runtime.driver.until_rest(
+                    turn, what=self._what, leave=self._leave
+                )
+        finally:
+            if watch is not None:
+                goes_on = rested is None or rested.status in {Status.QUEUED, Status.RUNNING}
+                await watch.finish(None if goes_on else rested)
+        return await Said.read(records.database, turn.id)
+
+    def _tell_leaving(self) -> None:
+        if self._screen is not None and self._leave.works:
+            self._screen.note(
+                "Stopping after the current step; press again to leave at once. Nothing is lost."
+            )
+
+    def _leave_at_once(self, turn: Turn) -> None:
+        if self._screen is not None:
+            self._screen.close()
+            self._screen.problem(
+                f"Left at once. `noctule serve` goes on with session {turn.session_id}."
+            )
+        sys.stdout.flush()
+        os._exit(FAILED)
+
+
+class _Leaving:
+    """Takes the signals over while something is followed."""
+
+    def __init__(self, leave: Leave, tell: Callable[[], None], at_once: Callable[[], None]) -> None:
+        self._leave = leave
+        self._tell = tell
+        self._at_once = at_once
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, self._told)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        loop = asyncio.get_running_loop()
+        for number, before in self._before.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, before)
+
+    def _told(self) -> None:
+        if self._leave.wanted:
+            self._at_once()
+        self._tell()
+        self._leave.ask()

@@ -1,0 +1,194 @@
+"""``noctule run``: background work, followed here or left to ``noctule serve``."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from noctule.cli.invocation import Invocation, runs
+from noctule.core.errors import UsageError
+from noctule.core.lifecycle import Status
+from noctule.core.roles import ANSWERING
+from noctule.core.sessions import SessionKind, Turn
+from noctule.core.settings.role import OnLimit
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+    from noctule.sessions.desk import Request
+    from noctule.sessions.lock import Holder
+
+
+@dataclass(frozen=True, slots=True)
+class _Submitted:
+    """A turn on its way.
+
+    Args:
+        turn: as it was stored.
+        after: the last event of its session before it.
+        worker: who works on the data folder; None when nobody is known to.
+    """
+
+    turn: Turn
+    after: int
+    worker: "Holder | None"
+
+
+@click.command("run")
+@click.argument("text", required=False)
+@click.option(
+    "--role",
+    type=click.Choice([role.value for role in ANSWERING], case_sensitive=False),
+    help="Who answers; else the route decides.",
+)
+@click.option("--model", help="Which model answers, by its configured name.")
+@click.option("--session", metavar="ID", help="Go on with this session.")
+@click.option("--private", is_flag=True, help="Keep it on local models.")
+@click.option(
+    "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
+)
+@click.option("--detach", is_flag=True, help="Print the session's id and return.")
+@click.option("--at", metavar="TIME", help="Begin then: 23:30, +2h, 2026-12-01T08:00.")
+@click.option(
+    "--on-limit",
+    type=click.Choice([choice.value for choice in OnLimit], case_sensitive=False),
+    help="At a limit sleep and keep the model (park), or go to the next one (fallback).",
+)
+@runs
+async def command(  # noqa: PLR0913 - the contract's options
+    invocation: Invocation,
+    *,
+    text: str | None,
+    role: str | None,
+    model: str | None,
+    session: str | None,
+    private: bool,
+    detach: bool,
+    at: str | None,
+    on_limit: str | None,
+) -> int:
+    """Do a piece of work in the background and follow it.
+
+    `noctule serve` works on it when it runs; else this command does, until the work ends or
+    sleeps: 0 done, 75 parked or waiting, 1 failed. Ctrl-C stops following, not the work. TEXT may
+    be - to read it from standard input.
+    """
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.message import read_message  # noqa: PLC0415 - likewise
+    from noctule.sessions.desk import Request  # noqa: PLC0415 - likewise
+
+    loaded = invocation.load()
+    message = read_message(text, most_bytes=loaded.settings.limits.max_message_bytes)
+    if message is None:
+        raise UsageError("There is nothing to do. `noctule run TEXT` says what.")
+    async with open_records(loaded) as records:
+        request = Request(
+            text=message,
+            kind=SessionKind.RUN,
+            session_id=session,
+            role=role,
+            model=model,
+            private=private,
+            on_limit=OnLimit(on_limit) if on_limit else None,
+            not_before=_moment(at, records),
+        )
+        submitted = await _submit(records, request)
+        if detach:
+            return _tell_detached(invocation, submitted, records)
+        return await _follow(invocation, records, submitted)
+
+
+def _moment(at: str | None, records: "Records") -> datetime | None:
+    from noctule.core.times_of_day import parse_moment  # noqa: PLC0415 - only with --at
+
+    if at is None:
+        return None
+    try:
+        return parse_moment(at, now=records.clock.now(), zone=records.zone)
+    except ValueError as error:
+        raise UsageError(
+            f"--at {error}. Write a time of day (23:30), a duration from now (+2h, 30m) or a "
+            "moment (2026-12-01T08:00, with +01:00 for another zone)."
+        ) from None
+
+
+async def _submit(records: "Records", request: "Request") -> _Submitted:
+    from noctule.sessions.lock import WORKERS, WorkerLock  # noqa: PLC0415 - not for --help
+
+    after = 0
+    if request.session_id is not None:
+        async with records.database.read() as work:
+            session = await work.sessions.get(request.session_id)
+            after = await work.events.last_seq(session.id)
+    turn = await records.desk.submit(request)
+    holder = WorkerLock(records.home, records.clock).worker()
+    worker = holder if holder is not None and holder.what in WORKERS else None
+    return _Submitted(turn, after, worker)
+
+
+def _tell_detached(invocation: Invocation, submitted: _Submitted, records: "Records") -> int:
+    turn = submitted.turn
+    if invocation.as_json:
+        wake_at = turn.wake_at.astimezone(records.zone).isoformat() if turn.wake_at else None
+        invocation.print_document(
+            {
+                "session": turn.session_id,
+                "turn": turn.id,
+                "status": turn.status.value,
+                "wake_at": wake_at,
+            }
+        )
+    else:
+        click.echo(turn.session_id)
+    click.echo(_where(submitted, records, here=False), err=True)
+    return 0
+
+
+async def _follow(invocation: Invocation, records: "Records", submitted: _Submitted) -> int:
+    from noctule.bootstrap import open_runtime  # noqa: PLC0415 - loads the graph
+    from noctule.channels.terminal.footer import footer  # noqa: PLC0415 - only when shown
+    from noctule.channels.terminal.opening import open_screen  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.pursuit import Pursuit  # noqa: PLC0415 - likewise
+    from noctule.cli.documents import turn_document  # noqa: PLC0415 - likewise
+
+    screen = None if invocation.as_json else open_screen()
+    if screen is not None:
+        screen.note(_where(submitted, records, here=True))
+    async with open_runtime(records) as runtime:
+        said = await Pursuit(runtime, screen, what="run").follow(
+            submitted.turn, after=submitted.after
+        )
+    if said.turn.status is Status.RUNNING:
+        sentence: str | None = _goes_on(submitted)
+    else:
+        sentence = said.sentence(records.settings, records.zone)
+    if sentence is not None:
+        click.echo(sentence, err=True)
+    if screen is None:
+        invocation.print_document(turn_document(said, sentence))
+    elif records.settings.footer and (line := footer(said)) is not None:
+        screen.note(line)
+    return said.exit_code
+
+
+def _where(submitted: _Submitted, records: "Records", *, here: bool) -> str:
+    turn, worker = submitted.turn, submitted.worker
+    if turn.wake_at is not None:
+        begins = turn.wake_at.astimezone(records.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
+        where = f"begins at {begins} while `noctule serve` runs"
+    elif worker is not None:
+        where = f"`noctule {worker.what}` (process {worker.pid}) works on it"
+    elif here:
+        where = "this command works on it, because no `noctule serve` runs here"
+    else:
+        where = "waits for `noctule serve`: none runs here"
+    return f"Session {turn.session_id}: {where}. {_come_back(turn)}"
+
+
+def _goes_on(submitted: _Submitted) -> str:
+    who = submitted.worker.what if submitted.worker else "serve"
+    return f"Left; `noctule {who}` goes on with it. {_come_back(submitted.turn)}"
+
+
+def _come_back(turn: Turn) -> str:
+    return f"`noctule sessions log {turn.session_id} --follow` watches it."

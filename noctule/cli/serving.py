@@ -1,0 +1,130 @@
+"""Serving: a worker in the foreground until a signal, with a line for what happens in it."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+import click
+
+from noctule.channels.terminal.printable import printable
+from noctule.cli.invocation import Invocation
+from noctule.core.lifecycle import Status
+from noctule.core.sessions import Turn
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+    from noctule.sessions.worker import Worker
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_LEFT_AT_ONCE = 1
+_WORDS = {
+    Status.DONE: "done",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "cancelled",
+    Status.PARKED: "parked",
+    Status.WAITING: "waits for you",
+}
+
+
+async def serve(invocation: Invocation, *, what: str, channels: bool) -> int:
+    """Work until a signal, then drain.
+
+    Args:
+        invocation: whose configuration.
+        what: the command, for whoever asks who works on the data folder.
+        channels: whether configured channels are started too.
+
+    Raises:
+        DatabaseBusyError: another worker has the data folder.
+    """
+    from noctule.bootstrap import open_records, open_runtime, open_worker  # noqa: PLC0415 - heavy
+
+    loaded = invocation.load()
+    stop = asyncio.Event()
+    with _signals(stop):
+        async with open_records(loaded) as records, open_runtime(records) as runtime:
+            async with open_worker(runtime, what=what, reporter=Lines(records)) as worker:
+                _say(_ready(records, worker))
+                if channels and records.settings.telegram.token is not None:
+                    _say("A Telegram token is configured: this version has no Telegram channel.")
+                await stop.wait()
+                _say("Stopping: steps under way finish; a second signal leaves at once.")
+            _say("Stopped. What is unfinished goes on at the next start.")
+    return 0
+
+
+class Lines:
+    """Tells on stderr what begins, sleeps and ends.
+
+    Args:
+        records: the zone and the time.
+    """
+
+    def __init__(self, records: "Records") -> None:
+        self._clock = records.clock
+        self._zone = records.zone
+
+    def begins(self, turn: Turn) -> None:
+        """Tell that a turn wakes, or is gone on with after its process ended."""
+        match turn.status:
+            case Status.PARKED | Status.WAITING:
+                self._line("woke", turn, "")
+            case Status.RUNNING:
+                self._line("goes on", turn, "it was under way when its process ended")
+            case _:
+                self._line("begins", turn, "")
+
+    def rests(self, turn: Turn) -> None:
+        """Tell where a turn came to rest."""
+        word = _WORDS.get(turn.status)
+        if word is not None:
+            self._line(word, turn, turn.error or "")
+
+    def _line(self, word: str, turn: Turn, why: str) -> None:
+        time = self._clock.now().astimezone(self._zone).strftime("%H:%M:%S")
+        said = f": {' '.join(why.split())}" if why else ""
+        _say(f"{time} {turn.session_id} {word}{said}")
+
+
+def _ready(records: "Records", worker: "Worker") -> str:
+    storage = records.settings.storage
+    where = "a PostgreSQL database" if storage.is_postgres else str(records.home)
+    taken = worker.taken_up
+    counts = [
+        f"{taken.begun} under way",
+        f"{taken.queued} queued",
+        f"{taken.asleep} asleep",
+        f"{taken.waiting} waiting for a person",
+    ]
+    return f"Serving {where}: {', '.join(counts)}. Ctrl-C drains and stops."
+
+
+def _say(text: str) -> None:
+    try:
+        click.echo(printable(text), err=True)
+    except OSError:  # nobody reads it any more: the sessions go on all the same
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the rest of the process
+
+
+@contextmanager
+def _signals(stop: asyncio.Event) -> Iterator[None]:
+    loop = asyncio.get_running_loop()
+    told: Callable[[], None] = lambda: _told(stop)  # noqa: E731 - one object for both signals
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, told)
+    try:
+        yield
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def _told(stop: asyncio.Event) -> None:
+    if stop.is_set():
+        _say("Left at once. What was under way goes on at the next start.")
+        os._exit(_LEFT_AT_ONCE)
+    stop.set()
