@@ -5,6 +5,7 @@ from typing import Self
 
 from noctule.core.ports import (
     AttemptStore,
+    BudgetStore,
     EventStore,
     LimitStore,
     ParkingStore,
@@ -13,6 +14,7 @@ from noctule.core.ports import (
     TurnStore,
 )
 from storage.stores.attempts import SqlAttempts
+from storage.stores.budgets import SqlBudgets
 from storage.stores.events import SqlEvents
 from storage.stores.limits import SqlLimits
 from storage.stores.parkings import SqlParkings
@@ -28,6 +30,7 @@ class SqlUnitOfWork:
     __slots__ = (
         "_transaction",
         "attempts",
+        "budgets",
         "events",
         "limits",
         "parkings",
@@ -43,6 +46,7 @@ class SqlUnitOfWork:
         self.routes: RouteStore = SqlRoutes(transaction)
         self.attempts: AttemptStore = SqlAttempts(transaction)
         self.limits: LimitStore = SqlLimits(transaction)
+        self.budgets: BudgetStore = SqlBudgets(transaction)
         self.events: EventStore = SqlEvents(transaction)
         self.parkings: ParkingStore = SqlParkings(transaction)
 

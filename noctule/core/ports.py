@@ -13,6 +13,8 @@ from typing import Any, Protocol, Self, TypeVar
 from pydantic import BaseModel
 
 from noctule.core.attempts import Attempt
+from noctule.core.books import Books
+from noctule.core.budgets import Budget, BudgetKey, Hold, Tally
 from noctule.core.calls import CallContext
 from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
@@ -227,6 +229,38 @@ class LimitStore(Protocol):
         ...
 
 
+class BudgetStore(Protocol):
+    """What budgets have come to, and the holds on them."""
+
+    async def open_books(
+        self, budgets: Sequence[Budget], hold_ids: Sequence[str], now: datetime
+    ) -> Books:
+        """Lock the rows of some budgets, in the order of their keys, and return their books.
+
+        Args:
+            budgets: those that orders will touch, as configured.
+            hold_ids: the calls that will be settled.
+            now: aware.
+        """
+        ...
+
+    async def keep(self, books: Books) -> None:
+        """Write back what books say has changed."""
+        ...
+
+    async def spent(self, key: BudgetKey) -> list[Hold]:
+        """Return what counts as spent in a rolling window, oldest first."""
+        ...
+
+    async def tallies(self) -> list[Tally]:
+        """Return every stored tally, in the order of keys."""
+        ...
+
+    async def held(self) -> list[Hold]:
+        """Return the holds of calls under way, oldest first."""
+        ...
+
+
 class EventStore(Protocol):
     """What watchers of a session see."""
 
@@ -298,6 +332,7 @@ class UnitOfWork(Protocol):
     routes: RouteStore
     attempts: AttemptStore
     limits: LimitStore
+    budgets: BudgetStore
     events: EventStore
     parkings: ParkingStore
 
@@ -347,9 +382,6 @@ class Database(Protocol):
         """
         ...
 
-    async def close(self) -> None:
-        """Let go of every connection."""
-        ...
     async def session_is_free(self, session_id: str) -> bool:
         """Return whether nobody holds a session's lock at this moment.
 
@@ -357,3 +389,6 @@ class Database(Protocol):
         """
         ...
 
+    async def close(self) -> None:
+        """Let go of every connection."""
+        ...

@@ -7,6 +7,7 @@ from typing import Self
 
 from noctule.core.ports import (
     AttemptStore,
+    BudgetStore,
     EventStore,
     LimitStore,
     ParkingStore,
@@ -15,6 +16,7 @@ from noctule.core.ports import (
     TurnStore,
 )
 from storage.memory.attempts import MemoryAttempts
+from storage.memory.budgets import MemoryBudgets
 from storage.memory.events import MemoryEvents
 from storage.memory.limits import MemoryLimits
 from storage.memory.parkings import MemoryParkings
@@ -36,6 +38,7 @@ class MemoryUnitOfWork:
         self.routes: RouteStore = MemoryRoutes(transaction)
         self.attempts: AttemptStore = MemoryAttempts(transaction)
         self.limits: LimitStore = MemoryLimits(transaction)
+        self.budgets: BudgetStore = MemoryBudgets(transaction)
         self.events: EventStore = MemoryEvents(transaction)
         self.parkings: ParkingStore = MemoryParkings(transaction)
 
@@ -80,11 +83,11 @@ class MemoryDatabase:
         """Hold the right to advance a session; waits for it."""
         return self._session_locks.hold(session_id)
 
-    async def close(self) -> None:
-        """Forget everything."""
-        self._shelf.closed = True
     async def session_is_free(self, session_id: str) -> bool:
         """Return whether nobody in this process holds a session's lock at this moment."""
         return self._session_locks.is_free(session_id)
 
+    async def close(self) -> None:
+        """Forget everything."""
+        self._shelf.closed = True
         self._watches.end()

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from noctule.core.attempts import Attempt
+from noctule.core.budgets import BudgetKey, Hold, Tally
 from noctule.core.errors import OurBugError
 from noctule.core.events import Event
 from noctule.core.limits import Limit, LimitKey
@@ -24,12 +25,25 @@ class Tables:
     routes: dict[str, Route] = field(default_factory=dict)
     attempts: dict[str, Attempt] = field(default_factory=dict)
     limits: dict[LimitKey, Limit] = field(default_factory=dict)
+    tallies: dict[BudgetKey, Tally] = field(default_factory=dict)
+    holds: dict[tuple[str, BudgetKey], Hold] = field(default_factory=dict)
     heads: dict[str, int] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
     parkings: dict[str, Parking] = field(default_factory=dict)
 
 
-Table = Literal["sessions", "turns", "routes", "attempts", "limits", "heads", "events", "parkings"]
+Table = Literal[
+    "sessions",
+    "turns",
+    "routes",
+    "attempts",
+    "limits",
+    "tallies",
+    "holds",
+    "heads",
+    "events",
+    "parkings",
+]
 
 
 class Shelf:

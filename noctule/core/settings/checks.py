@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from noctule.core.roles import ANSWERING, Role
+from noctule.core.settings.budget_checks import budget_findings
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings, WindowSettings
 from noctule.core.settings.model import ModelSettings
 from noctule.core.settings.parts import Parts
@@ -55,6 +56,7 @@ def findings_in(parts: Parts) -> list[Finding]:
             for role, binding in parts.roles.items()
             for finding in _binding(parts, role, binding)
         ),
+        *(Finding(*found) for found in budget_findings(parts)),
     ]
 
 

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from noctule.core.roles import Role
 from noctule.core.settings.base import Section
+from noctule.core.settings.budget import NamedBudgetSettings
 from noctule.core.settings.endpoint import EndpointSettings
 from noctule.core.settings.limits import ParkingSettings
 from noctule.core.settings.model import ModelSettings
@@ -27,6 +28,7 @@ class Parts:
         endpoints: by name; None stands for one that is there but broken.
         models: likewise.
         roles: the bindings that could be read.
+        budgets: the budgets that could be read.
         parking: how long a session may sleep.
         storage: where things are kept.
         telegram: the bot.
@@ -37,6 +39,7 @@ class Parts:
     endpoints: Mapping[str, EndpointSettings | None] = field(default_factory=dict)
     models: Mapping[str, ModelSettings | None] = field(default_factory=dict)
     roles: Mapping[str, RoleSettings] = field(default_factory=dict)
+    budgets: Mapping[str, NamedBudgetSettings] = field(default_factory=dict)
     parking: ParkingSettings = field(default_factory=ParkingSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     telegram: TelegramSettings = field(default_factory=TelegramSettings)
@@ -50,6 +53,7 @@ class Parts:
             endpoints=settings.endpoints,
             models=settings.models,
             roles={role.value: binding for role, binding in settings.roles.items()},
+            budgets=settings.budgets,
             parking=settings.parking,
             storage=settings.storage,
             telegram=settings.telegram,
@@ -66,6 +70,10 @@ class Parts:
         roles = {
             name: _part(RoleSettings, inner) for name, inner in _mapping(data, "roles").items()
         }
+        budgets = {
+            name: _part(NamedBudgetSettings, inner)
+            for name, inner in _mapping(data, "budgets").items()
+        }
         return cls(
             timezone=zone if isinstance(zone, str) else None,
             default_role=default if isinstance(default, str) else Role.CHAT,
@@ -78,6 +86,7 @@ class Parts:
                 for name, inner in _mapping(data, "models").items()
             },
             roles={name: role for name, role in roles.items() if role is not None},
+            budgets={name: budget for name, budget in budgets.items() if budget is not None},
             parking=_part(ParkingSettings, data.get("parking")) or ParkingSettings(),
             storage=_part(StorageSettings, data.get("storage")) or StorageSettings(),
             telegram=_part(TelegramSettings, data.get("telegram")) or TelegramSettings(),

@@ -1,7 +1,6 @@
 """``roles:`` what each of the six may use."""
 
 from collections.abc import Iterator
-from decimal import Decimal
 from enum import StrEnum
 from typing import Annotated
 
@@ -10,6 +9,7 @@ from pydantic import BeforeValidator, Field
 from noctule.core.durations import Duration
 from noctule.core.roles import Role
 from noctule.core.settings.base import PositiveDuration, Section
+from noctule.core.settings.budget import BudgetSettings
 
 
 class OnLimit(StrEnum):
@@ -21,16 +21,6 @@ class OnLimit(StrEnum):
 
 def _as_tuple(value: object) -> object:
     return (value,) if isinstance(value, str) else value
-
-
-class BudgetSettings(Section):
-    """Dollars per window."""
-
-    usd: Decimal = Field(ge=0)
-    """The most that may be spent in one window, in USD. 0 means nothing may be spent."""
-
-    window: PositiveDuration
-    """How long a window lasts, like ``5h``."""
 
 
 class RoleSettings(Section):

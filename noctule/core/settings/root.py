@@ -4,6 +4,7 @@ from pydantic import Field, SecretStr
 
 from noctule.core.roles import Role
 from noctule.core.settings.base import Section
+from noctule.core.settings.budget import NamedBudgetSettings
 from noctule.core.settings.endpoint import EndpointSettings
 from noctule.core.settings.limits import LimitsSettings, ParkingSettings
 from noctule.core.settings.model import ModelSettings
@@ -67,6 +68,9 @@ class Settings(Section):
 
     roles: RolesSettings
     """What each of the six roles may use."""
+
+    budgets: dict[str, NamedBudgetSettings] = Field(default_factory=dict)
+    """Hard caps in dollars, by a name of your choice; all that cover a call must pay for it."""
 
     limits: LimitsSettings = Field(default_factory=LimitsSettings)
     """Timeouts and caps."""

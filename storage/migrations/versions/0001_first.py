@@ -1,4 +1,4 @@
-"""Sessions, turns, routes, attempts, limits, events, parkings.
+"""Sessions, turns, routes, attempts, limits, budgets, events, parkings.
 
 Revision: 0001
 Before it: nothing
@@ -18,6 +18,7 @@ TEXT = sa.Text()
 MOMENT = sa.Text().with_variant(sa.TIMESTAMP(timezone=True), "postgresql")
 NANO_USD = sa.BigInteger()
 UNFINISHED = sa.text("status NOT IN ('done', 'failed', 'cancelled')")
+HELD = sa.text("state = 'held'")
 ASLEEP = sa.text("woken_at IS NULL")
 
 
@@ -56,6 +57,39 @@ def upgrade() -> None:
     op.create_index("ix_attempts_session_id_id", "attempts", ["session_id", "id"])
     op.create_index("ix_attempts_started_at", "attempts", ["started_at"])
     op.create_index("ix_attempts_turn_id_id", "attempts", ["turn_id", "id"])
+    op.create_table(
+        "budget_holds",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("budget", ID, nullable=False),
+        sa.Column("amount_nano_usd", NANO_USD, nullable=False),
+        sa.Column("state", TEXT, nullable=False),
+        sa.Column("at", MOMENT, nullable=False),
+        sa.Column("expires_at", MOMENT, nullable=False),
+        sa.PrimaryKeyConstraint("id", "budget", name="pk_budget_holds"),
+    )
+    op.create_index("ix_budget_holds_budget_at", "budget_holds", ["budget", "at"])
+    op.create_index(
+        "ix_budget_holds_open",
+        "budget_holds",
+        ["budget", "expires_at"],
+        sqlite_where=HELD,
+        postgresql_where=HELD,
+    )
+    op.create_table(
+        "budget_windows",
+        sa.Column("id", ID, nullable=False),
+        sa.Column("limit_nano_usd", NANO_USD, nullable=False),
+        sa.Column("number", sa.BigInteger(), nullable=False),
+        sa.Column("started_at", MOMENT, nullable=True),
+        sa.Column("ends_at", MOMENT, nullable=True),
+        sa.Column("settled_nano_usd", NANO_USD, nullable=False),
+        sa.Column("held_nano_usd", NANO_USD, nullable=False),
+        sa.Column("recovered_nano_usd", NANO_USD, nullable=False),
+        sa.Column("over_nano_usd", NANO_USD, nullable=False),
+        sa.Column("warned", sa.Boolean(), nullable=False),
+        sa.Column("seen_at", MOMENT, nullable=True),
+        sa.PrimaryKeyConstraint("id", name="pk_budget_windows"),
+    )
     op.create_table(
         "limits",
         sa.Column("endpoint", TEXT, nullable=False),
@@ -199,6 +233,8 @@ def downgrade() -> None:
         "event_heads",
         "sessions",
         "limits",
+        "budget_windows",
+        "budget_holds",
         "attempts",
     ):
         op.drop_table(table)

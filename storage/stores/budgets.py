@@ -1,0 +1,177 @@
+"""What budgets have come to, and the holds on them."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql
+
+from noctule.core.books import Books, horizon
+from noctule.core.budgets import CLOCK_SLACK, Budget, BudgetKey, Hold, HoldState, Tally
+from storage.stores.upsert import upsert
+from storage.tables.budgets import budget_holds, budget_windows, is_held
+from storage.transaction import Transaction
+
+_OF: sa.BindParameter[Any] = sa.bindparam("budgets", expanding=True)
+
+_TALLIES = sa.select(budget_windows).order_by(budget_windows.c.id)
+_LOCK = _TALLIES.where(budget_windows.c.id.in_(_OF)).with_for_update()
+_MAKE = postgresql.insert(budget_windows).on_conflict_do_nothing()
+_PUT_TALLY = upsert(budget_windows)
+
+_HOLDS = sa.select(budget_holds)
+_BILLED = _HOLDS.where(budget_holds.c.id.in_(sa.bindparam("ids", expanding=True)))
+_OVERDUE = _HOLDS.where(
+    budget_holds.c.budget.in_(_OF), is_held, budget_holds.c.expires_at <= sa.bindparam("now")
+)
+_AHEAD = _HOLDS.where(budget_holds.c.budget.in_(_OF), budget_holds.c.at > sa.bindparam("soon"))
+_PAST = _HOLDS.where(
+    budget_holds.c.budget == sa.bindparam("one"),
+    budget_holds.c.at <= sa.bindparam("horizon"),
+    ~is_held,
+)
+_SPENT = _HOLDS.where(budget_holds.c.budget == sa.bindparam("one"), ~is_held).order_by(
+    budget_holds.c.at
+)
+_HELD = _HOLDS.where(is_held).order_by(budget_holds.c.at, budget_holds.c.id)
+_PUT_HOLD = upsert(budget_holds)
+_DROP = budget_holds.delete().where(
+    budget_holds.c.id == sa.bindparam("gone"), budget_holds.c.budget == sa.bindparam("from_budget")
+)
+_CLOSE_WINDOW = budget_holds.delete().where(
+    budget_holds.c.budget == sa.bindparam("turned"), ~is_held
+)
+
+
+class SqlBudgets:
+    """What budgets have come to, and the holds on them."""
+
+    __slots__ = ("_transaction",)
+
+    def __init__(self, transaction: Transaction) -> None:
+        self._transaction = transaction
+
+    async def open_books(
+        self, budgets: Sequence[Budget], hold_ids: Sequence[str], now: datetime
+    ) -> Books:
+        """Lock the rows of some budgets, in the order of their keys, and return their books."""
+        return await self._transaction.run(_open, budgets, hold_ids, now)
+
+    async def keep(self, books: Books) -> None:
+        """Write back what books say has changed."""
+        await self._transaction.run(_keep, books)
+
+    async def spent(self, key: BudgetKey) -> list[Hold]:
+        """Return what counts as spent in a rolling window, oldest first."""
+        return await self._transaction.run_long(_holds, _SPENT, {"one": key.id})
+
+    async def tallies(self) -> list[Tally]:
+        """Return every stored tally, in the order of keys."""
+        return await self._transaction.run(_list)
+
+    async def held(self) -> list[Hold]:
+        """Return the holds of calls under way, oldest first."""
+        return await self._transaction.run(_holds, _HELD, {})
+
+
+def _open(
+    connection: Connection, budgets: Sequence[Budget], hold_ids: Sequence[str], now: datetime
+) -> Books:
+    ids = sorted({budget.key.id for budget in budgets})
+    tallies = _lock(connection, ids)
+    holds: list[Hold] = []
+    if hold_ids:
+        holds += _holds(connection, _BILLED, {"ids": list(hold_ids)})
+    holds += _holds(connection, _OVERDUE, {"budgets": ids, "now": now})
+    if any(tally.seen_at and tally.seen_at > now + CLOCK_SLACK for tally in tallies):
+        holds += _holds(connection, _AHEAD, {"budgets": ids, "soon": now + CLOCK_SLACK})
+    for budget in {budget.key: budget for budget in budgets}.values():
+        reach = horizon(budget, now)
+        if reach is not None:
+            holds += _holds(connection, _PAST, {"one": budget.key.id, "horizon": reach})
+    return Books(now, tallies, holds)
+
+
+def _lock(connection: Connection, ids: Sequence[str]) -> list[Tally]:
+    found = [_tally(row) for row in connection.execute(_LOCK, {"budgets": ids})]
+    if len(found) == len(ids) or connection.dialect.name != "postgresql":
+        return found
+    # A row that is not there cannot be locked: everybody would make it at once.
+    known = {tally.key.id for tally in found}
+    new = [_columns(Tally(BudgetKey.read(name))) for name in ids if name not in known]
+    connection.execute(_MAKE, new)
+    return [_tally(row) for row in connection.execute(_LOCK, {"budgets": ids})]
+
+
+def _keep(connection: Connection, books: Books) -> None:
+    dialect = connection.dialect.name
+    if books.tallies:
+        connection.execute(_PUT_TALLY[dialect], [_columns(tally) for tally in books.tallies])
+    if books.turned:
+        connection.execute(_CLOSE_WINDOW, [{"turned": key.id} for key in sorted(books.turned)])
+    if books.gone:
+        gone = [{"gone": id_, "from_budget": key.id} for id_, key in sorted(books.gone)]
+        connection.execute(_DROP, gone)
+    if books.kept:
+        connection.execute(_PUT_HOLD[dialect], [_hold_columns(h) for h in books.kept.values()])
+
+
+def _holds(connection: Connection, statement: sa.Select[Any], values: dict[str, Any]) -> list[Hold]:
+    return list(_read(connection.execute(statement, values)))
+
+
+def _list(connection: Connection) -> list[Tally]:
+    return sorted((_tally(row) for row in connection.execute(_TALLIES)), key=lambda t: t.key)
+
+
+def _read(rows: Iterable[sa.Row[Any]]) -> Iterable[Hold]:
+    for row in rows:
+        state: HoldState = row.state
+        yield Hold(
+            row.id, BudgetKey.read(row.budget), row.amount_nano_usd, state, row.at, row.expires_at
+        )
+
+
+def _columns(tally: Tally) -> dict[str, Any]:
+    return {
+        "id": tally.key.id,
+        "limit_nano_usd": tally.usd,
+        "number": tally.number,
+        "started_at": tally.started_at,
+        "ends_at": tally.ends_at,
+        "settled_nano_usd": tally.settled_usd,
+        "held_nano_usd": tally.held_usd,
+        "recovered_nano_usd": tally.recovered_usd,
+        "over_nano_usd": tally.over_usd,
+        "warned": tally.warned,
+        "seen_at": tally.seen_at,
+    }
+
+
+def _tally(row: sa.Row[Any]) -> Tally:
+    return Tally(
+        key=BudgetKey.read(row.id),
+        usd=row.limit_nano_usd,
+        number=row.number,
+        started_at=row.started_at,
+        ends_at=row.ends_at,
+        settled_usd=row.settled_nano_usd,
+        held_usd=row.held_nano_usd,
+        recovered_usd=row.recovered_nano_usd,
+        over_usd=row.over_nano_usd,
+        warned=row.warned,
+        seen_at=row.seen_at,
+    )
+
+
+def _hold_columns(hold: Hold) -> dict[str, Any]:
+    return {
+        "id": hold.id,
+        "budget": hold.key.id,
+        "amount_nano_usd": hold.usd,
+        "state": hold.state,
+        "at": hold.at,
+        "expires_at": hold.expires_at,
+    }

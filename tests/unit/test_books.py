@@ -1,0 +1,180 @@
+from datetime import timedelta
+from decimal import Decimal
+
+from noctule.core.books import Books, Exhausted, Placed, Settled, Waits
+from noctule.core.budgets import BudgetKey, Hold, HoldState, Tally, frees_at
+from noctule.core.windows import WindowKind
+from tests.support.budget_records import HOUR, a_bill, a_budget, a_claim
+from tests.support.stored_records import NOON, later
+
+DAILY = a_budget()
+KEY = DAILY.key
+
+
+def reopened(books: Books, at, **changes) -> Books:
+    """Return books as they are read again later."""
+    return Books(at, books.tallies, books.kept.values(), **changes)
+
+
+def test_a_call_is_paid_for_when_everything_held_and_spent_leaves_room() -> None:
+    """0.40 + 0.60 fit into a dollar, another cent waits, and is refused once all is spent."""
+    books = Books(NOON, [])
+    assert books.place(a_claim("a", "0.40")) == Placed()
+    assert books.place(a_claim("b", "0.60")) == Placed()
+    assert books.place(a_claim("c", "0.01")) == Waits(DAILY)
+    books.settle(a_bill("a", "0.40"))
+    assert books.place(a_claim("c", "0.01")) == Waits(DAILY)
+    books.settle(a_bill("b", "0.60"))
+    refused = books.place(a_claim("c", "0.01"))
+    assert isinstance(refused, Exhausted)
+    assert frees_at(DAILY, refused.tally, Decimal("0.01"), [], NOON) == NOON + HOUR
+
+
+def test_what_a_hold_did_not_need_is_free_again() -> None:
+    """Nine tenths held, a tenth spent: the next nine tenths fit."""
+    books = Books(NOON, [])
+    books.place(a_claim("a", "0.90"))
+    assert books.settle(a_bill("a", "0.10")) == Settled()
+    assert books.place(a_claim("b", "0.90")) == Placed()
+    assert books.open(DAILY).held_usd == Decimal("0.90")
+    assert books.open(DAILY).settled_usd == Decimal("0.10")
+
+
+def test_a_call_that_fits_in_no_window_never_gets_a_time() -> None:
+    """Two dollars never fit into one: no reset cures that."""
+    books = Books(NOON, [])
+    refused = books.place(a_claim("a", "2"))
+    assert isinstance(refused, Exhausted)
+    assert frees_at(DAILY, refused.tally, Decimal(2), [], NOON) is None
+
+
+def test_either_every_budget_pays_or_none_is_touched() -> None:
+    """A hold on two budgets is not placed on the one when the other refuses."""
+    small = a_budget("small", "0.10")
+    books = Books(NOON, [])
+    assert isinstance(books.place(a_claim("a", "0.20", DAILY, small)), Exhausted)
+    assert books.open(DAILY).held_usd == 0
+    assert not books.kept
+
+
+def test_a_bill_that_comes_twice_is_paid_once() -> None:
+    """A cancelled caller and the rescue of its hold may both settle."""
+    books = Books(NOON, [])
+    books.place(a_claim("a", "0.50"))
+    books.settle(a_bill("a", "0.30"))
+    books.settle(a_bill("a", "0.30"))
+    assert books.open(DAILY).settled_usd == Decimal("0.30")
+
+
+def test_billing_above_the_bound_is_recorded_and_said() -> None:
+    """A provider takes 0.70 where 0.50 was the most: the difference is on record."""
+    books = Books(NOON, [])
+    books.place(a_claim("a", "0.50"))
+    assert books.settle(a_bill("a", "0.70")) == Settled(Decimal("0.20"))
+    assert books.open(DAILY).over_usd == Decimal("0.20")
+
+
+def test_a_new_window_begins_at_nothing_but_keeps_what_is_held() -> None:
+    """A call under way across the turn counts where it settles."""
+    books = Books(NOON, [])
+    books.place(a_claim("a", "0.60", most=3 * HOUR))
+    books.place(a_claim("b", "0.40"))
+    books.settle(a_bill("b", "0.40"))
+    books = reopened(books, NOON + HOUR)
+    tally = books.open(DAILY)
+    assert (tally.number, tally.settled_usd, tally.held_usd) == (2, 0, Decimal("0.60"))
+    assert books.place(a_claim("c", "0.50")) == Waits(DAILY)
+    books.settle(a_bill("a", "0.60"))
+    assert books.open(DAILY).settled_usd == Decimal("0.60")
+
+
+def test_the_hold_of_a_dead_process_counts_as_spent() -> None:
+    """Nobody knows what became of its call, so the bound is taken; a late bill corrects it."""
+    books = Books(NOON, [])
+    books.place(a_claim("a", "0.60"))
+    books = reopened(books, later(360))
+    tally = books.open(DAILY)
+    assert (tally.held_usd, tally.settled_usd) == (0, Decimal("0.60"))
+    assert tally.recovered_usd == Decimal("0.60")
+    books = reopened(books, later(400))
+    books.settle(a_bill("a", "0.10"))
+    tally = books.open(DAILY)
+    assert (tally.settled_usd, tally.recovered_usd) == (Decimal("0.10"), 0)
+
+
+def test_money_comes_back_bit_by_bit_to_a_rolling_window() -> None:
+    """0.50 at noon and 0.50 at half past: 0.40 more fit when the first half leaves, at one."""
+    rolling = a_budget(kind=WindowKind.ROLLING)
+    books = Books(NOON, [])
+    books.place(a_claim("a", "0.50", rolling))
+    books.settle(a_bill("a", "0.50", rolling))
+    books = reopened(books, later(1800))
+    books.place(a_claim("b", "0.50", rolling))
+    books.settle(a_bill("b", "0.50", rolling))
+    refused = books.place(a_claim("c", "0.40", rolling))
+    assert isinstance(refused, Exhausted)
+    spent = [
+        Hold("a", KEY, Decimal("0.50"), HoldState.SPENT, NOON, NOON),
+        Hold("b", KEY, Decimal("0.50"), HoldState.SPENT, later(1800), NOON),
+    ]
+    assert frees_at(rolling, refused.tally, Decimal("0.40"), spent, later(1800)) == NOON + HOUR
+    assert frees_at(rolling, refused.tally, Decimal("0.60"), spent, later(1800)) == later(5400)
+    books = Books(NOON + HOUR, books.tallies, spent[:1])
+    assert books.place(a_claim("c", "0.40", rolling)) == Placed()
+
+
+def test_a_warning_comes_once_a_window() -> None:
+    """From eighty cents on calls are told that money is low; one of them tells the person."""
+    warns = a_budget(warn_usd=Decimal("0.80"))
+    books = Books(NOON, [])
+    assert books.place(a_claim("a", "0.50", warns)) == Placed()
+    assert books.place(a_claim("b", "0.30", warns)) == Placed((KEY,), (KEY,))
+    assert books.place(a_claim("c", "0.10", warns)) == Placed((KEY,))
+
+
+def test_a_clock_that_was_ahead_gives_no_second_budget() -> None:
+    """Set back by a day, the window is the present one and what was spent stays spent."""
+    books = Books(NOON + timedelta(days=1), [])
+    books.place(a_claim("a", "1"))
+    books.settle(a_bill("a", "1"))
+    books = reopened(books, NOON)
+    tally = books.open(DAILY)
+    assert (tally.number, tally.settled_usd) == (1, 1)
+    assert (tally.started_at, tally.ends_at) == (NOON, NOON + HOUR)
+    assert books.place(a_claim("b", "1")) != Placed()
+
+
+def test_a_hold_from_the_future_is_drawn_back() -> None:
+    """After the clock was set back a dead process's hold still expires minutes later."""
+    ahead = NOON + timedelta(days=365)
+    books = Books(ahead, [])
+    books.place(a_claim("a", "1", at=ahead))
+    books = reopened(books, NOON)
+    books.open(DAILY)
+    books = reopened(books, later(360))
+    assert books.open(DAILY).recovered_usd == 1
+
+
+def test_another_kind_of_window_keeps_what_was_spent() -> None:
+    """Made rolling, a budget gets it back a window later; made to turn again, at the turn."""
+    rolling = a_budget(kind=WindowKind.ROLLING)
+    books = Books(NOON, [Tally(KEY, Decimal(1), 3, NOON, NOON + HOUR, settled_usd=Decimal(1))])
+    assert isinstance(books.place(a_claim("a", "1", rolling)), Exhausted)
+    carried = list(books.kept.values())
+    later_books = Books(NOON + HOUR, books.tallies, carried)
+    assert later_books.place(a_claim("a", "1", rolling)) == Placed()
+    back = Books(later(60), books.tallies, carried)
+    assert back.open(DAILY).settled_usd == 1
+    assert (carried[0].id, KEY) in back.gone
+
+
+def test_a_budget_without_a_window_never_turns() -> None:
+    """That of a run is there once."""
+    run = a_budget("--budget")
+    run = type(run)(BudgetKey("--budget", "s1"), Decimal(1), None)
+    books = Books(NOON, [])
+    books.place(a_claim("a", "1", run))
+    books.settle(a_bill("a", "1", run))
+    refused = reopened(books, NOON + timedelta(days=900)).place(a_claim("b", "0.01", run))
+    assert isinstance(refused, Exhausted)
+    assert frees_at(run, refused.tally, Decimal("0.01"), [], NOON) is None
