@@ -3,8 +3,8 @@
 The turn is routed by a rule to chat and answered by an instant scripted model; it writes its
 session, turn, route, attempt, events and checkpoints. Beside it, in the same run, a bare
 LangGraph of the same shape (orchestrator, chat with a loop of model and park, finish) on the
-stock SQLite saver; its nodes do nothing, and it keeps nothing but its checkpoints. Both take turns, and the
-quickest of several rounds counts.
+stock SQLite saver; its nodes do nothing, and it keeps nothing but its checkpoints. Both take
+turns, and the quickest of several rounds counts.
 
     python -m benchmarks.turns [--turns 60] [--rounds 5] [--json]
 """
@@ -12,7 +12,6 @@ quickest of several rounds counts.
 import argparse
 import asyncio
 import json
-import operator
 import statistics
 import sys
 import tempfile
@@ -21,8 +20,10 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
+from langchain_core.messages import AIMessage, AnyMessage, HumanMessage
 from langgraph.checkpoint.sqlite.aio import AsyncSqliteSaver
 from langgraph.graph import END, START, StateGraph
+from langgraph.graph.message import add_messages
 
 from noctule.bootstrap import Runtime, open_records, open_runtime
 from noctule.config import Loaded
@@ -38,12 +39,14 @@ HISTORIES_KB = (0, 100, 400)
 
 
 class _Bare(TypedDict):
-    messages: Annotated[list[str], operator.add]
+    messages: Annotated[list[AnyMessage], add_messages]
 
 
 def _settings(home: Path, reply: str) -> Settings:
     script = home / "script.yaml"
-    script.write_text(f"models: {{instant: {json.dumps(reply)}}}\n")
+    # Told, not counted: counting the words of a long prompt is the fake's work, not ours.
+    line = {"reply": reply, "times": "forever", "usage": {"input": 1000, "output": 10}}
+    script.write_text(json.dumps({"models": {"instant": [line]}}))
     role = {"primary": "instant"}
     names = ("chat", "orchestrator", "engineer", "research", "writer", "utility")
     return Settings.model_validate(
@@ -65,13 +68,13 @@ async def _routed_turn(runtime: Runtime, session_id: str | None, text: str) -> s
 def _bare_graph(saver: AsyncSqliteSaver) -> Any:
     """Return a graph of the same shape: three nodes, the middle one a loop of two."""
 
-    async def node(state: _Bare) -> dict[str, list[str]]:
+    async def node(state: _Bare) -> dict[str, list[AnyMessage]]:
         del state
-        return {"messages": [SHORT_REPLY]}
+        return {"messages": [AIMessage(SHORT_REPLY)]}
 
     loop = _line(["model", "park"], node).compile()
 
-    async def chat(state: _Bare) -> dict[str, list[str]]:
+    async def chat(state: _Bare) -> dict[str, list[AnyMessage]]:
         return {"messages": (await loop.ainvoke(state))["messages"][-1:]}
 
     graph = _line(["orchestrator", "chat", "finish"], node, chat=chat)
@@ -121,7 +124,7 @@ async def measure_turns(turns: int, rounds: int, history_kb: int) -> list[dict[s
             for _ in range(history_kb // 2):
                 talk = await _routed_turn(runtime, talk, f"@chat {said}")
                 config = {"configurable": {"thread_id": "talk"}}
-                await bare.ainvoke({"messages": [said]}, config, durability="sync")
+                await bare.ainvoke({"messages": [HumanMessage(said)]}, config, durability="sync")
 
             async def ours() -> None:
                 await _routed_turn(runtime, talk, "hello there")
@@ -129,7 +132,9 @@ async def measure_turns(turns: int, rounds: int, history_kb: int) -> list[dict[s
             async def theirs() -> None:
                 thread = "talk" if history_kb else str(next(fresh))
                 config = {"configurable": {"thread_id": thread}}
-                await bare.ainvoke({"messages": ["hello there"]}, config, durability="sync")
+                await bare.ainvoke(
+                    {"messages": [HumanMessage("hello there")]}, config, durability="sync"
+                )
 
             ways = {"noctule, a routed turn": ours, "bare LangGraph, stock saver": theirs}
             seen: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
@@ -190,8 +195,8 @@ def main(argv: Sequence[str]) -> int:
         return 0
     for row in rows:
         print(
-            f"{row['history_kb']:4} KB before it  {row['what']:28} {row['wall_ms']:7.2f} ms wall (median {row['median_wall_ms']:.2f})"
-            f" {row['cpu_ms']:7.2f} ms CPU"
+            f"{row['history_kb']:4} KB before it  {row['what']:28} {row['wall_ms']:7.2f} ms wall "
+            f"(median {row['median_wall_ms']:.2f}) {row['cpu_ms']:7.2f} ms CPU"
         )
     for ours, theirs in zip(rows[::2], rows[1::2], strict=True):
         wall, cpu = (ours[unit] / theirs[unit] for unit in ("wall_ms", "cpu_ms"))

@@ -45,11 +45,11 @@ class Standing:
         answer: what that turn has answered so far.
     """
 
-    turn_id: str | None
-    graph_version: int | None
-    unfinished: bool
-    stops: tuple[Stop, ...]
-    answer: AnswerState | None
+    turn_id: str | None = None
+    graph_version: int | None = None
+    unfinished: bool = False
+    stops: tuple[Stop, ...] = ()
+    answer: AnswerState | None = None
 
 
 class Drain:

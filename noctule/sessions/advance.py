@@ -106,7 +106,7 @@ class Advancer:
     async def _advance(
         self, turn: Turn, session: Session, sink: TurnSink, due: Sequence[Parking], drain: Drain
     ) -> Progress:
-        standing = await self._runner.standing(session.id)
+        standing = await self._standing(turn)
         unable = self._contexts.unable(turn) or _outdated(turn, standing)
         if unable is not None:
             return Progress(await self._rest.asks(turn, sink, unable))
@@ -124,6 +124,11 @@ class Advancer:
         if standing.unfinished:  # drained: the next start goes on from here
             return Progress(turn)
         return Progress(await self._rest.done(turn, session, sink, standing.answer))
+
+    async def _standing(self, turn: Turn) -> Standing:
+        if turn.started_at is None:  # its graph was never given it: nothing of it is stored
+            return Standing()
+        return await self._runner.standing(turn.session_id)
 
     async def _run(
         self,

@@ -65,8 +65,7 @@ class Rest:
         if turn.status is Status.RUNNING:
             return turn  # it was cut off by a kill and goes on
         await sink.flush()
-        # Not worth a wait for the disk: after a power cut the turn would merely begin again.
-        async with self._database.work(durable=False) as work:
+        async with self._database.work() as work:
             turn = await work.turns.move(turn.id, Status.RUNNING, at=self._clock.now())
             if due:
                 slept = self._clock.now() - min(parking.parked_at for parking in due)
