@@ -15,6 +15,7 @@ _SETTINGS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA synchronous=NORMAL",
     "PRAGMA temp_store=MEMORY",
+    "PRAGMA journal_size_limit=4194304",
 )
 
 

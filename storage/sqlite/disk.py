@@ -9,7 +9,7 @@ from contextlib import closing
 from functools import partial
 from pathlib import Path
 
-_CHECKPOINT_EVERY = 500
+_CHECKPOINT_EVERY = 100
 
 # What SQLite itself calls after each commit with synchronous=FULL.
 _flush_file: Callable[[int], None] = getattr(os, "fdatasync", os.fsync)
