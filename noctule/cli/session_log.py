@@ -6,8 +6,11 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
+import click
+
 from noctule.channels.terminal.printable import printable
 from noctule.cli.moments import iso
+from noctule.cli.session_orders import worker_of
 from noctule.cli.short_ids import short_turn
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
@@ -44,6 +47,8 @@ async def steps(records: "Records", session_id: str, *, follow: bool) -> AsyncIt
         events = await _page(records, session.id, seen)
     if not follow or await _rests(records, session.id, seen):
         return
+    if worker_of(records) is None:
+        click.echo("Nobody works on it at the moment; `noctule serve` goes on with it.", err=True)
     stream = cast("AsyncGenerator[Event]", records.events.follow(session.id, seen))
     async with aclosing(stream):
         async for event in stream:

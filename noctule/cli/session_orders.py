@@ -33,7 +33,7 @@ async def resume(
         session = await work.sessions.get(session_id)
         after = await work.events.last_seq(session.id)
     turn = await records.desk.resume(session.id, model)
-    holder = _worker(records)
+    holder = worker_of(records)
     if holder is None or holder.what not in _WORKERS:
         return await _go_on_here(invocation, records, turn, after)
     said = f"`noctule {holder.what}` (process {holder.pid}) goes on with it; "
@@ -117,7 +117,7 @@ async def _print_turn(
 async def _carried_out(records: "Records", ordered: Sequence[Turn], wanted: Status) -> list[Turn]:
     """Wait until whoever works on ordered turns has heard; where nobody does, do it here."""
     running = [turn for turn in ordered if turn.status is Status.RUNNING]
-    if running and _worker(records) is None:
+    if running and worker_of(records) is None:
         from noctule.bootstrap import open_runtime  # noqa: PLC0415 - loads the graph
 
         async with open_runtime(records) as runtime:  # it ran when its process was killed
@@ -142,7 +142,7 @@ async def _heard(records: "Records", ordered: Sequence[Turn], wanted: Status) ->
     return turns
 
 
-def _worker(records: "Records") -> Holder | None:
+def worker_of(records: "Records") -> Holder | None:
     """Return who works on the data folder; None when nobody does."""
     lock = WorkerLock(records.home, records.clock)
     if lock.take("sessions"):

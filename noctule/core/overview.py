@@ -59,11 +59,15 @@ def is_resting(turn: Turn | None, now: datetime) -> bool:
 
     Args:
         turn: its oldest unfinished turn; None when all are finished.
-        now: a turn that is queued for later rests until then.
+        now: a turn whose time has come does not rest, even if nobody has woken it yet.
     """
-    if turn is None or turn.status in {Status.PARKED, Status.WAITING}:
+    if turn is None:
         return True
-    return turn.status is Status.QUEUED and turn.wake_at is not None and turn.wake_at > now
+    if turn.status is Status.RUNNING:
+        return False
+    if turn.wake_at is None:
+        return turn.status is not Status.QUEUED
+    return turn.wake_at > now
 
 
 def first_to_wake(parkings: Iterable[Parking]) -> Parking | None:

@@ -9,6 +9,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.parkings import ParkingKind
 from noctule.core.roles import Role
 from noctule.core.routes import Complexity, DecidedBy, Route
+from tests.support.command_line import wait_until
 from tests.support.provider import Provider, Reply
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG, served_at
@@ -250,3 +251,30 @@ async def test_what_a_killed_process_left_running_can_be_cancelled(tmp_path):
         ended = await shell("sessions", "cancel", entry["id"], "--json")
         assert ended.json["turns"] == [{"id": ended.json["turns"][0]["id"], "status": "cancelled"}]
         assert len(provider.requests) == 1
+
+
+async def test_a_living_worker_takes_over_what_is_resumed(tmp_path):
+    """With `serve` running, resume returns at once and the worker answers."""
+    async with Provider() as provider:
+        provider.enqueue(Reply.refusal(429, headers=LIMIT), Reply(text="There you are."))
+        shell = Shell(tmp_path, served_at(provider.openai_url))
+        session = (await shell("chat", "@writer a line, please", "--json")).json["session"]
+        worker = shell.start("worker")
+        try:
+            resumed = await _until_taken(shell, session)
+            assert resumed.code == 0
+            assert resumed.json["session"] == session
+            followed = await shell("sessions", "log", session, "--follow")
+            assert "There you are." in followed.out
+        finally:
+            worker.send_signal(signal.SIGTERM)
+            await asyncio.to_thread(worker.communicate)
+    shown = (await shell("sessions", "show", session, "--json")).json
+    assert shown["status"] == "done"
+
+
+async def _until_taken(shell, session):
+    """Resume once the worker holds the data folder."""
+    lock = shell.home / "worker.lock"
+    await asyncio.to_thread(wait_until, lambda: lock.exists() and '"worker"' in lock.read_text())
+    return await shell("sessions", "resume", session, "--json")
