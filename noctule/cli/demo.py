@@ -40,15 +40,17 @@ async def command(invocation: Invocation) -> int:
     """See Noctule work on the tiny model it brings along.
 
     Needs no key, no Ollama and no network. A greeting goes to chat, a request for code to the
-    engineer, work for two roles through a plan; every answer is the model's own, as it comes. Then
-    it shows the attempts and what they cost, and on a terminal stays open for typing. Its data
-    goes into a folder of its own. With --config it plays on that configuration instead.
+    engineer, work for two roles through a plan, and a session sleeps through a provider's
+    refusal; every answer is the model's own, as it comes. Then it shows the attempts and what
+    they cost, and on a terminal stays open for typing. Its data goes into a folder of its own.
+    With --config it plays on that configuration instead.
     """
     from rich.console import Console  # noqa: PLC0415 - not for --help
 
     from noctule.bootstrap import open_records, open_runtime  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.opening import open_screen  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.talk import Talk  # noqa: PLC0415 - likewise
+    from noctule.config.places import packaged_demo  # noqa: PLC0415 - likewise
 
     console, screen, home = Console(highlight=False), open_screen(all_on_stdout=True), _folder()
     loaded = invocation.use(await _choose(console, invocation.config, home))
@@ -59,6 +61,8 @@ async def command(invocation: Invocation) -> int:
         await stage.greeting()
         await stage.code()
         await stage.plan()
+        if loaded.path == packaged_demo():  # it needs a model whose server is ours
+            await stage.sleep()
         await stage.show_ledger()
         if _on_terminal():
             await _stay_open(stage, loaded)
@@ -106,6 +110,17 @@ class Stage:
             "Work for two roles: a plan, in which the writer waits for what research finds",
             "Research why bats sleep by day and write a short paragraph about it.",
         )
+
+    async def sleep(self) -> None:
+        """Play a refusal: the session parks, wakes by itself and finishes."""
+        from noctule.channels.terminal.conversation import show_ending  # noqa: PLC0415 - likewise
+        from noctule.cli.demo_sleep import SAYS, SleepAct  # noqa: PLC0415 - likewise
+
+        self._title("A provider that refuses: the session sleeps, wakes by itself and finishes")
+        self.console.print(SAYS, style="dim", soft_wrap=True)
+        said = await SleepAct(self.runtime, self.console, self.screen).play()
+        show_ending(said, self.screen, self.runtime.records)
+        self.exit_code = max(self.exit_code, said.exit_code)
 
     async def show_ledger(self) -> None:
         """Show every request to a model."""

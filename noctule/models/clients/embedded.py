@@ -81,6 +81,10 @@ class EmbeddedClient(OpenAIClient):
         del model  # all are the one file
         await self._wire()
 
+    async def address(self) -> ServerAddress:
+        """Return where its server listens, starting it first if need be."""
+        return await self._server.address()
+
     async def close(self) -> None:
         """Close every connection and end the server."""
         await super().close()

@@ -1,0 +1,164 @@
+"""The demo's act of sleep: a provider refuses, the session parks, wakes by itself and finishes."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import yaml
+
+from noctule.channels.terminal.said import Said
+from noctule.channels.terminal.watch import Watch
+from noctule.cli.refusing_gate import Gate
+from noctule.core.errors import OurBugError
+from noctule.core.lifecycle import Status
+from noctule.core.roles import Role
+from noctule.core.sessions import SessionKind, Turn
+from noctule.models.clients.embedded import EmbeddedClient
+from noctule.sessions.desk import Request
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from noctule.bootstrap import Runtime
+    from noctule.channels.terminal.screen import Screen
+
+SAYS = (
+    "A small server on this machine stands in for a provider with a limit: it answers the first "
+    "request with a real 429 and Retry-After, and passes the next one on to the model. The work "
+    "is done by `noctule worker`, in a process of its own."
+)
+_TEXT = "Write two sentences about a bat that waits for the night."
+_RETRY_AFTER_S = 8
+_LOOK_SECONDS = 0.2
+_MOST_SECONDS = 120.0
+_STOP_SECONDS = 20.0
+
+
+class SleepAct:
+    """Plays the act.
+
+    Args:
+        runtime: of the demo.
+        console: where what is said about the act goes.
+        screen: where the act itself goes.
+    """
+
+    def __init__(self, runtime: "Runtime", console: "Console", screen: "Screen") -> None:
+        self._runtime = runtime
+        self._records = runtime.records
+        self._console = console
+        self._screen = screen
+
+    async def play(self) -> Said:
+        """Return what came of the work.
+
+        Raises:
+            OurBugError: the worker did not do it in two minutes.
+        """
+        client = self._runtime.models.client("embedded")
+        if not isinstance(client, EmbeddedClient):
+            raise OurBugError("The demo's endpoint is not the embedded one; please report this.")
+        async with (
+            Gate(client.address, refusals=1, retry_after_s=_RETRY_AFTER_S) as gate,
+            self._worker(gate),
+        ):
+            turn = await self._records.desk.submit(
+                Request(text=_TEXT, kind=SessionKind.RUN, role=Role.WRITER.value)
+            )
+            turn = await self._watch_until(turn, after=0, sleeping=True)
+            if turn.status is Status.PARKED:
+                after = await self._count_down(turn)
+                turn = await self._watch_until(turn, after=after, sleeping=False)
+        return await Said.read(self._records.database, turn.id)
+
+    async def _watch_until(self, turn: Turn, *, after: int, sleeping: bool) -> Turn:
+        """Show a turn until it rests; return it as it then is."""
+        watch = Watch(self._records.events, self._screen, turn, after, tell_route=True)
+        rests = {Status.DONE, Status.FAILED, Status.CANCELLED, Status.WAITING}
+        if sleeping:
+            rests.add(Status.PARKED)
+        rested: Turn | None = None
+        try:
+            rested = await self._until(turn, rests)
+        finally:
+            await watch.finish(rested)
+        return rested
+
+    async def _until(self, turn: Turn, rests: set[Status]) -> Turn:
+        waited = 0.0
+        while True:
+            async with self._records.database.read() as work:
+                now = await work.turns.get(turn.id)
+            if now.status in rests:
+                return now
+            if waited > _MOST_SECONDS:
+                raise OurBugError(
+                    "The demo's worker did not finish its work. Its log is in "
+                    f"{self._records.home}; please report this."
+                )
+            await self._records.clock.sleep(_LOOK_SECONDS)
+            waited += _LOOK_SECONDS
+
+    async def _count_down(self, turn: Turn) -> int:
+        """Show how long it still sleeps; return the last event seen."""
+        clock = self._records.clock
+        self._console.print(turn.error or "", markup=False, soft_wrap=True)
+        async with self._records.database.read() as work:
+            seen = await work.events.last_seq(turn.session_id)
+        wake_at = turn.wake_at or clock.now()
+        with self._console.status("asleep") as status:
+            while (left := (wake_at - clock.now()).total_seconds()) > 0:
+                status.update(f"asleep, wakes by itself in {left:.0f} s")
+                await clock.sleep(min(1.0, left))
+        return seen
+
+    @asynccontextmanager
+    async def _worker(self, gate: Gate) -> AsyncIterator[None]:
+        """Run ``noctule worker`` on the demo's data, with every role behind the gate."""
+        path = self._write_config(gate)
+        environ = {**os.environ, "NOCTULE_HOME": str(self._records.home)}
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "noctule", "--config", str(path), "worker"),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL,
+            env=environ,
+            start_new_session=True,  # Ctrl-C is for the demo, which then ends it
+        )
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGTERM)
+            try:
+                async with asyncio.timeout(_STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+    def _write_config(self, gate: Gate) -> Path:
+        settings = self._records.settings
+        role = {"primary": "guarded", "max_tokens": 80, "temperature": 0.4}
+        document = {
+            "endpoints": {"gate": {"kind": "openai", "url": gate.url, "local": True}},
+            "models": {
+                "guarded": {
+                    "endpoint": "gate",
+                    "name": "smollm2-135m-instruct",
+                    "context": 4096,
+                    "price": {"input": 0, "output": 0},
+                }
+            },
+            "roles": {name.value: role for name in Role},
+            # A wait that fits the patience of the queue would be waited out without a park.
+            "limits": {"queue_timeout": "1s"},
+            "storage": {"url": settings.storage.url.get_secret_value()},
+        }
+        path = self._records.home / "sleep-act.yaml"
+        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        return path
