@@ -7,6 +7,7 @@ the database, so that it is all the same from which process an order came.
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from decimal import Decimal
 
 from noctule.core.clock import Clock
 from noctule.core.errors import UsageError
@@ -18,6 +19,7 @@ from noctule.core.ports import Database, UnitOfWork
 from noctule.core.roles import ANSWERING
 from noctule.core.sessions import LOCAL_OWNER, Order, Session, SessionKind, Turn
 from noctule.core.settings import OnLimit, Settings
+from noctule.sessions.raised import raise_run
 from noctule.sessions.sleepers import wake_all
 
 _TITLE_CHARS = 60
@@ -37,6 +39,7 @@ class Request:
         on_limit: what to do at a limit; None leaves it to the binding.
         not_before: when it may start; None means at once.
         owner: whose a new session is.
+        budget_usd: the most the session may spend in all, in USD; None leaves it as it is.
     """
 
     text: str
@@ -48,6 +51,7 @@ class Request:
     on_limit: OnLimit | None = None
     not_before: datetime | None = None
     owner: str = LOCAL_OWNER
+    budget_usd: Decimal | None = None
 
 
 class Desk:
@@ -104,12 +108,17 @@ class Desk:
             session = await work.sessions.get(session_id)
             turns = [t for t in await work.turns.of_session(session.id) if not t.status.finished]
             for turn in turns:
-                if turn.status is Status.RUNNING:
-                    await work.turns.order(turn.id, Order.CANCEL)
-                else:
-                    await self._cancel_resting(work, turn)
+                await self._cancel(work, turn)
             await work.commit()
         return turns
+
+    async def stop(self, turn_id: str) -> None:
+        """Order the end of one turn; earlier ones of its session that sleep go on sleeping."""
+        async with self._database.work() as work:
+            turn = await work.turns.get(turn_id)
+            if not turn.status.finished:
+                await self._cancel(work, turn)
+            await work.commit()
 
     async def park(self, session_id: str) -> Turn:
         """Order the running turn of a session to sleep until somebody resumes it.
@@ -176,6 +185,19 @@ class Desk:
             await work.commit()
         return len(limits)
 
+    async def set_budget(self, session_id: str, usd: Decimal | None) -> Session:
+        """Bound what a session may spend in all, and let it go on if it sleeps on its bound.
+
+        Args:
+            session_id: which, or a unique beginning of its id.
+            usd: in USD; None takes the bound away.
+        """
+        async with self._database.work() as work:
+            session = await work.sessions.get(session_id)
+            await raise_run(work, session.id, usd, self._clock.now())
+            await work.commit()
+        return replace(session, budget_usd=usd)
+
     async def _clear(self, work: UnitOfWork, keys: Iterable[LimitKey | None]) -> None:
         for key in set(keys):
             if key is not None:
@@ -224,7 +246,10 @@ class Desk:
 
     async def _session(self, work: UnitOfWork, request: Request) -> Session:
         if request.session_id is not None:
-            return await work.sessions.get(request.session_id)
+            session = await work.sessions.get(request.session_id)
+            if request.budget_usd is not None:
+                await raise_run(work, session.id, request.budget_usd, self._clock.now())
+            return session
         session = Session(
             id=new_id(self._clock),
             owner=request.owner,
@@ -232,9 +257,16 @@ class Desk:
             title=title_of(request.text),
             created_at=self._clock.now(),
             private=request.private,
+            budget_usd=request.budget_usd,
         )
         await work.sessions.add(session)
         return session
+
+    async def _cancel(self, work: UnitOfWork, turn: Turn) -> None:
+        if turn.status is Status.RUNNING:
+            await work.turns.order(turn.id, Order.CANCEL)
+        else:
+            await self._cancel_resting(work, turn)
 
     async def _cancel_resting(self, work: UnitOfWork, turn: Turn) -> None:
         now = self._clock.now()

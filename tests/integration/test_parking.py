@@ -357,3 +357,14 @@ async def test_resume_asks_the_refused_model_again(tmp_path):
         turn = await theatre.say("hello there")
         await theatre.desk.resume(turn.session_id)
         assert (await theatre.rest(turn)).reply == "Back."
+
+
+async def test_stopping_a_queued_turn_leaves_the_sleeper_before_it(tmp_path):
+    """Ctrl-C on a message that waits behind a sleeping one ends that message alone."""
+    async with open_theatre(tmp_path, Stage(**ONLY_FIRST)) as theatre:
+        theatre.stage.will("first", refused(429, retry_after=60))
+        first = await theatre.say("hello there")
+        second = await theatre.say("thanks", session_id=first.session_id)
+        await theatre.desk.stop(second.id)
+        assert (await theatre.turn(second.id)).status is Status.CANCELLED
+        assert (await theatre.turn(first.id)).status is Status.PARKED

@@ -58,7 +58,7 @@ class Talk:
 
     async def _work(self, turn: Turn) -> Turn:
         interrupts = Interrupts(
-            lambda: self._records.desk.cancel(turn.session_id), lambda: self._leave(turn)
+            lambda: self._records.desk.stop(turn.id), lambda: self._leave(turn)
         )
         with interrupts:
             rested = await self._runtime.driver.until_rest(turn, what=self._what)
