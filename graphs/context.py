@@ -83,6 +83,8 @@ class TurnContext:
             purpose=purpose,
             session_id=self.session.id,
             turn_id=self.turn.id,
+            owner=self.session.owner,
+            budget_usd=self.session.budget_usd,
             private=self.turn.private or self.session.private,
             complexity=self.complexity,
             wish=self._wish(role, purpose),

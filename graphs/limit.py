@@ -4,11 +4,14 @@ from dataclasses import asdict
 from typing import Any
 
 from noctule.core.errors import LimitError
+from noctule.core.parkings import ParkingKind
 
 
 def limit_state(error: LimitError) -> dict[str, Any]:
     """Return what has to be known of a limit to park a turn on it."""
+    is_budget = error.key is not None and error.key.is_budget
     return {
+        "kind": (ParkingKind.BUDGET if is_budget else ParkingKind.LIMIT).value,
         "role": error.role,
         "model": error.model,
         "reason": error.reason,

@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 from noctule.config import Loaded
 from noctule.core.clock import Clock, SystemClock
+from noctule.core.coverage import Coverage
 from noctule.core.ids import new_id
 from noctule.core.ports import Database
 from noctule.core.settings import Settings
@@ -122,11 +123,22 @@ async def open_models(records: Records) -> AsyncIterator["Models"]:
 
     Args:
         records: opened, and kept open as long as the models.
+
+    Raises:
+        ConfigError: a budget counts a model whose price nobody knows.
     """
+    from noctule.models.known_prices import require_prices  # noqa: PLC0415 - loads LangChain
     from noctule.models.models import Models  # noqa: PLC0415 - loads LangChain
 
-    price = prices_of(records.settings).cost
-    models = Models(records.settings, records.database, records.clock, price=price)
+    prices = prices_of(records.settings)
+    require_prices(records.settings, prices.list_cost, records.clock.now())
+    models = Models(
+        records.settings,
+        records.database,
+        records.clock,
+        price=prices.cost,
+        list_cost=prices.list_cost,
+    )
     try:
         yield models
     finally:
@@ -151,12 +163,14 @@ async def open_runtime(
     from noctule.sessions.drive import Driver  # noqa: PLC0415 - likewise
     from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - likewise
     from noctule.sessions.orders import Orders  # noqa: PLC0415 - likewise
+    from noctule.sessions.raised import wake_raised  # noqa: PLC0415 - likewise
     from noctule.sessions.rest import Rest  # noqa: PLC0415 - likewise
 
     settings, database, clock = records.settings, records.database, records.clock
     async with AsyncExitStack() as stack:
         if models is None:
             models = await stack.enter_async_context(open_models(records))
+        await wake_raised(database, Coverage(settings), clock)
         saver = await stack.enter_async_context(open_saver(checkpoints_url(records)))
         orders = Orders(database)
         rest = Rest(

@@ -53,12 +53,12 @@ class Placed:
     """The money is reserved.
 
     Args:
-        low: budgets that are past their warning.
+        low: budgets that are past their warning, as they stand.
         warns: those of them that came there with this call: to be told once.
     """
 
-    low: tuple[BudgetKey, ...] = ()
-    warns: tuple[BudgetKey, ...] = ()
+    low: tuple[Tally, ...] = ()
+    warns: tuple[Tally, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,10 +79,12 @@ class Exhausted:
     Args:
         budget: the first such.
         tally: as it stands.
+        usd: the most the call can cost.
     """
 
     budget: Budget
     tally: Tally
+    usd: Decimal
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +153,7 @@ class Books:
         for budget in claim.budgets:
             tally = self.open(budget)
             if tally.settled_usd + claim.usd > budget.usd:
-                return Exhausted(budget, tally)
+                return Exhausted(budget, tally, claim.usd)
             if tally.settled_usd + tally.held_usd + claim.usd > budget.usd:
                 waits = waits or Waits(budget)
         if waits is not None:
@@ -163,10 +165,10 @@ class Books:
                 Hold(claim.id, budget.key, claim.usd, HoldState.HELD, self._now, claim.expires_at)
             )
             used = tally.settled_usd + tally.held_usd
-            if tally.warned or (budget.warn_usd is not None and used >= budget.warn_usd):
-                low.append(budget.key)
+            if budget.warn_usd is not None and used >= budget.warn_usd:
+                low.append(tally)
                 if not tally.warned:
-                    warns.append(budget.key)
+                    warns.append(tally)
                     self._tallies[budget.key] = replace(tally, warned=True)
         return Placed(tuple(low), tuple(warns))
 

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
-from noctule.core.limits import LimitKey
+from noctule.core.limits import BUDGET_PREFIX, LimitKey
 from noctule.core.money import from_nanos, to_nanos
 from noctule.core.settings.budget import OnExhausted
 from noctule.core.windows import Window, WindowKind
@@ -13,8 +13,6 @@ from noctule.core.windows import Window, WindowKind
 CLOCK_SLACK = timedelta(minutes=1)
 """How far moments may lie in the future before the clock counts as having been set back: clocks
 of several machines differ, and whoever waited for a lock comes with an older moment."""
-
-_ENDPOINT = "budget:"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -33,7 +31,7 @@ class BudgetKey:
     @property
     def limit_key(self) -> LimitKey:
         """What parkings on this budget carry: they queue like those on a provider's limit."""
-        return LimitKey(f"{_ENDPOINT}{self.name}", "", self.part or None)
+        return LimitKey(f"{BUDGET_PREFIX}{self.name}", "", self.part or None)
 
     @property
     def id(self) -> str:
@@ -49,9 +47,9 @@ class BudgetKey:
     @classmethod
     def of(cls, key: LimitKey) -> "BudgetKey | None":
         """Return the budget a parking waits for; None when it waits for a provider."""
-        if not key.endpoint.startswith(_ENDPOINT):
+        if not key.is_budget:
             return None
-        return cls(key.endpoint.removeprefix(_ENDPOINT), key.model or "")
+        return cls(key.endpoint.removeprefix(BUDGET_PREFIX), key.model or "")
 
     def __str__(self) -> str:
         """For people: ``daily``, ``each-session (0199...)``."""

@@ -1,6 +1,7 @@
 """The circumstances of one call to a role's models."""
 
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import Protocol
 
 from noctule.core.attempts import Purpose
@@ -34,6 +35,8 @@ class CallContext:
         purpose: what it is for.
         session_id: None outside a session.
         turn_id: None outside a turn.
+        owner: whose session it is; None outside a session.
+        budget_usd: the most its session may spend in all, in USD; None means no such bound.
         private: True keeps it on local models.
         complexity: chooses within the binding.
         wish: forced or pinned model, and what to do at a limit.
@@ -45,6 +48,8 @@ class CallContext:
     purpose: Purpose = Purpose.ANSWER
     session_id: str | None = None
     turn_id: str | None = None
+    owner: str | None = None
+    budget_usd: Decimal | None = None
     private: bool = False
     complexity: Complexity = Complexity.SIMPLE
     wish: Wish = field(default_factory=Wish)

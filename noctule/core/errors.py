@@ -77,10 +77,15 @@ class LimitError(NoctuleError):
         tried: Sequence[str],
         key: "LimitKey | None" = None,
     ) -> None:
+        is_budget = key is not None and key.is_budget
         if retry_at is not None:
+            shows = "budgets" if is_budget else "limits"
             until = f"until {retry_at.isoformat()}"
-            then = "The session sleeps till then; `noctule limits` shows why, `noctule sessions "
+            then = f"The session sleeps till then; `noctule {shows}` shows why, `noctule sessions "
             then += "resume` tries at once."
+        elif is_budget:
+            until = "until somebody raises the budget"
+            then = "`noctule budgets raise` does it for a run; then it goes on."
         else:
             until = "and no reset time is known"
             then = "It is not asked again until a person acts: see what the provider wants, then "

@@ -6,6 +6,9 @@ from datetime import datetime
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Evidence
 
+BUDGET_PREFIX = "budget:"
+"""How the endpoint of a key begins that stands for a budget."""
+
 
 @dataclass(frozen=True, slots=True)
 class LimitKey:
@@ -20,6 +23,11 @@ class LimitKey:
     endpoint: str
     key_fingerprint: str
     model: str | None
+
+    @property
+    def is_budget(self) -> bool:
+        """Whether it stands for a budget of ours (``core.budgets``), not for a provider."""
+        return self.endpoint.startswith(BUDGET_PREFIX)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ chat models in ``noctule.models``. Everything is async and may raise ``DatabaseB
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
+from decimal import Decimal
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeVar
 
@@ -87,6 +88,10 @@ class SessionStore(Protocol):
 
     async def set_chat_model(self, session_id: str, model: str | None) -> None:
         """Remember which model the chat role keeps; None forgets it."""
+        ...
+
+    async def set_budget(self, session_id: str, usd: Decimal | None) -> None:
+        """Bound what it may spend in all, in USD; None takes the bound away."""
         ...
 
 

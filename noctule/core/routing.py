@@ -109,6 +109,7 @@ def resolve(
     wish: Wish,
     now: datetime,
     tried: Collection[str] = (),
+    unpaid: Mapping[str, Skip] | None = None,
 ) -> Resolution:
     """Decide which models may serve one call.
 
@@ -119,6 +120,7 @@ def resolve(
         wish: a forced or pinned model, and what to do at a limit.
         now: decides which limits and circuits are still in force.
         tried: models this call has asked already; they are neither candidates nor skips.
+        unpaid: models that no budget pays for, with the reason.
     """
     on_limit = wish.on_limit or binding.on_limit
     candidates: list[Candidate] = []
@@ -127,6 +129,8 @@ def resolve(
         if position.model in tried:
             continue
         skip = why_not(position.model, need, facts.get(position.model), now)
+        if skip is None and unpaid:
+            skip = unpaid.get(position.model)
         if skip is None:
             candidates.append(position)
         else:

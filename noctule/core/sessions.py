@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 
 from noctule.core.lifecycle import Status
@@ -44,6 +45,7 @@ class Session:
         created_at: aware, UTC.
         private: True keeps all its calls on local models.
         chat_model: the model the chat role keeps in this session; None until it answered.
+        budget_usd: the most it may spend in all, in USD; None means no such bound.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Session:
     created_at: datetime
     private: bool = False
     chat_model: str | None = None
+    budget_usd: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -108,6 +108,8 @@ def _ask(parking: Parking, bounds: ParkingSettings, windows: int) -> str:
             return f"Waits for an answer: {parking.reason}"
         case ParkingKind.HAND:
             return f"Parked by hand. {resume} goes on."
+        case ParkingKind.BUDGET:
+            return f"{parking.reason} Raise the budget (`noctule budgets`), then {resume}."
         case _:
             pass
     if windows >= bounds.max_windows:

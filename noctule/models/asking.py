@@ -7,7 +7,7 @@ from decimal import Decimal
 from noctule.core.attempts import Attempt, CostSource, Usage
 from noctule.core.durations import show_duration
 from noctule.core.events import EventKind
-from noctule.core.ids import new_id
+from noctule.core.money import show_usd
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Refusal
 from noctule.models.client import Client
@@ -46,7 +46,7 @@ class Asking:
         self._course = course
         self._grant = grant
         self._model = grant.candidate.model
-        self._id = new_id(layer.clock)
+        self._id = grant.funds.id
         self._started_at = layer.clock.now()
         self._begun = layer.clock.monotonic()
         self._exchange = self._prepare()
@@ -87,7 +87,11 @@ class Asking:
     def _prepare(self) -> Exchange:
         settings, context = self._layer.settings, self._course.context
         request = self._course.call.request(
-            self._model, settings.models[self._model], settings.roles[context.role], self._timeouts
+            self._model,
+            settings.models[self._model],
+            settings.roles[context.role],
+            self._timeouts,
+            most_tokens=self._layer.budgets.most_tokens(self._model),
         )
         return Exchange(
             request,
@@ -105,9 +109,25 @@ class Asking:
         self._layer.limits.leave(self._grant.probed)
         attempt = self._row(outcome, refusal)
         written = self._layer.ledger.enter(lambda work: work.attempts.add(attempt))
+        paid = self._layer.budgets.settle(self._grant.funds, self._bill(attempt))
         self._tell_end(attempt)
-        await asyncio.shield(written)
+        await asyncio.shield(asyncio.gather(written, paid))
+        self._tell_over(paid.result())
         return attempt
+
+    def _bill(self, attempt: Attempt) -> Decimal:
+        """Return what the budgets are charged: where nobody knows, the most it can have been."""
+        if attempt.cost_usd is not None:
+            return attempt.cost_usd
+        if attempt.outcome is Outcome.UNAVAILABLE and attempt.first_token_s is None:
+            return Decimal(0)  # it never came to an answer
+        return self._grant.funds.usd
+
+    def _tell_over(self, over_usd: Decimal) -> None:
+        if over_usd:
+            text = f"{self._model} billed {show_usd(over_usd)} more than it could have cost by its "
+            text += "price; the budget counts it. Correct the model's price."
+            self._course.context.sink.emit(EventKind.NOTICE, attempt=self._id, text=text)
 
     def _answers(self) -> None:
         """The first token proves that no limit holds: those who wait need not see the last."""
@@ -180,6 +200,10 @@ class Asking:
             purpose=self._course.context.purpose.value,
             fallback_from=self._grant.fallback_from,
         )
+        for tally in self._grant.funds.warns:
+            self._course.context.sink.emit(
+                EventKind.NOTICE, attempt=self._id, text=self._layer.budgets.warning(tally)
+            )
 
     def _tell_text(self, text: str) -> None:
         self._course.context.sink.emit(

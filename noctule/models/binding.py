@@ -3,8 +3,8 @@
 For every call, in this order:
 
 1. Candidates: ``core.routing.resolve`` says who may serve it, and why the others may not.
-2. Budget: holds are placed here, between the choice of a candidate and its slot.
-3. Slot: room under the caps of role, model and endpoint, else the next candidate.
+2. Slot: room under the caps of role, model and endpoint, else the next candidate.
+3. Budget: the most it can cost is held on every budget that covers it, else the next candidate.
 4. Call: one request with its timeouts (``Asking``, ``Exchange``).
 5. Outcome: written down and learned from, whatever it was.
 6. Next: the next candidate at once; with nobody left a short wait, a park, or a person.
@@ -12,6 +12,7 @@ For every call, in this order:
 
 from collections.abc import Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from noctule.core.calls import CallContext
 from noctule.core.durations import show_duration
@@ -20,6 +21,8 @@ from noctule.core.roles import Role
 from noctule.core.routing import Candidate, Resolution, Skip, resolve, why_not
 from noctule.core.settings import OnLimit
 from noctule.models.asking import Asking
+from noctule.models.bounds import DEFAULT_MAX_TOKENS, most_input_tokens, most_output_tokens
+from noctule.models.budgets import Funds, Shortage
 from noctule.models.call import Call
 from noctule.models.caps import endpoint_cap, model_cap, role_cap
 from noctule.models.course import Course, Grant, Reply
@@ -27,6 +30,7 @@ from noctule.models.dead_end import DeadEnd
 from noctule.models.layer import Layer
 from noctule.models.limits import MEMORY_S
 from noctule.models.slots import Slot
+from noctule.models.thrift import thrifty
 from noctule.models.timeouts import URGENT, Timeouts
 
 _NOBODY = Resolution((), ())
@@ -103,12 +107,16 @@ class Binding:
             together, patience_s = [[c] for c in candidates], self._timeouts.queue_s
             if has_queued:
                 together, patience_s = [list(candidates)], _LOOK_UP_S
+            shortages = course.shortages
             for options in together:
                 course.pass_over(resolution.before(options[0]))
                 grant = await self._queue(course, options, patience_s)
                 if grant is not None:
                     return grant
-            has_queued = True
+                if course.shortages > shortages:
+                    break  # a budget may want another order now, or nobody else to be asked
+            else:
+                has_queued = True
 
     async def _queue(
         self, course: Course, options: Sequence[Candidate], patience_s: float
@@ -121,10 +129,40 @@ class Binding:
         waited_s = clock.monotonic() - begun
         course.waited(waited_s)
         if slot is not None:
-            return self._grant(course, options[slot.option], slot)
+            return await self._fund(course, options[slot.option], slot)
         busy = f"busy {show_duration(waited_s)}"
         course.pass_over(Skip(option.model, busy, rank=option.rank) for option in options)
         return None
+
+    async def _fund(self, course: Course, candidate: Candidate, slot: Slot) -> Grant | None:
+        """Let the budgets pay; only then, so that no money is held by who waits in a line."""
+        begun = self._layer.clock.monotonic()
+        try:
+            funds = await self._layer.budgets.place(
+                candidate.model,
+                course.payer,
+                input_tokens=most_input_tokens(course.call),
+                output_tokens=self._most_output(course.call, candidate.model),
+                most_s=self._timeouts.total_s,
+            )
+        except BaseException:
+            slot.release()
+            raise
+        course.waited(self._layer.clock.monotonic() - begun)
+        if isinstance(funds, Shortage):
+            slot.release()
+            course.not_paid(candidate, funds)
+            return None
+        grant = self._grant(course, candidate, slot, funds)
+        if grant is None:
+            self._layer.budgets.settle(funds, Decimal(0))
+        return grant
+
+    def _most_output(self, call: Call, model: str) -> int:
+        settings = self._layer.settings
+        most = call.max_tokens or self._own.max_tokens or DEFAULT_MAX_TOKENS
+        own = settings.models[model].extra_body
+        return most_output_tokens(most, call.extra, settings.endpoint_of(model).extra_body, own)
 
     def _caps(self, candidate: Candidate) -> tuple[str, str, str]:
         model = candidate.model
@@ -146,16 +184,20 @@ class Binding:
         if course.is_wrong or (on_limit is OnLimit.PARK and course.met_a_limit):
             return _NOBODY
         models = self._own.models if wish.forced is None else (wish.forced,)
-        return resolve(
+        resolution = resolve(
             course.need,
             self._own,
             self._layer.facts.of(models),
             wish=wish,
             now=self._layer.clock.now(),
             tried=course.asked,
+            unpaid=course.unpaid_skips(self._layer.clock.now()),
         )
+        return thrifty(resolution, course, self._layer)
 
-    def _grant(self, course: Course, candidate: Candidate, slot: Slot) -> Grant | None:
+    def _grant(
+        self, course: Course, candidate: Candidate, slot: Slot, funds: Funds
+    ) -> Grant | None:
         """Look again: while it waited for its slot, the model may have refused somebody else."""
         model, now = candidate.model, self._layer.clock.now()
         skip = why_not(model, course.need, self._layer.facts.of((model,)).get(model), now)
@@ -167,7 +209,7 @@ class Binding:
             return None
         course.ask_again([model])
         probed = self._layer.limits.enter(model, most_s=self._timeouts.total_s)
-        return Grant(candidate, slot, trial, probed, course.fallback_from(candidate))
+        return Grant(candidate, slot, trial, probed, funds, course.fallback_from(candidate))
 
     async def _hold(self, course: Course, resolution: Resolution) -> None:
         """Wait for a limit that is nearly over.

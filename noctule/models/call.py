@@ -66,7 +66,13 @@ class Call:
         )
 
     def request(
-        self, name: str, model: ModelSettings, role: RoleSettings, timeouts: Timeouts
+        self,
+        name: str,
+        model: ModelSettings,
+        role: RoleSettings,
+        timeouts: Timeouts,
+        *,
+        most_tokens: int | None = None,
     ) -> ModelRequest:
         """Return the request for one model.
 
@@ -75,6 +81,8 @@ class Call:
             model: its settings; one that is said not to think is not told anything about it.
             role: gives what the call leaves open.
             timeouts: of the role.
+            most_tokens: the longest answer where neither the call nor the role bounds it; None
+                leaves it to the model.
         """
         thinking = role.thinking if self.thinking is None else self.thinking
         return ModelRequest(
@@ -84,7 +92,7 @@ class Call:
             tool_choice=self.tool_choice,
             json_schema=self.json_schema,
             stop=self.stop,
-            max_tokens=self.max_tokens or role.max_tokens,
+            max_tokens=self.max_tokens or role.max_tokens or most_tokens,
             temperature=role.temperature if self.temperature is None else self.temperature,
             thinking=None if model.thinking is False else thinking,
             connect_s=timeouts.connect_s,

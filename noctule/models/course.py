@@ -2,16 +2,19 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from langchain_core.messages import AIMessage
 
 from noctule.core.attempts import Attempt, SkippedModel
 from noctule.core.calls import CallContext
+from noctule.core.coverage import Payer
 from noctule.core.limits import LimitKey
 from noctule.core.needs import Need
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Refusal
 from noctule.core.routing import Candidate, Skip
+from noctule.models.budgets import Funds, Shortage, skip_of
 from noctule.models.call import Call
 from noctule.models.circuits import Trial
 from noctule.models.slots import Slot, Ticket
@@ -29,6 +32,7 @@ class Grant:
         slot: its place under all caps; whoever asks gives it back.
         trial: its circuit's leave.
         probed: the limits it tries, whose time is over.
+        funds: what pays for it; whoever asks settles it.
         fallback_from: the model it stands in for; None when it stood first.
     """
 
@@ -36,6 +40,7 @@ class Grant:
     slot: Slot
     trial: Trial
     probed: tuple[LimitKey, ...]
+    funds: Funds
     fallback_from: str | None
 
 
@@ -69,6 +74,8 @@ class Course:
         passed: who was passed over, with the latest reason.
         waited_s: seconds waited since the last attempt.
         holds: how often it waited for a limit to pass.
+        unpaid: models whose next request nobody pays for.
+        shortages: how often a budget did not pay.
     """
 
     call_id: str
@@ -82,6 +89,28 @@ class Course:
     passed: dict[str, Skip] = field(default_factory=dict)
     waited_s: float = 0.0
     holds: int = 0
+    unpaid: dict[str, Shortage] = field(default_factory=dict)
+    shortages: int = 0
+
+    @property
+    def payer(self) -> Payer:
+        """Who pays."""
+        context = self.context
+        return Payer(context.role, context.session_id, context.owner, context.budget_usd)
+
+    def not_paid(self, candidate: Candidate, shortage: Shortage) -> None:
+        """Note that nobody pays for a candidate."""
+        self.shortages += 1
+        self.unpaid[candidate.model] = shortage
+        self.pass_over([replace(skip_of(candidate.model, shortage), rank=candidate.rank)])
+
+    def unpaid_skips(self, now: datetime) -> dict[str, Skip]:
+        """Return the models nobody pays for at this moment, with reasons."""
+        return {
+            model: skip_of(model, shortage)
+            for model, shortage in self.unpaid.items()
+            if shortage.limit is None or shortage.limit.in_force(now)
+        }
 
     def waited(self, seconds: float) -> None:
         """Note a wait, for a slot or for a limit to pass; it uses up patience."""

@@ -9,6 +9,7 @@ from noctule.core.attempts import CostSource, Usage
 from noctule.core.clock import Clock
 from noctule.core.refusals import Refusal
 from noctule.core.settings import Settings
+from noctule.models.budgets import Budgets
 from noctule.models.circuits import Circuits
 from noctule.models.endpoints import Endpoints
 from noctule.models.facts import Facts
@@ -35,6 +36,7 @@ class Layer:
         circuits: who is left alone.
         limits: who refuses.
         facts: all of that by model.
+        budgets: who pays.
         ledger: where attempts are written.
         explain: reads failures.
         price: knows costs.
@@ -47,6 +49,7 @@ class Layer:
     circuits: Circuits
     limits: Limits
     facts: Facts
+    budgets: Budgets
     ledger: Ledger
     explain: ExplainFailure
     price: Price

@@ -16,6 +16,8 @@ from noctule.core.roles import Role
 from noctule.core.routing import ModelFacts
 from noctule.core.settings import Settings
 from noctule.models.binding import Binding
+from noctule.models.bounds import ListCost
+from noctule.models.budgets import Budgets
 from noctule.models.call import Call, answer_room
 from noctule.models.caps import caps_of
 from noctule.models.chat_model import RoleChatModel
@@ -45,6 +47,7 @@ class Models:
         database: where attempts and limits are kept.
         clock: the time.
         price: what calls cost.
+        list_cost: what tokens cost by the list, whoever served them; None takes ``price``.
         fingerprints: stand for API keys in the database; None takes those that are the same on
             every machine, so that all who share a database share what they learn of a key.
         build: makes the client of an endpoint; None takes the real ones.
@@ -57,6 +60,7 @@ class Models:
         clock: Clock,
         *,
         price: Price,
+        list_cost: ListCost | None = None,
         fingerprints: Fingerprints | None = None,
         build: BuildClient | None = None,
     ) -> None:
@@ -72,6 +76,7 @@ class Models:
             circuits=circuits,
             limits=limits,
             facts=Facts(settings, limits, circuits),
+            budgets=Budgets(settings, database, clock, list_cost or price),
             ledger=ledger,
             explain=_Explainer(settings, limits, clock),
             price=price,
@@ -154,6 +159,7 @@ class Models:
 
     async def close(self) -> None:
         """Write down what is left, then let go of connections and child processes."""
+        await self._layer.budgets.close()
         await self._layer.ledger.close()
         await self._layer.endpoints.close()
 

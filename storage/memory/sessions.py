@@ -1,6 +1,7 @@
 """Conversations and tasks."""
 
 from dataclasses import replace
+from decimal import Decimal
 
 from noctule.core.errors import NotFoundError
 from noctule.core.sessions import Session
@@ -47,6 +48,12 @@ class MemorySessions:
         session = await self._exactly(session_id)
         tables = await self._transaction.writing("sessions")
         tables.sessions[session_id] = replace(session, chat_model=model)
+
+    async def set_budget(self, session_id: str, usd: Decimal | None) -> None:
+        """Bound what it may spend in all, in USD; None takes the bound away."""
+        session = await self._exactly(session_id)
+        tables = await self._transaction.writing("sessions")
+        tables.sessions[session_id] = stored(replace(session, budget_usd=usd))
 
     async def _exactly(self, session_id: str) -> Session:
         tables = await self._transaction.reading()

@@ -1,5 +1,6 @@
 """Conversations and tasks."""
 
+from decimal import Decimal
 from typing import Any
 
 import sqlalchemy as sa
@@ -14,6 +15,7 @@ _INSERT = sessions.insert()
 _UPDATE = sessions.update().where(sessions.c.id == sa.bindparam("session_id"))
 _SET_TITLE = _UPDATE.values(title=sa.bindparam("title"))
 _SET_CHAT_MODEL = _UPDATE.values(chat_model=sa.bindparam("model"))
+_SET_BUDGET = _UPDATE.values(budget_usd=sa.bindparam("usd", type_=sessions.c.budget_usd.type))
 _NEWEST_FIRST = sa.select(sessions).order_by(sessions.c.id.desc())
 _BY_PREFIX = ByPrefix(sessions, what="session", listing="noctule sessions")
 
@@ -46,9 +48,13 @@ class SqlSessions:
         """Remember which model the chat role keeps; None forgets it."""
         await self._transaction.run(_set, _SET_CHAT_MODEL, session_id, {"model": model})
 
+    async def set_budget(self, session_id: str, usd: Decimal | None) -> None:
+        """Bound what it may spend in all, in USD; None takes the bound away."""
+        await self._transaction.run(_set, _SET_BUDGET, session_id, {"usd": usd})
+
 
 def _add(connection: Connection, session: Session) -> None:
-    connection.execute(_INSERT, {c.name: getattr(session, c.name) for c in sessions.columns})
+    connection.execute(_INSERT, {c.key: getattr(session, c.key) for c in sessions.columns})
 
 
 def _get(connection: Connection, session_id: str) -> Session:

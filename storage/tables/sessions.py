@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from noctule.core.sessions import SessionKind
 from storage.tables.metadata import metadata
-from storage.types import Choice, Id, UtcDateTime, Words
+from storage.types import Choice, Id, NanoUsd, UtcDateTime, Words
 
 sessions = sa.Table(
     "sessions",
@@ -16,5 +16,6 @@ sessions = sa.Table(
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("private", sa.Boolean, nullable=False),
     sa.Column("chat_model", Words),
+    sa.Column("budget_nano_usd", NanoUsd, key="budget_usd"),
     sa.Index(None, "owner", "id"),
 )

@@ -27,12 +27,14 @@ from noctule.core.attempts import Attempt, CostSource, Usage
 from noctule.core.calls import CallContext
 from noctule.core.clock import Clock, ManualClock
 from noctule.core.events import EventKind
+from noctule.core.ports import Database
 from noctule.core.roles import Role
 from noctule.core.settings import Settings
 from noctule.models.call import Call
 from noctule.models.client import Conclusion, ModelRequest, PresentModel
 from noctule.models.clients.scripted import ScriptedRefusal
 from noctule.models.course import Reply
+from noctule.models.layer import Price
 from noctule.models.models import Models
 from storage.memory.database import MemoryDatabase
 
@@ -223,6 +225,7 @@ class Stage:
         settings: None takes ``make_settings(**changes)``.
         clock: None stands still until it is moved.
         database: None begins with an empty one.
+        price: what calls cost.
         changes: for ``make_settings``.
     """
 
@@ -231,7 +234,8 @@ class Stage:
         settings: Settings | None = None,
         *,
         clock: Clock | None = None,
-        database: MemoryDatabase | None = None,
+        database: Database | None = None,
+        price: Price = no_price,
         **changes: Any,
     ) -> None:
         self.settings = settings or make_settings(**changes)
@@ -243,7 +247,7 @@ class Stage:
             self.settings,
             self.database,
             self.clock,
-            price=no_price,
+            price=price,
             build=lambda _: self.client,
         )
 

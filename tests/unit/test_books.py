@@ -128,8 +128,12 @@ def test_a_warning_comes_once_a_window() -> None:
     warns = a_budget(warn_usd=Decimal("0.80"))
     books = Books(NOON, [])
     assert books.place(a_claim("a", "0.50", warns)) == Placed()
-    assert books.place(a_claim("b", "0.30", warns)) == Placed((KEY,), (KEY,))
-    assert books.place(a_claim("c", "0.10", warns)) == Placed((KEY,))
+    second = books.place(a_claim("b", "0.30", warns))
+    assert isinstance(second, Placed)
+    assert [tally.key for tally in second.warns] == [KEY]
+    third = books.place(a_claim("c", "0.10", warns))
+    assert isinstance(third, Placed)
+    assert ([tally.key for tally in third.low], third.warns) == ([KEY], ())
 
 
 def test_a_clock_that_was_ahead_gives_no_second_budget() -> None:

@@ -112,6 +112,7 @@ def upgrade() -> None:
         sa.Column("created_at", MOMENT, nullable=False),
         sa.Column("private", sa.Boolean(), nullable=False),
         sa.Column("chat_model", TEXT, nullable=True),
+        sa.Column("budget_nano_usd", NANO_USD, nullable=True),
         sa.PrimaryKeyConstraint("id", name="pk_sessions"),
     )
     op.create_index("ix_sessions_owner_id", "sessions", ["owner", "id"])

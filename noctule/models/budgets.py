@@ -1,0 +1,261 @@
+"""Budgets: every call to a model that costs money is paid for before it is made."""
+
+import asyncio
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from noctule.core.books import Bill, Claim, Placed, Settled, Waits
+from noctule.core.budgets import Budget, BudgetKey, Tally, whole_nanos
+from noctule.core.clock import Clock
+from noctule.core.coverage import Coverage, Payer
+from noctule.core.ids import new_id
+from noctule.core.limits import Limit
+from noctule.core.money import show_usd
+from noctule.core.outcomes import Outcome
+from noctule.core.ports import Database
+from noctule.core.refusals import Evidence
+from noctule.core.routing import Skip
+from noctule.core.settings import OnExhausted, Settings
+from noctule.models.bounds import DEFAULT_MAX_TOKENS, ListCost, most_usd
+from noctule.models.teller import Refused, Teller
+
+_MARGIN_S = 60.0
+"""How long after its last timeout a call without a bill is given up for dead."""
+
+_LOW_S = 60.0
+"""How long a rolling budget counts as low after it was."""
+
+_A_MILLION = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Funds:
+    """A call is paid for.
+
+    Args:
+        id: that of its attempt.
+        usd: the most it can cost.
+        budgets: what pays; () when it is free or nothing covers it.
+        warns: budgets that came to their warning with it.
+    """
+
+    id: str
+    usd: Decimal = Decimal(0)
+    budgets: tuple[Budget, ...] = ()
+    warns: tuple[Tally, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shortage:
+    """A model whose next call nobody pays for.
+
+    Args:
+        reason: one clause for people.
+        limit: what to wait for; None when no wait cures it: not even a whole budget pays for the
+            call, or nobody knows what it costs.
+        on_exhausted: what the budget says is to happen.
+    """
+
+    reason: str
+    limit: Limit | None
+    on_exhausted: OnExhausted = OnExhausted.FALLBACK
+
+
+class Budgets:
+    """What pays for the calls of this process.
+
+    Args:
+        settings: the configuration.
+        database: where budgets are kept.
+        clock: the time.
+        list_cost: what tokens cost.
+    """
+
+    def __init__(
+        self, settings: Settings, database: Database, clock: Clock, list_cost: ListCost
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._list_cost = list_cost
+        self._teller = Teller(database, clock)
+        self._low: dict[BudgetKey, datetime] = {}
+        self.coverage = Coverage(settings)
+
+    def is_priced(self, model: str) -> bool:
+        """Whether calls to a model may cost money: it is not free by declaration."""
+        price = self._settings.models[model].price
+        if price is not None:
+            return any(part for part in price.model_dump().values())
+        own = self._settings.models[model].local
+        return not (self._settings.endpoint_of(model).is_free if own is None else own)
+
+    def most_tokens(self, model: str) -> int | None:
+        """Return the longest answer of calls that set none; None: the model's own bound."""
+        return DEFAULT_MAX_TOKENS if self.is_priced(model) else None
+
+    def price_rank(self, model: str) -> Decimal:
+        """Return what tells cheap models from dear ones; those of unknown price come last."""
+        if not self.is_priced(model):
+            return Decimal(0)
+        cost = self._bound(model, _A_MILLION, _A_MILLION // 5)
+        return Decimal("Infinity") if cost is None else cost
+
+    def is_low(self, model: str, payer: Payer) -> bool:
+        """Whether a budget that covers calls to a model has come to its warning."""
+        if not self._low or not self.is_priced(model):
+            return False
+        now = self._clock.now()
+        covering = self.coverage.of(model, payer)
+        return any(now < self._low.get(budget.key, now) for budget in covering)
+
+    async def place(
+        self, model: str, payer: Payer, *, input_tokens: int, output_tokens: int, most_s: float
+    ) -> Funds | Shortage:
+        """Reserve the most a call can cost; waits while only calls under way are in its way.
+
+        Args:
+            model: its name in the configuration.
+            payer: who makes it.
+            input_tokens: the most that is sent.
+            output_tokens: the most that is received.
+            most_s: how many seconds it may take.
+
+        Raises:
+            DatabaseBusyError: somebody else held the database for too long.
+        """
+        id_ = new_id(self._clock)
+        budgets = self.coverage.of(model, payer)
+        if not budgets or not self.is_priced(model):
+            return Funds(id_)
+        usd = self._bound(model, input_tokens, output_tokens)
+        if usd is None:
+            name = budgets[0].key
+            why = f"has no known price and budget {name} counts it: set models.{model}.price"
+            return Shortage(why, None)
+        while True:
+            before = self._teller.settlements
+            expires_at = self._clock.now() + timedelta(seconds=most_s + _MARGIN_S)
+            ruling = await self._claim(Claim(id_, usd, budgets, expires_at))
+            if isinstance(ruling, Placed):
+                self._note_low(budgets, ruling)
+                return Funds(id_, usd, budgets, ruling.warns)
+            if isinstance(ruling, Refused):
+                return _shortage(ruling, self._clock.now())
+            await self._teller.next_settle(before)
+
+    def settle(self, funds: Funds, usd: Decimal) -> "asyncio.Future[Decimal]":
+        """Put what a call has cost in the place of its hold, whatever becomes of the caller.
+
+        Args:
+            funds: of the call.
+            usd: what it cost; 0 gives everything back.
+
+        Returns:
+            What was billed above what was reserved; mostly 0. It may carry ``DatabaseBusyError``:
+            then the hold stays, and counts as spent in full once it expires.
+        """
+        done: asyncio.Future[Decimal] = asyncio.get_running_loop().create_future()
+        done.add_done_callback(_look_at)
+        if not funds.budgets:
+            done.set_result(Decimal(0))
+            return done
+        entered = self._teller.enter(Bill(funds.id, whole_nanos(usd), funds.budgets))
+        entered.add_done_callback(lambda settled: _pass_on(settled, done))
+        return done
+
+    def warning(self, tally: Tally) -> str:
+        """Return the sentence that tells a person of a budget that comes to its end."""
+        used = tally.settled_usd + tally.held_usd
+        until = f" until {tally.ends_at:%Y-%m-%d %H:%M %Z}" if tally.ends_at else ""
+        return (
+            f"Budget {tally.key}: {show_usd(used)} of {show_usd(tally.usd)} are spent or held; "
+            f"the cheaper model goes first{until}."
+        )
+
+    async def close(self) -> None:
+        """Write down what is left."""
+        await self._teller.close()
+
+    async def _claim(self, claim: Claim) -> Placed | Waits | Refused:
+        entered = self._teller.enter(claim)
+        try:
+            ruling = await asyncio.shield(entered)
+        except asyncio.CancelledError:
+            # It may be placed all the same, and nobody is left to make the call.
+            entered.add_done_callback(lambda placed: self._give_back(placed, claim))
+            raise
+        assert isinstance(ruling, Placed | Waits | Refused)  # noqa: S101 - what a claim can become
+        return ruling
+
+    def _give_back(self, placed: "asyncio.Future[Any]", claim: Claim) -> None:
+        if placed.cancelled() or placed.exception() is not None:
+            return
+        if isinstance(placed.result(), Placed):
+            self._teller.enter(Bill(claim.id, Decimal(0), claim.budgets))
+
+    def _note_low(self, budgets: tuple[Budget, ...], ruling: Placed) -> None:
+        soon = self._clock.now() + timedelta(seconds=_LOW_S)
+        low = {tally.key: tally.ends_at or soon for tally in ruling.low}
+        for budget in budgets:
+            self._low.pop(budget.key, None)
+        self._low.update(low)
+
+    def _bound(self, model: str, input_tokens: int, output_tokens: int) -> Decimal | None:
+        return most_usd(
+            self._list_cost,
+            model,
+            self._clock.now(),
+            input_tokens=input_tokens,
+            output_tokens=output_tokens,
+        )
+
+
+def _shortage(refused: Refused, now: datetime) -> Shortage:
+    verdict = refused.verdict
+    budget, tally = verdict.budget, verdict.tally
+    if verdict.usd > budget.usd:
+        reason = (
+            f"one call may cost {show_usd(verdict.usd)} and the whole budget {budget.key} is "
+            f"{show_usd(budget.usd)}: raise it, or lower the role's max_tokens"
+        )
+        return Shortage(reason, None, budget.on_exhausted)
+    reason = (
+        f"budget {budget.key} is used up: {show_usd(tally.settled_usd)} of {show_usd(budget.usd)} "
+        f"are spent, and the call may cost {show_usd(verdict.usd)}."
+    )
+    limit = Limit(
+        key=budget.key.limit_key,
+        outcome=Outcome.QUOTA_EXHAUSTED,
+        reason=reason,
+        not_before=refused.until,
+        evidence=Evidence.WINDOW if refused.until else None,
+        set_at=now,
+    )
+    return Shortage(reason, limit, budget.on_exhausted)
+
+
+def skip_of(model: str, shortage: Shortage) -> Skip:
+    """Return why a model is passed over that nobody pays for."""
+    limit = shortage.limit
+    if limit is None:
+        return Skip(model, shortage.reason, incapable=True)
+    return Skip(model, shortage.reason, retry_at=limit.not_before, limit=limit)
+
+
+def _pass_on(settled: "asyncio.Future[Any]", done: "asyncio.Future[Decimal]") -> None:
+    if done.done():
+        return
+    if settled.cancelled():
+        done.cancel()
+    elif (error := settled.exception()) is not None:
+        done.set_exception(error)
+    else:
+        result = settled.result()
+        done.set_result(result.over_usd if isinstance(result, Settled) else Decimal(0))
+
+
+def _look_at(done: "asyncio.Future[Decimal]") -> None:
+    if not done.cancelled():
+        done.exception()

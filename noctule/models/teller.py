@@ -1,0 +1,154 @@
+"""The teller: holds and bills of all calls of this process, many in one transaction.
+
+Whatever waits when a transaction begins goes into it, bills first: they make room. It does not wait
+for the disk: a crash of the process loses nothing, and after a power cut the holds of calls that
+were under way may be missing.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from noctule.core.books import Bill, Books, Claim, Exhausted, Ruling, Settled
+from noctule.core.budgets import Budget, frees_at
+from noctule.core.clock import Clock
+from noctule.core.ports import Database, UnitOfWork
+
+LOOK_AGAIN_S = 0.5
+"""How soon a call that waits looks for what other processes have settled."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A budget does not pay for a call.
+
+    Args:
+        verdict: which, and how it stands.
+        until: when it may; None when no time cures it.
+    """
+
+    verdict: Exhausted
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Pending:
+    order: Claim | Bill
+    done: "asyncio.Future[Ruling | Settled | Refused]"
+
+
+class Teller:
+    """Takes claims and bills.
+
+    Args:
+        database: where budgets are kept.
+        clock: the time.
+
+    Attributes:
+        settlements: counts the transactions that settled something.
+    """
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._pending: list[_Pending] = []
+        self._worker: asyncio.Task[None] | None = None
+        self._settled = asyncio.Event()
+        self.settlements = 0
+
+    def enter(self, order: Claim | Bill) -> "asyncio.Future[Ruling | Settled | Refused]":
+        """Hand an order over; the future holds what became of it, or why nothing did."""
+        pending = _Pending(order, asyncio.get_running_loop().create_future())
+        pending.done.add_done_callback(_look_at)
+        self._pending.append(pending)
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work(), name="teller")
+        return pending.done
+
+    async def next_settle(self, after: int) -> None:
+        """Return when something was settled here, or may have been elsewhere.
+
+        Args:
+            after: ``settlements`` before the order was handed over that has to wait.
+        """
+        if self.settlements > after:
+            return
+        settled = asyncio.create_task(self._settled.wait())
+        looks = asyncio.create_task(self._clock.sleep(LOOK_AGAIN_S))
+        both: set[asyncio.Task[Any]] = {settled, looks}
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+
+    async def close(self) -> None:
+        """Wait until everything handed over is stored."""
+        while self._worker is not None:
+            await asyncio.shield(self._worker)
+
+    async def _work(self) -> None:
+        try:
+            while self._pending:
+                batch, self._pending = self._pending, []
+                await self._carry_out(batch)
+        finally:
+            self._worker = None
+            for left in self._pending:
+                left.done.cancel()
+            self._pending = []
+
+    async def _carry_out(self, batch: Sequence[_Pending]) -> None:
+        bills = [pending for pending in batch if isinstance(pending.order, Bill)]
+        claims = [pending for pending in batch if not isinstance(pending.order, Bill)]
+        try:
+            async with self._database.work(durable=False) as work:
+                books = await self._open(work, batch)
+                results = [_order(books, pending.order) for pending in (*bills, *claims)]
+                await work.budgets.keep(books)
+                results = [await self._timed(work, books, result) for result in results]
+                await work.commit()
+        except Exception as error:  # noqa: BLE001 - each caller is told what became of its order
+            for pending in batch:
+                if not pending.done.done():
+                    pending.done.set_exception(error)
+        except BaseException:
+            for pending in batch:
+                pending.done.cancel()
+            raise
+        else:
+            for pending, result in zip((*bills, *claims), results, strict=True):
+                if not pending.done.done():
+                    pending.done.set_result(result)
+            if bills:
+                self.settlements += 1
+                self._settled.set()
+                self._settled = asyncio.Event()
+
+    async def _open(self, work: UnitOfWork, batch: Sequence[_Pending]) -> Books:
+        budgets: dict[str, Budget] = {}
+        for pending in batch:
+            budgets.update((budget.key.id, budget) for budget in pending.order.budgets)
+        ids = [pending.order.id for pending in batch if isinstance(pending.order, Bill)]
+        return await work.budgets.open_books(list(budgets.values()), ids, self._clock.now())
+
+    async def _timed(
+        self, work: UnitOfWork, books: Books, result: Ruling | Settled | Refused
+    ) -> Ruling | Settled | Refused:
+        if not isinstance(result, Exhausted):
+            return result
+        budget = result.budget
+        spent = await work.budgets.spent(budget.key) if budget.is_rolling else []
+        until = frees_at(budget, result.tally, result.usd, spent, books.now)
+        return Refused(result, until)
+
+
+def _order(books: Books, order: Claim | Bill) -> Ruling | Settled | Refused:
+    return books.settle(order) if isinstance(order, Bill) else books.place(order)
+
+
+def _look_at(done: "asyncio.Future[Ruling | Settled | Refused]") -> None:
+    if not done.cancelled():
+        done.exception()  # an exception nobody awaits is not worth a warning

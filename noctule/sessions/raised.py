@@ -1,0 +1,53 @@
+"""Budgets that were raised or taken away: who sleeps on them goes on."""
+
+from datetime import datetime
+from decimal import Decimal
+
+from noctule.core.budgets import BudgetKey
+from noctule.core.clock import Clock
+from noctule.core.coverage import RUN_BUDGET, Coverage
+from noctule.core.ports import Database, UnitOfWork
+from noctule.sessions.sleepers import wake_all
+
+
+async def wake_raised(database: Database, coverage: Coverage, clock: Clock) -> int:
+    """Wake, in order, who sleeps on budgets that the configuration has raised or dropped.
+
+    Args:
+        database: where budgets keep the limit they were last used with.
+        coverage: the configuration as it is now.
+        clock: the time.
+
+    Returns:
+        How many branches of turns go on.
+    """
+    async with database.read() as work:
+        limits = {tally.key: tally.usd for tally in await work.budgets.tallies()}
+        sleeping = {parking.key for parking in await work.parkings.all_open() if parking.key}
+    raised = []
+    for key in sleeping:
+        budget = BudgetKey.of(key)
+        if budget is None or budget.name == RUN_BUDGET:
+            continue
+        now = coverage.find(budget)
+        if now is None or now.usd > limits.get(budget, Decimal(0)):
+            raised.append(key)
+    if not raised:
+        return 0
+    async with database.work() as work:
+        woken = [await wake_all(work, key, clock.now()) for key in raised]
+        await work.commit()
+    return sum(woken)
+
+
+async def raise_run(work: UnitOfWork, session_id: str, usd: Decimal | None, now: datetime) -> int:
+    """Change what a session may spend in all, and wake it if it sleeps on that.
+
+    Args:
+        work: the transaction to do it in.
+        session_id: which.
+        usd: in USD; None takes the bound away.
+        now: when it wakes.
+    """
+    await work.sessions.set_budget(session_id, usd)
+    return await wake_all(work, BudgetKey(RUN_BUDGET, session_id).limit_key, now)

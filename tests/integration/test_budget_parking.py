@@ -1,0 +1,136 @@
+import asyncio
+from datetime import timedelta
+from decimal import Decimal
+
+import pytest
+
+from noctule.core.coverage import Coverage
+from noctule.core.lifecycle import Status
+from noctule.core.parkings import ParkingKind
+from noctule.core.sessions import SessionKind
+from noctule.sessions.desk import Request
+from noctule.sessions.raised import wake_raised
+from tests.support.paid_stage import paid_stage, tally_of
+from tests.support.stage import make_settings
+from tests.support.theatre import open_theatre
+
+FREE_ROUTING = {"roles": {"orchestrator": {"primary": "third"}}}
+
+
+def hourly(usd: str, **more):
+    return {
+        **FREE_ROUTING,
+        "budgets": {"all": {"scope": "global", "usd": usd, "window": "1h", **more}},
+    }
+
+
+async def tally(theatre):
+    async with theatre.runtime.records.database.read() as work:
+        return tally_of(await work.budgets.tallies())
+
+
+async def test_a_turn_that_runs_out_of_money_sleeps_until_the_window_turns(tmp_path):
+    """The same state as after a 429: parked with evidence, woken at the turn, finished once."""
+    async with open_theatre(tmp_path, paid_stage(**hourly("0.12"))) as theatre:
+        first = await theatre.say("hello there")
+        assert first.status is Status.DONE
+        second = await theatre.say("hello again")
+        assert second.status is Status.PARKED
+        [parking] = await theatre.parkings(second.id)
+        assert (parking.kind, parking.evidence) == (ParkingKind.BUDGET, "window")
+        assert parking.wake_at == (await tally(theatre)).ends_at
+        assert "budget all is used up" in second.error
+        await theatre.clock.advance(1800)
+        assert (await theatre.rest(second)).status is Status.PARKED
+        await theatre.clock.advance(1801)
+        assert (await theatre.rest(second)).status is Status.DONE
+        assert len(theatre.stage.client.requests) == 2
+        assert (await tally(theatre)).number == 2
+
+
+async def test_a_plan_parks_on_a_budget_like_a_chat(tmp_path):
+    """A loop that would go on for ever costs no more than its budget."""
+    stage = paid_stage(**hourly("0.12"))
+    async with open_theatre(tmp_path, stage) as theatre:
+        await theatre.say("hello there")
+        turn = await theatre.say("write a program", role="engineer")
+        assert turn.status is Status.PARKED
+        [parking] = await theatre.parkings(turn.id)
+        assert parking.kind is ParkingKind.BUDGET
+        await theatre.clock.advance(3601)
+        assert (await theatre.rest(turn)).status is Status.DONE
+
+
+async def test_forty_runs_under_a_budget_for_five_finish_over_the_windows(tmp_path):
+    """Started at once they stop at it, sleep, and finish window by window, without a cent over."""
+    stage = paid_stage(**hourly("0.30"))  # five answers of 0.05, and room for a bound of 0.10
+    async with open_theatre(tmp_path, stage) as theatre:
+        turns = []
+        for _ in range(40):
+            await theatre.clock.advance(0.001)
+            turns.append(await theatre.desk.submit(Request("hello there", kind=SessionKind.RUN)))
+        finished = []
+        for _ in range(60):
+            due = [t for t in turns if (await theatre.turn(t.id)).status is not Status.DONE]
+            if not due:
+                break
+            finished.append(40 - len(due))
+            now = theatre.clock.now()
+            wakes = [(await theatre.turn(t.id)).wake_at or now for t in due]
+            await theatre.clock.advance(max(0.0, (min(wakes) - now).total_seconds()))
+            for _ in range(30):  # the line wakes one after another
+                await theatre.clock.advance(1)
+                await asyncio.gather(*(theatre.rest(turn) for turn in due))
+                here = await tally(theatre)
+                assert here.settled_usd + here.held_usd <= here.usd
+        assert [(await theatre.turn(t.id)).status for t in turns] == [Status.DONE] * 40
+        assert len(theatre.stage.client.requests) == 40
+        final = await tally(theatre)
+        assert final.over_usd == 0
+        assert final.number == 8
+        assert finished == [0, 5, 10, 15, 20, 25, 30, 35]
+
+
+async def test_a_raised_budget_wakes_its_sleepers_in_order(tmp_path):
+    """After the configuration was changed they go on at the next start, the oldest first."""
+    async with open_theatre(tmp_path, paid_stage(**hourly("0.12"))) as theatre:
+        await theatre.say("hello there")
+        sleeping = [await theatre.say("hello there", kind=SessionKind.RUN) for _ in range(3)]
+        database, clock = theatre.runtime.records.database, theatre.clock
+        same = Coverage(theatre.stage.settings)
+        assert await wake_raised(database, same, clock) == 0
+        more = Coverage(paid_stage(**hourly("0.13")).settings)
+        assert await wake_raised(database, more, clock) == 3
+        wakes = [(await theatre.turn(turn.id)).wake_at - clock.now() for turn in sleeping]
+        assert wakes == sorted(wakes)
+        assert wakes[0] == timedelta(0)
+        assert wakes[-1] < timedelta(seconds=3)
+        gone = Coverage(make_settings())
+        assert await wake_raised(database, gone, clock) == 3
+
+
+async def test_a_run_stops_at_its_own_budget_and_goes_on_when_it_is_raised(tmp_path):
+    """It waits for its person, since no window turns; raised, it wakes at once."""
+    async with open_theatre(tmp_path, paid_stage(**FREE_ROUTING)) as theatre:
+        turn = await theatre.say("hello there", kind=SessionKind.RUN, budget_usd=Decimal("0.12"))
+        assert turn.status is Status.DONE
+        turn = await theatre.say("more", session_id=turn.session_id)
+        assert (turn.status, turn.wake_at) == (Status.WAITING, None)
+        assert "Raise the budget" in turn.error
+        session = await theatre.desk.set_budget(turn.session_id, Decimal("0.50"))
+        assert session.budget_usd == Decimal("0.50")
+        assert (await theatre.rest(turn)).status is Status.DONE
+
+
+@pytest.mark.parametrize("window", ["1h", "day", {"kind": "rolling", "length": "1h"}])
+async def test_every_kind_of_window_wakes_who_sleeps_on_it(tmp_path, window):
+    """First use, the calendar, and money that comes back bit by bit."""
+    changes = hourly("0.12")
+    changes["budgets"]["all"]["window"] = window
+    async with open_theatre(tmp_path, paid_stage(**changes)) as theatre:
+        await theatre.say("hello there")
+        turn = await theatre.say("hello again")
+        assert turn.status is Status.PARKED
+        wait = turn.wake_at - theatre.clock.now()
+        await theatre.clock.advance(wait.total_seconds())
+        assert (await theatre.rest(turn)).status is Status.DONE
