@@ -203,38 +203,37 @@ async def test_resume_asks_again_what_still_refuses(tmp_path):
     assert len(provider.requests) == 2
 
 
-async def test_a_running_session_is_parked_followed_and_cancelled_from_outside(tmp_path):
-    """Another process parks a call in the middle; only resume wakes it; cancel ends it."""
-    gate = asyncio.Event()
+async def test_a_running_session_is_parked_and_followed_from_outside(tmp_path):
+    """Another process parks a call in the middle; its follower ends; only a person wakes it."""
     async with Provider() as provider:
-        provider.enqueue(Reply(gate=gate), Reply(gate=gate), Reply(text="never"))
+        provider.enqueue(Reply(gate=asyncio.Event()))
         shell = Shell(tmp_path, served_at(provider.openai_url))
-        working = shell.start("chat", "@writer a long story", "--json")
-        try:
+        with shell.running("chat", "@writer a long story", "--json") as working:
             await provider.until(lambda p: p.busy == 1, within=60)
             (entry,) = (await shell("sessions", "--json")).json
-            follower = shell.start("sessions", "log", entry["id"], "--follow")
-            parked = await shell("sessions", "park", entry["id"][:13], "--json")
-            assert parked.json["turns"][0]["status"] == "parked", parked
+            with shell.running("sessions", "log", entry["id"], "--follow") as follower:
+                parked = await shell("sessions", "park", entry["id"][:13], "--json")
+                assert parked.json["turns"][0]["status"] == "parked", parked
+                told, _ = await asyncio.to_thread(follower.communicate)
+            assert (follower.returncode, "parked" in told) == (0, True)
             out, _ = await asyncio.to_thread(working.communicate)
             assert (working.returncode, json.loads(out)["status"]) == (75, "parked")
-            told, _ = await asyncio.to_thread(follower.communicate)
-            assert "parked" in told
-            assert follower.returncode == 0
-            shown = (await shell("sessions", "show", entry["id"], "--json")).json
-            assert (shown["wake_at"], shown["parking"]["kind"]) == (None, ParkingKind.HAND)
-            again = shell.start("sessions", "resume", entry["id"], "--json")
-            await provider.until(lambda p: len(p.requests) == 2, within=60)
+        shown = (await shell("sessions", "show", entry["id"], "--json")).json
+        assert (shown["wake_at"], shown["parking"]["kind"]) == (None, ParkingKind.HAND)
+
+
+async def test_a_running_session_is_cancelled_from_outside(tmp_path):
+    """The order ends a call in the middle, whichever process works on it."""
+    async with Provider() as provider:
+        provider.enqueue(Reply(gate=asyncio.Event()))
+        shell = Shell(tmp_path, served_at(provider.openai_url))
+        with shell.running("chat", "@writer a long story", "--json") as working:
+            await provider.until(lambda p: p.busy == 1, within=60)
+            (entry,) = (await shell("sessions", "--json")).json
             ended = await shell("sessions", "cancel", entry["id"], "--json")
             assert ended.json["turns"][0]["status"] == "cancelled", ended
-            await asyncio.to_thread(again.communicate)
-            assert again.returncode == 1
-        finally:
-            gate.set()
-            for process in (working, follower, again):
-                if process.poll() is None:
-                    process.kill()
-                process.communicate()
+            await asyncio.to_thread(working.communicate)
+            assert working.returncode == 1
 
 
 async def test_what_a_killed_process_left_running_can_be_cancelled(tmp_path):
@@ -242,31 +241,28 @@ async def test_what_a_killed_process_left_running_can_be_cancelled(tmp_path):
     async with Provider() as provider:
         provider.enqueue(Reply(gate=asyncio.Event()))
         shell = Shell(tmp_path, served_at(provider.openai_url))
-        working = shell.start("chat", "@writer a long story", "--json")
-        await provider.until(lambda p: p.busy == 1, within=60)
-        working.send_signal(signal.SIGKILL)
-        working.communicate()
+        with shell.running("chat", "@writer a long story", "--json") as working:
+            await provider.until(lambda p: p.busy == 1, within=60)
+            working.send_signal(signal.SIGKILL)
+            await asyncio.to_thread(working.communicate)
         (entry,) = (await shell("sessions", "--json")).json
         assert entry["status"] == "running"
         ended = await shell("sessions", "cancel", entry["id"], "--json")
-        assert ended.json["turns"] == [{"id": ended.json["turns"][0]["id"], "status": "cancelled"}]
+        assert [turn["status"] for turn in ended.json["turns"]] == ["cancelled"]
         assert len(provider.requests) == 1
 
 
 async def test_a_living_worker_takes_over_what_is_resumed(tmp_path):
-    """With `serve` running, resume returns at once and the worker answers."""
+    """With a worker running, resume returns at once and the worker answers."""
     async with Provider() as provider:
         provider.enqueue(Reply.refusal(429, headers=LIMIT), Reply(text="There you are."))
         shell = Shell(tmp_path, served_at(provider.openai_url))
         session = (await shell("chat", "@writer a line, please", "--json")).json["session"]
-        worker = shell.start("worker")
-        try:
+        with shell.running("worker") as worker:
             resumed = await _until_taken(shell, session)
-            assert resumed.code == 0
-            assert resumed.json["session"] == session
+            assert (resumed.code, resumed.json["session"]) == (0, session)
             followed = await shell("sessions", "log", session, "--follow")
             assert "There you are." in followed.out
-        finally:
             worker.send_signal(signal.SIGTERM)
             await asyncio.to_thread(worker.communicate)
     shown = (await shell("sessions", "show", session, "--json")).json

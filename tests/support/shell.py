@@ -11,8 +11,8 @@ import asyncio
 import json
 import subprocess
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -80,6 +80,17 @@ class Shell(CommandLine):
         )
         assert done.returncode == 0, done.stderr
         return set(done.stderr.decode().splitlines()[-1].split())
+
+    @contextmanager
+    def running(self, *words: str) -> Iterator["subprocess.Popen[str]"]:
+        """Run a command beside the block; it is killed at the end if it still runs."""
+        process = self.start(*words)
+        try:
+            yield process
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.communicate()
 
     @asynccontextmanager
     async def records(self) -> AsyncIterator[UnitOfWork]:
