@@ -24,6 +24,7 @@ COMMANDS = {
     "why": "Explain one reply: route, candidates, skips, waits, cost.",
     "rate": "Say whether a reply was good or bad.",
     "costs": "What was spent, by role, route, model, tier, day, session.",
+    "budgets": "What may be spent: spent, held, left, until when, who sleeps on it.",
     "limits": "What is refused until when, and why.",
 }
 """Name and help of each command, in the order shown. The command is the object ``command`` of the

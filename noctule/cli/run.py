@@ -54,6 +54,9 @@ class _Submitted:
     type=click.Choice([choice.value for choice in OnLimit], case_sensitive=False),
     help="At a limit sleep and keep the model (park), or go to the next one (fallback).",
 )
+@click.option(
+    "--budget", metavar="USD", help="The most the session may spend in all; then it waits for you."
+)
 @runs
 async def command(  # noqa: PLR0913 - the contract's options
     invocation: Invocation,
@@ -66,6 +69,7 @@ async def command(  # noqa: PLR0913 - the contract's options
     detach: bool,
     at: str | None,
     on_limit: str | None,
+    budget: str | None,
 ) -> int:
     """Do a piece of work in the background and follow it.
 
@@ -74,6 +78,7 @@ async def command(  # noqa: PLR0913 - the contract's options
     be - to read it from standard input.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.amounts import parse_usd  # noqa: PLC0415 - likewise
     from noctule.cli.message import read_message  # noqa: PLC0415 - likewise
     from noctule.sessions.desk import Request  # noqa: PLC0415 - likewise
 
@@ -91,6 +96,7 @@ async def command(  # noqa: PLR0913 - the contract's options
             private=private,
             on_limit=OnLimit(on_limit) if on_limit else None,
             not_before=_moment(at, records),
+            budget_usd=parse_usd(budget) if budget is not None else None,
         )
         submitted = await _submit(records, request)
         if detach:

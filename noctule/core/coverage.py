@@ -69,6 +69,14 @@ class Coverage:
             return None
         return _budget(key, own, self._windows[key.name])
 
+    def whole(self) -> list[Budget]:
+        """Return every configured budget once, without parts where each has its own."""
+        named = [
+            _budget(BudgetKey(name, own.of or ""), own, self._windows[name])
+            for name, own in self._settings.budgets.items()
+        ]
+        return [*self._of_roles.values(), *named]
+
     def may_cover(self, role: Role, model: str) -> str | None:
         """Return the name of a budget that may cover calls of a role to a model; None if none."""
         everybody = Payer(role, session_id="", owner="")

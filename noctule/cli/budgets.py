@@ -1,0 +1,150 @@
+"""``noctule budgets``: what may be spent, and what has been."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from noctule.cli.invocation import Invocation, runs
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+    from noctule.core.budget_report import BudgetLine
+
+_JSON = click.option(
+    "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
+)
+
+
+@click.group("budgets", invoke_without_command=True)
+@_JSON
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Show what is spent, held and left of every budget, until when, and who sleeps on it."""
+    if context.invoked_subcommand is None:
+        _list()
+
+
+@runs
+async def _list(invocation: Invocation) -> None:
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+
+    async with open_records(invocation.load()) as records:
+        lines = await _lines(records)
+        if invocation.as_json:
+            invocation.print_document([_document(line, records) for line in lines])
+        elif lines:
+            _print(lines, records)
+        else:
+            click.echo(
+                "There is no budget. `budgets:` in the configuration sets one, or "
+                "`noctule run --budget USD` for one run."
+            )
+
+
+async def _lines(records: "Records") -> "list[BudgetLine]":
+    from noctule.core.budget_report import report_budgets  # noqa: PLC0415 - not for --help
+    from noctule.core.coverage import Coverage  # noqa: PLC0415 - likewise
+
+    async with records.database.read() as work:
+        tallies = await work.budgets.tallies()
+        spent = {
+            tally.key: await work.budgets.spent(tally.key)
+            for tally in tallies
+            if tally.ends_at is None
+        }
+        sessions = await work.sessions.list()
+        parkings = await work.parkings.all_open()
+    return report_budgets(
+        Coverage(records.settings),
+        tallies=tallies,
+        spent=spent,
+        sessions=sessions,
+        parkings=parkings,
+        now=records.clock.now(),
+    )
+
+
+def _document(line: "BudgetLine", records: "Records") -> dict[str, Any]:
+    from noctule.cli.moments import iso  # noqa: PLC0415 - not for --help
+
+    tally = line.tally
+    return {
+        "name": tally.key.name,
+        "of": tally.key.part or None,
+        "usd": float(line.budget.usd),
+        "spent_usd": float(tally.settled_usd),
+        "held_usd": float(tally.held_usd),
+        "left_usd": float(line.left_usd),
+        "over_usd": float(tally.over_usd),
+        "recovered_usd": float(tally.recovered_usd),
+        "window": line.budget.window.kind.value if line.budget.window else None,
+        "resets_at": iso(tally.ends_at, records.zone),
+        "on_exhausted": line.budget.on_exhausted.value,
+        "asleep": list(line.asleep),
+    }
+
+
+def _print(lines: "list[BudgetLine]", records: "Records") -> None:
+    from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - not for --json
+    from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
+    from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
+
+    short = short_ids([name for line in lines for name in line.asleep])
+    print_table(
+        ("budget", "of", ">limit", ">spent", ">held", ">left", "resets", "asleep on it"),
+        [
+            (
+                line.tally.key.name,
+                line.tally.key.part or "-",
+                show_usd(line.budget.usd),
+                show_usd(line.tally.settled_usd),
+                show_usd(line.tally.held_usd),
+                show_usd(line.left_usd),
+                _resets(line, records),
+                " ".join(short[name] for name in line.asleep) or "-",
+            )
+            for line in lines
+        ],
+    )
+    for line in lines:
+        if line.tally.over_usd:
+            over = show_usd(line.tally.over_usd)
+            click.echo(
+                f"Budget {line.tally.key}: providers billed {over} more than calls could have "
+                "cost by their prices. Correct the prices.",
+                err=True,
+            )
+
+
+def _resets(line: "BudgetLine", records: "Records") -> str:
+    from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
+
+    if line.budget.window is None:
+        return "never"
+    if line.budget.is_rolling:
+        return "bit by bit"
+    if line.tally.ends_at is None:
+        return "with the next call"
+    return show(line.tally.ends_at, records.zone, records.clock.now())
+
+
+@command.command("raise")
+@click.argument("session")
+@click.argument("usd")
+@_JSON
+@runs
+async def raise_(invocation: Invocation, *, session: str, usd: str) -> None:
+    """Let a SESSION spend USD in all, and go on if it waits for that.
+
+    Budgets of the configuration are raised there; who sleeps on them goes on at the next start.
+    """
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.amounts import parse_usd  # noqa: PLC0415 - likewise
+
+    amount = parse_usd(usd)
+    async with open_records(invocation.load()) as records:
+        raised = await records.desk.set_budget(session, amount)
+        if invocation.as_json:
+            invocation.print_document({"session": raised.id, "budget_usd": float(amount)})
+        else:
+            click.echo(f"Session {raised.id} may spend ${amount:f} in all.")

@@ -1,0 +1,91 @@
+"""How every budget stands: spent, held, left, until when, and who sleeps on it."""
+
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from noctule.core.budgets import Budget, BudgetKey, Hold, Tally
+from noctule.core.coverage import RUN_BUDGET, Coverage
+from noctule.core.parkings import Parking
+from noctule.core.sessions import Session
+
+
+@dataclass(frozen=True, slots=True)
+class BudgetLine:
+    """One budget, or one part of it.
+
+    Args:
+        budget: as configured.
+        tally: as it stands; what a rolling window no longer reaches is left out.
+        asleep: the sessions that wait for it, in the order in which they fell asleep.
+    """
+
+    budget: Budget
+    tally: Tally
+    asleep: tuple[str, ...]
+
+    @property
+    def left_usd(self) -> Decimal:
+        """What may still be held."""
+        return self.tally.left_usd
+
+
+def report_budgets(
+    coverage: Coverage,
+    *,
+    tallies: Iterable[Tally],
+    spent: Mapping[BudgetKey, Sequence[Hold]],
+    sessions: Iterable[Session],
+    parkings: Iterable[Parking],
+    now: datetime,
+) -> list[BudgetLine]:
+    """List every budget that is configured, each with the parts that were ever used.
+
+    Args:
+        coverage: the configuration.
+        tallies: what is stored; those of budgets that are gone are left out.
+        spent: what counts as spent in rolling windows.
+        sessions: those with a bound of their own are budgets too.
+        parkings: the open ones.
+        now: the present moment.
+    """
+    known = {tally.key: tally for tally in tallies}
+    budgets = {budget.key: budget for budget in coverage.whole()}
+    for key in known:
+        budget = coverage.find(key)
+        if budget is not None:
+            budgets[key] = budget
+            if key.part:  # the line for "each" says nothing any more
+                budgets.pop(BudgetKey(key.name), None)
+    for session in sessions:
+        if session.budget_usd is not None:
+            key = BudgetKey(RUN_BUDGET, session.id)
+            budgets[key] = Budget(key, session.budget_usd, None)
+    asleep: defaultdict[BudgetKey, dict[str, None]] = defaultdict(dict)
+    for parking in parkings:
+        waited = BudgetKey.of(parking.key) if parking.key is not None else None
+        if waited is not None:
+            asleep[waited][parking.session_id] = None
+    return [
+        BudgetLine(
+            budget,
+            _standing(known.get(key, Tally(key)), budget, spent.get(key, ()), now),
+            tuple(asleep[key]),
+        )
+        for key, budget in sorted(budgets.items())
+    ]
+
+
+def _standing(tally: Tally, budget: Budget, spent: Sequence[Hold], now: datetime) -> Tally:
+    if tally.number == 0:
+        return replace(tally, usd=budget.usd)
+    standing = tally.at(budget, now)
+    if standing.number > tally.number:  # over, and the next one begins with its first call
+        return replace(standing, started_at=None, ends_at=None)
+    if budget.is_rolling and budget.window is not None:
+        start = budget.window.start(now)
+        counted = sum((hold.usd for hold in spent if hold.at > start), Decimal(0))
+        return replace(standing, settled_usd=counted)
+    return standing
