@@ -241,6 +241,7 @@ async def open_worker(
             rest=runtime.rest,
             engine=engine,
             bounds=records.settings.parking,
+            most_turns=records.settings.limits.max_turns,
             clock=records.clock,
             reporter=reporter,
         )

@@ -69,6 +69,7 @@ class Worker:
         rest: ends turns that waited too long.
         engine: queue and timer.
         bounds: how long a turn may wait for a person.
+        most_turns: how many turns are carried at once.
         clock: the time.
         reporter: is told what happens; None tells nobody.
 
@@ -85,6 +86,7 @@ class Worker:
         rest: Rest,
         engine: Engine,
         bounds: ParkingSettings,
+        most_turns: int,
         clock: Clock,
         reporter: Reporter | None = None,
     ) -> None:
@@ -100,6 +102,7 @@ class Worker:
             database=database, engine=engine, carries=self._carries, clock=clock
         )
         self._carried: dict[str, Drain] = {}
+        self._places = asyncio.Semaphore(most_turns)
         self._under_way: set[asyncio.Task[Progress]] = set()
         self._closing = False
         self.taken_up = TakenUp()
@@ -160,7 +163,7 @@ class Worker:
             return False
         drain = self._carried[session_id] = Drain()
         try:
-            async with self._database.session_lock(session_id):
+            async with self._places, self._database.session_lock(session_id):
                 await self._advance_reporting(turn, drain)
         finally:
             del self._carried[session_id]
