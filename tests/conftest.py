@@ -1,5 +1,6 @@
 """What many tests ask for."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,11 @@ from tests.support.postgres import fresh_database, running_server
 # A busy machine is slow, not wrong: neither an example nor the making of one is timed.
 settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("untimed")
+
+# A job in the background of a script is started with SIGINT ignored, and so would be the processes
+# that tests send it to.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -67,9 +67,9 @@ class CommandLine:
         )
 
     def run(
-        self, *arguments: str, stdin: str | bytes = b"", **env: str
+        self, *arguments: str, stdin: str | bytes = b"", seconds: float = 120, **env: str
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end."""
+        """Run a command to its end, which must come within so many seconds."""
         done = subprocess.run(
             [sys.executable, "-m", "noctule", *arguments],
             cwd=self.folder,
@@ -77,7 +77,7 @@ class CommandLine:
             input=stdin.encode() if isinstance(stdin, str) else stdin,
             capture_output=True,
             check=False,
-            timeout=120,
+            timeout=seconds,
         )
         return subprocess.CompletedProcess(
             done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
