@@ -34,7 +34,7 @@ _VERSION = "1"
 """Of the stored workflow's form, pinned: DBOS would skip what another source hash left behind."""
 
 _QUEUE = "drives"
-_POLL_SECONDS = 0.5
+_POLL_SECONDS = 0.7
 """How often DBOS looks into the queue; each look costs about 3 ms of CPU."""
 
 _KEEP = timedelta(hours=1)

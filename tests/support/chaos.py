@@ -9,25 +9,17 @@ In a test::
     chaos.check()
 """
 
-import asyncio
 import random
-import signal
-import subprocess
-import sys
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
-from noctule.bootstrap import Records, open_records
-from noctule.config import load
-from noctule.core.clock import SystemClock
 from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind, Turn
-from noctule.sessions.desk import Request
-from tests.support.command_line import ROLES, CommandLine
+from noctule.core.sessions import Turn
+from tests.support.rig import CLOCK, Rig
 from tests.support.workshop import SAYINGS, STEPS, Asked, Step, read_log, reply_to, running_workshop
 
 _STORED_WITHIN = 0.5
@@ -51,54 +43,9 @@ class Figures:
     turns: int = 0
     requests: int = 0
     kills: int = 0
-    parks: int = 0
     repeated_in_flight: int = 0
     refused: int = 0
     oldest_repeated_s: float = 0.0
-
-
-@dataclass
-class Serving:
-    """A ``noctule serve`` that is running."""
-
-    process: "asyncio.subprocess.Process"
-    lines: list[str] = field(default_factory=list)
-
-    async def ready(self) -> None:
-        """Wait until it says that it serves.
-
-        Raises:
-            AssertionError: it ended instead.
-        """
-        await self.said("Serving")
-
-    async def said(self, words: str) -> str:
-        """Return the next line that begins with or holds some words."""
-        assert self.process.stderr is not None
-        async with asyncio.timeout(60):
-            while line := (await self.process.stderr.readline()).decode():
-                self.lines.append(line)
-                if words in line:
-                    return line
-        raise AssertionError(f"it ended without saying {words!r}:\n{''.join(self.lines)}")
-
-    async def kill(self) -> datetime:
-        """Send SIGKILL; return when."""
-        at = datetime.now(UTC)  # noqa: TID251 - the provider's log is written in real time too
-        self.process.kill()
-        await self._ended()
-        return at
-
-    async def stop(self) -> int:
-        """Send SIGTERM; return the exit code."""
-        self.process.send_signal(signal.SIGTERM)
-        return await self._ended()
-
-    async def _ended(self) -> int:
-        assert self.process.stderr is not None
-        async with asyncio.timeout(60):
-            self.lines += [line.decode() async for line in self.process.stderr]
-            return await self.process.wait()
 
 
 class Chaos:
@@ -110,7 +57,7 @@ class Chaos:
         sessions: how many; every third says a second thing while its first is carried.
         refuse_every: every so manieth request is refused for two seconds; 0 refuses none.
         pace: seconds an answer takes, about.
-        config: further sections of the configuration.
+        most_life: seconds a worker lives at most once it works.
     """
 
     def __init__(
@@ -121,33 +68,23 @@ class Chaos:
         sessions: int = 40,
         refuse_every: int = 30,
         pace: float = 0.3,
-        config: dict[str, Any] | None = None,
+        most_life: float = 2.5,
     ) -> None:
         self._random = random.Random(seed)
         self._sessions = sessions
-        self._command_line = CommandLine(folder)
+        self._folder = folder
+        self._most_life = most_life
         self._log = folder / "requests.jsonl"
         self._workshop = {"refuse_every": refuse_every, "pace": pace}
-        self._config = config or {}
         self._kills: list[datetime] = []
         self._open = AsyncExitStack()
-        self._records: Records | None = None
+        self._rig: Rig | None = None
         self.tasks: list[Task] = []
         self.figures = Figures()
 
     async def __aenter__(self) -> Self:
         url = self._open.enter_context(running_workshop(self._log, **self._workshop))
-        self.path = self._command_line.configure(
-            {
-                "endpoints": {"shop": {"kind": "openai", "url": url, "local": True}},
-                "models": {"loop": {"endpoint": "shop", "name": "loop", "context": 32000}},
-                "roles": {role: {"primary": "loop"} for role in ROLES},
-                "limits": {"queue_timeout": "0s"},
-                **self._config,
-            }
-        )
-        loaded = load(self.path, environ=self._command_line.env)
-        self._records = await self._open.enter_async_context(open_records(loaded))
+        self._rig = await self._open.enter_async_context(Rig(self._folder, url))
         return self
 
     async def __aexit__(
@@ -159,24 +96,10 @@ class Chaos:
         await self._open.aclose()
 
     @property
-    def records(self) -> Records:
-        """The database, in this process."""
-        assert self._records is not None
-        return self._records
-
-    async def serve(self, command: str = "serve") -> Serving:
-        """Start a worker."""
-        process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-m",
-            "noctule",
-            command,
-            cwd=self._command_line.folder,
-            env=self._command_line.env,
-            stdin=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-        )
-        return Serving(process)
+    def rig(self) -> Rig:
+        """The data folder and its workers."""
+        assert self._rig is not None
+        return self._rig
 
     async def submit_all(self) -> None:
         """Say the first thing in every session."""
@@ -185,9 +108,7 @@ class Chaos:
 
     async def submit(self, name: str, kind: str, session_id: str | None = None) -> Turn:
         """Say one thing."""
-        turn = await self.records.desk.submit(
-            Request(SAYINGS[kind](name), kind=SessionKind.RUN, session_id=session_id)
-        )
+        turn = await self.rig.say(SAYINGS[kind](name), session_id)
         self.tasks.append(Task(name, kind, turn))
         return turn
 
@@ -195,32 +116,24 @@ class Chaos:
         """Start a worker and kill it at a random moment, several times; speak up in between."""
         again = [task for number, task in enumerate(self.tasks) if number % 3 == 0]
         for round_ in range(times):
-            serving = await self.serve()
-            await serving.ready()
-            some = again[round_::times]
-            moment = self._random.uniform(0.05, 2.5)
-            await SystemClock().sleep(moment / 2)
-            for task in some:
+            serving = await self.rig.serve()
+            moment = self._random.uniform(0.05, self._most_life)
+            await CLOCK.sleep(moment / 2)
+            for task in again[round_::times]:
                 kind = self._random.choice(list(STEPS))
                 await self.submit(f"{task.name[:-1]}b", kind, task.turn.session_id)
-            await SystemClock().sleep(moment / 2)
+            await CLOCK.sleep(moment / 2)
             self._kills.append(await serving.kill())
 
-    async def finish(self, within: float = 120) -> None:
+    async def finish(self) -> None:
         """Work on, unharmed, until every turn has ended; then stop with SIGTERM."""
-        serving = await self.serve()
-        await serving.ready()
-        async with asyncio.timeout(within):
-            while True:
-                async with self.records.database.read() as work:
-                    if not await work.turns.count_unfinished():
-                        break
-                await SystemClock().sleep(0.1)
-        assert await serving.stop() == 0, serving.lines
+        async with self.rig.serving():
+            ends = (Status.DONE, Status.FAILED, Status.CANCELLED, Status.WAITING)
+            await self.rig.until([task.turn for task in self.tasks], *ends)
 
     async def check(self) -> Figures:
         """Compare what came of every turn with what must; return the figures."""
-        async with self.records.database.read() as work:
+        async with self.rig.records.database.read() as work:
             turns = {task.name: await work.turns.get(task.turn.id) for task in self.tasks}
         asked = read_log(self._log)
         answered: dict[str, set[str]] = {task.name: set() for task in self.tasks}

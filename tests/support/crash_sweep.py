@@ -13,6 +13,7 @@ task. Prints a JSON line per point; point 0 kills nobody and tells how many comm
 
 import argparse
 import asyncio
+import importlib
 import json
 import os
 import shutil
@@ -26,11 +27,6 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-# What a worker loads while it starts: here once, before the forks.
-import graphs.turn
-import langchain_openai
-import noctule.models.models
-import noctule.sessions.worker  # noqa: F401 - likewise
 from noctule.bootstrap import open_records, open_runtime, open_worker
 from noctule.config import Loaded, load
 from noctule.core.clock import SystemClock
@@ -43,6 +39,12 @@ KINDS = ("sequence", "greeting")
 """What the two turns of a session are."""
 
 _WORKER_SECONDS = 90
+_LOADED_BY_WORKERS = (
+    "graphs.turn",
+    "langchain_openai",
+    "noctule.models.models",
+    "noctule.sessions.worker",
+)
 
 
 class Commits:
@@ -182,6 +184,8 @@ def _main() -> None:
     parser.add_argument("--url", required=True)
     parser.add_argument("--points", required=True, help="numbers with commas; a range like 1-80")
     options = parser.parse_args()
+    for name in _LOADED_BY_WORKERS:  # once, before the forks
+        importlib.import_module(name)
     template = _prepare(options.folder / "template", options.url)
     _in_child(lambda: _work(template))  # makes the databases once, to be copied
     for part in options.points.split(","):
