@@ -28,6 +28,7 @@ from dbos import (
 
 from noctule.core.clock import Clock
 from noctule.core.errors import OurBugError
+from noctule.sessions import subsec
 
 _NAME = "noctule"
 _VERSION = "1"
@@ -149,6 +150,9 @@ class Engine:
         }
         if self._is_postgres:
             config["dbos_system_schema"] = "noctule_engine"
+        elif subsec.is_missing():
+            kind = subsec.connection_type(self._clock)
+            config["db_engine_kwargs"] = {"connect_args": {"factory": kind}}
         _Bound.advance, _Bound.engine = advance, self
         DBOS(config=config)
         DBOS.launch()

@@ -82,6 +82,14 @@ def missing(shown: list[str], said: str) -> str | None:
     return None
 
 
+def wait_for(shown: list[str], said: Path) -> None:
+    """Wait until a process that still runs has said what is shown."""
+    try:
+        wait_until(lambda: missing(shown, said.read_text()) is None, seconds=150)
+    except AssertionError as error:
+        raise AssertionError(f"{missing(shown, said.read_text())}\n{said.read_text()}") from error
+
+
 class Shell:
     """A shell of a newcomer: an empty home, the README's folder, and what was exported so far."""
 
@@ -156,6 +164,7 @@ def test_configurations_load(block):
 
 
 @pytest.mark.process
+@pytest.mark.timeout(600)
 def test_commands_say_what_is_shown(shell, tmp_path):
     """The commands run, one after another, and say what the screens show."""
     beside: list[tuple[subprocess.Popen[bytes], Path, list[str]]] = []
@@ -168,14 +177,13 @@ def test_commands_say_what_is_shown(shell, tmp_path):
                 ((command, shown),) = block.steps()
                 said = tmp_path / f"beside-{len(beside)}.txt"
                 beside.append((shell.start(command, said), said, shown))
-                first = shown[:1]
-                wait_until(lambda said=said, first=first: missing(first, said.read_text()) is None)
+                wait_for(shown[:1], said)
             elif block.kind == "console":
                 for command, shown in block.steps():
                     real = shell.run(command)
                     assert missing(shown, real) is None, f"$ {command}\n{real}"
         for _, said, shown in beside:
-            wait_until(lambda said=said, shown=shown: missing(shown, said.read_text()) is None)
+            wait_for(shown, said)
     finally:
         for process, _, _ in beside:
             process.send_signal(signal.SIGTERM)
