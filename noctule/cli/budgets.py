@@ -27,9 +27,10 @@ def command(context: click.Context) -> None:
 @runs
 async def _list(invocation: Invocation) -> None:
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.allowance import read_budgets  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
-        lines = await _lines(records)
+        lines = await read_budgets(records)
         if invocation.as_json:
             invocation.print_document([_document(line, records) for line in lines])
         elif lines:
@@ -39,29 +40,6 @@ async def _list(invocation: Invocation) -> None:
                 "There is no budget. `budgets:` in the configuration sets one, or "
                 "`noctule run --budget USD` for one run."
             )
-
-
-async def _lines(records: "Records") -> "list[BudgetLine]":
-    from noctule.core.budget_report import report_budgets  # noqa: PLC0415 - not for --help
-    from noctule.core.coverage import Coverage  # noqa: PLC0415 - likewise
-
-    async with records.database.read() as work:
-        tallies = await work.budgets.tallies()
-        spent = {
-            tally.key: await work.budgets.spent(tally.key)
-            for tally in tallies
-            if tally.ends_at is None
-        }
-        sessions = await work.sessions.list()
-        parkings = await work.parkings.all_open()
-    return report_budgets(
-        Coverage(records.settings),
-        tallies=tallies,
-        spent=spent,
-        sessions=sessions,
-        parkings=parkings,
-        now=records.clock.now(),
-    )
 
 
 def _document(line: "BudgetLine", records: "Records") -> dict[str, Any]:

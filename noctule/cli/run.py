@@ -78,6 +78,7 @@ async def command(  # noqa: PLR0913 - the contract's options
     be - to read it from standard input.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.allowance import allowance  # noqa: PLC0415 - likewise
     from noctule.cli.amounts import parse_usd  # noqa: PLC0415 - likewise
     from noctule.cli.message import read_message  # noqa: PLC0415 - likewise
     from noctule.sessions.desk import Request  # noqa: PLC0415 - likewise
@@ -99,6 +100,9 @@ async def command(  # noqa: PLR0913 - the contract's options
             budget_usd=parse_usd(budget) if budget is not None else None,
         )
         submitted = await _submit(records, request)
+        allowed = await allowance(records, submitted.turn.session_id)
+        if allowed is not None:
+            click.echo(allowed, err=True)
         if detach:
             return _tell_detached(invocation, submitted, records)
         return await _follow(invocation, records, submitted)

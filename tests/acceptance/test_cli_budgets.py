@@ -74,6 +74,7 @@ async def test_a_run_takes_a_budget_and_can_be_given_more(shell):
     """``run --budget`` bounds the session; ``budgets raise`` gives it more."""
     done = await shell("run", "hello there", "--detach", "--json", "--budget", "0.50")
     assert done.code == 0, done.err
+    assert "Up to $0.50 now (--budget" in done.err
     session = done.json["session"]
     lines = (await shell("budgets", "--json")).json
     assert [(line["name"], line["usd"]) for line in lines if line["of"] == session] == [
