@@ -216,7 +216,7 @@ def _told(where: str, count: int, calls: int, begun: float) -> None:
 async def _place(budgets: Budgets, *, output_tokens: int = 100) -> Funds | Shortage:
     payer = Payer(Role.ENGINEER, "s1", "local")
     return await budgets.place(
-        "first", payer, input_tokens=0, output_tokens=output_tokens, most_s=60
+        "first", payer, input_tokens=lambda: 0, output_tokens=output_tokens, most_s=60
     )
 
 

@@ -13,6 +13,7 @@ For every call, in this order:
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from noctule.core.calls import CallContext
 from noctule.core.durations import show_duration
@@ -141,7 +142,7 @@ class Binding:
             funds = await self._layer.budgets.place(
                 candidate.model,
                 course.payer,
-                input_tokens=most_input_tokens(course.call),
+                input_tokens=partial(most_input_tokens, course.call),
                 output_tokens=self._most_output(course.call, candidate.model),
                 most_s=self._timeouts.total_s,
             )

@@ -1,6 +1,7 @@
 """Budgets: every call to a model that costs money is paid for before it is made."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -111,14 +112,20 @@ class Budgets:
         return any(now < self._low.get(budget.key, now) for budget in covering)
 
     async def place(
-        self, model: str, payer: Payer, *, input_tokens: int, output_tokens: int, most_s: float
+        self,
+        model: str,
+        payer: Payer,
+        *,
+        input_tokens: Callable[[], int],
+        output_tokens: int,
+        most_s: float,
     ) -> Funds | Shortage:
         """Reserve the most a call can cost; waits while only calls under way are in its way.
 
         Args:
             model: its name in the configuration.
             payer: who makes it.
-            input_tokens: the most that is sent.
+            input_tokens: counts the most that is sent; only asked when somebody has to pay.
             output_tokens: the most that is received.
             most_s: how many seconds it may take.
 
@@ -129,7 +136,7 @@ class Budgets:
         budgets = self.coverage.of(model, payer)
         if not budgets or not self.is_priced(model):
             return Funds(id_)
-        usd = self._bound(model, input_tokens, output_tokens)
+        usd = self._bound(model, input_tokens(), output_tokens)
         if usd is None:
             name = budgets[0].key
             why = f"has no known price and budget {name} counts it: set models.{model}.price"
