@@ -42,10 +42,9 @@ def play(noctule: CommandLine) -> None:
 @pytest.mark.embedded
 @pytest.mark.timeout(900)
 def test_the_demo_plays_on_the_embedded_model(noctule):
-    """Without anything else the demo routes three requests, answers them and shows the ledger."""
-    done = noctule.run(
-        "demo", seconds=840
-    )  # two minutes of computing, on a machine that may be busy
+    """Without anything else the demo routes, answers, sleeps, wakes and shows the ledger."""
+    # Two minutes of computing, on a machine that may be busy.
+    done = noctule.run("demo", seconds=840)
     assert done.returncode == 0, done.stdout + done.stderr
     shown = done.stdout
     assert "135M parameters" in shown
@@ -53,10 +52,21 @@ def test_the_demo_plays_on_the_embedded_model(noctule):
     for route in ("→ chat (rule", "→ engineer (rule", "→ research, writer (rule"):
         assert route in shown
     assert "plan: " in shown
+    slept, woke = (
+        shown.index("Rate limit reached for this model. Sleeps"),
+        shown.index("woke after"),
+    )
+    assert slept < woke
     rows = [line.split() for line in shown.splitlines() if " answer " in line]
-    assert [row[0] for row in rows] == ["chat", "engineer", "research", "writer"]
-    assert all(row[2:4] == ["smol", "success"] for row in rows)
-    assert re.search(r"4 requests +\$0\.00", shown)
+    assert [(row[0], row[2], row[3]) for row in rows] == [
+        ("chat", "smol", "success"),
+        ("engineer", "smol", "success"),
+        ("research", "smol", "success"),
+        ("writer", "smol", "success"),
+        ("writer", "guarded", "rate"),
+        ("writer", "guarded", "success"),
+    ]
+    assert re.search(r"6 requests +\$0\.00", shown)
     (home,) = noctule.home.glob("demo-*")
     assert str(home) in shown
     assert (home / "noctule.db").is_file()
