@@ -18,6 +18,7 @@ _OF: sa.BindParameter[Any] = sa.bindparam("budgets", expanding=True)
 
 _TALLIES = sa.select(budget_windows).order_by(budget_windows.c.id)
 _LOCK = _TALLIES.where(budget_windows.c.id.in_(_OF)).with_for_update()
+_KNOWN = sa.select(budget_windows.c.id).where(budget_windows.c.id.in_(_OF))
 _MAKE = postgresql.insert(budget_windows).on_conflict_do_nothing()
 _PUT_TALLY = upsert(budget_windows)
 
@@ -95,14 +96,21 @@ def _open(
 
 
 def _lock(connection: Connection, ids: Sequence[str]) -> list[Tally]:
-    found = [_tally(row) for row in connection.execute(_LOCK, {"budgets": ids})]
-    if len(found) == len(ids) or connection.dialect.name != "postgresql":
-        return found
-    # A row that is not there cannot be locked: everybody would make it at once.
-    known = {tally.key.id for tally in found}
-    new = [_columns(Tally(BudgetKey.read(name))) for name in ids if name not in known]
-    connection.execute(_MAKE, new)
+    if connection.dialect.name == "postgresql":
+        _make(connection, ids)
     return [_tally(row) for row in connection.execute(_LOCK, {"budgets": ids})]
+
+
+def _make(connection: Connection, ids: Sequence[str]) -> None:
+    """Make rows that are not there yet, before any is locked.
+
+    What is not there cannot be locked, and whoever made a row while holding others would meet
+    somebody who holds that row and waits for those.
+    """
+    known = set(connection.execute(_KNOWN, {"budgets": ids}).scalars())
+    new = [_columns(Tally(BudgetKey.read(name))) for name in ids if name not in known]
+    if new:
+        connection.execute(_MAKE, new)
 
 
 def _keep(connection: Connection, books: Books) -> None:
