@@ -12,11 +12,12 @@ import asyncio
 import logging
 import sqlite3
 import threading
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import closing
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import ClassVar
 
 from dbos import (
     DBOS,
@@ -27,7 +28,7 @@ from dbos import (
 )
 
 from noctule.core.clock import Clock
-from noctule.core.errors import OurBugError
+from noctule.core.errors import OurBugError, StorageError
 from noctule.sessions import subsec
 
 _NAME = "noctule"
@@ -73,7 +74,7 @@ class _Bound:
 
     advance: Advance | None = None
     engine: "Engine | None" = None
-    driving: int = 0
+    running: ClassVar[set[str]] = set()
 
 
 @DBOS.step(name="advance")
@@ -92,7 +93,8 @@ async def _advance(turn_id: str) -> list[dict[str, str | None]]:
 
 @DBOS.workflow(name="drive", max_recovery_attempts=10_000)
 async def _drive(turn_id: str) -> None:
-    _Bound.driving += 1
+    drive_id = str(DBOS.workflow_id)
+    _Bound.running.add(drive_id)
     try:
         for following in await _advance(turn_id):
             at = following["at"]
@@ -104,7 +106,7 @@ async def _drive(turn_id: str) -> None:
             if _Bound.engine is not None:
                 await _Bound.engine.enqueue(drive)
     finally:
-        _Bound.driving -= 1
+        _Bound.running.discard(drive_id)
 
 
 class Engine:
@@ -164,12 +166,15 @@ class Engine:
         """Have a turn advanced when it is due; does nothing when that drive exists already.
 
         What is due now begins at once while there is a free place; else it waits in the queue.
+
+        Raises:
+            StorageError: the engine's database refused.
         """
         delay = 0.0
         if drive.at is not None:
             delay = max(0.0, (drive.at - self._clock.now()).total_seconds())
-        with SetWorkflowID(drive.id):
-            if not delay and _Bound.driving < self._most_turns:
+        with self._explained(), SetWorkflowID(drive.id):
+            if not delay and len(_Bound.running) < self._most_turns:
                 await DBOS.start_workflow_async(_drive, drive.turn_id)
                 return
             with SetEnqueueOptions(delay_seconds=delay or None):
@@ -179,34 +184,44 @@ class Engine:
         """Return which of some drives still wait for their time or place, or run in this process.
 
         The others are over, lost with another process, or were never made.
+
+        Raises:
+            StorageError: the engine's database refused.
         """
         found: set[str] = set()
         for start in range(0, len(drive_ids), _AT_ONCE):
-            rows = await DBOS.list_workflows_async(
-                workflow_ids=list(drive_ids[start : start + _AT_ONCE]),
-                status=["ENQUEUED", "DELAYED", "PENDING"],
-                load_input=False,
-                load_output=False,
-            )
+            with self._explained():
+                rows = await DBOS.list_workflows_async(
+                    workflow_ids=list(drive_ids[start : start + _AT_ONCE]),
+                    status=["ENQUEUED", "DELAYED", "PENDING"],
+                    load_input=False,
+                    load_output=False,
+                )
             found.update(
                 row.workflow_id
                 for row in rows
-                if row.status != "PENDING" or row.executor_id == self._executor
+                # A row may also say that one runs which ended without being able to store it.
+                if row.status != "PENDING" or row.workflow_id in _Bound.running
             )
         return found
 
     async def forget_finished(self) -> int:
-        """Delete finished drives older than an hour; return how many."""
+        """Delete finished drives older than an hour; return how many.
+
+        Raises:
+            StorageError: the engine's database refused.
+        """
         before = (self._clock.now() - _KEEP).isoformat()
-        finished = await DBOS.list_workflows_async(
-            status=["SUCCESS", "ERROR", "CANCELLED"],
-            completed_before=before,
-            limit=1000,
-            load_input=False,
-            load_output=False,
-        )
-        if finished:
-            await DBOS.delete_workflows_async([workflow.workflow_id for workflow in finished])
+        with self._explained():
+            finished = await DBOS.list_workflows_async(
+                status=["SUCCESS", "ERROR", "CANCELLED"],
+                completed_before=before,
+                limit=1000,
+                load_input=False,
+                load_output=False,
+            )
+            if finished:
+                await DBOS.delete_workflows_async([workflow.workflow_id for workflow in finished])
         return len(finished)
 
     async def close(self) -> None:
@@ -219,12 +234,24 @@ class Engine:
             return
         _Bound.advance = None
         waited = 0.0
-        while _Bound.driving and waited < _CLOSE_GRACE_SECONDS:
+        while _Bound.running and waited < _CLOSE_GRACE_SECONDS:
             await self._clock.sleep(_CLOSE_LOOK_SECONDS)
             waited += _CLOSE_LOOK_SECONDS
         # With a time of its own to wait it would sleep for a whole second first.
         await _in_own_thread(lambda: DBOS.destroy(workflow_completion_timeout_sec=0))
         _Bound.engine = None
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turn whatever DBOS and its driver raise into our error."""
+        try:
+            yield
+        except Exception as error:
+            where = "its PostgreSQL schema" if self._is_postgres else str(self._home / "engine.db")
+            raise StorageError(
+                f"The engine could not use {where} ({type(error).__name__}: {error}). Make room on "
+                "the disk or mend the database; due turns are found by their rows meanwhile."
+            ) from error
 
     @property
     def _is_postgres(self) -> bool:

@@ -1,11 +1,15 @@
 """What people order for running turns (cancel, park) reaches them within a second."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 
+from noctule.core.errors import NoctuleError
 from noctule.core.ports import Database
 from noctule.core.sessions import Order
+
+_LOG = logging.getLogger(__name__)
 
 
 class Orders:
@@ -45,7 +49,10 @@ class Orders:
     async def _watch(self) -> None:
         async with aclosing(self._database.changes()) as changes:
             async for _ in changes:
-                await self._look()
+                try:
+                    await self._look()
+                except NoctuleError as error:
+                    _LOG.warning("looking for orders failed and is tried again: %s", error)
 
     async def _look(self) -> None:
         waiting = [turn_id for turn_id, future in self._running.items() if not future.done()]

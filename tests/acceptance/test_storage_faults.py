@@ -1,0 +1,104 @@
+import resource
+import sqlite3
+from contextlib import closing
+
+import pytest
+
+from noctule.core.lifecycle import Status
+from tests.support.provider import Provider, Reply, Request
+from tests.support.rig import CLOCK, Rig
+
+pytestmark = pytest.mark.process
+
+SHORT_SLEEP = {"Retry-After": "1"}
+
+
+def calls_for(provider: Provider, text: str) -> list[Request]:
+    """Return the requests whose message holds a text."""
+    return [request for request in provider.requests if text in request.last_user_text]
+
+
+async def test_a_database_that_is_locked_for_ten_seconds_delays_and_loses_nothing(tmp_path):
+    """Somebody else's write lock makes turns wait; each is then answered, with one call each."""
+    provider = Provider(default=Reply(echo=True, between_tokens=0.3))
+    async with provider, Rig(tmp_path, provider.openai_url) as rig, rig.serving():
+        turns = [await rig.say(f"hello number {number}") for number in range(4)]
+        await provider.until(lambda one: len(one.requests) == 4)
+        with closing(sqlite3.connect(rig.home / "noctule.db", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            await CLOCK.sleep(10)
+            other.execute("ROLLBACK")
+        await rig.until(turns, Status.DONE)
+        assert len(provider.requests) == 4
+
+
+async def test_a_full_disk_ends_no_worker_and_loses_nothing_stored(tmp_path):
+    """While nothing can be written turns wait or say so; with room again all can be answered."""
+    provider = Provider(default=Reply(text="word " * 2000))
+    async with provider, Rig(tmp_path, provider.openai_url) as rig:
+        before = await rig.say("hello before")
+        async with rig.serving() as serve:
+            await rig.until(before, Status.DONE)
+            turns = [await rig.say(f"hello {number}") for number in range(6)]
+            files = [path.stat().st_size for path in rig.home.iterdir()]
+            unlimited = resource.RLIM_INFINITY
+            # What a full disk is to one process: files that cannot grow any further.
+            resource.prlimit(serve.pid, resource.RLIMIT_FSIZE, (max(files), unlimited))
+            turns += [await rig.say(f"hello {number}") for number in range(6, 12)]
+            await CLOCK.sleep(6)
+            assert serve.process.returncode is None
+            resource.prlimit(serve.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
+            for turn in turns:
+                ended = await rig.until(turn, Status.DONE, Status.FAILED)
+                if ended.status is Status.FAILED:
+                    assert "full" in (ended.error or ""), ended
+                    await rig.records.desk.resume(turn.session_id)
+            await rig.until(turns, Status.DONE)
+            assert (await rig.turn(before)).reply == "word " * 2000
+
+
+@pytest.mark.parametrize("part", ["parking", "checkpoint"])
+async def test_one_damaged_session_says_so_and_can_be_cancelled_while_others_go_on(tmp_path, part):
+    """A stored row or checkpoint that cannot be read costs its own session alone."""
+    provider = Provider(default=Reply(text="Good evening."))
+    provider.enqueue(Reply.refusal(429, headers={"Retry-After": "6"}))
+    async with provider, Rig(tmp_path, provider.openai_url) as rig:
+        turns = [await rig.say("hello one")]
+        async with rig.serving():
+            await rig.until(turns, Status.PARKED)
+            turns += [await rig.say("hello two"), await rig.say("hello three")]
+            await rig.until(turns, Status.PARKED)
+            damage(rig, part, turns[1].session_id, turns[1].id)
+            await rig.until([turns[0], turns[2]], Status.DONE)
+            ill = await rig.until(turns[1], Status.FAILED, Status.PARKED, Status.WAITING)
+            assert ill.error, ill
+            cancelled = await rig.start("sessions", "cancel", turns[1].session_id, "--json")
+            code, _ = await cancelled.ended()
+            assert code == 0, cancelled.lines
+            await rig.until(turns[1], Status.CANCELLED, Status.FAILED)
+            fresh = await rig.say("hello four")
+            await rig.until(fresh, Status.DONE)
+
+
+def damage(rig: Rig, part: str, session_id: str, turn_id: str) -> None:
+    """Spoil what is stored of a sleeping session."""
+    if part == "parking":
+        with closing(sqlite3.connect(rig.home / "noctule.db")) as database:
+            database.execute("PRAGMA ignore_check_constraints=ON")
+            changed = database.execute(
+                "UPDATE parkings SET evidence = 'nonsense', tried = '{broken', parked_at = 'never'"
+                " WHERE turn_id = ?",
+                (turn_id,),
+            )
+            assert changed.rowcount == 1
+            database.commit()
+        return
+    with closing(sqlite3.connect(rig.home / "checkpoints.db")) as database:
+        changed = database.execute(
+            "UPDATE checkpoint SET body = x'c1c1c1', channels = x'c1c1c1' WHERE namespace IN"
+            " (SELECT namespace.key FROM namespace JOIN thread ON thread.key = namespace.thread"
+            " WHERE thread.name = ?)",
+            (session_id,),
+        )
+        assert changed.rowcount
+        database.commit()
