@@ -30,13 +30,16 @@ _WORDS = {
 }
 
 
-async def serve(invocation: Invocation, *, what: str, channels: bool) -> int:
+async def serve(
+    invocation: Invocation, *, what: str, channels: bool, until_eof: bool = False
+) -> int:
     """Work until a signal, then drain.
 
     Args:
         invocation: whose configuration.
         what: the command, for whoever asks who works on the data folder.
         channels: whether configured channels are started too.
+        until_eof: whether the end of standard input stops it like a signal.
 
     Raises:
         DatabaseBusyError: another worker has the data folder.
@@ -45,7 +48,7 @@ async def serve(invocation: Invocation, *, what: str, channels: bool) -> int:
 
     loaded = invocation.load()
     stop = asyncio.Event()
-    with _signals(stop):
+    with _signals(stop), _end_of_input(stop if until_eof else None):
         async with open_records(loaded) as records, open_runtime(records) as runtime:
             async with open_worker(runtime, what=what, reporter=Lines(records)) as worker:
                 _say(_ready(records, worker))
@@ -121,6 +124,26 @@ def _signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in _SIGNALS:
             loop.remove_signal_handler(number)
+
+
+@contextmanager
+def _end_of_input(stop: asyncio.Event | None) -> Iterator[None]:
+    """Set an event when standard input ends; None watches nothing."""
+    if stop is None:
+        yield
+        return
+    loop, source = asyncio.get_running_loop(), sys.stdin.fileno()
+
+    def read() -> None:
+        if not os.read(source, 4096):
+            loop.remove_reader(source)
+            stop.set()
+
+    loop.add_reader(source, read)
+    try:
+        yield
+    finally:
+        loop.remove_reader(source)
 
 
 def _told(stop: asyncio.Event) -> None:

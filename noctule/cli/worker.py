@@ -6,8 +6,13 @@ from noctule.cli.invocation import Invocation, runs
 
 
 @click.command("worker")
+@click.option(
+    "--until-eof",
+    is_flag=True,
+    help="Stop when standard input ends, too: for a program that starts a worker and may die.",
+)
 @runs
-async def command(invocation: Invocation) -> int:
+async def command(invocation: Invocation, *, until_eof: bool) -> int:
     """Work off every session like `noctule serve`, without channels.
 
     On PostgreSQL any number of machines may work on one database; a session is worked on by one
@@ -15,4 +20,4 @@ async def command(invocation: Invocation) -> int:
     """
     from noctule.cli.serving import serve  # noqa: PLC0415 - not for --help
 
-    return await serve(invocation, what="worker", channels=False)
+    return await serve(invocation, what="worker", channels=False, until_eof=until_eof)
