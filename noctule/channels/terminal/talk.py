@@ -57,9 +57,7 @@ class Talk:
         return await Said.read(self._records.database, turn.id)
 
     async def _work(self, turn: Turn) -> Turn:
-        interrupts = Interrupts(
-            lambda: self._records.desk.stop(turn.id), lambda: self._leave(turn)
-        )
+        interrupts = Interrupts(lambda: self._records.desk.stop(turn.id), lambda: self._leave(turn))
         with interrupts:
             rested = await self._runtime.driver.until_rest(turn, what=self._what)
             await interrupts.settle()
