@@ -186,6 +186,9 @@ def _where(submitted: _Submitted, records: "Records", *, here: bool) -> str:
     if turn.wake_at is not None:
         begins = turn.wake_at.astimezone(records.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
         where = f"begins at {begins} while `noctule serve` runs"
+    elif records.settings.storage.is_postgres:
+        where = "whichever comes first works on it, a worker on the database or this command"
+        where = where if here else "waits for a worker on the database"
     elif worker is not None:
         where = f"`noctule {worker.what}` (process {worker.pid}) works on it"
     elif here:
