@@ -8,6 +8,7 @@ from langchain_core.language_models import BaseChatModel
 
 from noctule.core.attempts import Purpose
 from noctule.core.calls import CallContext, EventSink
+from noctule.core.clock import Clock
 from noctule.core.events import EventKind
 from noctule.core.ports import ChatModels, Database
 from noctule.core.roles import Role
@@ -41,6 +42,7 @@ class TurnContext:
         sink: who is told what happens.
         default_role: who answers when nobody could decide.
         limits: caps of steps and calls.
+        clock: times the work.
         complexity: chooses within a role's binding.
         hand_over_allowed: whether the agent may say that the turn is not for it.
         part: what the agent does of a request that several share; None when it does all of it.
@@ -54,6 +56,7 @@ class TurnContext:
     sink: EventSink
     default_role: Role
     limits: LimitsSettings
+    clock: Clock
     complexity: Complexity = Complexity.SIMPLE
     hand_over_allowed: bool = True
     part: str | None = None

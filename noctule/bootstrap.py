@@ -186,7 +186,7 @@ async def open_runtime(
             events=records.events,
             orders=orders,
             rest=rest,
-            contexts=Contexts(settings, models, database),
+            contexts=Contexts(settings, models, database, clock),
             clock=clock,
         )
         driver = Driver(

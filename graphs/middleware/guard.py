@@ -2,23 +2,45 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+
+from noctule.core.durations import show_duration
 
 ERRORS_IN_A_ROW = 3
 SAME_FAILURE = 3
 
 
-def why_stop(messages: Sequence[AnyMessage], *, steps: int, most_steps: int) -> str | None:
+@dataclass(frozen=True, slots=True)
+class Effort:
+    """What a loop has spent since a person last let it go on, or what it may spend.
+
+    Args:
+        steps: model calls and tool calls, the next one included.
+        calls: model calls, the next one included.
+        worked_s: seconds of work, sleep not counted.
+    """
+
+    steps: int
+    calls: int
+    worked_s: float
+
+
+def why_stop(messages: Sequence[AnyMessage], *, spent: Effort, caps: Effort) -> str | None:
     """Return why a loop should stop before its next model call; None when it may go on.
 
     Args:
         messages: what was said since a person last let it go on.
-        steps: model calls and tool calls since then, the next one included.
-        most_steps: how many it may take.
+        spent: what it took so far.
+        caps: how much it may take.
     """
-    if steps > most_steps:
-        return f"it took {most_steps} steps without finishing"
+    if spent.steps > caps.steps:
+        return f"it took {caps.steps} steps without finishing"
+    if spent.calls > caps.calls:
+        return f"it asked a model {caps.calls} times without finishing"
+    if spent.worked_s > caps.worked_s:
+        return f"it worked {show_duration(spent.worked_s)} without finishing"
     failures = _failures_in_a_row(messages)
     if failures >= ERRORS_IN_A_ROW:
         return f"the last {failures} tool calls failed"

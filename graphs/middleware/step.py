@@ -24,7 +24,7 @@ from agents.agent import Agent
 from graphs.context import TurnContext
 from graphs.limit import limit_state
 from graphs.middleware.bind import bound
-from graphs.middleware.guard import tool_results_since_model, why_stop
+from graphs.middleware.guard import Effort, tool_results_since_model, why_stop
 from noctule.core.errors import LimitError
 from noctule.core.sessions import SessionKind
 
@@ -34,6 +34,8 @@ class ParkState(AgentState[Any]):
 
     rest: NotRequired[Annotated[dict[str, Any] | None, PrivateStateAttr]]
     steps: NotRequired[Annotated[int, PrivateStateAttr]]
+    calls: NotRequired[Annotated[int, PrivateStateAttr]]
+    worked_s: NotRequired[Annotated[float, PrivateStateAttr]]
     forgiven: NotRequired[Annotated[int, PrivateStateAttr]]
 
 
@@ -60,21 +62,23 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         """Take the step, or leave in the state what it waits for: a limit, or a person."""
         state: Any = request.state
         messages = state["messages"]
-        steps = state.get("steps", 0) + 1 + tool_results_since_model(messages)
-        why = why_stop(
-            messages[state.get("forgiven", 0) :],
-            steps=steps,
-            most_steps=_most_steps(request.runtime.context),
+        context = request.runtime.context
+        spent = Effort(
+            steps=state.get("steps", 0) + 1 + tool_results_since_model(messages),
+            calls=state.get("calls", 0) + 1,
+            worked_s=state.get("worked_s", 0.0),
         )
+        why = why_stop(messages[state.get("forgiven", 0) :], spent=spent, caps=_caps(context))
         if why is not None:
             return _no_step({"kind": "cap", "reason": why})
+        begun = context.clock.monotonic()
         try:
             response = await handler(bound(request, self._agent))
         except LimitError as error:
             return _no_step({"kind": "limit", **limit_state(error)})
-        return ExtendedModelResponse(
-            model_response=response, command=Command(update={"steps": steps, "rest": None})
-        )
+        worked_s = spent.worked_s + context.clock.monotonic() - begun
+        update = {"steps": spent.steps, "calls": spent.calls, "worked_s": worked_s, "rest": None}
+        return ExtendedModelResponse(model_response=response, command=Command(update=update))
 
     @hook_config(can_jump_to=["model"])
     async def aafter_model(
@@ -87,7 +91,7 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         interrupt(rest)
         again: dict[str, Any] = {"jump_to": "model", "rest": None}
         if rest["kind"] == "cap":
-            again |= {"steps": 0, "forgiven": len(state["messages"])}
+            again |= {"steps": 0, "calls": 0, "worked_s": 0.0, "forgiven": len(state["messages"])}
         return again
 
 
@@ -97,7 +101,11 @@ def _no_step(rest: dict[str, Any]) -> ExtendedModelResponse[Any]:
     )
 
 
-def _most_steps(context: TurnContext) -> int:
+def _caps(context: TurnContext) -> Effort:
     limits = context.limits
     is_run = context.session.kind is SessionKind.RUN
-    return limits.max_run_steps if is_run else limits.max_steps
+    return Effort(
+        steps=limits.max_run_steps if is_run else limits.max_steps,
+        calls=limits.max_model_calls,
+        worked_s=limits.max_turn_time.total_seconds(),
+    )

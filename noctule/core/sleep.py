@@ -31,6 +31,7 @@ def decide_sleep(
     parkings: Sequence[Parking],
     *,
     now: datetime,
+    said_at: datetime,
     bounds: ParkingSettings,
     windows: int,
     zone: tzinfo,
@@ -40,11 +41,14 @@ def decide_sleep(
     Args:
         parkings: its open parkings, one per branch; at least one.
         now: the present moment.
-        bounds: the longest wait, how many windows in vain, quiet hours.
+        said_at: when the turn was said; its deadline counts from there.
+        bounds: the longest wait, the deadline, how many windows in vain, quiet hours.
         windows: refusals in a row of the limit it sleeps on, nobody answered in between.
         zone: where quiet hours are meant.
     """
-    bounded = tuple(_bound(parking, now, bounds, windows, zone) for parking in parkings)
+    most = bounds.longest_wait
+    latest = now + most if bounds.deadline is None else min(now + most, said_at + bounds.deadline)
+    bounded = tuple(_bound(parking, latest, bounds, windows, zone) for parking in parkings)
     timed = [parking for parking in bounded if parking.wake_at is not None]
     if not timed:
         return Sleep(Status.WAITING, None, _ask(bounded[0], bounds, windows), bounded)
@@ -85,14 +89,14 @@ def after_quiet_hours(moment: datetime, quiet: tuple[str, str], zone: tzinfo) ->
 
 
 def _bound(
-    parking: Parking, now: datetime, bounds: ParkingSettings, windows: int, zone: tzinfo
+    parking: Parking, latest: datetime, bounds: ParkingSettings, windows: int, zone: tzinfo
 ) -> Parking:
     wake_at = parking.wake_at
     if wake_at is None:
         return parking
     if windows >= bounds.max_windows and parking.kind is ParkingKind.LIMIT:
         return replace(parking, wake_at=None)
-    if wake_at - now > bounds.longest_wait:
+    if wake_at > latest:
         return replace(parking, wake_at=None)
     if bounds.quiet_hours is not None and not bounds.wake_in_quiet_hours:
         return replace(parking, wake_at=after_quiet_hours(wake_at, bounds.quiet_hours, zone))
@@ -115,7 +119,8 @@ def _ask(parking: Parking, bounds: ParkingSettings, windows: int) -> str:
     if windows >= bounds.max_windows:
         why = f"Refused {windows} windows in a row and nobody got an answer"
     else:
-        why = f"No reset within {show_duration(bounds.longest_wait.total_seconds())} is known"
+        within = show_duration(bounds.longest_wait.total_seconds())
+        why = f"No reset within {within}{' and the deadline' if bounds.deadline else ''} is known"
     return (
         f"{why}: {parking.reason} Mend the account or choose another model, then {resume} "
         "(--model MODEL)."

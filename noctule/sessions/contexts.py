@@ -4,6 +4,7 @@ from langchain_core.language_models import BaseChatModel
 
 from graphs.context import TurnContext
 from noctule.core.calls import EventSink
+from noctule.core.clock import Clock
 from noctule.core.ports import ChatModels, Database
 from noctule.core.roles import Role
 from noctule.core.sessions import Session, Turn
@@ -17,11 +18,17 @@ class Contexts:
         settings: the configuration as it is now, not as it was when the turn began.
         models: where the model of a role comes from.
         database: where routes are stored.
+        clock: times the work.
     """
 
     def __init__(
-        self, settings: Settings, models: ChatModels[BaseChatModel], database: Database
+        self,
+        settings: Settings,
+        models: ChatModels[BaseChatModel],
+        database: Database,
+        clock: Clock,
     ) -> None:
+        self._clock = clock
         self._settings = settings
         self._models = models
         self._database = database
@@ -36,6 +43,7 @@ class Contexts:
             sink=sink,
             default_role=self._settings.default_role,
             limits=self._settings.limits,
+            clock=self._clock,
         )
 
     def unable(self, turn: Turn) -> str | None:

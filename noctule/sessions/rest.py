@@ -88,6 +88,7 @@ class Rest:
             sleep = decide_sleep(
                 parkings,
                 now=now,
+                said_at=turn.created_at,
                 bounds=self._bounds,
                 windows=await self._windows(work, parkings),
                 zone=self._zone,

@@ -368,3 +368,12 @@ async def test_stopping_a_queued_turn_leaves_the_sleeper_before_it(tmp_path):
         await theatre.desk.stop(second.id)
         assert (await theatre.turn(second.id)).status is Status.CANCELLED
         assert (await theatre.turn(first.id)).status is Status.PARKED
+
+
+async def test_a_turn_does_not_wake_after_its_deadline(tmp_path):
+    """A reset behind the deadline is not slept for; the person is asked."""
+    async with open_theatre(tmp_path, Stage(parking={"deadline": "1h"}, **ONLY_FIRST)) as theatre:
+        theatre.stage.will("first", refused(429, retry_after=2 * 3600))
+        turn = await theatre.say("hello there")
+        assert (turn.status, turn.wake_at) == (Status.WAITING, None)
+        assert "deadline" in turn.error

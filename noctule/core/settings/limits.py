@@ -66,6 +66,10 @@ class ParkingSettings(Section):
     """A longer known wait makes the turn wait for the person instead of sleeping. ``0s`` means
     no turn ever sleeps."""
 
+    deadline: PositiveDuration | None = None
+    """How long after it was said a turn may still wake; a later wake waits for the person
+    instead. Unset means there is no deadline."""
+
     max_unfinished: int = Field(default=1000, ge=1)
     """How many turns may be queued or parked at all; a further one is refused with the reason."""
 

@@ -1,0 +1,54 @@
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+from graphs.middleware.guard import Effort, tool_results_since_model, why_stop
+
+CAPS = Effort(steps=30, calls=20, worked_s=3600.0)
+LITTLE = Effort(steps=1, calls=1, worked_s=0.0)
+
+
+def called(number: int, args: dict[str, object], *, failed: bool) -> list[object]:
+    """One tool call and what came of it."""
+    call = {"name": "look", "args": args, "id": str(number)}
+    status = "error" if failed else "success"
+    return [
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("came of it", tool_call_id=str(number), status=status),
+    ]
+
+
+def test_a_loop_within_its_caps_goes_on():
+    """Nothing stops a loop that has taken less than it may."""
+    assert why_stop([HumanMessage("hi")], spent=CAPS, caps=CAPS) is None
+
+
+def test_each_cap_stops_with_its_own_words():
+    """Steps, model calls and time are three caps, each named when it is reached."""
+    for spent, words in (
+        (Effort(31, 1, 0.0), "30 steps"),
+        (Effort(1, 21, 0.0), "20 times"),
+        (Effort(1, 1, 3601.0), "worked 1 h 00 min"),
+    ):
+        assert words in (why_stop([], spent=spent, caps=CAPS) or "")
+
+
+def test_three_failures_in_a_row_stop_the_loop_whatever_they_are():
+    """Three failed calls with different arguments are enough; a success in between is not."""
+    failing = [m for n in range(3) for m in called(n, {"n": n}, failed=True)]
+    assert "last 3 tool calls failed" in (why_stop(failing, spent=LITTLE, caps=CAPS) or "")
+    mixed = [*failing[:4], *called(7, {}, failed=False), *failing[4:]]
+    assert why_stop(mixed, spent=LITTLE, caps=CAPS) is None
+
+
+def test_the_same_failing_call_three_times_stops_the_loop():
+    """The same failing call counts although other calls succeeded in between."""
+    messages = []
+    for number in range(3):
+        messages += called(10 + number, {"path": "a"}, failed=True)
+        messages += called(20 + number, {"path": "b"}, failed=False)
+    assert "the same call of look" in (why_stop(messages, spent=LITTLE, caps=CAPS) or "")
+
+
+def test_tool_results_count_as_steps():
+    """What the last model call led to is counted, and nothing before it."""
+    messages = [*called(1, {}, failed=False), *called(2, {}, failed=False)]
+    assert tool_results_since_model(messages) == 1
