@@ -92,15 +92,16 @@ class Dispatch:
     async def look_again_and_again(self) -> None:
         """Look through the rows at every change and every two seconds; runs until cancelled."""
         abandoned: set[str] = set()
+        looked_at = self._clock.monotonic()
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS):
                     await self._changed.wait()
-            changed = self._changed.is_set()
             self._changed.clear()
             try:
                 await self._look()
-                if not changed:
+                if self._clock.monotonic() - looked_at >= _LOOK_SECONDS:
+                    looked_at = self._clock.monotonic()
                     abandoned = await self._look_for_abandoned(abandoned)
             except NoctuleError as error:
                 _LOG.warning("looking for due turns failed and is tried again: %s", error)
