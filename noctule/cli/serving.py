@@ -17,7 +17,7 @@ from noctule.core.sessions import Turn
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
-    from noctule.sessions.worker import Worker
+    from noctule.sessions.worker import TakenUp
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LEFT_AT_ONCE = 1
@@ -50,8 +50,7 @@ async def serve(
     stop = asyncio.Event()
     with _signals(stop), _end_of_input(stop if until_eof else None):
         async with open_records(loaded) as records, open_runtime(records) as runtime:
-            async with open_worker(runtime, what=what, reporter=Lines(records)) as worker:
-                _say(_ready(records, worker))
+            async with open_worker(runtime, what=what, reporter=Lines(records)):
                 if channels and records.settings.telegram.token is not None:
                     _say("A Telegram token is configured: this version has no Telegram channel.")
                 await stop.wait()
@@ -70,6 +69,18 @@ class Lines:
     def __init__(self, records: "Records") -> None:
         self._clock = records.clock
         self._zone = records.zone
+        is_postgres = records.settings.storage.is_postgres
+        self._where = "a PostgreSQL database" if is_postgres else str(records.home)
+
+    def ready(self, found: "TakenUp") -> None:
+        """Tell what is worked on, and what was found there."""
+        counts = [
+            f"{found.begun} under way",
+            f"{found.queued} queued",
+            f"{found.asleep} asleep",
+            f"{found.waiting} waiting for a person",
+        ]
+        _say(f"Serving {self._where}: {', '.join(counts)}. Ctrl-C drains and stops.")
 
     def begins(self, turn: Turn) -> None:
         """Tell that a turn wakes, or is gone on with after its process ended."""
@@ -91,19 +102,6 @@ class Lines:
         time = self._clock.now().astimezone(self._zone).strftime("%H:%M:%S")
         said = f": {' '.join(why.split())}" if why else ""
         _say(f"{time} {turn.session_id} {word}{said}")
-
-
-def _ready(records: "Records", worker: "Worker") -> str:
-    storage = records.settings.storage
-    where = "a PostgreSQL database" if storage.is_postgres else str(records.home)
-    taken = worker.taken_up
-    counts = [
-        f"{taken.begun} under way",
-        f"{taken.queued} queued",
-        f"{taken.asleep} asleep",
-        f"{taken.waiting} waiting for a person",
-    ]
-    return f"Serving {where}: {', '.join(counts)}. Ctrl-C drains and stops."
 
 
 def _say(text: str) -> None:

@@ -71,21 +71,27 @@ class Advancer:
             turn = await work.turns.get(turn_id)
             session = await work.sessions.get(turn.session_id)
             next_one = await work.turns.oldest_unfinished(turn.session_id)
-            parkings = await work.parkings.open_of_turn(turn.id)
         if turn.status.finished or next_one is None or next_one.id != turn.id:
             return Progress(turn)
         if turn.order is Order.CANCEL:
             return Progress(await self._rest.cancelled(turn))
         if turn.status is not Status.RUNNING and not turn.due(self._clock.now()):
             return Progress(turn, turn.wake_at)
-        due = [parking for parking in parkings if parking.due(self._clock.now())]
         sink = self._events.sink(session.id, turn.id)
         try:
+            due = await self._waking(turn)
             return await self._advance(turn, session, sink, due, drain or Drain())
         except Exception as error:  # noqa: BLE001 - whatever it is becomes the turn's status
             return await self._failed(turn, sink, error)
         finally:
             await _close(sink)
+
+    async def _waking(self, turn: Turn) -> list[Parking]:
+        if turn.started_at is None:  # it never slept
+            return []
+        async with self._database.read() as work:
+            parkings = await work.parkings.open_of_turn(turn.id)
+        return [parking for parking in parkings if parking.due(self._clock.now())]
 
     async def _failed(self, turn: Turn, sink: TurnSink, error: Exception) -> Progress:
         if isinstance(error, NoctuleError):

@@ -33,6 +33,10 @@ _AGAIN = timedelta(seconds=10)
 class Reporter(Protocol):
     """Is told what the worker does."""
 
+    def ready(self, found: "TakenUp") -> None:
+        """Take note that it works from now on, and of what it found."""
+        ...
+
     def begins(self, turn: Turn) -> None:
         """Take note that a turn begins or goes on; its status is still that before."""
         ...
@@ -116,6 +120,8 @@ class Worker:
             stack.push_async_callback(self._engine.close)
             await self._engine.launch(self._advance)
             stack.push_async_callback(self._drain)
+            if self._reporter is not None:
+                self._reporter.ready(self.taken_up)
             await self._dispatch.take_up()
             loops = (self._dispatch.listen(), self._dispatch.look_again_and_again(), self._tidy())
             for loop in loops:
