@@ -17,6 +17,9 @@ _LOG = logging.getLogger(__name__)
 BATCH_SECONDS = 0.1
 """How long text is gathered before it is stored: five to ten writes a second are plenty."""
 
+PRUNE_SECONDS = 2.0
+"""How long the text deltas of a finished turn stay for followers that are a little behind."""
+
 
 class EventLog:
     """Everything watchers may see.
@@ -31,6 +34,7 @@ class EventLog:
         self._clock = clock
         self._followers: dict[str, set[asyncio.Event]] = defaultdict(set)
         self._pump: asyncio.Task[None] | None = None
+        self._pruning: dict[str, asyncio.Task[None]] = {}
 
     def sink(self, session_id: str, turn_id: str) -> "TurnSink":
         """Return where one turn reports; close it when the turn rests."""
@@ -67,13 +71,40 @@ class EventLog:
             if not self._followers[session_id]:
                 del self._followers[session_id]
 
+    def prune_soon(self, turn_id: str) -> None:
+        """Drop the text deltas of a turn whose reply is stored, once its followers had time.
+
+        Until then they can still be read; a process that ends first drops them at its end.
+        """
+        task = asyncio.create_task(self._prune_later(turn_id))
+        self._pruning[turn_id] = task
+        task.add_done_callback(lambda _: self._pruning.pop(turn_id, None))
+
     async def close(self) -> None:
-        """Stop listening for other processes' writes."""
+        """Drop what is to be dropped, and stop listening for other processes' writes."""
+        waiting = dict(self._pruning)
+        for turn_id, task in waiting.items():
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+            await self._prune(turn_id)
         if self._pump is not None:
             self._pump.cancel()
             with suppress(asyncio.CancelledError):
                 await self._pump
             self._pump = None
+
+    async def _prune_later(self, turn_id: str) -> None:
+        await self._clock.sleep(PRUNE_SECONDS)
+        await self._prune(turn_id)
+
+    async def _prune(self, turn_id: str) -> None:
+        try:
+            async with self._database.work(durable=False) as work:
+                await work.events.prune_deltas(turn_id)
+                await work.commit()
+        except NoctuleError as error:
+            _LOG.warning("the deltas of turn %s stay: %s", turn_id, error)
 
     async def _wake_at_changes(self) -> None:
         # aclosing: a generator left half-way would keep its connection

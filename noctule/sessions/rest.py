@@ -195,9 +195,9 @@ class Rest:
                 EventKind.TURN_ENDED,
                 {"status": Status.DONE.value, "role": answer["role"], "reply": answer["text"]},
             )
-            await work.events.prune_deltas(turn.id)
             await work.commit()
         self._events.stored(turn.session_id)
+        self._events.prune_soon(turn.id)
         return turn
 
     async def failed(self, turn: Turn, sink: TurnSink, sentence: str) -> Turn:

@@ -41,6 +41,7 @@ def test_a_kill_between_any_two_commits_loses_nothing_and_repeats_one_call_at_mo
         outcomes = sweep(tmp_path / "points", url, points)
     asked = read_log(log)
     assert calls_of(asked, 0) == EXPECTED
+    assert sum(outcome["killed"] for outcome in outcomes) > POINTS // 2
     for outcome in outcomes:
         check_point(outcome, calls_of(asked, outcome["point"]))
 
@@ -70,7 +71,8 @@ def calls_of(asked: list[Asked], point: int) -> list[tuple[str, str]]:
 def check_point(outcome: dict, calls: list[tuple[str, str]]) -> None:
     """Compare what came of one point of the sweep with what must."""
     name = f"t{outcome['point']:03d}"
-    assert outcome["killed"], outcome
+    # How many commits a turn takes depends on what is gathered into one: the last may not come.
+    assert outcome["killed"] or outcome["commits"] < outcome["point"], outcome
     assert outcome["finished"] == 0, outcome
     wanted = [
         {"status": "done", "reply": reply_to(f"{name}{letter}", kind)}
