@@ -63,7 +63,14 @@ async def _park(records: Records, count: int, first: datetime, between: timedelt
             now, wake_at = CLOCK.now(), first + number * between
             session = Session(new_id(CLOCK), "local", SessionKind.RUN, "asleep", now)
             turn = Turn(
-                new_id(CLOCK), session.id, "hello", Status.PARKED, now, role="chat", wake_at=wake_at
+                id=new_id(CLOCK),
+                session_id=session.id,
+                text="hello",
+                status=Status.PARKED,
+                created_at=now,
+                role="chat",
+                started_at=now,
+                wake_at=wake_at,
             )
             await work.sessions.add(session)
             await work.turns.add(turn)
