@@ -1,12 +1,13 @@
 """One request to one model, whatever came of it: the routing log and the spend ledger."""
 
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
 from noctule.core.outcomes import Outcome
+from noctule.core.token_parts import TokenParts
 
 
 class Purpose(StrEnum):
@@ -93,6 +94,8 @@ class Attempt:
         discarded: True when text had already been shown and was taken back.
         tier: the model's tier.
         local: whether the model was local.
+        parts: what ``usage.input_tokens`` were; None when nobody counted them, or they were
+            counted before parts were kept.
     """
 
     id: str
@@ -117,6 +120,7 @@ class Attempt:
     discarded: bool = False
     tier: str = "routine"
     local: bool = False
+    parts: TokenParts | None = None
 
     def as_json(self) -> dict[str, Any]:
         """Return it as commands print it and watchers see it: plain JSON values.
@@ -150,4 +154,5 @@ class Attempt:
             "fallback_from": self.fallback_from,
             "skipped": [{"model": skip.model, "reason": skip.reason} for skip in self.skipped],
             "discarded": self.discarded,
+            "input_parts": None if self.parts is None else asdict(self.parts),
         }

@@ -14,6 +14,7 @@ from noctule.models.client import Client
 from noctule.models.course import Course, Grant, Reply
 from noctule.models.exchange import Exchange
 from noctule.models.layer import Layer
+from noctule.models.parts import parts_of
 from noctule.models.timeouts import Timeouts
 
 _NOT_BILLED = frozenset(
@@ -182,6 +183,7 @@ class Asking:
             discarded=exchange.told and refusal is not None,
             tier=model.tier.value,
             local=self._layer.facts.is_local(self._model),
+            parts=parts_of(course.call, context, exchange.usage.input_tokens),
         )
 
     def _cost(

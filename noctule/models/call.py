@@ -17,9 +17,11 @@ from noctule.models.timeouts import Timeouts
 ANSWER_TOKENS = 512
 """Room left for an answer in a model's window; a bound of fewer tokens leaves less."""
 
+TOKENS_PER_PICTURE = 1000
+"""What a picture is taken to cost; providers differ widely."""
+
 _BYTES_PER_TOKEN = 3.5
 _TOKENS_PER_MESSAGE = 4
-_TOKENS_PER_PICTURE = 1000
 _BYTES_PER_TOOL = 60
 _BYTES_PER_ARGUMENT = 80
 _PICTURES = frozenset({"image", "image_url", "input_image"})
@@ -53,14 +55,14 @@ class Call:
 
     def need(self, role: RoleSettings, context: CallContext) -> Need:
         """Return what a model must be able to do to serve it."""
-        prompt, pictures = _weigh(self.messages)
-        prompt += math.ceil(sum(map(_tool_bytes, self.tools)) / _BYTES_PER_TOKEN)
+        prompt, pictures = weigh(self.messages)
+        prompt += weigh_tools(self.tools)
         answer = answer_room(self.max_tokens or role.max_tokens)
         return Need(
             tools=bool(self.tools),
             vision=pictures > 0,
             json_schema=self.json_schema is not None,
-            context_tokens=prompt + pictures * _TOKENS_PER_PICTURE + answer,
+            context_tokens=prompt + pictures * TOKENS_PER_PICTURE + answer,
             private=context.private or role.private,
             complexity=context.complexity,
         )
@@ -106,7 +108,12 @@ def answer_room(max_tokens: int | None) -> int:
     return ANSWER_TOKENS if max_tokens is None else min(max_tokens, ANSWER_TOKENS)
 
 
-def _weigh(messages: Sequence[BaseMessage]) -> tuple[int, int]:
+def weigh_tools(tools: Sequence[Any]) -> int:
+    """Estimate the tokens of tool schemas."""
+    return math.ceil(sum(map(_tool_bytes, tools)) / _BYTES_PER_TOKEN)
+
+
+def weigh(messages: Sequence[BaseMessage]) -> tuple[int, int]:
     """Estimate the tokens of text and count the pictures.
 
     Tokens of every script cost about 3.5 bytes of UTF-8 each; a tokenizer would be exact for one

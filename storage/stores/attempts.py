@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from noctule.core.attempts import Attempt, SkippedModel, Usage
+from noctule.core.token_parts import TokenParts
 from storage.tables import attempts
 from storage.transaction import Transaction
 
@@ -16,10 +17,12 @@ _NEWEST_FIRST = sa.select(attempts).order_by(attempts.c.id.desc())
 _SHORT = 200
 _COLUMNS = tuple(column.name for column in attempts.columns)
 _TOKENS = tuple(f.name for f in fields(Usage) if f.name.endswith("_tokens"))
-_MAPPED = {*_TOKENS, "reported_nano_usd", "cost_nano_usd", "skipped"}
+_PARTS_TOKENS = tuple(f.name for f in fields(TokenParts))
+_MAPPED = {*_TOKENS, *_PARTS_TOKENS, "reported_nano_usd", "cost_nano_usd", "skipped"}
 _USAGE = _COLUMNS.index("input_tokens")
 _COST = _COLUMNS.index("cost_nano_usd")
 _SKIPPED = _COLUMNS.index("skipped")
+_PARTS = _COLUMNS.index(_PARTS_TOKENS[0])
 _PLAIN = tuple(name for name in _COLUMNS if name not in _MAPPED)
 
 
@@ -62,6 +65,7 @@ def _add(connection: Connection, attempt: Attempt) -> None:
     values |= {name: getattr(usage, name) for name in _TOKENS}
     values["reported_nano_usd"] = usage.reported_usd
     values["cost_nano_usd"] = attempt.cost_usd
+    values |= {name: getattr(attempt.parts, name, None) for name in _PARTS_TOKENS}
     values["skipped"] = [[skip.model, skip.reason] for skip in attempt.skipped]
     connection.execute(_INSERT, values)
 
@@ -77,6 +81,7 @@ def _attempt(row: tuple[Any, ...]) -> Attempt:
         Usage(*row[_USAGE:_COST]),
         *row[_COST:_SKIPPED],
         tuple(SkippedModel(model, reason) for model, reason in row[_SKIPPED]),
-        *row[_SKIPPED + 1 :],
+        *row[_SKIPPED + 1 : _PARTS],
+        None if row[_PARTS] is None else TokenParts(*row[_PARTS:]),
     )
     return Attempt(*values)

@@ -8,6 +8,7 @@ from noctule.core.attempts import CostSource, Usage
 from noctule.core.errors import OurBugError
 from noctule.core.outcomes import Outcome
 from noctule.core.ports import Database
+from noctule.core.token_parts import TokenParts
 from tests.support.stored_records import an_attempt, later
 
 
@@ -34,12 +35,14 @@ async def test_unknown_stays_unknown(database: Database) -> None:
         skipped=(),
         outcome=Outcome.RATE_LIMITED,
         message="slow down",
+        parts=None,
     )
     free = an_attempt(
         "2",
         usage=Usage(0, 0, 0, 0, 0, Decimal(0)),
         cost_usd=Decimal(0),
         cost_source=CostSource.LOCAL,
+        parts=TokenParts(),
     )
     async with database.work() as work:
         await work.attempts.add(unknown)

@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -14,9 +15,13 @@ from alembic.script import ScriptDirectory
 
 import storage.migrations
 from noctule.core.attempts import Attempt, Usage
+from noctule.core.clock import SystemClock
 from noctule.core.sessions import Session, Turn
+from noctule.core.token_parts import TokenParts
 from storage.migrations import NEWEST, REVISIONS
+from storage.open import open_database
 from storage.tables import attempts, metadata, sessions, turns
+from tests.support.stored_records import an_attempt
 
 
 def _differences(engine: sa.Engine) -> list[Any]:
@@ -59,10 +64,11 @@ def test_columns_stand_in_the_order_of_the_record(table: sa.Table, record: type[
 
 
 def test_columns_of_attempts_stand_in_the_order_of_the_record() -> None:
-    """The usage stands where its field is, spread out."""
+    """The usage and the parts stand where their fields are, spread out."""
     fields = [field.name for field in dataclasses.fields(Attempt)]
-    where = fields.index("usage")
-    fields[where : where + 1] = [field.name for field in dataclasses.fields(Usage)]
+    for name, record in (("usage", Usage), ("parts", TokenParts)):
+        where = fields.index(name)
+        fields[where : where + 1] = [field.name for field in dataclasses.fields(record)]
     assert [c.name.replace("_nano_", "_") for c in attempts.columns] == fields
 
 
@@ -105,3 +111,41 @@ async def test_everything_is_in_a_schema_of_its_own(empty_postgres_url: str) -> 
             "WHERE table_schema NOT IN ('pg_catalog', 'information_schema') GROUP BY 1"
         ).fetchall()
     assert rows == [("noctule", len(metadata.tables) + 1)]
+
+
+async def test_a_database_of_the_first_version_is_upgraded(tmp_path: Path) -> None:
+    """Attempts of before stay as they were; what nobody had noted of them is unknown."""
+    place = tmp_path / "noctule.db"
+    _make_first_version(place)
+    columns = "id, call_id, role, purpose, model, endpoint, outcome, started_at, wait_s, "
+    columns += "duration_s, input_tokens, skipped, discarded, tier, local"
+    values = (
+        "'a1', 'c1', 'chat', 'answer', 'm', 'e', 'success', '2026-11-22T12:00:00.000000+00:00', 0, "
+    )
+    values += "1, 100, '[]', 0, 'mid', 0"
+    with closing(sqlite3.connect(place)) as connection:
+        connection.execute(f"INSERT INTO attempts ({columns}) VALUES ({values})")
+        connection.commit()
+    url = f"sqlite:///{place}"
+    database = await open_database(url, data_folder=tmp_path, clock=SystemClock())
+    try:
+        async with database.work() as work:
+            await work.attempts.add(an_attempt("a2"))
+            await work.commit()
+            newer, older = await work.attempts.list()
+    finally:
+        await database.close()
+    assert (older.usage.input_tokens, older.parts) == (100, None)
+    assert newer == an_attempt("a2")
+    assert _differences(sa.create_engine(url)) == []
+
+
+def _make_first_version(place: Path) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(storage.migrations.__file__).parent))
+    config.set_main_option("path_separator", "os")
+    engine = sa.create_engine(f"sqlite:///{place}")
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, REVISIONS[0])
+    engine.dispose()

@@ -13,6 +13,7 @@ from noctule.core.parkings import Parking, ParkingKind
 from noctule.core.ports import Database
 from noctule.core.refusals import Evidence
 from noctule.core.sessions import Session, SessionKind, Turn
+from noctule.core.token_parts import TokenParts
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 KEY = LimitKey("cloud", "f1", "haiku")
@@ -58,6 +59,7 @@ def an_attempt(name: str = "a1", **changes: Any) -> Attempt:
         discarded=True,
         tier="mid",
         local=False,
+        parts=TokenParts(50, 10, 30, 10),
     )
     return replace(attempt, **changes)
 
