@@ -46,6 +46,9 @@ class Session:
         private: True keeps all its calls on local models.
         chat_model: the model the chat role keeps in this session; None until it answered.
         budget_usd: the most it may spend in all, in USD; None means no such bound.
+        workspace: the folder its agents work in, absolute; None means one of its own in the data
+            folder.
+        outside_since: when it first read text that somebody else wrote; None: it has not.
     """
 
     id: str
@@ -56,6 +59,8 @@ class Session:
     private: bool = False
     chat_model: str | None = None
     budget_usd: Decimal | None = None
+    workspace: str | None = None
+    outside_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,6 +12,14 @@ from noctule.core.settings.limits import LimitsSettings, ParkingSettings
 from noctule.core.settings.model import ModelSettings, PriceSettings, Tier
 from noctule.core.settings.role import OnLimit, RoleSettings, RolesSettings
 from noctule.core.settings.root import Settings, StorageSettings, TelegramSettings
+from noctule.core.settings.tools import (
+    McpServerSettings,
+    Permission,
+    SandboxChoice,
+    SearchEngine,
+    SearchSettings,
+    ToolsSettings,
+)
 
 __all__ = [
     "BudgetScope",
@@ -19,18 +27,24 @@ __all__ = [
     "EndpointKind",
     "EndpointSettings",
     "LimitsSettings",
+    "McpServerSettings",
     "ModelSettings",
     "NamedBudgetSettings",
     "OnExhausted",
     "OnLimit",
     "ParkingSettings",
+    "Permission",
     "PriceSettings",
     "RoleSettings",
     "RolesSettings",
+    "SandboxChoice",
+    "SearchEngine",
+    "SearchSettings",
     "Settings",
     "StorageSettings",
     "TelegramSettings",
     "Tier",
+    "ToolsSettings",
     "WindowSettings",
     "find_problems",
 ]

@@ -10,6 +10,7 @@ from noctule.core.durations import Duration
 from noctule.core.roles import Role
 from noctule.core.settings.base import PositiveDuration, Section
 from noctule.core.settings.budget import BudgetSettings
+from noctule.core.settings.tools import Permission
 
 
 class OnLimit(StrEnum):
@@ -51,7 +52,11 @@ class RoleSettings(Section):
     model's own default."""
 
     tools: tuple[str, ...] | None = None
-    """The tools it may use, by name; ``[]`` means none. Unset means the role's usual set."""
+    """The tools it may use, by name or family (``files``, ``shell``, ``web``, ``mcp``, ...);
+    ``[]`` means none. Unset means the role's usual set."""
+
+    permissions: dict[str, Permission] = Field(default_factory=dict)
+    """What this role may do, over ``tools.permissions`` and in the same words."""
 
     private: bool = False
     """``true``: its calls only ever go to local models."""

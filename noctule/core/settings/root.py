@@ -9,6 +9,7 @@ from noctule.core.settings.endpoint import EndpointSettings
 from noctule.core.settings.limits import LimitsSettings, ParkingSettings
 from noctule.core.settings.model import ModelSettings
 from noctule.core.settings.role import RolesSettings
+from noctule.core.settings.tools import ToolsSettings
 
 
 class StorageSettings(Section):
@@ -77,6 +78,9 @@ class Settings(Section):
 
     parking: ParkingSettings = Field(default_factory=ParkingSettings)
     """How long a session may sleep."""
+
+    tools: ToolsSettings = Field(default_factory=ToolsSettings)
+    """What agents may do, where, and how much of it."""
 
     telegram: TelegramSettings = Field(default_factory=TelegramSettings)
     """The Telegram bot."""
