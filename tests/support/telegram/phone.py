@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar
 
 from tests.support.telegram.chats import Chat, ChatKind
+from tests.support.telegram.formatting import find_entities
 from tests.support.telegram.messages import Entities, Message
 from tests.support.telegram.people import Person
 from tests.support.telegram.presses import Press
@@ -40,7 +41,7 @@ class Phone:
         entities: Entities | None = None,
     ) -> Message:
         """Send a text; commands and mentions are marked as an app marks them."""
-        found = marked(text) if entities is None else entities
+        found = find_entities(text) if entities is None else entities
         content = {"text": text, "entities": found} if found else {"text": text}
         return self.sends(content, reply_to=reply_to, chat=chat, topic=topic)
 
@@ -66,7 +67,7 @@ class Phone:
 
     def edits(self, message: Message, text: str) -> Message:
         """Change a text that this person sent."""
-        found = marked(text)
+        found = find_entities(text)
         content = {"text": text, "entities": found} if found else {"text": text}
         self.world.change(message, content)
         self.world.tell_bot("edited_message", message.document())
@@ -146,20 +147,3 @@ class Phone:
         """
         await press.message.chat.pulse.until(lambda: press.answered_at is not None, within)
         return press
-
-
-def marked(text: str) -> Entities:
-    """Return the entities of commands and mentions, which apps find by themselves."""
-    entities: Entities = []
-    offset = 0
-    for word in text.split(" "):
-        length = len(word.encode("utf-16-le")) // 2
-        first = word.split("\n")[0]
-        if first.startswith("/") and len(first) > 1:
-            size = len(first.encode("utf-16-le")) // 2
-            entities.append({"type": "bot_command", "offset": offset, "length": size})
-        elif first.startswith("@") and len(first) > 1:
-            size = len(first.encode("utf-16-le")) // 2
-            entities.append({"type": "mention", "offset": offset, "length": size})
-        offset += length + 1
-    return entities

@@ -3,7 +3,8 @@
 from typing import Any
 
 from tests.support.telegram.envelopes import open_chat, read_envelope, read_markup
-from tests.support.telegram.formatting import MOST_TEXT_UNITS, read_formatted, units
+from tests.support.telegram.formatting import MOST_TEXT_UNITS, read_formatted
+from tests.support.telegram.marks import units
 from tests.support.telegram.messages import Markup, Message
 from tests.support.telegram.params import Params
 from tests.support.telegram.refusals import bad_request
@@ -92,8 +93,8 @@ def change(
 
 
 def _read_text(params: Params, too_long: str) -> dict[str, Any]:
-    text, entities = read_formatted(params, "text", "entities")
-    if not text.strip():
+    text, entities = read_formatted(params)
+    if not text:
         raise bad_request("message text is empty")
     if units(text) > MOST_TEXT_UNITS:
         raise bad_request(too_long)
