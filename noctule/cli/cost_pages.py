@@ -1,10 +1,9 @@
-"""The cost report for programs (JSON, CSV) and for people."""
+"""The cost report for programs (JSON) and for people."""
 
-import csv
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from datetime import tzinfo
 from decimal import Decimal
-from io import StringIO
 from typing import Any
 
 import click
@@ -12,22 +11,13 @@ import click
 from noctule.cli.moments import iso
 from noctule.cli.short_ids import short_ids
 from noctule.cli.tables import print_table
+from noctule.core.acceptance import AnswerPrice
 from noctule.core.costs import OUTSIDE, Baseline, CostReport, Spend, share
 from noctule.core.money import show_usd
 from noctule.core.monthly import DAYS, Month, MonthlyEndpoint
 
 _SHOWN = 10
 _PLACES = {"local": "local", "frontier": "frontier", "other": "other hosted"}
-_COLUMNS = (
-    "measure",
-    "name",
-    "attempts",
-    "calls",
-    "cost_usd",
-    "unknown",
-    "input_tokens",
-    "output_tokens",
-)
 
 
 def document(
@@ -40,6 +30,9 @@ def document(
         for measure, spends in report.groups.items()
         if measure != "place"
     }
+    for measure, prices in (("role", report.answers.by_role), ("model", report.answers.by_model)):
+        for name, price in prices.items():
+            groups[f"by_{measure}"][name]["accepted"] = _price(price)
     for name, entry in groups["by_session"].items():
         entry["title"] = titles.get(name)
     places = report.groups["place"]
@@ -50,6 +43,8 @@ def document(
         "calls": total.calls,
         "input_tokens": total.input_tokens,
         "output_tokens": total.output_tokens,
+        "input_parts": _parts(total),
+        "accepted": _price(report.answers.total),
         **groups,
         "shares": {place: _entry(places.get(place, Spend.of(())), total) for place in _PLACES},
         "baseline": _baseline(report.baseline),
@@ -59,36 +54,20 @@ def document(
     return result
 
 
-def csv_text(report: CostReport, month: Month | None) -> str:
-    """Return what ``costs --csv`` prints: a row per group, unknown amounts empty."""
-    out = StringIO()
-    writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(_COLUMNS)
-    writer.writerow(_row("total", "", report.total))
-    for measure, spends in report.groups.items():
-        for name, spend in spends.items():
-            writer.writerow(_row(measure, name, spend))
-    if (compared := report.baseline) is not None:
-        amount = _amount(compared.cost_usd)
-        writer.writerow(("baseline", compared.model, "", "", amount, compared.unknown, "", ""))
-    for endpoint in month.endpoints if month else ():
-        amount = _amount(endpoint.monthly_usd)
-        writer.writerow(("monthly", endpoint.name, "", endpoint.calls, amount, "", "", ""))
-    return out.getvalue()
-
-
 def print_report(report: CostReport, titles: Mapping[str, str], month: Month | None) -> None:
     """Print the report for people on stdout."""
     total = report.total
     click.echo(f"Total: {cost_of(total)} for {total.calls} answers ({total.attempts} attempts)")
     if total.unknown:
         click.echo(f"  {total.unknown} of unknown cost: set models.NAME.price where none is known.")
-    for line in (*_shares(report), *_compared(report.baseline)):
+    for line in (*_accepted(report), *_tokens(total), *_shares(report)):
+        click.echo(line)
+    for line in _compared(report.baseline):
         click.echo(line)
     for measure, spends in report.groups.items():
         if measure != "place" and spends:
             click.echo()
-            _print_group(measure, spends, titles)
+            _print_group(measure, spends, titles, report)
     for line in _monthly_lines(month, report.baseline) if month else ():
         click.echo(line)
 
@@ -102,15 +81,19 @@ def cost_of(spend: Spend) -> str:
     return f"{show_usd(spend.cost_usd)} + {spend.unknown} unknown"
 
 
-def _print_group(measure: str, spends: Mapping[str, Spend], titles: Mapping[str, str]) -> None:
+def _print_group(
+    measure: str, spends: Mapping[str, Spend], titles: Mapping[str, str], report: CostReport
+) -> None:
     shown = list(spends.items())
     left = max(0, len(shown) - _SHOWN)
     shown = shown[-_SHOWN:] if measure == "day" else shown[:_SHOWN]
     names = dict.fromkeys(spends, "")
     if measure == "session":
         names = short_ids([name for name in spends if name != OUTSIDE]) | {OUTSIDE: OUTSIDE}
+    prices = {"role": report.answers.by_role, "model": report.answers.by_model}.get(measure)
+    last = ("",) if prices is None else (">accepted", ">each")
     print_table(
-        (f"by {measure}", ">answers", ">tokens in", ">out", ">cost", ""),
+        (f"by {measure}", ">answers", ">tokens in", ">out", ">cost", *last),
         [
             (
                 names[name] or name,
@@ -118,13 +101,55 @@ def _print_group(measure: str, spends: Mapping[str, Spend], titles: Mapping[str,
                 str(spend.input_tokens),
                 str(spend.output_tokens),
                 cost_of(spend),
-                titles.get(name, "") if measure == "session" else "",
+                *_last_cells(name, titles if measure == "session" else {}, prices),
             )
             for name, spend in shown
         ],
     )
     if left:
         click.echo(f"and {left} more; `--json` and `--csv` have all.")
+
+
+def _last_cells(
+    name: str, titles: Mapping[str, str], prices: Mapping[str, AnswerPrice] | None
+) -> tuple[str, ...]:
+    if prices is None:
+        return (titles.get(name, ""),)
+    price = prices.get(name)
+    if price is None or not price.accepted:
+        return ("-", "-")
+    return (str(price.accepted), show_usd(price.usd_each))
+
+
+def _accepted(report: CostReport) -> Iterator[str]:
+    price = report.answers.total
+    if not price.accepted and not price.refused:
+        return
+    answers = "answer" if price.accepted == 1 else "answers"
+    refused = f", {price.refused} not accepted" if price.refused else ""
+    each = f"{show_usd(price.usd_each)} each" if price.accepted else "none to pay for the rest"
+    yield (
+        f"Accepted: {price.accepted} {answers}{refused}; {each}, with retries and what was "
+        "discarded, failed or not accepted"
+    )
+
+
+def _tokens(total: Spend) -> Iterator[str]:
+    if not total.input_tokens:
+        return
+    named = {
+        "prompt and tool schemas": total.parts.prompt_tokens,
+        "re-sent context": total.parts.resent_tokens,
+        "tool output": total.parts.tool_tokens,
+        "new text": total.parts.text_tokens,
+        "not known": total.unsplit_tokens,
+    }
+    parts = ", ".join(
+        f"{what} {tokens} ({tokens / total.input_tokens:.0%})"
+        for what, tokens in named.items()
+        if tokens
+    )
+    yield f"Tokens: {total.input_tokens} sent: {parts}; {total.output_tokens} of answers"
 
 
 def _shares(report: CostReport) -> Iterator[str]:
@@ -161,6 +186,11 @@ def _monthly_lines(month: Month, baseline: Baseline | None) -> Iterator[str]:
     yield f"The last {DAYS} days: {fixed} by the month and {paid} by the call"
     if not month.endpoints:
         yield "  No endpoint has monthly_usd set (plan, hardware, electricity)."
+    elif baseline is not None and month.baseline_usd is not None and month.total_usd is not None:
+        yield (
+            f"  together {show_usd(month.total_usd)}; all of it on {baseline.model} would have "
+            f"been {show_usd(month.baseline_usd)} (a comparison; nobody paid that)"
+        )
     for endpoint in month.endpoints:
         yield f"  {_endpoint_line(endpoint, baseline)}"
 
@@ -187,8 +217,22 @@ def _entry(spend: Spend, total: Spend) -> dict[str, Any]:
         "calls": spend.calls,
         "input_tokens": spend.input_tokens,
         "output_tokens": spend.output_tokens,
+        "input_parts": _parts(spend),
         "share_of_calls": share(spend.calls, total.calls),
         "share_of_cost": None if total.unknown else share(spend.cost_usd, total.cost_usd),
+    }
+
+
+def _parts(spend: Spend) -> dict[str, int]:
+    return {**asdict(spend.parts), "unsplit_tokens": spend.unsplit_tokens}
+
+
+def _price(price: AnswerPrice) -> dict[str, Any]:
+    return {
+        "answers": price.accepted,
+        "refused": price.refused,
+        "cost_usd": _number(price.cost_usd),
+        "usd_each": _number(price.usd_each),
     }
 
 
@@ -224,23 +268,6 @@ def _month(month: Month, zone: tzinfo) -> dict[str, Any]:
             for endpoint in month.endpoints
         },
     }
-
-
-def _row(measure: str, name: str, spend: Spend) -> tuple[object, ...]:
-    return (
-        measure,
-        name,
-        spend.attempts,
-        spend.calls,
-        _amount(spend.cost_usd),
-        spend.unknown,
-        spend.input_tokens,
-        spend.output_tokens,
-    )
-
-
-def _amount(amount: Decimal | None) -> str:
-    return "" if amount is None else f"{amount:f}"
 
 
 def _number(amount: Decimal | None) -> float | None:

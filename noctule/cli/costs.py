@@ -46,7 +46,9 @@ async def command(
         if invocation.as_json:
             invocation.print_document(pages.document(report, titles, month, records.zone))
         elif as_csv:
-            click.echo(pages.csv_text(report, month), nl=False)
+            from noctule.cli.cost_csv import csv_text  # noqa: PLC0415 - only with --csv
+
+            click.echo(csv_text(report, month), nl=False)
         elif not report.total.attempts and month is None:
             click.echo("Nothing spent yet. `noctule chat` makes the first call.")
         else:
@@ -63,6 +65,7 @@ async def _report(
         attempts = await work.attempts.list()
         turns = list({attempt.turn_id for attempt in attempts if attempt.turn_id is not None})
         routes = await work.routes.of_turns(turns)
+        standings = await work.turns.standings()
         sessions = {session.id: session for session in await work.sessions.list()}
     report = report_costs(
         attempts,
@@ -71,6 +74,7 @@ async def _report(
         zone=records.zone,
         baseline=baseline,
         list_cost=list_cost,
+        standings=standings,
     )
     titles = {name: session.title or "" for name, session in sessions.items()}
     if not monthly:

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
+from noctule.core.acceptance import AnswerPrices, Standing, price_answers
 from noctule.core.attempts import Attempt, CostSource, Usage
 from noctule.core.outcomes import Outcome
 from noctule.core.routes import Route
 from noctule.core.sessions import Session
 from noctule.core.settings.model import Tier
 from noctule.core.spending import total_usd
+from noctule.core.token_parts import TokenParts
 
 OUTSIDE = "-"
 """The name of the group of attempts that belong to no turn or session (warm-up, probes)."""
@@ -31,6 +33,7 @@ class Spend:
         unknown: attempts that were worked on and whose cost nobody knows; not in ``cost_usd``.
         input_tokens: as far as they were counted.
         output_tokens: likewise.
+        parts: what the tokens sent were, as far as that is known.
     """
 
     attempts: int
@@ -39,6 +42,12 @@ class Spend:
     unknown: int
     input_tokens: int
     output_tokens: int
+    parts: TokenParts
+
+    @property
+    def unsplit_tokens(self) -> int:
+        """Tokens sent of which nobody knows what they were."""
+        return self.input_tokens - self.parts.total
 
     @classmethod
     def of(cls, attempts: Sequence[Attempt]) -> "Spend":
@@ -56,6 +65,7 @@ class Spend:
             unknown=unknown,
             input_tokens=sum(attempt.usage.input_tokens or 0 for attempt in attempts),
             output_tokens=sum(attempt.usage.output_tokens or 0 for attempt in attempts),
+            parts=TokenParts.sum_of(a.parts for a in attempts if a.parts is not None),
         )
 
 
@@ -67,8 +77,8 @@ class Baseline:
         model: which, by its configured name.
         cost_usd: of the answers whose tokens and price are known; None when none is.
         unknown: answers that could not be priced; not in ``cost_usd``.
-        saved_usd: ``cost_usd`` less what was really spent on the same answers; negative when it
-            was more. None when one of the two is not known.
+        saved_usd: ``cost_usd`` less what was really spent on the same answers and on what failed;
+            negative when it was more. None when one of the two is not known.
     """
 
     model: str
@@ -86,11 +96,13 @@ class CostReport:
         groups: by ``role``, ``route``, ``model``, ``tier``, ``day``, ``session``, ``owner`` and
             ``place`` (local, frontier or other hosted models), then by name, dearest first.
         baseline: against one model for everything; None when no price is known.
+        answers: what accepted answers cost.
     """
 
     total: Spend
     groups: Mapping[str, Mapping[str, Spend]]
     baseline: Baseline | None
+    answers: AnswerPrices
 
 
 def report_costs(
@@ -101,6 +113,7 @@ def report_costs(
     zone: tzinfo,
     baseline: str | None,
     list_cost: ListCost,
+    standings: Mapping[str, Standing] | None = None,
 ) -> CostReport:
     """Add the ledger up.
 
@@ -111,6 +124,7 @@ def report_costs(
         zone: where a day begins.
         baseline: the model of "all of it on MODEL"; None leaves that out.
         list_cost: prices tokens on it.
+        standings: of their turns, by turn; None prices no accepted answers.
     """
 
     def route(attempt: Attempt) -> str:
@@ -135,6 +149,7 @@ def report_costs(
         total=Spend.of(attempts),
         groups={name: _grouped(attempts, key, by_name=name == "day") for name, key in keys.items()},
         baseline=None if baseline is None else compare(attempts, baseline, list_cost),
+        answers=price_answers(attempts, standings or {}, routes),
     )
 
 
@@ -148,23 +163,31 @@ def place_of(attempt: Attempt) -> str:
 def compare(attempts: Iterable[Attempt], model: str, list_cost: ListCost) -> Baseline:
     """Price every answer's tokens on one model.
 
-    Only answers count: what was refused would have cost nothing there either.
+    Only answers count there: what was refused would have cost nothing. What retries and
+    discarded attempts have really cost is part of what was spent.
 
     Args:
         attempts: in any order.
         model: by its configured name.
         list_cost: prices tokens on it.
     """
-    answers = [attempt for attempt in attempts if attempt.outcome is Outcome.SUCCESS]
-    costs = [(a, list_cost(model, a.usage, a.started_at)[0]) for a in answers]
-    priced = [(a, cost) for a, cost in costs if cost is not None]
-    total = sum((cost for _, cost in priced), Decimal(0))
-    paid = total_usd(attempt for attempt, _ in priced)
-    known = bool(priced) or not answers
+    costs: list[Decimal | None] = []
+    compared: list[Attempt] = []
+    for attempt in attempts:
+        if attempt.outcome is not Outcome.SUCCESS:
+            compared.append(attempt)
+            continue
+        costs.append(list_cost(model, attempt.usage, attempt.started_at)[0])
+        if costs[-1] is not None:
+            compared.append(attempt)
+    priced = [cost for cost in costs if cost is not None]
+    total = sum(priced, Decimal(0))
+    paid = total_usd(compared)
+    known = bool(priced) or not costs
     return Baseline(
         model=model,
         cost_usd=total if known else None,
-        unknown=len(answers) - len(priced),
+        unknown=len(costs) - len(priced),
         saved_usd=total - paid if known and paid is not None else None,
     )
 

@@ -13,6 +13,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
+from noctule.core.acceptance import Standing
 from noctule.core.attempts import Attempt
 from noctule.core.books import Books
 from noctule.core.budgets import Budget, BudgetKey, Hold, Tally
@@ -142,6 +143,10 @@ class TurnStore(Protocol):
         Each is the oldest unfinished one of its session. Queued turns without a time are due at
         once; parked and waiting ones only at their time.
         """
+        ...
+
+    async def standings(self) -> Mapping[str, Standing]:
+        """Return how far every turn has come and what its person thought of it, by id."""
         ...
 
     async def count_unfinished(self) -> int:

@@ -24,6 +24,8 @@ class Verdict(StrEnum):
 
     GOOD = "good"
     BAD = "bad"
+    AGAIN = "again"
+    """They had it answered again, by another model: counts against the first."""
 
 
 class Order(StrEnum):

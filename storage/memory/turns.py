@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+from noctule.core.acceptance import Standing
 from noctule.core.errors import NotFoundError
 from noctule.core.lifecycle import Status, check_move
 from noctule.core.sessions import Order, Turn, Verdict
@@ -58,6 +59,11 @@ class MemoryTurns:
         for turn in await self.unfinished():
             first.setdefault(turn.session_id, turn)
         return [turn for turn in first.values() if turn.due(now)]
+
+    async def standings(self) -> Mapping[str, Standing]:
+        """Return how far every turn has come and what its person thought of it, by id."""
+        turns = (await self._transaction.reading()).turns
+        return {name: Standing(turn.status, turn.verdict) for name, turn in turns.items()}
 
     async def count_unfinished(self) -> int:
         """Return how many turns are unfinished, of all sessions together."""

@@ -7,6 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
+from noctule.core.acceptance import Standing
 from noctule.core.lifecycle import Status, check_move
 from noctule.core.sessions import Order, Turn, Verdict
 from storage.stores.prefixes import ByPrefix
@@ -34,6 +35,7 @@ _DUE_BY_TIME = _UNFINISHED.where(
     turns.c.wake_at <= sa.bindparam("now"),
     _FIRST,
 )
+_STANDINGS = sa.select(turns.c.id, turns.c.status, turns.c.verdict)
 _ORDERS = sa.select(turns.c.id, turns.c.order).where(
     turns.c.id.in_(sa.bindparam("turn_ids", expanding=True)), turns.c.order.is_not(None)
 )
@@ -97,6 +99,10 @@ class SqlTurns:
     async def due(self, now: datetime) -> list[Turn]:
         """Return queued, parked and waiting turns whose turn it is, oldest first."""
         return await self._transaction.run_long(_due, now)
+
+    async def standings(self) -> Mapping[str, Standing]:
+        """Return how far every turn has come and what its person thought of it, by id."""
+        return await self._transaction.run_long(_standings)
 
     async def count_unfinished(self) -> int:
         """Return how many turns are unfinished, of all sessions together."""
@@ -163,6 +169,11 @@ def _due(connection: Connection, now: datetime) -> list[Turn]:
 
 def _count(connection: Connection) -> int:
     return connection.execute(_COUNT_UNFINISHED).scalar_one()
+
+
+def _standings(connection: Connection) -> dict[str, Standing]:
+    rows = connection.execute(_STANDINGS)
+    return {turn_id: Standing(status, verdict) for turn_id, status, verdict in rows}
 
 
 def _orders(connection: Connection, turn_ids: Sequence[str]) -> dict[str, Order]:

@@ -1,4 +1,5 @@
 import csv
+import re
 from dataclasses import replace
 from decimal import Decimal
 from io import StringIO
@@ -10,6 +11,8 @@ from noctule.core.clock import SystemClock
 from noctule.core.lifecycle import Status
 from noctule.core.roles import Role
 from noctule.core.routes import Complexity, DecidedBy, Route
+from noctule.core.sessions import Verdict
+from noctule.core.token_parts import TokenParts
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import a_session, a_turn, an_attempt
@@ -25,13 +28,14 @@ def shell(tmp_path):
 async def spend(shell):
     """Put in a local answer, a paid one, and one whose cost nobody knows."""
     now = SystemClock().now()
-    usage = Usage(1000, 100)
+    usage, parts = Usage(1000, 100), TokenParts(500, 300, 0, 200)
     paid = an_attempt(
         "a1",
         model="large",
         endpoint="far",
         tier="frontier",
         usage=usage,
+        parts=parts,
         cost_usd=Decimal("0.0045"),
         started_at=now,
     )
@@ -46,7 +50,8 @@ async def spend(shell):
         cost_usd=Decimal(0),
         cost_source=CostSource.LOCAL,
     )
-    unknown = replace(paid, id="a3", role="research", model="gone", cost_usd=None)
+    again = TokenParts(0, 0, 1000, 0)
+    unknown = replace(paid, id="a3", role="research", model="gone", cost_usd=None, parts=again)
     async with shell.records() as work:
         await work.sessions.add(a_session("s1", title="Bats"))
         await work.turns.add(a_turn("t1", status=Status.DONE, reply="x"))
@@ -81,6 +86,44 @@ async def test_spending_by_every_measure(shell):
     assert report["shares"]["frontier"]["share_of_calls"] == pytest.approx(2 / 3)
 
 
+async def test_tokens_are_split_and_accepted_answers_priced(shell):
+    """What was sent, by what it was, and what an accepted answer costs by role and model."""
+    await spend(shell)
+    async with shell.records() as work:
+        rated = a_turn("t2", status=Status.DONE, reply="x", verdict=Verdict.BAD)
+        await work.turns.add(rated)
+        before = an_attempt(
+            "a4", turn_id="t2", model="large", cost_usd=Decimal("0.0045"), parts=None
+        )
+        await work.attempts.add(before)
+    report = (await shell("costs", "--json")).json
+    assert report["input_parts"] == {
+        "prompt_tokens": 1000,
+        "text_tokens": 600,
+        "resent_tokens": 1000,
+        "tool_tokens": 400,
+        "unsplit_tokens": 100,
+    }
+    assert report["by_model"]["gone"]["input_parts"]["resent_tokens"] == 1000
+    unknown = {"answers": 1, "refused": 1, "cost_usd": None, "usd_each": None}
+    assert report["accepted"] == unknown
+    large = {"answers": 1, "refused": 1, "cost_usd": 0.009, "usd_each": 0.009}
+    assert report["by_model"]["large"]["accepted"] == large
+    assert report["by_role"]["chat"]["accepted"]["usd_each"] is None
+    text = (await shell("costs", "--csv")).out
+    rows = {(row["measure"], row["name"]): row for row in csv.DictReader(StringIO(text))}
+    row = rows["model", "large"]
+    assert (row["prompt_tokens"], row["accepted"], row["usd_per_accepted"]) == (
+        "500",
+        "1",
+        "0.0090",
+    )
+    page = (await shell("costs")).out
+    assert "Accepted: 1 answer, 1 not accepted; $? each" in page
+    assert "not known 100" in page
+    assert re.search(r"\nlarge .* \$0\.0090? +1 +\$0\.0090?\n", page)
+
+
 async def test_the_baseline_is_a_comparison(shell):
     """It is the dearest model or the one named, from the same tokens, and called counterfactual."""
     await spend(shell)
@@ -99,6 +142,10 @@ async def test_the_page_says_what_is_unknown_and_what_is_no_bill(shell):
     """People read the unknown beside the known, and that nobody paid the comparison."""
     await spend(shell)
     page = (await shell("costs", "--monthly")).out
+    assert "together $6.00; all of it on large would have been $0.01" in page
+    assert "Accepted: 1 answer; $? each, with retries" in page
+    assert "Tokens: 3000 sent: prompt and tool schemas 1000 (33%), re-sent context 1000" in page
+    assert "tool output 400 (13%), new text 600 (20%); 300 of answers" in page
     assert "Total: $0.0045 + 1 unknown for 3 answers" in page
     assert "All of it on large: $0.01" in page
     assert "nobody paid that" in page
@@ -125,7 +172,15 @@ async def test_csv_has_a_row_for_each_group(shell):
     assert rows["model", "gone"]["cost_usd"] == ""
     assert rows["model", "gone"]["unknown"] == "1"
     assert Decimal(rows["total", ""]["cost_usd"]) == Decimal("0.0045")
-    assert ("baseline", "large") in rows
+    assert rows["baseline", "large"]["saved_usd"] == ""
+    month = (await shell("costs", "--csv", "--monthly")).out
+    rows = {(row["measure"], row["name"]): row for row in csv.DictReader(StringIO(month))}
+    near = rows["monthly", "near"]
+    assert (near["usd_per_call"], near["baseline_usd"]) == ("6", "0.0045")
+    assert near["break_even_calls"] == "1334"
+    assert rows["month", "fixed"]["cost_usd"] == "6"
+    assert rows["month", "total"]["baseline_usd"] == "0.0135"
+    assert list(rows["owner", "local"].values())[2:4] == ["3", "3"]
     both = await shell("costs", "--csv", "--json")
     assert (both.code, list(both.json)) == (2, ["error"])
 

@@ -1,5 +1,6 @@
 import pytest
 
+from noctule.core.acceptance import Standing
 from noctule.core.errors import IllegalMoveError, NotFoundError, OurBugError
 from noctule.core.lifecycle import Status
 from noctule.core.ports import Database
@@ -206,3 +207,20 @@ async def test_changing_a_turn_that_is_not_there_is_an_error(database: Database)
             await work.turns.choose_model("t", None)
         with pytest.raises(NotFoundError):
             await work.turns.wake_at("t", None)
+
+
+async def test_standings_are_those_of_all_turns(database: Database) -> None:
+    """Status and verdict of each, finished or not, by id."""
+    await with_turns(database, "t1", "t2", "t3")
+    async with database.work() as work:
+        assert set((await work.turns.standings()).values()) == {Standing(Status.QUEUED)}
+        for status in (Status.RUNNING, Status.DONE):
+            await work.turns.move("t1", status, at=NOON, reply="Bats.")
+        await work.turns.rate("t1", Verdict.AGAIN)
+        await work.turns.move("t2", Status.CANCELLED, at=NOON)
+        standings = await work.turns.standings()
+    assert standings == {
+        "t1": Standing(Status.DONE, Verdict.AGAIN),
+        "t2": Standing(Status.CANCELLED),
+        "t3": Standing(Status.QUEUED),
+    }
