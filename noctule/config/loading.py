@@ -155,14 +155,15 @@ def _missing(
 
 def _between_sections(document: Document, filled: Substitution, parts: Parts) -> Iterator[Problem]:
     """Yield what does not fit together, but no missing key of an endpoint whose url is missing."""
-    incomplete = {(*path[:2], "key") for path, _ in filled.missing if path[0] == "endpoints"}
+    missing = {path for path, _ in filled.missing if path[0] == "endpoints"}
+    incomplete = missing | {(*path[:2], "key") for path in missing}
     for finding in findings_in(parts):
         if finding.path not in incomplete:
             yield document.complain(finding.path, finding.message, finding.fix)
 
 
 def _is_endpoint_key(path: KeyPath) -> bool:
-    return path[:1] == ("endpoints",) and path[2:] == ("key",)
+    return path[:1] == ("endpoints",) and path[2:] in {("key",), ("account", "key")}
 
 
 def _malformed(document: Document, filled: Substitution) -> Iterator[Problem]:

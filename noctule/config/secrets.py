@@ -84,6 +84,8 @@ def _variable(data: Mapping[str, Any], path: KeyPath) -> str | None:
             return "TELEGRAM_BOT_TOKEN"
         case ("endpoints", name, "key"):
             return key_variable(str(name), data["endpoints"][name])
+        case ("endpoints", name, "account", "key"):
+            return re.sub(r"\W+", "_", str(name), flags=re.ASCII).upper() + "_ACCOUNT_KEY"
         case _:
             return None
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from noctule.core.roles import ANSWERING, Role
+from noctule.core.settings.account import account_findings
 from noctule.core.settings.budget_checks import budget_findings
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings, WindowSettings
 from noctule.core.settings.model import ModelSettings
@@ -109,6 +110,10 @@ def _endpoint(name: str, endpoint: EndpointSettings, roles: list[str]) -> Iterat
             )
     if endpoint.window is not None:
         yield from _window((*path, "window"), endpoint.window)
+    if endpoint.account is not None:
+        where, has_key = (*path, "account"), endpoint.key is not None
+        found = account_findings(where, endpoint.account, endpoint.url, has_key=has_key)
+        yield from (Finding(*one) for one in found)
 
 
 def _url(path: tuple[str, ...], kind: EndpointKind, url: str) -> Iterator[Finding]:

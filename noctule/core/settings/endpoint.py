@@ -4,12 +4,13 @@ from decimal import Decimal
 from enum import StrEnum
 from ipaddress import ip_address
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
 from noctule.core.durations import Duration
+from noctule.core.settings.account import AccountSettings, as_account
 from noctule.core.settings.base import PositiveDuration, Section
 from noctule.core.windows import Window
 
@@ -86,6 +87,11 @@ class EndpointSettings(Section):
 
     window: WindowSettings | None = None
     """When its quota turns, for providers that refuse without saying until when."""
+
+    account: Annotated[AccountSettings | None, BeforeValidator(as_account)] = None
+    """Where the provider itself says what is left of the key's money: the name of a service
+    (``openrouter``, ``litellm``), or a section that says more. The lower of its view and that of
+    the budgets counts. Unset means that it is not asked."""
 
     headers: dict[str, str] = Field(default_factory=dict)
     """HTTP headers added to every request. Not for secrets."""
