@@ -18,6 +18,7 @@ from noctule.core.attempts import Attempt
 from noctule.core.books import Books
 from noctule.core.budgets import Budget, BudgetKey, Hold, Tally
 from noctule.core.calls import CallContext
+from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
 from noctule.core.effects import Effect
 from noctule.core.events import Event, EventKind
 from noctule.core.grants import Grant
@@ -303,6 +304,10 @@ class EventStore(Protocol):
         """Return the highest sequence number given out so far; 0 when there is no event."""
         ...
 
+    async def last_seqs(self, session_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the highest numbers of several sessions; those without an event are missing."""
+        ...
+
     async def prune_deltas(self, turn_id: str) -> None:
         """Drop the text deltas of a turn whose reply is stored."""
         ...
@@ -496,6 +501,9 @@ class UnitOfWork(Protocol):
     notes: NoteStore
     proofs: ProofStore
     steers: SteerStore
+    chats: ChatStore
+    inbox: InboxStore
+    outbox: OutboxStore
 
     async def __aenter__(self) -> Self: ...
 
