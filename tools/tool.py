@@ -17,6 +17,7 @@ from noctule.core.clock import Clock
 from noctule.core.effects import EffectClass
 from noctule.core.ports import Database
 from noctule.core.roles import Role
+from noctule.core.settings import Permission
 from tools.workspace import Workspace
 
 ArgumentsT = TypeVar("ArgumentsT", bound=BaseModel)
@@ -97,6 +98,14 @@ class Tool(ABC, Generic[ArgumentsT]):
 
     asks_person: ClassVar[bool] = False
     """True for the one tool that waits for an answer of the person."""
+
+    permission: Permission | None = None
+    """What it may do where no rule names it or its family, as an MCP server's setting says; None
+    leaves that to its family and effect."""
+
+    def schema(self) -> dict[str, Any]:
+        """Return the JSON schema of its arguments, as a model is given it."""
+        return self.arguments.model_json_schema()
 
     def subject(self, arguments: ArgumentsT) -> str | None:
         """Return what the call acts on (path, command, URL), for patterns and for people.
