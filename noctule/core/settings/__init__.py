@@ -11,7 +11,8 @@ from noctule.core.settings.endpoint import EndpointKind, EndpointSettings, Windo
 from noctule.core.settings.limits import LimitsSettings, ParkingSettings
 from noctule.core.settings.model import ModelSettings, PriceSettings, Tier
 from noctule.core.settings.role import OnLimit, RoleSettings, RolesSettings
-from noctule.core.settings.root import Settings, StorageSettings, TelegramSettings
+from noctule.core.settings.root import Settings, StorageSettings
+from noctule.core.settings.telegram import StreamBy, TelegramSettings, WebhookSettings
 from noctule.core.settings.tools import (
     McpServerSettings,
     Permission,
@@ -42,9 +43,11 @@ __all__ = [
     "SearchSettings",
     "Settings",
     "StorageSettings",
+    "StreamBy",
     "TelegramSettings",
     "Tier",
     "ToolsSettings",
+    "WebhookSettings",
     "WindowSettings",
     "find_problems",
 ]

@@ -13,7 +13,8 @@ from noctule.core.settings.endpoint import EndpointSettings
 from noctule.core.settings.limits import ParkingSettings
 from noctule.core.settings.model import ModelSettings
 from noctule.core.settings.role import RoleSettings
-from noctule.core.settings.root import Settings, StorageSettings, TelegramSettings
+from noctule.core.settings.root import Settings, StorageSettings
+from noctule.core.settings.telegram import TelegramSettings
 
 _S = TypeVar("_S", bound=Section)
 

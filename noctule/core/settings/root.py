@@ -9,6 +9,7 @@ from noctule.core.settings.endpoint import EndpointSettings
 from noctule.core.settings.limits import LimitsSettings, ParkingSettings
 from noctule.core.settings.model import ModelSettings
 from noctule.core.settings.role import RolesSettings
+from noctule.core.settings.telegram import TelegramSettings
 from noctule.core.settings.tools import ToolsSettings
 
 
@@ -30,20 +31,6 @@ class StorageSettings(Section):
     def is_postgres(self) -> bool:
         """Whether it names a PostgreSQL database."""
         return self.url.get_secret_value().startswith(("postgresql:", "postgres:", "postgresql+"))
-
-
-class TelegramSettings(Section):
-    """The Telegram bot."""
-
-    token: SecretStr | None = None
-    """The bot's token from BotFather, as ``"${VARIABLE}"``. Unset means no bot."""
-
-    allow: tuple[int, ...] = ()
-    """Numeric Telegram ids of the people who may talk to it. Empty means the first person pairs
-    with a code printed on the terminal."""
-
-    base_url: str = "https://api.telegram.org/bot"
-    """The Bot API prefix up to the token; another one for a local Bot API server."""
 
 
 class Settings(Section):

@@ -41,7 +41,8 @@ class SearchSettings(Section):
     """``ddgs`` asks public engines without a key; ``searxng`` asks your own instance."""
 
     url: str | None = None
-    """The address of a SearXNG instance that answers with JSON. Only with ``searxng``."""
+    """The address of a SearXNG instance that answers with JSON; ``searxng`` needs it. Unset means
+    none."""
 
 
 class McpServerSettings(Section):
@@ -54,7 +55,7 @@ class McpServerSettings(Section):
     """Environment variables it gets; nothing of Noctule's own environment but PATH and HOME."""
 
     url: str | None = None
-    """Its address, for a server over streamable HTTP."""
+    """Its address, for a server over streamable HTTP. Unset means it has a command."""
 
     headers: dict[str, SecretStr] = Field(default_factory=dict)
     """HTTP headers it gets, as ``Authorization: "Bearer ${TOKEN}"``."""
@@ -84,7 +85,8 @@ class ToolsSettings(Section):
     fits decides; of equally long ones the strictest."""
 
     folder: Path | None = None
-    """A folder with Python files of your own whose ``@tool`` functions agents may use."""
+    """A folder with Python files of your own whose ``@tool`` functions agents may use. Unset means
+    none."""
 
     sandbox: SandboxChoice = SandboxChoice.AUTO
     """``auto``: shell and python run under bubblewrap, and ask where that does not work.
