@@ -80,6 +80,7 @@ class Chat:
     messages: dict[int, Message] = field(default_factory=dict)
     actions: list[ChatAction] = field(default_factory=list)
     drafts: list[Draft] = field(default_factory=list)
+    pinned: list[int] = field(default_factory=list)
     pulse: Pulse = field(default_factory=Pulse)
 
     @property
@@ -175,8 +176,14 @@ class Chats:
         chat = self.group(title, *people, supergroup=True)
         chat.forum = True
         for name in topics:
-            chat.topics[next(self._topic_ids)] = name
+            self.open_topic(chat, name)
         return chat
+
+    def open_topic(self, chat: Chat, name: str) -> int:
+        """Make a topic in a forum and return its id."""
+        topic = next(self._topic_ids)
+        chat.topics[topic] = name
+        return topic
 
     def upgrade(self, old: Chat) -> Chat:
         """Turn a group into a supergroup, which has another id."""

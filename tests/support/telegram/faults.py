@@ -41,7 +41,7 @@ class Fault:
         trouble: how.
         method: calls of this method only, however it is spelled; None means any but getUpdates.
         chat: calls about this chat only; None means any.
-        times: how many calls get it.
+        times: how many calls get it; None means all of them, for ever.
         skip: how many fitting calls go well before.
         code: the HTTP status of a refusal.
         description: what a refusal says, in full.
@@ -52,7 +52,7 @@ class Fault:
     trouble: Trouble
     method: str | None = None
     chat: int | None = None
-    times: int = 1
+    times: int | None = 1
     skip: int = 0
     code: int = 500
     description: str = "Internal Server Error"
@@ -89,6 +89,11 @@ class Fault:
         return cls.refuse(too_many_requests(retry_after), **where)
 
     @classmethod
+    def missing(cls, method: str) -> "Fault":
+        """Let a method not be there, as on an older Bot API server."""
+        return cls.refuse(Refusal(404, "Not Found: method not found"), method=method, times=None)
+
+    @classmethod
     def read(cls, entry: Mapping[str, Any]) -> "Fault":
         """Build one from JSON; the keys are the names of the arguments."""
         return cls(**{**entry, "trouble": Trouble(entry["trouble"])})
@@ -121,9 +126,9 @@ class Faults:
             if fault.skip:
                 self._waiting[place] = replace(fault, skip=fault.skip - 1)
                 return None
-            if fault.times > 1:
-                self._waiting[place] = replace(fault, times=fault.times - 1)
-            else:
+            if fault.times == 1:
                 del self._waiting[place]
+            elif fault.times is not None:
+                self._waiting[place] = replace(fault, times=fault.times - 1)
             return fault
         return None

@@ -1,5 +1,6 @@
 """Buttons that people pressed, and what the bot said to it."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -59,6 +60,9 @@ class Presses:
         self._ids = count(43_000_000_000_000_001)
         self._all: dict[str, Press] = {}
         self.lifetime_seconds = lifetime_seconds
+
+    def __iter__(self) -> Iterator[Press]:
+        return iter(self._all.values())
 
     def add(self, person: Person, message: Message, data: str, at: float) -> Press:
         """Note that a button was pressed."""

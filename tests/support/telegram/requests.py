@@ -3,6 +3,7 @@
 import asyncio
 import inspect
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -20,9 +21,13 @@ _LONGER_THAN_ANY_TIMEOUT_SECONDS = 3600.0
 
 def application(world: World) -> Application:
     """Return the web application that speaks for a world."""
-    routes = [(r"/bot([^/]+)/([^/]+)/?", MethodHandler, {"world": world})]
+    given = {"world": world}
     return Application(
-        [*routes, (r".*", NotFoundHandler)],
+        [
+            (r"/bot([^/]+)/([^/]+)/?", MethodHandler, given),
+            (r"/file/bot([^/]+)/(.+)", FileHandler, given),
+            (r".*", NotFoundHandler),
+        ],
         log_function=lambda handler: None,
     )
 
@@ -36,50 +41,37 @@ class NotFoundHandler(RequestHandler):
         self.finish(Refusal(404, "Not Found").body)
 
 
-class MethodHandler(RequestHandler):
-    """One call of a method."""
+class ApiHandler(RequestHandler):
+    """One request, with what goes wrong on purpose."""
 
     def initialize(self, world: World) -> None:
         """Know the world; Tornado makes one handler for each request."""
         self.world = world
         self._working: asyncio.Task[Any] | None = None
 
-    async def get(self, token: str, name: str) -> None:
-        """Call a method with parameters in the query."""
-        await self._call(token, name)
-
-    async def post(self, token: str, name: str) -> None:
-        """Call a method with parameters as a form, in parts or as JSON."""
-        await self._call(token, name)
-
     def on_connection_close(self) -> None:
         """Stop waiting for somebody who has hung up."""
         if self._working is not None:
             self._working.cancel()
 
-    async def _call(self, token: str, name: str) -> None:
-        method = spelled(name)
-        params = self._params()
-        call = self.world.calls.begin(self.world.clock.monotonic(), method, params.shown)
-        self._working = asyncio.ensure_future(self._carry_out(token, call, params))
+    async def _serve(self, token: str, call: Call, work: Callable[[], Any]) -> None:
+        self._working = asyncio.ensure_future(self._carry_out(token, call, work))
         try:
-            await self._working
+            result = await self._working
         except Refusal as refusal:
             self._answer(call, refusal.code, refusal.body)
         except (ConnectionError, asyncio.CancelledError):
             self._hang_up(call)
         else:
-            self._answer(call, 200, {"ok": True, "result": self._working.result()})
+            self._answer(call, HTTPStatus.OK, result)
 
-    async def _carry_out(self, token: str, call: Call, params: Params) -> Any:
+    async def _carry_out(self, token: str, call: Call, work: Callable[[], Any]) -> Any:
         if token != self.world.token:
             raise Refusal(401, "Unauthorized")
         fault = self.world.faults.take(call.method, call.chat)
         if fault is not None and fault.trouble in BEFORE:
             await self._fail(fault)
-        if call.method not in METHODS:
-            raise Refusal(404, "Not Found: method not found")
-        result = METHODS[call.method](self.world, params)
+        result = work()
         if inspect.isawaitable(result):
             result = await result
         call.took_effect = True
@@ -97,6 +89,65 @@ class MethodHandler(RequestHandler):
         else:
             raise ConnectionResetError("dropped on purpose")
 
+    def _answer(self, call: Call, code: int, document: dict[str, Any] | bytes) -> None:
+        said = ""
+        if isinstance(document, dict):
+            said = document.get("description", "")
+            retry_after = document.get("parameters", {}).get("retry_after")
+            if retry_after is not None:
+                self.set_header("Retry-After", str(retry_after))
+        else:
+            self.set_header("Content-Type", "application/octet-stream")
+        self.world.calls.end(call, self.world.clock.monotonic(), code, said)
+        self.set_status(code)
+        self.finish(document)
+
+    def _hang_up(self, call: Call) -> None:
+        self.world.calls.end(call, self.world.clock.monotonic(), None, "no answer")
+        self.detach().close()
+
+
+class FileHandler(ApiHandler):
+    """The download of a file; its calls are those of a method ``download``."""
+
+    async def get(self, token: str, path: str) -> None:
+        """Send the bytes."""
+        call = self.world.calls.begin(self.world.clock.monotonic(), "download", {"path": path})
+        await self._serve(token, call, lambda: self._content(path))
+
+    def _content(self, path: str) -> bytes:
+        stored = self.world.files.at(path)
+        if stored is None:
+            raise Refusal(404, "Not Found")
+        return stored.content
+
+
+class MethodHandler(ApiHandler):
+    """One call of a method."""
+
+    async def get(self, token: str, name: str) -> None:
+        """Call a method with parameters in the query."""
+        await self._call(token, name)
+
+    async def post(self, token: str, name: str) -> None:
+        """Call a method with parameters as a form, in parts or as JSON."""
+        await self._call(token, name)
+
+    async def _call(self, token: str, name: str) -> None:
+        params = self._params()
+        now = self.world.clock.monotonic()
+        call = self.world.calls.begin(now, spelled(name), params.shown)
+        await self._serve(token, call, lambda: self._result(call, params))
+
+    async def _result(self, call: Call, params: Params) -> dict[str, Any]:
+        if call.method not in METHODS:
+            raise Refusal(404, "Not Found: method not found")
+        self.world.flood.count(call.method, call.chat, call.at)
+        result = METHODS[call.method](self.world, params)
+        if inspect.isawaitable(result):
+            result = await result
+        return {"ok": True, "result": result}
+
     def _params(self) -> Params:
         values: dict[str, Any] = {
             name: found[-1].decode("utf-8", "replace")
@@ -109,16 +160,3 @@ class MethodHandler(RequestHandler):
             for name, found in self.request.files.items()
         }
         return Params(values, uploads)
-
-    def _answer(self, call: Call, code: int, document: dict[str, Any]) -> None:
-        said = document.get("description", "")
-        self.world.calls.end(call, self.world.clock.monotonic(), code, said)
-        self.set_status(code)
-        retry_after = document.get("parameters", {}).get("retry_after")
-        if retry_after is not None:
-            self.set_header("Retry-After", str(retry_after))
-        self.finish(document)
-
-    def _hang_up(self, call: Call) -> None:
-        self.world.calls.end(call, self.world.clock.monotonic(), None, "no answer")
-        self.detach().close()

@@ -11,6 +11,7 @@ What happened is in ``telegram.calls``; what is to go wrong is queued in ``teleg
 """
 
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
@@ -21,9 +22,11 @@ from noctule.core.clock import Clock, SystemClock
 from tests.support.telegram.calls import Calls
 from tests.support.telegram.chats import Chats
 from tests.support.telegram.faults import Faults
+from tests.support.telegram.flood import Flood
 from tests.support.telegram.people import Person
 from tests.support.telegram.phone import Phone
 from tests.support.telegram.requests import application
+from tests.support.telegram.stored_files import Files
 from tests.support.telegram.updates import Updates
 from tests.support.telegram.world import TOKEN, World
 
@@ -36,14 +39,28 @@ class TelegramServer:
         token: what the bot has to know.
         port: 0 takes any that is free.
         clock: says when things happen; waiting takes real time.
+        reads_groups: whether the bot is told everything that is said in groups; if not, only what
+            is meant for it (privacy mode, as new bots have it).
+        floods: whether more messages than Telegram allows are refused with 429; what was over the
+            limits is in ``flood`` in any case.
+        log: a file that gets a line of JSON for each call; None writes none.
     """
 
     token: str = TOKEN
     port: int = 0
     clock: Clock = field(default_factory=SystemClock)
+    reads_groups: bool = False
+    floods: bool = False
+    log: Path | None = None
 
     def __post_init__(self) -> None:
-        self.world = World(self.token, clock=self.clock)
+        self.world = World(
+            self.token,
+            clock=self.clock,
+            reads_groups=self.reads_groups,
+            calls=Calls(self.log),
+            flood=Flood(enforced=self.floods),
+        )
         self._server: HTTPServer | None = None
 
     @property
@@ -70,6 +87,16 @@ class TelegramServer:
     def faults(self) -> Faults:
         """What is to go wrong."""
         return self.world.faults
+
+    @property
+    def flood(self) -> Flood:
+        """How many messages were sent, and whether they were too many."""
+        return self.world.flood
+
+    @property
+    def files(self) -> Files:
+        """All files that were sent."""
+        return self.world.files
 
     @property
     def updates(self) -> Updates:

@@ -49,6 +49,15 @@ def delete_message(world: World, params: Params) -> bool:
     return True
 
 
+def delete_messages(world: World, params: Params) -> bool:
+    """``deleteMessages``: those that are not there are passed over."""
+    chat = open_chat(world, params)
+    numbers = params.structure("message_ids", "message identifiers") or []
+    found = [chat.find(int(number)) for number in numbers]
+    world.delete(message for message in found if message is not None)
+    return True
+
+
 def answer_callback_query(world: World, params: Params) -> bool:
     """``answerCallbackQuery``."""
     press = world.presses.get(params.text("callback_query_id"))

@@ -9,9 +9,11 @@ from noctule.core.clock import Clock, SystemClock
 from tests.support.telegram.calls import Calls
 from tests.support.telegram.chats import Chat, Chats
 from tests.support.telegram.faults import Faults
+from tests.support.telegram.flood import Flood
 from tests.support.telegram.messages import Message
 from tests.support.telegram.people import Person
 from tests.support.telegram.presses import Presses
+from tests.support.telegram.stored_files import Files
 from tests.support.telegram.updates import Update, Updates
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ class World:
     Args:
         token: what the bot has to know.
         clock: says when things happen.
+        reads_groups: whether the bot is told everything that is said in groups; if not, only
+            what is meant for it (privacy mode).
     """
 
     token: str = TOKEN
@@ -38,6 +42,11 @@ class World:
     calls: Calls = field(default_factory=Calls)
     faults: Faults = field(default_factory=Faults)
     presses: Presses = field(default_factory=Presses)
+    files: Files = field(default_factory=Files)
+    flood: Flood = field(default_factory=Flood)
+    reads_groups: bool = False
+    profile: dict[tuple[str, str], str] = field(default_factory=dict)
+    menu_buttons: dict[int, dict[str, Any]] = field(default_factory=dict)
     menus: dict[tuple[str, str], list[dict[str, Any]]] = field(default_factory=dict)
     webhook: "Webhook | None" = None
 
