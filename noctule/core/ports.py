@@ -14,6 +14,7 @@ from typing import Any, Protocol, Self, TypeVar
 from pydantic import BaseModel
 
 from noctule.core.acceptance import Standing
+from noctule.core.accounts import Account
 from noctule.core.attempts import Attempt
 from noctule.core.books import Books
 from noctule.core.budgets import Budget, BudgetKey, Hold, Tally
@@ -282,6 +283,18 @@ class BudgetStore(Protocol):
         ...
 
 
+class AccountStore(Protocol):
+    """What providers say of the money of keys."""
+
+    async def put(self, account: Account) -> None:
+        """Store or replace what is known of a key."""
+        ...
+
+    async def list(self) -> list[Account]:
+        """Return everything that is known, in order of endpoint and key."""
+        ...
+
+
 class EventStore(Protocol):
     """What watchers of a session see."""
 
@@ -493,6 +506,7 @@ class UnitOfWork(Protocol):
     attempts: AttemptStore
     limits: LimitStore
     budgets: BudgetStore
+    accounts: AccountStore
     events: EventStore
     parkings: ParkingStore
     effects: EffectStore
