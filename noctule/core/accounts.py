@@ -6,14 +6,15 @@ from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
 
+from noctule.core.budgets import BudgetKey
 from noctule.core.json_paths import ABSENT, Absent, find
 from noctule.core.moments import date_from, moment_from, seconds_from
 from noctule.core.provider_words import mask_secrets
 from noctule.core.settings.account import AccountPaths
 from noctule.core.windows import CalendarUnit, Window, WindowKind
 
-ACCOUNT_PREFIX = "endpoints."
-ACCOUNT_SUFFIX = ".account"
+_PREFIX = "endpoints."
+_SUFFIX = ".account"
 
 _MOST_USD = Decimal(1_000_000_000)
 """A limit from here on is none; other amounts from here on are nonsense."""
@@ -91,16 +92,16 @@ class Account:
         return said
 
 
-def account_name(endpoint: str) -> str:
-    """Return what stands for an endpoint's account where names of budgets stand."""
-    return f"{ACCOUNT_PREFIX}{endpoint}{ACCOUNT_SUFFIX}"
+def account_key(endpoint: str) -> BudgetKey:
+    """Return what an endpoint's account is called among the budgets: who sleeps on it is there."""
+    return BudgetKey(f"{_PREFIX}{endpoint}{_SUFFIX}")
 
 
-def account_endpoint(name: str) -> str | None:
-    """Return the endpoint whose account a name stands for; None when it is a budget's."""
-    if not (name.startswith(ACCOUNT_PREFIX) and name.endswith(ACCOUNT_SUFFIX)):
+def account_endpoint(key: BudgetKey) -> str | None:
+    """Return the endpoint whose account a key stands for; None when it is a budget's."""
+    if not (key.name.startswith(_PREFIX) and key.name.endswith(_SUFFIX)):
         return None
-    return name.removeprefix(ACCOUNT_PREFIX).removesuffix(ACCOUNT_SUFFIX)
+    return key.name.removeprefix(_PREFIX).removesuffix(_SUFFIX)
 
 
 def read_statement(body: bytes, paths: AccountPaths, now: datetime) -> Statement:

@@ -11,9 +11,10 @@ from noctule.core.accounts import (
     Account,
     Statement,
     account_endpoint,
-    account_name,
+    account_key,
     read_statement,
 )
+from noctule.core.budgets import BudgetKey
 from noctule.core.settings.account import AccountSettings
 
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC)  # a Wednesday
@@ -170,5 +171,5 @@ def test_a_statement_counts_until_its_reset_and_while_there_is_no_trouble() -> N
 
 def test_an_account_has_a_name_among_budgets() -> None:
     """From which its endpoint is known again."""
-    assert account_endpoint(account_name("my.router")) == "my.router"
-    assert account_endpoint("roles.chat") is None
+    assert account_endpoint(account_key("my.router")) == "my.router"
+    assert account_endpoint(BudgetKey("roles.chat")) is None

@@ -11,8 +11,8 @@ from noctule.core.settings.parts import Parts
 Found = tuple[tuple[str, ...], str, str]
 """Path, what is wrong, what to write instead."""
 
-_RESERVED = ("roles.", "--")
-"""How the budgets of roles and of runs begin; others must not be mistaken for them."""
+_RESERVED = ("roles.", "endpoints.", "--")
+"""How the budgets of roles and of runs and accounts begin; others must not be mistaken for them."""
 
 _NAMES: dict[BudgetScope, Callable[[Parts], Collection[str]]] = {
     BudgetScope.ROLE: lambda _: [role.value for role in Role],
