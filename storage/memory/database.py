@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from noctule.core.ports import (
+    AccountStore,
     AttemptStore,
     BudgetStore,
     EventStore,
@@ -15,6 +16,7 @@ from noctule.core.ports import (
     SessionStore,
     TurnStore,
 )
+from storage.memory.accounts import MemoryAccounts
 from storage.memory.attempts import MemoryAttempts
 from storage.memory.budgets import MemoryBudgets
 from storage.memory.events import MemoryEvents
@@ -39,6 +41,7 @@ class MemoryUnitOfWork:
         self.attempts: AttemptStore = MemoryAttempts(transaction)
         self.limits: LimitStore = MemoryLimits(transaction)
         self.budgets: BudgetStore = MemoryBudgets(transaction)
+        self.accounts: AccountStore = MemoryAccounts(transaction)
         self.events: EventStore = MemoryEvents(transaction)
         self.parkings: ParkingStore = MemoryParkings(transaction)
 

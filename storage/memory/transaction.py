@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
+from noctule.core.accounts import Account
 from noctule.core.attempts import Attempt
 from noctule.core.budgets import BudgetKey, Hold, Tally
 from noctule.core.errors import OurBugError
@@ -27,6 +28,7 @@ class Tables:
     limits: dict[LimitKey, Limit] = field(default_factory=dict)
     tallies: dict[BudgetKey, Tally] = field(default_factory=dict)
     holds: dict[tuple[str, BudgetKey], Hold] = field(default_factory=dict)
+    accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     heads: dict[str, int] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
     parkings: dict[str, Parking] = field(default_factory=dict)
@@ -40,6 +42,7 @@ Table = Literal[
     "limits",
     "tallies",
     "holds",
+    "accounts",
     "heads",
     "events",
     "parkings",
