@@ -70,6 +70,7 @@ class Asking:
         refusal, message = self._exchange.refusal, self._exchange.message
         if refusal is not None or message is None:
             refusal = refusal or Refusal(Outcome.EMPTY_REPLY, "there was no answer")
+            refusal = await self._consult(refusal)
             await self._settle(refusal.outcome, refusal)
             return refusal
         attempt = await self._settle(Outcome.SUCCESS, None)
@@ -80,6 +81,15 @@ class Asking:
             "call": attempt.call_id,
         }
         return Reply(message, attempt)
+
+    async def _consult(self, refusal: Refusal) -> Refusal:
+        """Ask the provider's account before it is decided how long to sleep."""
+        self._grant.slot.release()  # the next call need not wait for that
+        try:
+            return await self._layer.budgets.consult(self._model, refusal, self._grant.funds)
+        except asyncio.CancelledError:
+            await self._settle(refusal.outcome, refusal)
+            raise
 
     def _client(self) -> Client:
         endpoint = self._layer.settings.models[self._model].endpoint

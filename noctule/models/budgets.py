@@ -2,23 +2,27 @@
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from noctule.core.accounts import account_key
 from noctule.core.books import Bill, Claim, Placed, Settled, Waits
 from noctule.core.budgets import Budget, BudgetKey, Tally, whole_nanos
 from noctule.core.clock import Clock
 from noctule.core.coverage import Coverage, Payer
+from noctule.core.evidence import margin_seconds
 from noctule.core.ids import new_id
 from noctule.core.limits import Limit
 from noctule.core.money import show_usd
 from noctule.core.outcomes import Outcome
 from noctule.core.ports import Database
-from noctule.core.refusals import Evidence
+from noctule.core.refusals import Evidence, Refusal
 from noctule.core.routing import Skip
 from noctule.core.settings import OnExhausted, Settings
+from noctule.models.account_watch import Short
+from noctule.models.accounts import Accounts
 from noctule.models.bounds import DEFAULT_MAX_TOKENS, ListCost, most_usd
 from noctule.models.teller import Refused, Teller
 
@@ -72,14 +76,21 @@ class Budgets:
         database: where budgets are kept.
         clock: the time.
         list_cost: what tokens cost.
+        accounts: what providers themselves say is left; None asks none of them.
     """
 
     def __init__(
-        self, settings: Settings, database: Database, clock: Clock, list_cost: ListCost
+        self,
+        settings: Settings,
+        database: Database,
+        clock: Clock,
+        list_cost: ListCost,
+        accounts: Accounts | None = None,
     ) -> None:
         self._settings = settings
         self._clock = clock
         self._list_cost = list_cost
+        self._accounts = accounts
         self._teller = Teller(database, clock)
         self._low: dict[BudgetKey, datetime] = {}
         self.coverage = Coverage(settings)
@@ -122,6 +133,8 @@ class Budgets:
     ) -> Funds | Shortage:
         """Reserve the most a call can cost; waits while only calls under way are in its way.
 
+        The budgets and the provider's own view have both to pay for it.
+
         Args:
             model: its name in the configuration.
             payer: who makes it.
@@ -134,23 +147,54 @@ class Budgets:
         """
         id_ = new_id(self._clock)
         budgets = self.coverage.of(model, payer)
-        if not budgets or not self.is_priced(model):
+        accounts = self._accounts if self._accounts and self._accounts.has(model) else None
+        if not self.is_priced(model) or not (budgets or accounts):
             return Funds(id_)
         usd = self._bound(model, input_tokens(), output_tokens)
-        if usd is None:
+        if usd is None and budgets:
             name = budgets[0].key
             why = f"has no known price and budget {name} counts it: set models.{model}.price"
             return Shortage(why, None)
-        while True:
+        funds = Funds(id_, usd or Decimal(0), budgets)
+        if accounts is None:
+            return await self._hold(funds, most_s)
+        short = await accounts.reserve(model, id_, funds.usd, most_s=most_s + _MARGIN_S)
+        if short is not None:
+            endpoint = self._settings.models[model].endpoint
+            return _account_shortage(endpoint, short, self._clock.now())
+        paid = False
+        try:
+            placed = await self._hold(funds, most_s)
+            paid = isinstance(placed, Funds)
+            return placed
+        finally:
+            if not paid:
+                accounts.settle(id_, Decimal(0))
+
+    async def _hold(self, funds: Funds, most_s: float) -> Funds | Shortage:
+        while funds.budgets:
             before = self._teller.settlements
             expires_at = self._clock.now() + timedelta(seconds=most_s + _MARGIN_S)
-            ruling = await self._claim(Claim(id_, usd, budgets, expires_at))
+            ruling = await self._claim(Claim(funds.id, funds.usd, funds.budgets, expires_at))
             if isinstance(ruling, Placed):
-                self._note_low(budgets, ruling)
-                return Funds(id_, usd, budgets, ruling.warns)
+                self._note_low(funds.budgets, ruling)
+                return replace(funds, warns=ruling.warns)
             if isinstance(ruling, Refused):
                 return _shortage(ruling, self._clock.now())
             await self._teller.next_settle(before)
+        return funds
+
+    async def consult(self, model: str, refusal: Refusal, funds: Funds) -> Refusal:
+        """Return a refusal with what the provider's account says of it, asked within seconds.
+
+        Args:
+            model: who refused.
+            refusal: what it said.
+            funds: of the call.
+        """
+        if self._accounts is None:
+            return refusal
+        return await self._accounts.consult(model, refusal, funds.usd)
 
     def settle(self, funds: Funds, usd: Decimal) -> "asyncio.Future[Decimal]":
         """Put what a call has cost in the place of its hold, whatever becomes of the caller.
@@ -163,6 +207,8 @@ class Budgets:
             What was billed above what was reserved; mostly 0. It may carry ``DatabaseBusyError``:
             then the hold stays, and counts as spent in full once it expires.
         """
+        if self._accounts is not None:
+            self._accounts.settle(funds.id, usd)
         done: asyncio.Future[Decimal] = asyncio.get_running_loop().create_future()
         done.add_done_callback(_look_at)
         if not funds.budgets:
@@ -183,6 +229,8 @@ class Budgets:
 
     async def close(self) -> None:
         """Write down what is left."""
+        if self._accounts is not None:
+            await self._accounts.close()
         await self._teller.close()
 
     async def _claim(self, claim: Claim) -> Placed | Waits | Refused:
@@ -241,6 +289,24 @@ def _shortage(refused: Refused, now: datetime) -> Shortage:
         set_at=now,
     )
     return Shortage(reason, limit, budget.on_exhausted)
+
+
+def _account_shortage(endpoint: str, short: Short, now: datetime) -> Shortage:
+    if short.hopeless:
+        return Shortage(short.reason, None)
+    not_before = short.until
+    if not_before is not None:
+        margin_s = margin_seconds((not_before - now).total_seconds())
+        not_before += timedelta(seconds=margin_s)
+    limit = Limit(
+        key=account_key(endpoint).limit_key,
+        outcome=Outcome.QUOTA_EXHAUSTED,
+        reason=short.reason,
+        not_before=not_before,
+        evidence=short.evidence,
+        set_at=now,
+    )
+    return Shortage(short.reason, limit)
 
 
 def skip_of(model: str, shortage: Shortage) -> Skip:

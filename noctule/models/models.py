@@ -15,6 +15,7 @@ from noctule.core.refusals import Refusal
 from noctule.core.roles import Role
 from noctule.core.routing import ModelFacts
 from noctule.core.settings import Settings
+from noctule.models.accounts import Accounts
 from noctule.models.binding import Binding
 from noctule.models.bounds import ListCost
 from noctule.models.budgets import Budgets
@@ -68,6 +69,7 @@ class Models:
         fingerprints = fingerprints or Fingerprints(_SHARED_SALT)
         limits = Limits(settings, database, ledger, clock, fingerprints)
         circuits = Circuits(settings.limits, clock)
+        accounts = Accounts(settings, database, ledger, clock, fingerprints)
         self._layer = Layer(
             settings=settings,
             clock=clock,
@@ -76,7 +78,7 @@ class Models:
             circuits=circuits,
             limits=limits,
             facts=Facts(settings, limits, circuits),
-            budgets=Budgets(settings, database, clock, list_cost or price),
+            budgets=Budgets(settings, database, clock, list_cost or price, accounts),
             ledger=ledger,
             explain=_Explainer(settings, limits, clock),
             price=price,
