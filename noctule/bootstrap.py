@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from noctule.sessions.events import EventLog
     from noctule.sessions.orders import Orders
     from noctule.sessions.rest import Rest
+    from noctule.sessions.run_reports import RunReports
     from noctule.sessions.worker import Reporter, Worker
 
 
@@ -115,6 +116,15 @@ def prices_of(settings: Settings) -> "Prices":
     from noctule.models.prices import Prices  # noqa: PLC0415 - only what the command needs
 
     return Prices(settings.endpoints, settings.models)
+
+
+def run_reports(records: Records) -> "RunReports":
+    """Return where it is read what became of runs."""
+    from noctule.sessions.run_reports import RunReports  # noqa: PLC0415 - only what the command needs
+
+    settings = records.settings
+    prices = prices_of(settings).list_cost
+    return RunReports(records.database, settings, prices, now=records.clock.now())
 
 
 @asynccontextmanager

@@ -11,6 +11,7 @@ import click
 from noctule.cli.moments import iso
 from noctule.cli.short_ids import short_ids
 from noctule.cli.tables import print_table
+from noctule.cli.token_words import parts_in_words
 from noctule.core.acceptance import AnswerPrice
 from noctule.core.costs import OUTSIDE, Baseline, CostReport, Spend, share
 from noctule.core.money import show_usd
@@ -47,7 +48,7 @@ def document(
         "accepted": _price(report.answers.total),
         **groups,
         "shares": {place: _entry(places.get(place, Spend.of(())), total) for place in _PLACES},
-        "baseline": _baseline(report.baseline),
+        "baseline": report.baseline and report.baseline.as_json(),
     }
     if month is not None:
         result["monthly"] = _month(month, zone)
@@ -137,18 +138,7 @@ def _accepted(report: CostReport) -> Iterator[str]:
 def _tokens(total: Spend) -> Iterator[str]:
     if not total.input_tokens:
         return
-    named = {
-        "prompt and tool schemas": total.parts.prompt_tokens,
-        "re-sent context": total.parts.resent_tokens,
-        "tool output": total.parts.tool_tokens,
-        "new text": total.parts.text_tokens,
-        "not known": total.unsplit_tokens,
-    }
-    parts = ", ".join(
-        f"{what} {tokens} ({tokens / total.input_tokens:.0%})"
-        for what, tokens in named.items()
-        if tokens
-    )
+    parts = parts_in_words(total.parts, unsplit=total.unsplit_tokens, shares=True)
     yield f"Tokens: {total.input_tokens} sent: {parts}; {total.output_tokens} of answers"
 
 
@@ -233,18 +223,6 @@ def _price(price: AnswerPrice) -> dict[str, Any]:
         "refused": price.refused,
         "cost_usd": _number(price.cost_usd),
         "usd_each": _number(price.usd_each),
-    }
-
-
-def _baseline(baseline: Baseline | None) -> dict[str, Any] | None:
-    if baseline is None:
-        return None
-    return {
-        "model": baseline.model,
-        "cost_usd": _number(baseline.cost_usd),
-        "saved_usd": _number(baseline.saved_usd),
-        "unknown": baseline.unknown,
-        "counterfactual": True,
     }
 
 

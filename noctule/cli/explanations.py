@@ -1,6 +1,7 @@
 """An explained turn, for programs and for people."""
 
 from collections.abc import Iterator
+from dataclasses import asdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from noctule.channels.terminal.printable import printable
 from noctule.cli.attempts import attempt_document, tokens_of
 from noctule.cli.documents import route_document
 from noctule.cli.moments import iso
+from noctule.cli.token_words import parts_in_words
 from noctule.core.attempts import Attempt, CostSource
 from noctule.core.costs import Baseline
 from noctule.core.durations import show_duration
@@ -44,8 +46,10 @@ def document(explained: Explanation, records: "Records") -> dict[str, Any]:
         "route": None if route is None else route_document(route),
         "calls": [_call_document(call, records) for call in explained.calls],
         "parks": [_sleep_document(sleep, records) for sleep in explained.sleeps],
+        "input_tokens": explained.spend.input_tokens,
+        "input_parts": asdict(explained.spend.parts),
         "cost_usd": number(explained.cost_usd),
-        "baseline": _baseline_document(explained.elsewhere),
+        "baseline": explained.elsewhere and explained.elsewhere.as_json(),
     }
 
 
@@ -70,6 +74,7 @@ def lines(explained: Explanation, records: "Records") -> Iterator[str]:
         yield ""
         yield from _sleep(sleep, records)
     yield ""
+    yield from _tokens(explained)
     yield f"Cost: {show_usd(explained.cost_usd)}{_elsewhere(explained.elsewhere)}"
 
 
@@ -111,6 +116,16 @@ def _attempt(attempt: Attempt) -> Iterator[str]:
     if attempt.outcome is Outcome.SUCCESS or attempt.cost_usd:
         tokens = f"{tokens_of(attempt)} tokens, "
         yield f"    {tokens}{show_usd(attempt.cost_usd)} ({_SOURCES[attempt.cost_source]})"
+        if attempt.parts is not None and attempt.parts.total:
+            yield f"    sent: {parts_in_words(attempt.parts)}"
+
+
+def _tokens(explained: Explanation) -> Iterator[str]:
+    spend = explained.spend
+    if spend.input_tokens:
+        parts = parts_in_words(spend.parts, unsplit=spend.unsplit_tokens, shares=True)
+        calls = "1 step" if len(explained.calls) == 1 else f"{len(explained.calls)} steps"
+        yield f"Tokens: {spend.input_tokens} sent in {calls}: {parts}"
 
 
 def _took(attempt: Attempt) -> str:
@@ -153,8 +168,9 @@ def _call_document(call: ExplainedCall, records: "Records") -> dict[str, Any]:
         "asked": [attempt_document(attempt, records) for attempt in call.attempts],
         "skipped": [{"model": skip.model, "reason": skip.reason} for skip in call.skipped],
         "wait_s": call.wait_s,
+        "input_tokens": None if answered is None else answered.usage.input_tokens,
         "cost_usd": number(call.cost_usd),
-        "baseline": _baseline_document(call.elsewhere),
+        "baseline": call.elsewhere and call.elsewhere.as_json(),
     }
 
 
@@ -169,16 +185,4 @@ def _sleep_document(sleep: ExplainedSleep, records: "Records") -> dict[str, Any]
         "evidence": sleep.evidence,
         "model": sleep.model,
         "tried": list(sleep.tried),
-    }
-
-
-def _baseline_document(baseline: Baseline | None) -> dict[str, Any] | None:
-    if baseline is None:
-        return None
-    return {
-        "model": baseline.model,
-        "cost_usd": number(baseline.cost_usd),
-        "saved_usd": number(baseline.saved_usd),
-        "unknown": baseline.unknown,
-        "counterfactual": True,
     }

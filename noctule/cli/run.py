@@ -155,7 +155,7 @@ def _tell_detached(invocation: Invocation, submitted: _Submitted, records: "Reco
 
 
 async def _follow(invocation: Invocation, records: "Records", submitted: _Submitted) -> int:
-    from noctule.bootstrap import open_runtime  # noqa: PLC0415 - loads the graph
+    from noctule.bootstrap import open_runtime, run_reports  # noqa: PLC0415 - loads the graph
     from noctule.channels.terminal.footer import footer  # noqa: PLC0415 - only when shown
     from noctule.channels.terminal.opening import open_screen  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.pursuit import Pursuit  # noqa: PLC0415 - likewise
@@ -168,6 +168,7 @@ async def _follow(invocation: Invocation, records: "Records", submitted: _Submit
         said = await Pursuit(runtime, screen, what="run").follow(
             submitted.turn, after=submitted.after
         )
+    report = await run_reports(records).of(said.turn) if said.turn.status.finished else None
     if said.turn.status is Status.RUNNING:
         sentence: str | None = _goes_on(submitted)
     else:
@@ -175,9 +176,13 @@ async def _follow(invocation: Invocation, records: "Records", submitted: _Submit
     if sentence is not None:
         click.echo(sentence, err=True)
     if screen is None:
-        invocation.print_document(turn_document(said, sentence))
-    elif records.settings.footer and (line := footer(said)) is not None:
+        told = None if report is None else report.as_json(records.zone)
+        invocation.print_document({**turn_document(said, sentence), "report": told})
+        return said.exit_code
+    if records.settings.footer and (line := footer(said)) is not None:
         screen.note(line)
+    if report is not None:
+        screen.note(report.sentence(records.zone))
     return said.exit_code
 
 

@@ -10,6 +10,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.overview import Overview, first_to_wake, wakes_at
 from noctule.core.parkings import Parking
 from noctule.core.routes import Route
+from noctule.core.run_report import RunReport
 from noctule.core.sessions import Turn
 
 
@@ -36,6 +37,7 @@ def session_document(
     turns: Sequence[Turn],
     routes: Mapping[str, Route],
     parkings: Sequence[Parking],
+    reports: Mapping[str, RunReport],
     zone: tzinfo,
 ) -> dict[str, Any]:
     """Return what ``sessions show --json`` prints.
@@ -45,6 +47,7 @@ def session_document(
         turns: its turns, oldest first.
         routes: of the turns that have one.
         parkings: open ones of the turn whose status it shows.
+        reports: of the turns that have ended.
         zone: where times are shown.
     """
     entry = overview_document(overview, zone)
@@ -52,7 +55,7 @@ def session_document(
         "session": entry.pop("id"),
         **entry,
         "parking": _parking(overview.turn, parkings, zone),
-        "turns": [_turn(turn, routes.get(turn.id), zone) for turn in turns],
+        "turns": [_turn(turn, routes.get(turn.id), reports.get(turn.id), zone) for turn in turns],
     }
 
 
@@ -75,7 +78,9 @@ def _parking(turn: Turn | None, parkings: Sequence[Parking], zone: tzinfo) -> di
     }
 
 
-def _turn(turn: Turn, route: Route | None, zone: tzinfo) -> dict[str, Any]:
+def _turn(
+    turn: Turn, route: Route | None, report: RunReport | None, zone: tzinfo
+) -> dict[str, Any]:
     return {
         "id": turn.id,
         "status": turn.status.value,
@@ -88,4 +93,5 @@ def _turn(turn: Turn, route: Route | None, zone: tzinfo) -> dict[str, Any]:
         "created_at": iso(turn.created_at, zone),
         "started_at": iso(turn.started_at, zone),
         "ended_at": iso(turn.ended_at, zone),
+        "report": None if report is None else report.as_json(zone),
     }

@@ -13,7 +13,8 @@ from noctule.core.money import show_usd
 from noctule.core.overview import Overview, first_to_wake
 from noctule.core.parkings import Parking
 from noctule.core.routes import Route
-from noctule.core.sessions import Turn
+from noctule.core.run_report import RunReport
+from noctule.core.sessions import SessionKind, Turn
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -24,6 +25,7 @@ def print_session(
     turns: Sequence[Turn],
     parkings: Sequence[Parking],
     routes: Mapping[str, Route],
+    reports: Mapping[str, RunReport],
     records: "Records",
 ) -> None:
     """Print a session on stdout.
@@ -33,6 +35,7 @@ def print_session(
         turns: its turns, oldest first.
         parkings: open ones of the turn whose status it shows.
         routes: of the turns that have one.
+        reports: of the turns that have ended; shown under those of runs, and those that slept.
         records: the zone and the present moment.
     """
     for line in [*_head(overview, records), *_sleep(overview.turn, parkings)]:
@@ -41,6 +44,9 @@ def print_session(
         click.echo()
         for line in _turn(turn, routes.get(turn.id), records):
             click.echo(line)
+        report = reports.get(turn.id)
+        if report is not None and (overview.session.kind is SessionKind.RUN or report.naps):
+            click.echo(click.style(report.sentence(records.zone), dim=True))
 
 
 def _head(overview: Overview, records: "Records") -> Iterator[str]:

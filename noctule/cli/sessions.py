@@ -92,7 +92,7 @@ def _print(overviews: Sequence["Overview"], ids: Sequence[str], records: "Record
 @runs
 async def show_session(invocation: Invocation, *, session_id: str) -> None:
     """Show what was said in a session and what it waits for."""
-    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.bootstrap import open_records, run_reports  # noqa: PLC0415 - not for --help
     from noctule.cli.session_documents import session_document  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
@@ -103,15 +103,23 @@ async def show_session(invocation: Invocation, *, session_id: str) -> None:
             routes = await work.routes.of_turns([turn.id for turn in turns])
             asleep = overview.turn
             parkings = [] if asleep is None else await work.parkings.open_of_turn(asleep.id)
-        document = session_document(
-            overview, turns=turns, routes=routes, parkings=parkings, zone=records.zone
-        )
+        ended = [turn for turn in turns if turn.status.finished]
+        reports = await run_reports(records).of_session(session.id, ended)
         if invocation.as_json:
-            invocation.print_document(document)
+            invocation.print_document(
+                session_document(
+                    overview,
+                    turns=turns,
+                    routes=routes,
+                    parkings=parkings,
+                    reports=reports,
+                    zone=records.zone,
+                )
+            )
             return
         from noctule.cli.session_page import print_session  # noqa: PLC0415 - not for --json
 
-        print_session(overview, turns, parkings, routes, records)
+        print_session(overview, turns, parkings, routes, reports, records)
 
 
 @command.command("log")

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
+from typing import Any
 
 from noctule.core.acceptance import AnswerPrices, Standing, price_answers
 from noctule.core.attempts import Attempt, CostSource, Usage
@@ -85,6 +86,16 @@ class Baseline:
     cost_usd: Decimal | None
     unknown: int
     saved_usd: Decimal | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as JSON values: amounts are numbers, null where nobody knows."""
+        return {
+            "model": self.model,
+            "cost_usd": None if self.cost_usd is None else float(self.cost_usd),
+            "saved_usd": None if self.saved_usd is None else float(self.saved_usd),
+            "unknown": self.unknown,
+            "counterfactual": True,
+        }
 
 
 @dataclass(frozen=True, slots=True)

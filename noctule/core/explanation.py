@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 from noctule.core.attempts import Attempt, SkippedModel
-from noctule.core.costs import Baseline, ListCost, compare
+from noctule.core.costs import Baseline, ListCost, Spend, compare
 from noctule.core.events import Event, EventKind
 from noctule.core.outcomes import Outcome
 from noctule.core.routes import Route
@@ -85,6 +85,7 @@ class Explanation:
         route: who was to answer, and why; None when it was never routed.
         calls: oldest first.
         sleeps: oldest first.
+        spend: all its attempts together.
         cost_usd: of all its attempts; None when one of them is unknown.
         elsewhere: all its answers on the dearest bound model; None when no price is known.
     """
@@ -94,6 +95,7 @@ class Explanation:
     route: Route | None
     calls: tuple[ExplainedCall, ...]
     sleeps: tuple[ExplainedSleep, ...]
+    spend: Spend
     cost_usd: Decimal | None
     elsewhere: Baseline | None
 
@@ -129,6 +131,7 @@ def explain(
         route=route,
         calls=tuple(_call(key, made, dearest, list_cost) for key, made in calls.items()),
         sleeps=tuple(_sleeps(own)),
+        spend=Spend.of(attempts),
         cost_usd=total_usd(attempts),
         elsewhere=_compare(attempts, dearest, list_cost),
     )

@@ -24,6 +24,7 @@ async def test_run_follows_its_work_to_the_reply(tmp_path):
         assert "this command works on it" in first
         assert "sessions log" in first
         assert any("chat (rule: a greeting)" in line for line in others)
+        assert others[-1] == "Never parked; 0 repeated; cost $0.00."
         async with rig.records.database.read() as work:
             (session,) = await work.sessions.list()
         assert session.kind is SessionKind.RUN

@@ -9,6 +9,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.parkings import ParkingKind
 from noctule.core.roles import Role
 from noctule.core.routes import Complexity, DecidedBy, Route
+from noctule.core.sessions import SessionKind
 from tests.support.command_line import wait_until
 from tests.support.provider import Provider, Reply
 from tests.support.shell import SILENT, Shell
@@ -101,6 +102,26 @@ async def test_a_session_that_does_not_sleep_has_no_parking(shell):
     parking = (await shell("sessions", "show", "s2", "--json")).json["parking"]
     assert parking["reason"] == "Model gone is not there."
     assert (parking["evidence"], parking["tried"]) == (None, [])
+
+
+async def test_show_says_what_became_of_a_run(shell):
+    """Under each ended turn: parked when and how long, repeated, cost, saved; JSON alike."""
+    async with shell.records() as work:
+        await work.sessions.add(a_session("s1", kind=SessionKind.RUN))
+        done = a_turn("t1", status=Status.DONE, reply="Hello.", ended_at=later(90))
+        await work.turns.add(done)
+        await work.turns.add(a_turn("t2"))
+        told = {"status": "parked", "wake_at": later(60).isoformat(), "sentence": "slow down"}
+        await work.events.append("s1", "t1", [(EventKind.PARKED, told)], at=NOON)
+        await work.events.append("s1", "t1", [(EventKind.WOKEN, {"slept_s": 61})], at=later(61))
+        await work.attempts.add(an_attempt(model="small"))
+    page = (await shell("sessions", "show", "s1")).out
+    assert "Parked 13:00:00 for 1 min, woken 13:01:01; 0 repeated; cost $0.00012, saved" in page
+    assert "against all of it on large" in page
+    turns = (await shell("sessions", "show", "s1", "--json")).json["turns"]
+    assert turns[0]["report"]["slept_s"] == 61
+    assert turns[0]["report"]["baseline"]["model"] == "large"
+    assert turns[1]["report"] is None
 
 
 async def test_cancel_ends_what_rests_and_resume_has_nothing_then(shell):

@@ -9,6 +9,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.outcomes import Outcome
 from noctule.core.roles import Role
 from noctule.core.routes import Complexity, DecidedBy, Route
+from noctule.core.token_parts import TokenParts
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import NOON, a_session, a_turn, an_attempt, later
@@ -35,6 +36,7 @@ async def a_reply(shell):
             model="large",
             outcome=Outcome.RATE_LIMITED,
             usage=Usage(),
+            parts=None,
             cost_usd=Decimal(0),
             message="slow down",
             fallback_from=None,
@@ -45,6 +47,7 @@ async def a_reply(shell):
             model="small",
             started_at=later(70),
             usage=Usage(1000, 100),
+            parts=TokenParts(600, 0, 150, 250),
             cost_usd=Decimal(0),
             cost_source=CostSource.LOCAL,
             fallback_from="large",
@@ -78,6 +81,9 @@ async def test_a_reply_is_explained_from_route_to_cost(shell):
     ]
     assert call["skipped"] == [{"model": "coder", "reason": "busy 2 s"}]
     assert (call["model"], call["cost_usd"], call["wait_s"]) == ("small", 0.0, 0.5)
+    assert call["input_tokens"] == explained["input_tokens"] == 1000
+    assert call["asked"][1]["input_parts"] == explained["input_parts"]
+    assert explained["input_parts"]["tool_tokens"] == 250
     expected = {"model": "large", "cost_usd": 0.0045, "saved_usd": 0.0045, "counterfactual": True}
     assert {key: call["baseline"][key] for key in expected} == expected
     (park,) = explained["parks"]
@@ -91,6 +97,8 @@ async def test_a_reply_is_explained_from_route_to_cost(shell):
         "asked large after waiting 0.2 s: rate limited",
         "it said: slow down",
         "asked small instead of large",
+        "sent: 600 prompt and tool schemas, 150 re-sent context, 250 tool output\n",
+        "Tokens: 1000 sent in 1 step: 600 prompt and tool schemas (60%), 150 re-sent context (15%)",
         "1000→100 tokens, $0.00 (local models are free per call)",
         "the same tokens on large: $0.0045 (nobody paid that)",
         "slow down",
