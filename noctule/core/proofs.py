@@ -6,6 +6,12 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
+DEMOTED_FROM = 3
+"""So many calls written as text at work speak against a proof, where they are not rare."""
+
+_RARE = 5
+"""Rare is fewer than one in so many of the calls seen at work."""
+
 
 class ProofOutcome(StrEnum):
     """What a model does when it is offered tools."""
@@ -22,6 +28,21 @@ class ProofOutcome(StrEnum):
     """Its server fails over the format it writes."""
     IGNORED = "ignored"
     """It answers as if there were no tools."""
+
+    @property
+    def words(self) -> str:
+        """What it means, as the end of a sentence that begins with the model."""
+        return _WORDS[self]
+
+
+_WORDS = {
+    ProofOutcome.PROVEN: "calls tools",
+    ProofOutcome.DECLARED_ONLY: "calls tools, but gets too much wrong to rely on it",
+    ProofOutcome.TEXT_IMITATION: "writes tool calls as text",
+    ProofOutcome.REFUSED_BY_SERVER: "its server takes no tools for it",
+    ProofOutcome.BROKEN_OUTPUT: "writes tool calls that cannot be read",
+    ProofOutcome.IGNORED: "answers as if there were no tools",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,3 +83,27 @@ class Proof:
     cases: tuple[Mapping[str, Any], ...] = ()
     imitations: int = 0
     calls: int = 0
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether tools may be offered to it: proven, and not disproved at work since."""
+        return self.outcome is ProofOutcome.PROVEN and not self.is_disproved
+
+    @property
+    def is_disproved(self) -> bool:
+        """Whether it has written too many of its calls as text at work: three, and one in five."""
+        seen = self.imitations + self.calls
+        return self.imitations >= DEMOTED_FROM and self.imitations * _RARE >= seen
+
+    @property
+    def words(self) -> str:
+        """The evidence, as one clause: what it does, how much was right, when it was asked."""
+        day = f"{self.probed_at:%Y-%m-%d}"
+        if self.is_disproved:
+            return (
+                f"{ProofOutcome.TEXT_IMITATION.words}: {self.imitations} times at work since its "
+                f"probe on {day}"
+            )
+        right = sum(bool(case.get("passed")) for case in self.cases)
+        share = f", {right} of {len(self.cases)} right" if self.cases else ""
+        return f"{self.outcome.words} ({self.outcome.value}{share}, asked on {day})"

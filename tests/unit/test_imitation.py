@@ -1,0 +1,117 @@
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from noctule.models.holding import HeldText, may_become_imitation
+from noctule.models.imitation import find_imitation
+from tests.support.imitations import ANSWERS, CLEAR, OFFERED, UNCLEAR
+
+
+@pytest.mark.parametrize("text", CLEAR.values(), ids=CLEAR)
+def test_a_call_written_alone_is_read_whole(text: str) -> None:
+    """Every template's form gives the tool and its arguments, and can only mean that."""
+    found = find_imitation(text, OFFERED)
+    assert found is not None
+    assert found.alone
+    assert [(call.name, call.arguments) for call in found.calls] == [
+        ("get_weather", {"city": "Rome"})
+    ]
+    assert found.is_clear(OFFERED)
+
+
+@pytest.mark.parametrize("text", UNCLEAR.values(), ids=UNCLEAR)
+def test_a_call_that_needs_guessing_is_seen_and_not_made(text: str) -> None:
+    """Words beside it, arguments that do not fit, or no JSON: an imitation, and nobody's order."""
+    found = find_imitation(text, OFFERED)
+    assert found is not None
+    assert not found.is_clear(OFFERED)
+
+
+@pytest.mark.parametrize("text", ANSWERS.values(), ids=ANSWERS)
+def test_an_answer_stays_an_answer(text: str) -> None:
+    """Prose, other JSON, code, illustrations and tools nobody offered are no calls."""
+    assert find_imitation(text, OFFERED) is None
+
+
+def test_several_calls_are_read_in_their_order() -> None:
+    """One after another or in a list, each with its own arguments."""
+    one = {"name": "get_weather", "arguments": {"city": "Rome"}}
+    two = {"name": "read_file", "arguments": {"path": "a.txt"}}
+    for text in (
+        f"{json.dumps(one)}\n{json.dumps(two)}",
+        json.dumps([one, two]),
+        f"<tool_call>{json.dumps(one)}</tool_call>\n<tool_call>{json.dumps(two)}</tool_call>",
+    ):
+        found = find_imitation(text, OFFERED)
+        assert found is not None
+        assert [call.name for call in found.calls] == ["get_weather", "read_file"]
+        assert found.is_clear(OFFERED)
+        assert found.names == "get_weather and read_file"
+
+
+@pytest.mark.parametrize("text", CLEAR.values(), ids=CLEAR)
+def test_no_piece_of_a_clear_call_is_ever_shown(text: str) -> None:
+    """However it is cut into pieces, it waits to its end, so that nothing has to be taken back."""
+    for end in range(len(text.rstrip())):
+        assert may_become_imitation(text[:end], OFFERED), text[:end]
+    shown: list[str] = []
+    held = HeldText(shown.append, OFFERED)
+    for char in text:
+        held.add(char)
+    assert shown == []
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The weather is fine.",
+        "Get it from the shop.",
+        "[a link](https://example.org)",
+        "[ ] to do",
+        "<p>Hello</p>",
+        '{"colour": "red"}',
+        "```rust\nfn main() {}\n```",
+        "```python\nimport os\n```",
+        "| a | b |",
+    ],
+)
+def test_other_text_is_shown_as_soon_as_it_can_be_told_apart(text: str) -> None:
+    """It is not held to its end, and nothing of it is lost or turned round."""
+    shown: list[str] = []
+    held = HeldText(shown.append, OFFERED)
+    for char in text:
+        held.add(char)
+    assert "".join(shown) == text
+
+
+@given(st.text(max_size=60), st.sampled_from([*CLEAR.values(), *UNCLEAR.values()]))
+def test_what_is_released_is_what_came(before: str, call: str) -> None:
+    """Held text comes out whole and once, whatever stands in it."""
+    shown: list[str] = []
+    held = HeldText(shown.append, OFFERED)
+    text = before + call
+    for start in range(0, len(text), 3):
+        held.add(text[start : start + 3])
+    held.release()
+    assert "".join(shown) == text
+
+
+@given(st.text(alphabet='{}[]"\\:,` \n<>=|/nametool_calget_weatherfunction()', max_size=120))
+def test_no_text_breaks_the_reader(text: str) -> None:
+    """Whatever a model writes is read without an error, and twice the same."""
+    assert find_imitation(text, OFFERED) == find_imitation(text, OFFERED)
+
+
+def test_a_very_long_answer_is_read_quickly() -> None:
+    """A megabyte of brackets, tags or JSON lines costs no more than its length."""
+    for piece in (
+        "{[",
+        "<tool_call>",
+        '{"a": "get_weather"}\n',
+        "```json\n",
+        "[TOOL_CALLS]",
+        '"\\',
+    ):
+        find_imitation("get_weather " + piece * (200_000 // len(piece)), OFFERED)
