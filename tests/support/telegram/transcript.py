@@ -92,7 +92,7 @@ def _message(message: Message, *, history: bool) -> list[str]:
     flags = ", ".join(_flags(message))
     head = message.sender.first_name + (f" ({flags})" if flags else "")
     body = marked_up(message.text, message.entities)
-    lines = [f"{head}: {''.join(_attached(message))}{body}"]
+    lines = [f"{head}: {''.join(_attached(message))}{body}".rstrip()]
     if message.reply_to is not None and message.reply_to.text:
         lines[0] = f'{head}, to "{_short(message.reply_to.text)}": {lines[0][len(head) + 2 :]}'
     lines += [" ".join(f"[{key.text}]" for key in row) for row in message.buttons]
