@@ -115,6 +115,9 @@ class ToolsSettings(Section):
     fetch_timeout: PositiveDuration = timedelta(seconds=30)
     """How long reading a page may take in all."""
 
+    fetch_ports: tuple[int, ...] = (80, 443)
+    """The ports pages are read from. Private and local addresses are never read from."""
+
     search: SearchSettings = Field(default_factory=SearchSettings)
     """How the web is searched."""
 
