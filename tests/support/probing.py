@@ -1,0 +1,62 @@
+"""Models under a probe: what a good one says to each case, in any provider's words."""
+
+from collections.abc import Callable
+from typing import Any
+
+from langchain_core.messages import AIMessage
+from langchain_core.messages.tool import tool_call
+
+from noctule.models.probe_cases import CASES, SYSTEM, ProbeCase
+from tests.support.provider import Reply, Request
+from tests.support.replies import ToolCall
+
+BY_NAME = {case.name: case for case in CASES}
+
+
+def right_arguments(case: ProbeCase) -> list[tuple[str, dict[str, Any]]]:
+    """Return the calls that are due, with the arguments that are asked for."""
+    return [(call.name, dict(call.arguments)) for call in case.wanted]
+
+
+def right_message(case: ProbeCase) -> AIMessage:
+    """Return what a good model answers."""
+    calls = [
+        tool_call(name=name, args=arguments, id=f"call{number}")
+        for number, (name, arguments) in enumerate(right_arguments(case))
+    ]
+    return AIMessage(content="" if calls else "Cold.", tool_calls=calls)
+
+
+def right_reply(case: ProbeCase) -> Reply:
+    """Return the same as a provider sends it."""
+    calls = tuple(
+        ToolCall(name, arguments, id=f"call{number}")
+        for number, (name, arguments) in enumerate(right_arguments(case))
+    )
+    return Reply(text="" if calls else "Cold.", tool_calls=calls)
+
+
+def case_of(request: Request) -> ProbeCase | None:
+    """Return the case that a request asks; None when it is no probe."""
+    asked = request.last_user_text
+    if SYSTEM not in str(request.body):
+        return None
+    return next((case for case in CASES if str(case.messages[1].content) == asked), None)
+
+
+def probed(
+    answer: Callable[[ProbeCase], Reply] = right_reply,
+    otherwise: Callable[[Request], Reply | None] = lambda _: None,
+) -> Callable[[Request], Reply | None]:
+    """Return a provider's ``decide`` that answers probes in one way and all else in another.
+
+    Args:
+        answer: what it says to a case of a probe.
+        otherwise: what it says to everything else.
+    """
+
+    def decide(request: Request) -> Reply | None:
+        case = case_of(request)
+        return otherwise(request) if case is None else answer(case)
+
+    return decide

@@ -1,0 +1,240 @@
+import json
+
+import pytest
+from langchain_core.messages import AIMessage
+from langchain_core.messages.tool import invalid_tool_call, tool_call
+
+from noctule.core.outcomes import Outcome
+from noctule.core.proofs import ProofOutcome
+from noctule.core.refusals import Refusal
+from noctule.models.grading import Grade, Mark, grade, refuses_tools, verdict
+from noctule.models.probe_cases import CASES
+from tests.support.probing import BY_NAME, right_arguments, right_message
+
+
+def calls(*made: tuple[str, dict[str, object]]) -> AIMessage:
+    return AIMessage(
+        content="",
+        tool_calls=[
+            tool_call(name=name, args=args, id=f"c{n}") for n, (name, args) in enumerate(made)
+        ],
+    )
+
+
+def said(text: str) -> AIMessage:
+    return AIMessage(content=text)
+
+
+TIMER = {"label": "Bread", "minutes": 25, "loud": True}
+TICKET = {
+    "title": "The printer is broken",
+    "priority": "high",
+    "contact": {"name": "Ada Byron", "email": "ada@example.org"},
+}
+REPLIES: list[tuple[str, AIMessage, Mark]] = [
+    ("typed", calls(("set_timer", TIMER)), Mark.RIGHT),
+    ("typed", calls(("set_timer", {**TIMER, "label": "the bread in the oven"})), Mark.RIGHT),
+    ("typed", calls(("set_timer", {**TIMER, "minutes": 25.0})), Mark.RIGHT),
+    ("typed", calls(("set_timer", {**TIMER, "minutes": "25"})), Mark.WRONG_CALL),
+    ("typed", calls(("set_timer", {**TIMER, "minutes": 52})), Mark.WRONG_CALL),
+    ("typed", calls(("set_timer", {**TIMER, "loud": "true"})), Mark.WRONG_CALL),
+    ("typed", calls(("set_timer", {**TIMER, "loud": False})), Mark.WRONG_CALL),
+    ("typed", calls(("set_timer", {"label": "bread", "minutes": 25})), Mark.WRONG_CALL),
+    ("typed", calls(("set_timer", {**TIMER, "volume": 11})), Mark.WRONG_CALL),
+    ("typed", calls(("set_timer", {})), Mark.WRONG_CALL),
+    ("typed", calls(("start_timer", TIMER)), Mark.WRONG_CALL),
+    ("typed", calls(("set_timer", TIMER), ("set_timer", TIMER)), Mark.WRONG_CALL),
+    ("typed", said(json.dumps({"name": "set_timer", "arguments": TIMER})), Mark.IMITATION),
+    (
+        "typed",
+        said(f"```json\n{json.dumps({'name': 'set_timer', 'arguments': TIMER}, indent=2)}\n```"),
+        Mark.IMITATION,
+    ),
+    (
+        "typed",
+        said(f"<tool_call>{json.dumps({'name': 'set_timer', 'arguments': TIMER})}</tool_call>"),
+        Mark.IMITATION,
+    ),
+    ("typed", said('set_timer(label="bread", minutes=25, loud=True)'), Mark.IMITATION),
+    ("typed", said("I set a timer for 25 minutes."), Mark.IGNORED),
+    ("typed", said(""), Mark.IGNORED),
+    (
+        "typed",
+        AIMessage(
+            content="",
+            invalid_tool_calls=[
+                invalid_tool_call(name="set_timer", args='{"label": "br', id="c", error=None)
+            ],
+        ),
+        Mark.BROKEN,
+    ),
+    ("choice", calls(("get_weather", {"city": "Lisbon, Portugal"})), Mark.RIGHT),
+    ("choice", calls(("get_stock_price", {"symbol": "LIS"})), Mark.WRONG_CALL),
+    ("choice", calls(("get_weather", {"city": "Porto"})), Mark.WRONG_CALL),
+    ("restraint", said("Cold."), Mark.RIGHT),
+    ("restraint", AIMessage(content=[{"type": "text", "text": "Cold."}]), Mark.RIGHT),
+    ("restraint", calls(("send_mail", {"to": "a", "text": "cold"})), Mark.WRONG_CALL),
+    (
+        "restraint",
+        said('{"name": "get_stock_price", "arguments": {"symbol": "HOT"}}'),
+        Mark.IMITATION,
+    ),
+    ("restraint", said("  "), Mark.IGNORED),
+    ("nested", calls(("open_ticket", TICKET)), Mark.RIGHT),
+    ("nested", calls(("open_ticket", {**TICKET, "priority": "urgent"})), Mark.WRONG_CALL),
+    ("nested", calls(("open_ticket", {**TICKET, "contact": "Ada Byron"})), Mark.WRONG_CALL),
+    (
+        "nested",
+        calls(("open_ticket", {**TICKET, "contact": {"name": "Ada Byron"}})),
+        Mark.WRONG_CALL,
+    ),
+    ("result", calls(("get_balance", {"customer_id": 4711})), Mark.RIGHT),
+    ("result", calls(("find_customer", {"name": "Grace Hopper"})), Mark.WRONG_CALL),
+    ("result", calls(("get_balance", {"customer_id": 1})), Mark.WRONG_CALL),
+    ("result", said("Her number is 4711."), Mark.IGNORED),
+    (
+        "parallel",
+        calls(("get_weather", {"city": "Cairo"}), ("get_weather", {"city": "Oslo"})),
+        Mark.RIGHT,
+    ),
+    ("parallel", calls(("get_weather", {"city": "Oslo"})), Mark.WRONG_CALL),
+    (
+        "parallel",
+        calls(("get_weather", {"city": "Oslo"}), ("get_weather", {"city": "Oslo"})),
+        Mark.WRONG_CALL,
+    ),
+    ("streamed", calls(("set_timer", {"label": "tea", "minutes": 4, "loud": False})), Mark.RIGHT),
+    ("streamed", calls(("get_weather", {"city": "tea"})), Mark.WRONG_CALL),
+]
+
+
+@pytest.mark.parametrize(("name", "reply", "mark"), REPLIES)
+def test_each_reply_gets_its_mark(name: str, reply: AIMessage, mark: Mark) -> None:
+    """Right tool and right arguments in their types; anything else is told apart by its kind."""
+    found = grade(BY_NAME[name], reply)
+    assert found is not None
+    assert (found.mark, bool(found.why)) == (mark, mark is not Mark.RIGHT)
+    assert found.passed == (mark is Mark.RIGHT)
+
+
+@pytest.mark.parametrize("name", BY_NAME)
+def test_what_is_wanted_fits_the_tools_that_are_offered(name: str) -> None:
+    """Every case can be passed, and asks for tools it offers."""
+    case = BY_NAME[name]
+    found = grade(case, right_message(case))
+    assert found is not None
+    assert found.passed
+    assert all(tool in case.tools for tool, _ in right_arguments(case))
+    assert [definition["function"]["name"] for definition in case.definitions] == list(case.tools)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        "registry.ollama.ai/library/gemma:2b does not support tools",
+        "`tool calling` is not supported with this model",
+        "Unsupported parameter: 'tools' is not supported with this model.",
+        "No endpoints found that support tool use. To learn more about provider routing, visit ...",
+        '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set',
+        "tools param requires --jinja flag",
+        "This model doesn't support function calling.",
+        "Function calling is not enabled for models/gemma-3-1b-it",
+        "Unrecognized request argument supplied: tools",
+    ],
+)
+def test_servers_say_that_they_take_no_tools_in_many_words(words: str) -> None:
+    """Whatever the status, the words decide."""
+    for outcome in (Outcome.BAD_REQUEST, Outcome.MODEL_MISSING, Outcome.UNAVAILABLE):
+        assert refuses_tools(Refusal(outcome, words))
+    assert not refuses_tools(Refusal(Outcome.RATE_LIMITED, words))
+
+
+@pytest.mark.parametrize(
+    ("outcome", "message", "mark"),
+    [
+        (Outcome.BAD_REQUEST, "gemma:2b does not support tools", Mark.REFUSED),
+        (Outcome.MALFORMED_TOOL_CALL, "the output does not match the format", Mark.BROKEN),
+        (Outcome.EMPTY_REPLY, "the answer was empty", Mark.IGNORED),
+        (Outcome.BAD_REQUEST, "temperature must be 1", None),
+        (Outcome.RATE_LIMITED, "slow down", None),
+        (Outcome.QUOTA_EXHAUSTED, "the budget is used up", None),
+        (Outcome.OVERLOADED, "busy", None),
+        (Outcome.UNAVAILABLE, "Connection refused", None),
+        (Outcome.TIMEOUT, "no answer within 30 s", None),
+        (Outcome.AUTH, "wrong key", None),
+        (Outcome.MODEL_MISSING, "model 'x' not found", None),
+        (Outcome.CONTENT_FILTERED, "filtered", None),
+        (Outcome.CONTEXT_OVERFLOW, "too long", None),
+    ],
+)
+def test_a_refusal_is_a_verdict_only_when_it_is_about_tools(
+    outcome: Outcome, message: str, mark: Mark | None
+) -> None:
+    """Limits, budgets, outages, keys and other requests say nothing about the model."""
+    found = grade(BY_NAME["typed"], Refusal(outcome, message))
+    assert (None if found is None else found.mark) == mark
+
+
+def grades(**marks: Mark) -> list[Grade]:
+    return [
+        Grade(
+            case.name,
+            marks.get(case.name, Mark.RIGHT),
+            "",
+            "",
+            necessary=case.necessary,
+            due=bool(case.wanted),
+        )
+        for case in CASES
+    ]
+
+
+def everywhere(mark: Mark, **others: Mark) -> list[Grade]:
+    return grades(**{case.name: mark for case in CASES if case.wanted} | others)
+
+
+@pytest.mark.parametrize(
+    ("graded", "outcome"),
+    [
+        (grades(), ProofOutcome.PROVEN),
+        (grades(parallel=Mark.WRONG_CALL), ProofOutcome.PROVEN),
+        (grades(parallel=Mark.IGNORED, nested=Mark.WRONG_CALL), ProofOutcome.PROVEN),
+        (grades(typed=Mark.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
+        (grades(choice=Mark.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
+        (grades(restraint=Mark.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
+        (grades(result=Mark.IGNORED), ProofOutcome.DECLARED_ONLY),
+        (grades(streamed=Mark.IMITATION), ProofOutcome.TEXT_IMITATION),
+        (grades(streamed=Mark.BROKEN), ProofOutcome.BROKEN_OUTPUT),
+        (everywhere(Mark.IMITATION), ProofOutcome.TEXT_IMITATION),
+        (everywhere(Mark.IMITATION, typed=Mark.IGNORED), ProofOutcome.TEXT_IMITATION),
+        (everywhere(Mark.IGNORED, nested=Mark.IMITATION), ProofOutcome.TEXT_IMITATION),
+        (everywhere(Mark.IGNORED), ProofOutcome.IGNORED),
+        (everywhere(Mark.BROKEN), ProofOutcome.BROKEN_OUTPUT),
+        (everywhere(Mark.BROKEN, typed=Mark.IGNORED), ProofOutcome.BROKEN_OUTPUT),
+        (everywhere(Mark.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
+        (everywhere(Mark.WRONG_CALL, nested=Mark.IMITATION), ProofOutcome.DECLARED_ONLY),
+        ([Grade("typed", Mark.REFUSED, "", "")], ProofOutcome.REFUSED_BY_SERVER),
+        ([*grades()[:3], Grade("nested", Mark.REFUSED, "", "")], ProofOutcome.REFUSED_BY_SERVER),
+    ],
+)
+def test_the_grades_of_all_cases_make_one_verdict(
+    graded: list[Grade], outcome: ProofOutcome
+) -> None:
+    """Calling, choosing, restraint, results and streaming are necessary; the rest adds to it."""
+    assert verdict(graded)[0] is outcome
+
+
+def test_the_score_is_the_share_that_was_right() -> None:
+    """One wrong of seven is six sevenths; a server that takes no tools scores nothing."""
+    assert verdict(grades())[1] == 1.0
+    assert verdict(grades(parallel=Mark.IGNORED))[1] == pytest.approx(6 / 7)
+    assert verdict([Grade("typed", Mark.REFUSED, "", "")])[1] == 0.0
+
+
+def test_a_kept_reply_is_short_and_holds_no_key() -> None:
+    """A model that repeats a key, or talks for a megabyte, leaves 2,000 masked characters."""
+    found = grade(BY_NAME["typed"], said("sk-abcdefgh12345678 " + "x" * 1_000_000))
+    assert found is not None
+    assert len(found.said) == 2_000
+    assert "sk-abc" not in found.said
+    assert set(found.as_json()) == {"case", "passed", "said", "why"}
