@@ -91,6 +91,8 @@ class Provider:
         cycle: replies that are repeated when none is enqueued.
         default: the reply when there is neither.
         models: what the lists of models show.
+        documents: replies to GET by path (status, headers, body, delays, gate, HANG), for what no
+            model answers.
         log: a file to which a JSON line is added at the start and the end of each request.
         port: 0 takes any that is free.
         clock: for the waits that replies ask for.
@@ -100,6 +102,7 @@ class Provider:
     cycle: Sequence[Reply] = ()
     default: Reply = field(default_factory=Reply)
     models: list[FakeModel] = field(default_factory=lambda: [FakeModel("model")])
+    documents: dict[str, Reply] = field(default_factory=dict)
     log: Path | None = None
     port: int = 0
     clock: Clock = field(default_factory=SystemClock)
@@ -187,8 +190,7 @@ class Provider:
         dialect = dialect_of(asked.path)
         if dialect is None or not asked.json.get("messages", True):
             self.other_requests.append(asked)
-            status, document = answer_about_models(asked, self.models)
-            await wire.send_whole(status, {}, json.dumps(document).encode())
+            await self._answer_otherwise(wire, asked)
             return
         request = self._start(asked)
         try:
@@ -201,6 +203,18 @@ class Provider:
             raise
         finally:
             self._end(request)
+
+    async def _answer_otherwise(self, wire: Wire, asked: Asked) -> None:
+        reply = self.documents.get(asked.path.partition("?")[0])
+        if reply is None:
+            status, document = answer_about_models(asked, self.models)
+            await wire.send_whole(status, {}, json.dumps(document).encode())
+            return
+        if reply.gate is not None:
+            await reply.gate.wait()
+        await wire.pause(_FOR_EVER if reply.fault is Fault.HANG else reply.before_headers)
+        text = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+        await wire.send_whole(reply.status, reply.headers, text.encode())
 
     def _reply_to(self, request: Request) -> Reply:
         reply = self.decide(request) if self.decide else None
