@@ -3,23 +3,39 @@
 from types import TracebackType
 from typing import Self
 
+from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
 from noctule.core.ports import (
     AttemptStore,
     BudgetStore,
+    EffectStore,
     EventStore,
+    GrantStore,
     LimitStore,
+    NoteStore,
     ParkingStore,
+    ProofStore,
+    QuestionStore,
     RouteStore,
     SessionStore,
+    SteerStore,
     TurnStore,
 )
 from storage.stores.attempts import SqlAttempts
 from storage.stores.budgets import SqlBudgets
+from storage.stores.chats import SqlChats
+from storage.stores.effects import SqlEffects
 from storage.stores.events import SqlEvents
+from storage.stores.grants import SqlGrants
+from storage.stores.inbox import SqlInbox
 from storage.stores.limits import SqlLimits
+from storage.stores.notes import SqlNotes
+from storage.stores.outbox import SqlOutbox
 from storage.stores.parkings import SqlParkings
+from storage.stores.proofs import SqlProofs
+from storage.stores.questions import SqlQuestions
 from storage.stores.routes import SqlRoutes
 from storage.stores.sessions import SqlSessions
+from storage.stores.steers import SqlSteers
 from storage.stores.turns import SqlTurns
 from storage.transaction import Transaction
 
@@ -31,11 +47,20 @@ class SqlUnitOfWork:
         "_transaction",
         "attempts",
         "budgets",
+        "chats",
+        "effects",
         "events",
+        "grants",
+        "inbox",
         "limits",
+        "notes",
+        "outbox",
         "parkings",
+        "proofs",
+        "questions",
         "routes",
         "sessions",
+        "steers",
         "turns",
     )
 
@@ -49,6 +74,15 @@ class SqlUnitOfWork:
         self.budgets: BudgetStore = SqlBudgets(transaction)
         self.events: EventStore = SqlEvents(transaction)
         self.parkings: ParkingStore = SqlParkings(transaction)
+        self.effects: EffectStore = SqlEffects(transaction)
+        self.questions: QuestionStore = SqlQuestions(transaction)
+        self.grants: GrantStore = SqlGrants(transaction)
+        self.notes: NoteStore = SqlNotes(transaction)
+        self.proofs: ProofStore = SqlProofs(transaction)
+        self.steers: SteerStore = SqlSteers(transaction)
+        self.chats: ChatStore = SqlChats(transaction)
+        self.inbox: InboxStore = SqlInbox(transaction)
+        self.outbox: OutboxStore = SqlOutbox(transaction)
 
     async def __aenter__(self) -> Self:
         await self._transaction.start()

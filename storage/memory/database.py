@@ -5,25 +5,41 @@ from contextlib import AbstractAsyncContextManager
 from types import TracebackType
 from typing import Self
 
+from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
 from noctule.core.ports import (
     AccountStore,
     AttemptStore,
     BudgetStore,
+    EffectStore,
     EventStore,
+    GrantStore,
     LimitStore,
+    NoteStore,
     ParkingStore,
+    ProofStore,
+    QuestionStore,
     RouteStore,
     SessionStore,
+    SteerStore,
     TurnStore,
 )
 from storage.memory.accounts import MemoryAccounts
 from storage.memory.attempts import MemoryAttempts
 from storage.memory.budgets import MemoryBudgets
+from storage.memory.chats import MemoryChats
+from storage.memory.effects import MemoryEffects
 from storage.memory.events import MemoryEvents
+from storage.memory.grants import MemoryGrants
+from storage.memory.inbox import MemoryInbox
 from storage.memory.limits import MemoryLimits
+from storage.memory.notes import MemoryNotes
+from storage.memory.outbox import MemoryOutbox
 from storage.memory.parkings import MemoryParkings
+from storage.memory.proofs import MemoryProofs
+from storage.memory.questions import MemoryQuestions
 from storage.memory.routes import MemoryRoutes
 from storage.memory.sessions import MemorySessions
+from storage.memory.steers import MemorySteers
 from storage.memory.transaction import MemoryTransaction, Shelf
 from storage.memory.turns import MemoryTurns
 from storage.session_locks import SessionLocks
@@ -44,6 +60,15 @@ class MemoryUnitOfWork:
         self.accounts: AccountStore = MemoryAccounts(transaction)
         self.events: EventStore = MemoryEvents(transaction)
         self.parkings: ParkingStore = MemoryParkings(transaction)
+        self.effects: EffectStore = MemoryEffects(transaction)
+        self.questions: QuestionStore = MemoryQuestions(transaction)
+        self.grants: GrantStore = MemoryGrants(transaction)
+        self.notes: NoteStore = MemoryNotes(transaction)
+        self.proofs: ProofStore = MemoryProofs(transaction)
+        self.steers: SteerStore = MemorySteers(transaction)
+        self.chats: ChatStore = MemoryChats(transaction)
+        self.inbox: InboxStore = MemoryInbox(transaction)
+        self.outbox: OutboxStore = MemoryOutbox(transaction)
 
     async def __aenter__(self) -> Self:
         await self._transaction.start()

@@ -1,6 +1,8 @@
 """Records as they would come back from a real database."""
 
 import dataclasses
+import json
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum
@@ -8,7 +10,7 @@ from typing import Any, TypeVar
 
 from noctule.core.errors import OurBugError
 from noctule.core.money import from_nanos, to_nanos
-from storage.types import aware_utc, storable_text
+from storage.types import aware_utc, dump_json, storable_text
 
 T = TypeVar("T")
 
@@ -32,6 +34,8 @@ def _stored(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         fields = {f.name: _stored(getattr(value, f.name)) for f in dataclasses.fields(value)}
         return type(value)(**fields)
+    if isinstance(value, Mapping):
+        return json.loads(dump_json(dict(value)))
     return _stored_plain(value)
 
 

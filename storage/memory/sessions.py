@@ -1,6 +1,7 @@
 """Conversations and tasks."""
 
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 
 from noctule.core.errors import NotFoundError
@@ -54,6 +55,13 @@ class MemorySessions:
         session = await self._exactly(session_id)
         tables = await self._transaction.writing("sessions")
         tables.sessions[session_id] = stored(replace(session, budget_usd=usd))
+
+    async def mark_outside(self, session_id: str, at: datetime) -> None:
+        """Note when it first read text that somebody else wrote; a later mark changes nothing."""
+        session = await self._exactly(session_id)
+        tables = await self._transaction.writing("sessions")
+        marked = replace(session, outside_since=session.outside_since or at)
+        tables.sessions[session_id] = stored(marked)
 
     async def _exactly(self, session_id: str) -> Session:
         tables = await self._transaction.reading()

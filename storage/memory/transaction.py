@@ -8,12 +8,20 @@ from typing import Literal
 from noctule.core.accounts import Account
 from noctule.core.attempts import Attempt
 from noctule.core.budgets import BudgetKey, Hold, Tally
+from noctule.core.chats import Chat, Pairing, Person, Watch
+from noctule.core.effects import Effect
 from noctule.core.errors import OurBugError
 from noctule.core.events import Event
+from noctule.core.grants import Grant
 from noctule.core.limits import Limit, LimitKey
+from noctule.core.mail import Incoming, Outgoing
+from noctule.core.notes import Note
 from noctule.core.parkings import Parking
+from noctule.core.proofs import Proof, ProofKey
+from noctule.core.questions import Question
 from noctule.core.routes import Route
 from noctule.core.sessions import Session, Turn
+from noctule.core.steers import Steer
 from storage.faults import closed_already
 
 
@@ -32,6 +40,18 @@ class Tables:
     heads: dict[str, int] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
     parkings: dict[str, Parking] = field(default_factory=dict)
+    effects: dict[tuple[str, str], Effect] = field(default_factory=dict)
+    questions: dict[str, Question] = field(default_factory=dict)
+    grants: dict[str, Grant] = field(default_factory=dict)
+    notes: dict[tuple[str, str], Note] = field(default_factory=dict)
+    proofs: dict[ProofKey, Proof] = field(default_factory=dict)
+    steers: dict[str, Steer] = field(default_factory=dict)
+    chats: dict[tuple[str, str], Chat] = field(default_factory=dict)
+    watches: dict[tuple[str, str, str], Watch] = field(default_factory=dict)
+    persons: dict[tuple[str, str], Person] = field(default_factory=dict)
+    pairings: dict[tuple[str, str], Pairing] = field(default_factory=dict)
+    inbox: dict[tuple[str, int], Incoming] = field(default_factory=dict)
+    outbox: dict[str, Outgoing] = field(default_factory=dict)
 
 
 Table = Literal[
@@ -46,6 +66,18 @@ Table = Literal[
     "heads",
     "events",
     "parkings",
+    "effects",
+    "questions",
+    "grants",
+    "notes",
+    "proofs",
+    "steers",
+    "chats",
+    "watches",
+    "persons",
+    "pairings",
+    "inbox",
+    "outbox",
 ]
 
 

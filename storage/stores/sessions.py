@@ -1,5 +1,6 @@
 """Conversations and tasks."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,11 @@ _UPDATE = sessions.update().where(sessions.c.id == sa.bindparam("session_id"))
 _SET_TITLE = _UPDATE.values(title=sa.bindparam("title"))
 _SET_CHAT_MODEL = _UPDATE.values(chat_model=sa.bindparam("model"))
 _SET_BUDGET = _UPDATE.values(budget_usd=sa.bindparam("usd", type_=sessions.c.budget_usd.type))
+_MARK_OUTSIDE = _UPDATE.values(
+    outside_since=sa.func.coalesce(
+        sessions.c.outside_since, sa.bindparam("at", type_=sessions.c.outside_since.type)
+    )
+)
 _NEWEST_FIRST = sa.select(sessions).order_by(sessions.c.id.desc())
 _BY_PREFIX = ByPrefix(sessions, what="session", listing="noctule sessions")
 
@@ -51,6 +57,10 @@ class SqlSessions:
     async def set_budget(self, session_id: str, usd: Decimal | None) -> None:
         """Bound what it may spend in all, in USD; None takes the bound away."""
         await self._transaction.run(_set, _SET_BUDGET, session_id, {"usd": usd})
+
+    async def mark_outside(self, session_id: str, at: datetime) -> None:
+        """Note when it first read text that somebody else wrote; a later mark changes nothing."""
+        await self._transaction.run(_set, _MARK_OUTSIDE, session_id, {"at": at})
 
 
 def _add(connection: Connection, session: Session) -> None:

@@ -2,24 +2,44 @@
 
 from storage.tables.attempts import attempts
 from storage.tables.budgets import budget_holds, budget_windows
+from storage.tables.chats import chats, pairings, persons, watches
+from storage.tables.effects import effects
 from storage.tables.events import event_heads, events
+from storage.tables.grants import grants
 from storage.tables.limits import limits
+from storage.tables.mail import inbox, outbox
 from storage.tables.metadata import metadata
+from storage.tables.notes import notes
 from storage.tables.parkings import parkings
+from storage.tables.proofs import proofs
+from storage.tables.questions import questions
 from storage.tables.routes import routes
 from storage.tables.sessions import sessions
+from storage.tables.steers import steers
 from storage.tables.turns import turns
 
 __all__ = [
     "attempts",
     "budget_holds",
     "budget_windows",
+    "chats",
+    "effects",
     "event_heads",
     "events",
+    "grants",
+    "inbox",
     "limits",
     "metadata",
+    "notes",
+    "outbox",
+    "pairings",
     "parkings",
+    "persons",
+    "proofs",
+    "questions",
     "routes",
     "sessions",
+    "steers",
     "turns",
+    "watches",
 ]

@@ -17,5 +17,7 @@ sessions = sa.Table(
     sa.Column("private", sa.Boolean, nullable=False),
     sa.Column("chat_model", Words),
     sa.Column("budget_nano_usd", NanoUsd, key="budget_usd"),
+    sa.Column("workspace", Words),
+    sa.Column("outside_since", UtcDateTime),
     sa.Index(None, "owner", "id"),
 )

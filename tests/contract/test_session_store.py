@@ -111,3 +111,17 @@ async def test_an_id_is_given_once(database: Database) -> None:
         await work.sessions.add(a_session())
         with pytest.raises(OurBugError):
             await work.sessions.add(a_session(title="another"))
+
+
+async def test_the_first_mark_of_text_from_outside_stays(database: Database) -> None:
+    """Marking a session again changes nothing; one that is not there is an error."""
+    async with database.work() as work:
+        await work.sessions.add(a_session(workspace="/home/me/project"))
+        await work.sessions.mark_outside("s1", NOON)
+        await work.sessions.mark_outside("s1", NOON + timedelta(hours=1))
+        with pytest.raises(NotFoundError):
+            await work.sessions.mark_outside("s2", NOON)
+        await work.commit()
+    async with database.read() as work:
+        found = await work.sessions.get("s1")
+    assert found == a_session(workspace="/home/me/project", outside_since=NOON)

@@ -6,13 +6,19 @@ from decimal import Decimal
 from typing import Any
 
 from noctule.core.attempts import Attempt, CostSource, Purpose, SkippedModel, Usage
+from noctule.core.effects import Effect
+from noctule.core.grants import Grant
 from noctule.core.lifecycle import Status
 from noctule.core.limits import Limit, LimitKey
+from noctule.core.notes import Note
 from noctule.core.outcomes import Outcome
 from noctule.core.parkings import Parking, ParkingKind
 from noctule.core.ports import Database
+from noctule.core.proofs import Proof, ProofKey, ProofOutcome
+from noctule.core.questions import Question, QuestionKind
 from noctule.core.refusals import Evidence
 from noctule.core.sessions import Session, SessionKind, Turn
+from noctule.core.steers import Steer
 from noctule.core.token_parts import TokenParts
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
@@ -97,3 +103,65 @@ async def with_turns(database: Database, *names: str) -> None:
         for name in names:
             await work.turns.add(a_turn(name))
         await work.commit()
+
+
+def an_effect(name: str = "c1", **changes: Any) -> Effect:
+    """Return a tool call that is about to happen."""
+    effect = Effect(
+        session_id="s1",
+        tool_call_id=name,
+        turn_id="t1",
+        tool="write_file",
+        arguments={"path": "a.txt", "text": "Bats · 🦇", "lines": [1, 2]},
+        started_at=NOON,
+        before={"sha256": None, "size": 0},
+    )
+    return replace(effect, **changes)
+
+
+def a_question(name: str = "q1", **changes: Any) -> Question:
+    """Return an unanswered approval."""
+    question = Question(
+        id=name,
+        session_id="s1",
+        turn_id="t1",
+        tool_call_id=f"call of {name}",
+        kind=QuestionKind.APPROVAL,
+        text="May the engineer run `git push`?",
+        asked_at=NOON,
+        choices=("once", "session", "always", "no"),
+        tool="shell",
+        subject="git push",
+    )
+    return replace(question, **changes)
+
+
+def a_grant(name: str = "g1", **changes: Any) -> Grant:
+    """Return a lasting grant of the data folder's owner."""
+    return replace(Grant(name, "local", "shell:git push", NOON), **changes)
+
+
+def a_note(title: str = "Bats", text: str = "They sleep by day.", **changes: Any) -> Note:
+    """Return a note of the data folder's owner."""
+    note = Note(f"note of {title}", "local", title, text, NOON, "s1")
+    return replace(note, **changes)
+
+
+def a_proof(key: ProofKey | None = None, **changes: Any) -> Proof:
+    """Return a proof with every field filled."""
+    proof = Proof(
+        key=key or ProofKey("cloud", "claude-haiku-4-5", "2026-11"),
+        outcome=ProofOutcome.PROVEN,
+        score=0.875,
+        latency_s=0.75,
+        probed_at=NOON,
+        cases=({"case": "one call", "passed": True, "said": "…", "why": None},),
+        imitations=1,
+        calls=12,
+    )
+    return replace(proof, **changes)
+
+
+def a_steer(name: str = "r1", **changes: Any) -> Steer:
+    """Return a remark nobody has read yet."""
+    return replace(Steer(name, "t1", "in English, please", NOON), **changes)

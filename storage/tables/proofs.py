@@ -1,0 +1,22 @@
+"""What came of asking models to call tools."""
+
+import sqlalchemy as sa
+
+from noctule.core.proofs import ProofOutcome
+from storage.tables.metadata import metadata
+from storage.types import Choice, Json, UtcDateTime, Words
+
+proofs = sa.Table(
+    "proofs",
+    metadata,
+    sa.Column("endpoint", Words, primary_key=True),
+    sa.Column("model", Words, primary_key=True),
+    sa.Column("version", Words, primary_key=True),
+    sa.Column("outcome", Choice(ProofOutcome), nullable=False),
+    sa.Column("score", sa.Double, nullable=False),
+    sa.Column("latency_s", sa.Double),
+    sa.Column("probed_at", UtcDateTime, nullable=False),
+    sa.Column("cases", Json, nullable=False),
+    sa.Column("imitations", sa.Integer, nullable=False),
+    sa.Column("calls", sa.Integer, nullable=False),
+)

@@ -1,0 +1,37 @@
+"""What turns wait to hear from their persons."""
+
+import sqlalchemy as sa
+
+from noctule.core.questions import QuestionKind
+from storage.tables.metadata import metadata
+from storage.types import Choice, Id, Json, UtcDateTime, Words
+
+questions = sa.Table(
+    "questions",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("session_id", Id, sa.ForeignKey("sessions.id"), nullable=False),
+    sa.Column("turn_id", Id, sa.ForeignKey("turns.id"), nullable=False),
+    sa.Column("tool_call_id", Id, nullable=False),
+    sa.Column("kind", Choice(QuestionKind), nullable=False),
+    sa.Column("text", Words, nullable=False),
+    sa.Column("asked_at", UtcDateTime, nullable=False),
+    sa.Column("choices", Json, nullable=False),
+    sa.Column("tool", Words),
+    sa.Column("subject", Words),
+    sa.Column("answer", Words),
+    sa.Column("answered_at", UtcDateTime),
+    sa.Column("answered_by", Words),
+    sa.UniqueConstraint("session_id", "tool_call_id"),
+)
+
+# Spelled as the queries spell it: SQLite uses a partial index only for that very condition.
+unanswered = questions.c.answered_at.is_(None)
+
+sa.Index(
+    "ix_questions_unanswered",
+    questions.c.turn_id,
+    questions.c.id,
+    sqlite_where=unanswered,
+    postgresql_where=unanswered,
+)
