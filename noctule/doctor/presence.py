@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from noctule.core.roles import SPECIALISTS
-from noctule.core.settings import EndpointKind, ModelSettings, Settings
+from noctule.core.needs import uses_tools
+from noctule.core.settings import EndpointKind, Settings
 from noctule.doctor.finding import Finding, Level
 from noctule.models.client import PresentModel
 from noctule.models.facts import DEFAULT_WINDOW_TOKENS
-
-_HOSTED = frozenset({EndpointKind.OPENAI, EndpointKind.ANTHROPIC})
+from noctule.models.listed import find_listed
 
 
 def compare(
@@ -25,7 +24,7 @@ def compare(
         model = settings.models[name]
         if model.endpoint != endpoint:
             continue
-        found = find(model, settings.endpoints[endpoint].kind, present)
+        found = find_listed(model, settings.endpoints[endpoint].kind, present)
         if found is None:
             yield from _missing(settings, name, present)
             continue
@@ -40,35 +39,13 @@ def missing_models(settings: Settings, endpoint: str, present: Sequence[PresentM
         name
         for name in bound_models(settings)
         if settings.models[name].endpoint == endpoint
-        and find(settings.models[name], kind, present) is None
+        and find_listed(settings.models[name], kind, present) is None
     ]
 
 
 def bound_models(settings: Settings) -> list[str]:
     """Return every model that a role may use, in the order of the roles."""
     return list(dict.fromkeys(name for _, role in settings.roles.items() for name in role.models))
-
-
-def find(
-    model: ModelSettings, kind: EndpointKind, present: Sequence[PresentModel]
-) -> PresentModel | None:
-    """Return a model among those an endpoint has; None when it is not there.
-
-    Ollama means ``:latest`` where no tag is written. Hosts list dated names behind short ones
-    and put folders before them.
-    """
-    wanted = _tagged(model.name) if kind is EndpointKind.OLLAMA else model.name
-    for found in present:
-        if found.name == wanted or (kind is EndpointKind.OLLAMA and _tagged(found.name) == wanted):
-            return found
-    if kind not in _HOSTED:
-        return None
-    alike = [p for p in present if p.name.startswith(wanted) or p.name.endswith(f"/{wanted}")]
-    return alike[0] if alike else None
-
-
-def _tagged(name: str) -> str:
-    return name if ":" in name.rpartition("/")[2] else f"{name}:latest"
 
 
 def _missing(settings: Settings, name: str, present: Sequence[PresentModel]) -> Iterator[Finding]:
@@ -120,8 +97,10 @@ def _capabilities(settings: Settings, name: str, found: PresentModel) -> Iterato
 
 
 def _wants_tools(settings: Settings, name: str) -> bool:
-    roles = (settings.roles[role] for role in SPECIALISTS)
-    return any(name in role.models and role.tools != () for role in roles)
+    return any(
+        name in binding.models and uses_tools(role, binding)
+        for role, binding in settings.roles.items()
+    )
 
 
 def _context(settings: Settings, name: str, found: PresentModel) -> Iterator[Finding]:

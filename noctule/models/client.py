@@ -69,6 +69,8 @@ class PresentModel:
         memory_bytes: what it takes loaded; None means unknown.
         capabilities: what its template mentions (``tools``, ``vision``, ``thinking``); a claim,
             not a proof; None means it does not say.
+        version: changes when the model behind the name does (a digest, a dated name); "" when
+            nothing tells.
     """
 
     name: str
@@ -76,6 +78,7 @@ class PresentModel:
     loaded_context: int | None = None
     memory_bytes: int | None = None
     capabilities: frozenset[str] | None = None
+    version: str = ""
 
 
 class Client(Protocol):

