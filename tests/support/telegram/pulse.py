@@ -8,13 +8,15 @@ Value = TypeVar("Value")
 
 
 class Pulse:
-    """A heart that beats when something has changed."""
+    """A heart that beats when something has changed; ``beats`` says how often it did."""
 
     def __init__(self) -> None:
         self._waiting: set[asyncio.Future[None]] = set()
+        self.beats = 0
 
     def beat(self) -> None:
         """Let everybody who waits look again."""
+        self.beats += 1
         waiting, self._waiting = self._waiting, set()
         for future in waiting:
             if not future.done():

@@ -10,6 +10,7 @@ from typing import Any
 from tornado.web import Application, RequestHandler
 
 from tests.support.telegram.calls import Call
+from tests.support.telegram.control import Control, ControlHandler
 from tests.support.telegram.faults import BEFORE, Fault, Trouble
 from tests.support.telegram.methods import METHODS, spelled
 from tests.support.telegram.params import Params, Upload
@@ -26,6 +27,7 @@ def application(world: World) -> Application:
         [
             (r"/bot([^/]+)/([^/]+)/?", MethodHandler, given),
             (r"/file/bot([^/]+)/(.+)", FileHandler, given),
+            (r"/control/([a-z_]+)", ControlHandler, {"control": Control(world)}),
             (r".*", NotFoundHandler),
         ],
         log_function=lambda handler: None,
