@@ -1,10 +1,33 @@
-"""Workspace: the folder a session's files are in, and the only one its tools may touch."""
+"""Workspace: the folder a session's files are in, and the only one its tools may touch.
 
+What a model calls a path becomes one here and nowhere else. A path is checked twice: as text, with
+every symlink followed (``resolve``), and again while it is opened, folder by folder and without
+following any, so that one which is exchanged for a symlink in between leads nowhere.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from io import BufferedReader
 from pathlib import Path
 
 OUTPUTS = ".noctule"
 """The folder within a workspace where long tool output is kept; agents may read it."""
+
+PART_PREFIX = ".noctule-part-"
+"""How the name of a file begins that is being written and not yet in its place."""
+
+_LONGEST_NAME_BYTES = 255
+_LONGEST_PATH_BYTES = 4096
+_DEFAULT_MODE = 0o644
+_PERMISSIONS = 0o777
+
+
+class PathError(Exception):
+    """A path cannot be used; ``str()`` of it tells the agent why and what to write instead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,8 +36,274 @@ class Workspace:
 
     Args:
         root: absolute, symlinks resolved; it exists.
-        most_bytes: how much it may hold.
+        most_bytes: how much it may hold; of a folder somebody gave, how much one call may add.
+        own: True when the folder was made for the session; False when a person gave one, so that
+            what is in it was written by others.
     """
 
     root: Path
     most_bytes: int
+    own: bool = True
+
+    def resolve(self, text: str) -> Path:
+        """Return the real path of what a model calls a file or folder; it need not exist.
+
+        Args:
+            text: relative to the root, or absolute and within it. Symlinks that stay within the
+                workspace are followed.
+
+        Raises:
+            PathError: it leads out of the workspace, is no path, or is a device, pipe or socket.
+        """
+        _check_text(text)
+        with _plainly(text):
+            real = Path(os.path.realpath(self.root / text))
+        if real != self.root and self.root not in real.parents:
+            raise PathError(
+                f"{text!r} leads out of the workspace. Give a path inside it, relative to its "
+                "root, like src/app.py."
+            )
+        _check_kind(text, real)
+        return real
+
+    def relative(self, path: Path) -> str:
+        """Return a resolved path as agents and people write it: relative, ``.`` for the root."""
+        return path.relative_to(self.root).as_posix()
+
+    @contextmanager
+    def reading(self, text: str) -> Iterator[BufferedReader]:
+        """Open a file for reading.
+
+        Raises:
+            PathError: there is none, or it cannot be read.
+        """
+        path = self.resolve(text)
+        if path.is_dir():
+            raise PathError(f"{text!r} is a folder; list_files shows what is in it.")
+        with _plainly(text), self._folder(path.parent) as folder:
+            descriptor = os.open(path.name, _flags(os.O_RDONLY), dir_fd=folder)
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise PathError(f"{text!r} is no regular file.")
+            yield file
+
+    def content(self, text: str) -> bytes | None:
+        """Return all that is in a file; None when there is none.
+
+        Raises:
+            PathError: it cannot be read, or is larger than the workspace may be.
+        """
+        if not self.resolve(text).exists():
+            return None
+        with self.reading(text) as file:
+            if os.fstat(file.fileno()).st_size > self.most_bytes:
+                raise PathError(f"{text!r} is larger than {readable_size(self.most_bytes)}.")
+            return file.read()
+
+    def digest(self, text: str) -> str | None:
+        """Return the SHA-256 of a file in hexadecimal; None when there is none.
+
+        Raises:
+            PathError: it cannot be read.
+        """
+        if not self.resolve(text).exists():
+            return None
+        with self.reading(text) as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
+    def put(self, text: str, content: bytes, token: str) -> None:
+        """Write a file as a whole: a crash leaves the old one or the new one, never a part.
+
+        Args:
+            text: its path; folders that are missing are made, permissions of an old one kept.
+            content: all of it.
+            token: names the part file, so that the same call done again after a crash leaves
+                none behind.
+
+        Raises:
+            PathError: the path is refused, or the workspace would hold too much.
+        """
+        path = self.resolve(text)
+        if path == self.root or path.is_dir():
+            raise PathError(f"{text!r} is a folder; name a file.")
+        self._check_room(path, len(content))
+        with _plainly(text), self._folder(path.parent, make=True) as folder:
+            _put(folder, path.name, content, token)
+
+    def remove(self, text: str) -> None:
+        """Delete a file.
+
+        Raises:
+            PathError: there is none, or it cannot be deleted.
+        """
+        path = self.resolve(text)
+        if path == self.root or path.is_dir():
+            raise PathError(f"{text!r} is a folder; name a file.")
+        with _plainly(text), self._folder(path.parent) as folder:
+            os.unlink(path.name, dir_fd=folder)
+
+    def used_bytes(self) -> int:
+        """Return how much of the disk the workspace takes; what vanishes meanwhile is not counted.
+
+        It looks at every file: some tenths of a second where there are a hundred thousand.
+        """
+        return sum(_blocks(self.root))
+
+    def _check_room(self, path: Path, size: int) -> None:
+        room = self.most_bytes
+        if self.own:
+            with suppress(OSError):
+                room += path.stat().st_size
+            room -= self.used_bytes()
+        if size > room:
+            raise PathError(
+                f"{readable_size(size)} do not fit: the workspace may hold "
+                f"{readable_size(self.most_bytes)}. Delete what is no longer needed."
+            )
+
+    @contextmanager
+    def _folder(self, path: Path, *, make: bool = False) -> Iterator[int]:
+        """Open a folder of the workspace step by step, following no symlink."""
+        descriptor = os.open(self.root, _flags(os.O_RDONLY | os.O_DIRECTORY))
+        try:
+            for name in path.relative_to(self.root).parts:
+                below = _enter(descriptor, name, make=make)
+                os.close(descriptor)
+                descriptor = below
+            yield descriptor
+        finally:
+            os.close(descriptor)
+
+
+def open_workspace(
+    home: Path, session_id: str, given: Path | None, *, most_bytes: int
+) -> Workspace:
+    """Make a session's folder, or take the one it was given.
+
+    Args:
+        home: Noctule's data folder.
+        session_id: whose; made of letters, digits, ``-`` and ``_``.
+        given: a folder that exists; None makes ``workspaces/<session>`` in the data folder, which
+            nobody but its user may enter.
+        most_bytes: see Workspace.
+
+    Raises:
+        PathError: the given folder does not exist, or is one that no agent may have.
+    """
+    if given is not None:
+        return Workspace(_acceptable(given, home), most_bytes, own=False)
+    if not session_id.replace("-", "").replace("_", "").isalnum():
+        raise PathError(f"{session_id!r} is no id of a session, so it has no folder.")
+    folder = home / "workspaces" / session_id
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return Workspace(folder.resolve(), most_bytes)
+
+
+def readable_size(count: int) -> str:
+    """Return a number of bytes as people write it."""
+    size = float(count)
+    for unit in ("bytes", "KiB", "MiB"):
+        if size < 1024:  # noqa: PLR2004 - the step between binary units
+            return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
+        size /= 1024
+    return f"{size:.1f} GiB"
+
+
+def _acceptable(given: Path, home: Path) -> Path:
+    folder = given.expanduser()
+    if not folder.is_dir():
+        raise PathError(f"The workspace {str(given)!r} is no folder. Make it, or name another.")
+    folder, records = folder.resolve(), home.expanduser().resolve()
+    if folder in (Path(folder.anchor), Path.home().resolve()):
+        raise PathError(
+            f"{folder} holds more than a project, keys and passwords among it, so it is no "
+            "workspace. Name the folder of the project."
+        )
+    if folder == records or folder in records.parents or folder == records / "workspaces":
+        raise PathError(f"{folder} holds Noctule's own records. Name a folder of the project.")
+    return folder
+
+
+def _check_text(text: str) -> None:
+    if not text:
+        raise PathError("The path is empty. Give one relative to the workspace; . is its root.")
+    if any(ord(letter) < ord(" ") or letter == "\x7f" for letter in text):
+        raise PathError(f"{text[:80]!r} holds a control character; no path here does.")
+    try:
+        encoded = os.fsencode(text)
+    except UnicodeEncodeError as error:
+        raise PathError(f"{text[:80]!r} cannot be the name of a file.") from error
+    longest = max(len(name) for name in encoded.split(b"/"))
+    if len(encoded) > _LONGEST_PATH_BYTES or longest > _LONGEST_NAME_BYTES:
+        raise PathError(
+            f"{text[:80]!r}... is too long: a name has at most {_LONGEST_NAME_BYTES} bytes, a path "
+            f"{_LONGEST_PATH_BYTES}."
+        )
+    if text == "~" or text.startswith("~/"):
+        raise PathError("~ means nothing here. Give a path relative to the workspace.")
+
+
+def _check_kind(text: str, real: Path) -> None:
+    try:
+        mode = real.lstat().st_mode
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise PathError(f"{text!r} cannot be looked at: {error.strerror}.") from error
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):
+        raise PathError(f"{text!r} is neither a file nor a folder (a link in a circle, or a pipe).")
+
+
+def _flags(access: int) -> int:
+    # Without O_NONBLOCK a pipe that took the place of a file would hang whoever opens it.
+    return access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def _enter(folder: int, name: str, *, make: bool) -> int:
+    if make:
+        with suppress(FileExistsError):
+            os.mkdir(name, dir_fd=folder)
+    return os.open(name, _flags(os.O_RDONLY | os.O_DIRECTORY), dir_fd=folder)
+
+
+def _put(folder: int, name: str, content: bytes, token: str) -> None:
+    part = PART_PREFIX + hashlib.sha256(f"{token} {name}".encode(errors="replace")).hexdigest()[:16]
+    with suppress(FileNotFoundError):
+        os.unlink(part, dir_fd=folder)
+    mode = _DEFAULT_MODE
+    with suppress(FileNotFoundError):
+        mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode & _PERMISSIONS
+    descriptor = os.open(part, _flags(os.O_WRONLY | os.O_CREAT | os.O_EXCL), 0o600, dir_fd=folder)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fchmod(descriptor, mode)
+            os.fsync(descriptor)
+        os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except BaseException:
+        with suppress(OSError):
+            os.unlink(part, dir_fd=folder)
+        raise
+    os.fsync(folder)
+
+
+def _blocks(folder: Path) -> Iterator[int]:
+    waiting = [str(folder)]
+    while waiting:
+        with suppress(OSError), os.scandir(waiting.pop()) as entries:
+            for entry in entries:
+                with suppress(OSError):
+                    yield entry.stat(follow_symlinks=False).st_blocks * 512
+                    if entry.is_dir(follow_symlinks=False):
+                        waiting.append(entry.path)
+
+
+@contextmanager
+def _plainly(text: str) -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError as error:
+        raise PathError(f"There is no {text!r} in the workspace; list_files shows it.") from error
+    except OSError as error:
+        raise PathError(f"{text!r} cannot be used: {error.strerror or error}.") from error

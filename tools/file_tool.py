@@ -1,0 +1,79 @@
+"""FileTool: what the tools that touch files have in common."""
+
+import asyncio
+import os
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from noctule.core.settings.tools import ToolsSettings
+from tools.tool import ArgumentsT, Tool, ToolContext, ToolError, ToolResult
+from tools.workspace import PathError, Workspace
+
+
+class FileTool(Tool[ArgumentsT]):
+    """A tool that works in the workspace; its work runs in a thread, off the event loop.
+
+    Args:
+        settings: how much it may show.
+    """
+
+    family: ClassVar[str] = "files"
+
+    def __init__(self, settings: ToolsSettings) -> None:
+        self._most_shown = settings.output_bytes
+
+    async def run(self, arguments: ArgumentsT, context: ToolContext) -> ToolResult:
+        """Do it, and say of every refusal what it was."""
+        try:
+            return await asyncio.to_thread(self._work, arguments, context)
+        except PathError as error:
+            raise ToolError(str(error)) from error
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ToolError(f"{self.name} came to nothing: {reason}.") from error
+
+    @abstractmethod
+    def _work(self, arguments: ArgumentsT, context: ToolContext) -> ToolResult:
+        """Do it, blocking."""
+
+
+class WritingTool(FileTool[ArgumentsT]):
+    """A tool that changes files, and can tell from them whether it already did."""
+
+    async def before(self, arguments: ArgumentsT, context: ToolContext) -> Mapping[str, Any]:
+        """Return, for each file, what was in it and what is meant to be."""
+        try:
+            return await asyncio.to_thread(self._foresee, arguments, context.workspace)
+        except (PathError, ToolError, OSError):
+            # The call is about to be refused for the same reason and changes nothing.
+            return {}
+
+    async def happened(
+        self, arguments: ArgumentsT, context: ToolContext, before: Mapping[str, Any]
+    ) -> ToolResult | bool | None:
+        """Compare the files with what was in them and what was meant to be."""
+        if not before:
+            return False
+        try:
+            return await asyncio.to_thread(self._compare, context, before)
+        except (PathError, OSError):
+            return None
+
+    @abstractmethod
+    def _foresee(self, arguments: ArgumentsT, workspace: Workspace) -> dict[str, list[str | None]]:
+        """Return for each path the digests of its content before and after; None means no file."""
+
+    def _compare(self, context: ToolContext, before: Mapping[str, Any]) -> ToolResult | bool | None:
+        now = {path: context.workspace.digest(path) for path in before}
+        if all(now[path] == after for path, (_, after) in before.items()):
+            names = ", ".join(before)
+            return ToolResult(f"Written before the restart: {names}.", files=tuple(before))
+        if all(now[path] == was for path, (was, _) in before.items()):
+            return False
+        return None
+
+
+def plain_path(text: str) -> str:
+    """Return a path in its plainest form, for patterns and for people."""
+    return os.path.normpath(text) if text else "."

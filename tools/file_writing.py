@@ -1,0 +1,219 @@
+"""Tools that write files: ``write_file``, ``edit_file``."""
+
+import difflib
+import hashlib
+from typing import ClassVar
+
+from pydantic import BaseModel, Field
+
+from noctule.core.effects import EffectClass
+from tools.file_tool import WritingTool, plain_path
+from tools.tool import ToolContext, ToolError, ToolResult
+from tools.workspace import Workspace, readable_size
+
+LONGEST_TEXT = 4_000_000
+"""The longest text one call may carry, in characters."""
+
+_SHOWN_AROUND = 2
+_SHOWN_AT_MOST = 20
+_SEARCHED_LINES = 5000
+_NEAR_ENOUGH = 0.5
+
+
+class WriteArguments(BaseModel):
+    """What ``write_file`` takes."""
+
+    path: str = Field(description="The file, relative to the workspace. Folders are made.")
+    content: str = Field(description="All that the file shall hold.", max_length=LONGEST_TEXT)
+
+
+class WriteFile(WritingTool[WriteArguments]):
+    """Makes a file, or replaces one as a whole."""
+
+    name: ClassVar[str] = "write_file"
+    description: ClassVar[str] = (
+        "Write a file of the workspace as a whole. A file that exists is replaced; to change a "
+        "part of it use edit_file."
+    )
+    arguments = WriteArguments
+    effect = EffectClass.WRITE
+
+    def subject(self, arguments: WriteArguments) -> str:
+        """Return the path."""
+        return plain_path(arguments.path)
+
+    def _foresee(
+        self, arguments: WriteArguments, workspace: Workspace
+    ) -> dict[str, list[str | None]]:
+        after = digest_of(encoded(arguments.content))
+        return {arguments.path: [workspace.digest(arguments.path), after]}
+
+    def _work(self, arguments: WriteArguments, context: ToolContext) -> ToolResult:
+        workspace, path = context.workspace, arguments.path
+        content = encoded(arguments.content)
+        old = workspace.content(path)
+        workspace.put(path, content, context.call_id)
+        name = workspace.relative(workspace.resolve(path))
+        size = f"{_lines(content)}, {readable_size(len(content))}"
+        what = "a new file" if old is None else f"it replaced {_lines(old)}"
+        return ToolResult(f"Wrote {name}: {size}; {what}.", files=(name,))
+
+
+class EditArguments(BaseModel):
+    """What ``edit_file`` takes."""
+
+    path: str = Field(description="The file, relative to the workspace.")
+    old: str = Field(
+        description="The text to replace, exactly as it stands in the file, without line numbers; "
+        "with enough lines around it to occur once.",
+        min_length=1,
+        max_length=LONGEST_TEXT,
+    )
+    new: str = Field(description="The text to put there.", max_length=LONGEST_TEXT)
+    replace_all: bool = Field(default=False, description="Replace every occurrence.")
+
+
+class EditFile(WritingTool[EditArguments]):
+    """Replaces a text in a file by another, exactly."""
+
+    name: ClassVar[str] = "edit_file"
+    description: ClassVar[str] = (
+        "Replace a text in a file of the workspace by another. The old text must stand in the "
+        "file exactly, spaces and line breaks included, and only once unless replace_all is true."
+    )
+    arguments = EditArguments
+    effect = EffectClass.WRITE
+
+    def subject(self, arguments: EditArguments) -> str:
+        """Return the path."""
+        return plain_path(arguments.path)
+
+    def _foresee(
+        self, arguments: EditArguments, workspace: Workspace
+    ) -> dict[str, list[str | None]]:
+        was = _existing(workspace, arguments.path)
+        edited, _ = _edited(was, arguments)
+        return {arguments.path: [digest_of(was), digest_of(edited)]}
+
+    def _work(self, arguments: EditArguments, context: ToolContext) -> ToolResult:
+        workspace, path = context.workspace, arguments.path
+        edited, places = _edited(_existing(workspace, path), arguments)
+        workspace.put(path, edited, context.call_id)
+        name = workspace.relative(workspace.resolve(path))
+        count = "1 place" if len(places) == 1 else f"{len(places)} places"
+        around = _around(edited, places[0], arguments.new.count("\n") + 1)
+        return ToolResult(f"Edited {name} in {count}. It now reads:\n{around}", files=(name,))
+
+
+def digest_of(content: bytes) -> str:
+    """Return the SHA-256 of a content in hexadecimal."""
+    return hashlib.sha256(content).hexdigest()
+
+
+def encoded(text: str) -> bytes:
+    """Return a text as it is stored; what ``decoded`` could not read comes out as it went in."""
+    return text.encode("utf-8", "surrogateescape")
+
+
+def decoded(content: bytes) -> str:
+    """Return a content as text of which nothing is lost."""
+    return content.decode("utf-8", "surrogateescape")
+
+
+def _existing(workspace: Workspace, path: str) -> bytes:
+    content = workspace.content(path)
+    if content is None:
+        raise ToolError(f"There is no {path!r} to edit. write_file makes it.")
+    return content
+
+
+def _edited(content: bytes, arguments: EditArguments) -> tuple[bytes, list[int]]:
+    text, old, new = decoded(content), arguments.old, arguments.new
+    if old not in text and "\r\n" in text:
+        # A model writes plain line breaks whatever the file has.
+        old, new = (part.replace("\r\n", "\n").replace("\n", "\r\n") for part in (old, new))
+    count = text.count(old)
+    if not count:
+        raise ToolError(_not_found(arguments.path, text, arguments.old))
+    if old == new:
+        raise ToolError("The old text and the new one are the same; nothing was changed.")
+    places = _places(text, old, new)
+    if count > 1 and not arguments.replace_all:
+        lines = ", ".join(str(line) for line in _found_at(text, old)[:10])
+        raise ToolError(
+            f"That text stands {count} times in {arguments.path} (lines {lines}). Give more of "
+            "what is around the one you mean, or set replace_all."
+        )
+    return encoded(text.replace(old, new)), places
+
+
+def _found_at(text: str, old: str) -> list[int]:
+    """Return the lines, from 1, in which a text begins."""
+    lines, line, start = [], 1, 0
+    while (at := text.find(old, start)) >= 0:
+        line += text.count("\n", start, at)
+        lines.append(line)
+        line += old.count("\n")
+        start = at + len(old)
+    return lines
+
+
+def _places(text: str, old: str, new: str) -> list[int]:
+    """Return the lines, from 1, in which the new texts will begin."""
+    grown = new.count("\n") - old.count("\n")
+    return [line + number * grown for number, line in enumerate(_found_at(text, old))]
+
+
+def _not_found(path: str, text: str, old: str) -> str:
+    near = nearest(text.splitlines(), old.splitlines())
+    if near is None:
+        return f"That text does not stand in {path}. Read the file, then copy it from there."
+    start, lines = near
+    shown = "\n".join(f"{number:>6}\t{line}" for number, line in enumerate(lines, start))
+    why = ""
+    if [" ".join(line.split()) for line in lines] == [
+        " ".join(o.split()) for o in old.splitlines()
+    ]:
+        why = " Only spaces differ."
+    return f"That text does not stand in {path}.{why} What is nearest to it:\n{shown}"
+
+
+def nearest(lines: list[str], wanted: list[str]) -> tuple[int, list[str]] | None:
+    """Return the lines of a file that are most like some others, and the first one's number.
+
+    Args:
+        lines: of the file; the first 5,000 are looked at.
+        wanted: what is looked for; its first 20 lines count.
+
+    Returns:
+        None when nothing is like it.
+    """
+    wanted = wanted[:_SHOWN_AT_MOST]
+    if not any(line.strip() for line in wanted):
+        return None
+    first = next(index for index, line in enumerate(wanted) if line.strip())
+    matcher = difflib.SequenceMatcher(autojunk=False)
+    matcher.set_seq2(wanted[first].strip())
+    best, at = _NEAR_ENOUGH, -1
+    for index, line in enumerate(lines[:_SEARCHED_LINES]):
+        matcher.set_seq1(line.strip()[:500])
+        if matcher.real_quick_ratio() <= best or matcher.quick_ratio() <= best:
+            continue
+        if (ratio := matcher.ratio()) > best:
+            best, at = ratio, index
+    if at < 0:
+        return None
+    start = max(0, at - first)
+    return start + 1, lines[start : start + len(wanted)]
+
+
+def _around(content: bytes, line: int, height: int) -> str:
+    lines = content.decode("utf-8", "replace").splitlines()
+    start = max(1, line - _SHOWN_AROUND)
+    end = min(len(lines), line + min(height, _SHOWN_AT_MOST) - 1 + _SHOWN_AROUND)
+    return "\n".join(f"{n:>6}\t{lines[n - 1][:500]}" for n in range(start, end + 1))
+
+
+def _lines(content: bytes) -> str:
+    count = content.count(b"\n") + (bool(content) and not content.endswith(b"\n"))
+    return "1 line" if count == 1 else f"{count:,} lines"

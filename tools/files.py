@@ -1,0 +1,17 @@
+"""The family ``files``: everything an agent can do with the files of its workspace."""
+
+from typing import Any
+
+from noctule.core.settings.tools import ToolsSettings
+from tools.file_reading import ListFiles, ReadFile
+from tools.file_writing import EditFile, WriteFile
+from tools.tool import Tool
+
+
+def file_tools(settings: ToolsSettings) -> list[Tool[Any]]:
+    """Return the tools that work on files.
+
+    Args:
+        settings: how much they may show.
+    """
+    return [ListFiles(settings), ReadFile(settings), WriteFile(settings), EditFile(settings)]
