@@ -143,6 +143,21 @@ class Json(TypeDecorator[Any]):
         return None if value is None else json.loads(value)
 
 
+class Names(TypeDecorator[tuple[str, ...]]):
+    """Several names, in order, as a JSON list."""
+
+    impl = sa.Text
+    cache_ok = True
+
+    def process_bind_param(self, value: tuple[str, ...] | None, dialect: Dialect) -> str:
+        """Write them."""
+        return dump_json(list(value or ()))
+
+    def process_result_value(self, value: str | None, dialect: Dialect) -> tuple[str, ...]:
+        """Read them."""
+        return () if value in {None, "[]"} else tuple(json.loads(value or "[]"))
+
+
 class Choice(TypeDecorator[StrEnum]):
     """One of a fixed set of words.
 

@@ -123,6 +123,10 @@ class TurnStore(Protocol):
         """
         ...
 
+    async def by_origin(self, origin: str) -> Turn | None:
+        """Return the turn a message of a messenger became; None when it became none."""
+        ...
+
     async def of_session(self, session_id: str) -> list[Turn]:
         """Return the turns of a session, oldest first."""
         ...

@@ -87,6 +87,9 @@ class Turn:
         ended_at: when it finished; None when it has not.
         wake_at: when a parked turn goes on, or a queued one may start; None means as soon as
             possible (queued) or only by hand (parked).
+        origin: the message of a messenger it came from, unique: the same message makes no second
+            turn. None when it came another way.
+        attachments: files the person sent along, relative to the session's workspace.
     """
 
     id: str
@@ -105,6 +108,8 @@ class Turn:
     started_at: datetime | None = None
     ended_at: datetime | None = None
     wake_at: datetime | None = None
+    origin: str | None = None
+    attachments: tuple[str, ...] = ()
 
     def due(self, now: datetime) -> bool:
         """Whether it may begin or go on; one that runs or has ended may not."""

@@ -32,7 +32,7 @@ class EventLog:
     def __init__(self, database: Database, clock: Clock) -> None:
         self._database = database
         self._clock = clock
-        self._followers: dict[str, set[asyncio.Event]] = defaultdict(set)
+        self._followers: dict[str, dict[asyncio.Event, int]] = defaultdict(dict)
         self._pump: asyncio.Task[None] | None = None
         self._pruning: dict[str, asyncio.Task[None]] = {}
 
@@ -53,7 +53,7 @@ class EventLog:
             after: the last sequence number already seen; 0 begins at the start.
         """
         signal = asyncio.Event()
-        self._followers[session_id].add(signal)
+        self._followers[session_id][signal] = after
         if self._pump is None:
             self._pump = asyncio.create_task(self._wake_at_changes())
         try:
@@ -63,11 +63,12 @@ class EventLog:
                     events = await work.events.after(session_id, after)
                 for event in events:
                     after = event.seq
+                    self._followers[session_id][signal] = after
                     yield event
                 if not events:
                     await signal.wait()
         finally:
-            self._followers[session_id].discard(signal)
+            del self._followers[session_id][signal]
             if not self._followers[session_id]:
                 del self._followers[session_id]
 
@@ -110,8 +111,25 @@ class EventLog:
         # aclosing: a generator left half-way would keep its connection
         async with aclosing(self._database.changes()) as changes:
             async for _ in changes:
-                for session_id in list(self._followers):
+                for session_id in await self._with_news():
                     self.stored(session_id)
+
+    async def _with_news(self) -> list[str]:
+        """Return the followed sessions with events some follower has not read, in one question.
+
+        Somebody writes all the time: to let every follower look would cost a question each.
+        """
+        followed = list(self._followers)
+        try:
+            async with self._database.read() as work:
+                last = await work.events.last_seqs(followed)
+        except NoctuleError:
+            return followed  # each of them finds out for itself
+        return [
+            name
+            for name in followed
+            if any(last.get(name, 0) > after for after in self._followers.get(name, {}).values())
+        ]
 
 
 class TurnSink:

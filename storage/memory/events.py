@@ -49,6 +49,11 @@ class MemoryEvents:
         """Return the highest sequence number given out so far; 0 when there is no event."""
         return (await self._transaction.reading()).heads.get(session_id, 0)
 
+    async def last_seqs(self, session_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the highest numbers of several sessions; those without an event are missing."""
+        heads = (await self._transaction.reading()).heads
+        return {name: heads[name] for name in session_ids if name in heads}
+
     async def prune_deltas(self, turn_id: str) -> None:
         """Drop the text deltas of a turn whose reply is stored."""
         tables = await self._transaction.writing("events")

@@ -25,7 +25,9 @@ class MemoryOutbox:
         """
         tables = await self._transaction.writing("outbox")
         same = [
-            m for m in tables.outbox.values() if (m.channel, m.key) == (message.channel, message.key)
+            m
+            for m in tables.outbox.values()
+            if (m.channel, m.key) == (message.channel, message.key)
         ]
         if message.kind is OutgoingKind.EDIT:
             for other in same:

@@ -36,6 +36,11 @@ class MemoryTurns:
         tables = await self._transaction.reading()
         return find(tables.turns, turn_id, what="turn", listing=_LISTING)
 
+    async def by_origin(self, origin: str) -> Turn | None:
+        """Return the turn a message of a messenger became; None when it became none."""
+        turns = (await self._transaction.reading()).turns.values()
+        return next((turn for turn in turns if turn.origin == origin), None)
+
     async def of_session(self, session_id: str) -> list[Turn]:
         """Return the turns of a session, oldest first."""
         return [turn for turn in await self._all() if turn.session_id == session_id]

@@ -38,6 +38,10 @@ _AFTER = (
 _LAST_SEQ = sa.select(event_heads.c.last_seq).where(
     event_heads.c.session_id == sa.bindparam("session_id")
 )
+_LAST_SEQS = sa.select(event_heads).where(
+    event_heads.c.session_id.in_(sa.bindparam("session_ids", expanding=True))
+)
+_AT_ONCE = 500
 _PRUNE = events.delete().where(
     events.c.turn_id == sa.bindparam("turn_id"), events.c.kind == EventKind.DELTA
 )
@@ -71,6 +75,10 @@ class SqlEvents:
     async def last_seq(self, session_id: str) -> int:
         """Return the highest sequence number given out so far; 0 when there is no event."""
         return await self._transaction.run(_last_seq, session_id)
+
+    async def last_seqs(self, session_ids: Sequence[str]) -> Mapping[str, int]:
+        """Return the highest numbers of several sessions; those without an event are missing."""
+        return await self._transaction.run(_last_seqs, session_ids)
 
     async def prune_deltas(self, turn_id: str) -> None:
         """Drop the text deltas of a turn whose reply is stored."""
@@ -109,6 +117,14 @@ def _after(connection: Connection, session_id: str, seq: int, limit: int) -> lis
 
 def _last_seq(connection: Connection, session_id: str) -> int:
     return connection.execute(_LAST_SEQ, {"session_id": session_id}).scalar_one_or_none() or 0
+
+
+def _last_seqs(connection: Connection, session_ids: Sequence[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for start in range(0, len(session_ids), _AT_ONCE):
+        some = {"session_ids": list(session_ids[start : start + _AT_ONCE])}
+        found.update((row[0], row[1]) for row in connection.execute(_LAST_SEQS, some))
+    return found
 
 
 def _prune(connection: Connection, turn_id: str) -> None:

@@ -18,6 +18,7 @@ _ADD = {
     "sqlite": sqlite.insert(inbox).on_conflict_do_nothing(index_elements=_KEYS),
     "postgresql": postgresql.insert(inbox).on_conflict_do_nothing(index_elements=_KEYS),
 }
+_RETURNING = {name: insert.returning(inbox.c.number) for name, insert in _ADD.items()}
 _HIGHEST = sa.select(sa.func.max(inbox.c.number)).where(
     inbox.c.channel == sa.bindparam("in_channel")
 )
@@ -73,7 +74,8 @@ def _add(connection: Connection, updates: Sequence[Incoming]) -> int:
     for update in updates:
         values = {c.key: getattr(update, c.key) for c in inbox.columns}
         values["payload"] = dict(update.payload)
-        added += connection.execute(_ADD[connection.dialect.name], values).rowcount
+        stored = connection.execute(_RETURNING[connection.dialect.name], values).first()
+        added += stored is not None
     return added
 
 

@@ -19,6 +19,7 @@ _INSERT = turns.insert()
 _BY_PREFIX = ByPrefix(turns, what="turn", listing="noctule sessions show")
 _SELECT = sa.select(turns)
 _OF_SESSION = _SELECT.where(turns.c.session_id == sa.bindparam("session_id")).order_by(turns.c.id)
+_BY_ORIGIN = _SELECT.where(turns.c.origin == sa.bindparam("from_message"))
 _OLDEST_UNFINISHED = _OF_SESSION.where(unfinished).limit(1)
 _UNFINISHED = _SELECT.where(unfinished).order_by(turns.c.id)
 _COUNT_UNFINISHED = sa.select(sa.func.count()).select_from(turns).where(unfinished)
@@ -79,6 +80,10 @@ class SqlTurns:
     async def get(self, turn_id: str) -> Turn:
         """Return one turn; a unique beginning of its id is enough."""
         return await self._transaction.run(_get, turn_id)
+
+    async def by_origin(self, origin: str) -> Turn | None:
+        """Return the turn a message of a messenger became; None when it became none."""
+        return await self._transaction.run(_first, _BY_ORIGIN, {"from_message": origin})
 
     async def of_session(self, session_id: str) -> list[Turn]:
         """Return the turns of a session, oldest first."""

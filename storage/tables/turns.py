@@ -6,7 +6,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.sessions import Order, Verdict
 from noctule.core.settings.role import OnLimit
 from storage.tables.metadata import metadata
-from storage.types import Choice, Id, UtcDateTime, Words
+from storage.types import Choice, Id, Names, UtcDateTime, Words
 
 turns = sa.Table(
     "turns",
@@ -27,6 +27,8 @@ turns = sa.Table(
     sa.Column("started_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
     sa.Column("wake_at", UtcDateTime),
+    sa.Column("origin", Words),
+    sa.Column("attachments", Names, nullable=False, server_default="[]"),
     sa.Index(None, "session_id", "id"),
     sa.Index(None, "ended_at"),
 )
@@ -53,3 +55,7 @@ sa.Index(
     sqlite_where=unfinished,
     postgresql_where=unfinished,
 )
+
+given = turns.c.origin.is_not(None)
+
+sa.Index("uq_turns_origin", turns.c.origin, unique=True, sqlite_where=given, postgresql_where=given)
