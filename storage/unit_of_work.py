@@ -5,6 +5,7 @@ from typing import Self
 
 from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
 from noctule.core.ports import (
+    AccountStore,
     AttemptStore,
     BudgetStore,
     EffectStore,
@@ -20,6 +21,7 @@ from noctule.core.ports import (
     SteerStore,
     TurnStore,
 )
+from storage.stores.accounts import SqlAccounts
 from storage.stores.attempts import SqlAttempts
 from storage.stores.budgets import SqlBudgets
 from storage.stores.chats import SqlChats
@@ -45,6 +47,7 @@ class SqlUnitOfWork:
 
     __slots__ = (
         "_transaction",
+        "accounts",
         "attempts",
         "budgets",
         "chats",
@@ -72,6 +75,7 @@ class SqlUnitOfWork:
         self.attempts: AttemptStore = SqlAttempts(transaction)
         self.limits: LimitStore = SqlLimits(transaction)
         self.budgets: BudgetStore = SqlBudgets(transaction)
+        self.accounts: AccountStore = SqlAccounts(transaction)
         self.events: EventStore = SqlEvents(transaction)
         self.parkings: ParkingStore = SqlParkings(transaction)
         self.effects: EffectStore = SqlEffects(transaction)

@@ -1,5 +1,6 @@
 """Every table, one noun per file; importing this fills the metadata."""
 
+from storage.tables.accounts import accounts
 from storage.tables.attempts import attempts
 from storage.tables.budgets import budget_holds, budget_windows
 from storage.tables.chats import chats, pairings, persons, watches
@@ -19,6 +20,7 @@ from storage.tables.steers import steers
 from storage.tables.turns import turns
 
 __all__ = [
+    "accounts",
     "attempts",
     "budget_holds",
     "budget_windows",
