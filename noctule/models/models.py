@@ -36,7 +36,6 @@ from noctule.models.limits import Limits
 from noctule.models.slots import Slots
 from noctule.models.structured import ask_structured, json_schema_of, reader_of
 
-_SHARED_SALT = b"noctule: the key a limit belongs to"
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
 
@@ -66,7 +65,7 @@ class Models:
         build: BuildClient | None = None,
     ) -> None:
         ledger = Ledger(database)
-        fingerprints = fingerprints or Fingerprints(_SHARED_SALT)
+        fingerprints = fingerprints or Fingerprints.shared()
         limits = Limits(settings, database, ledger, clock, fingerprints)
         circuits = Circuits(settings.limits, clock)
         accounts = Accounts(settings, database, ledger, clock, fingerprints)
