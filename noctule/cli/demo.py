@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from noctule.bootstrap import Runtime
+    from noctule.channels.terminal.said import Said
     from noctule.channels.terminal.screen import Screen
     from noctule.channels.terminal.talk import Talk
     from noctule.config import Loaded
@@ -41,9 +42,9 @@ async def command(invocation: Invocation) -> int:
 
     Needs no key, no Ollama and no network. A greeting goes to chat, a request for code to the
     engineer, work for two roles through a plan, and a session sleeps through a provider's
-    refusal; every answer is the model's own, as it comes. Then it shows the attempts and what
-    they cost, and on a terminal stays open for typing. Its data goes into a folder of its own.
-    With --config it plays on that configuration instead.
+    refusal and through a budget that is used up; every answer is the model's own, as it comes.
+    Then it shows the attempts and what they cost, and on a terminal stays open for typing. Its
+    data goes into a folder of its own. With --config it plays on that configuration instead.
     """
     from rich.console import Console  # noqa: PLC0415 - not for --help
 
@@ -62,7 +63,7 @@ async def command(invocation: Invocation) -> int:
         await stage.code()
         await stage.plan()
         if loaded.path == packaged_demo():  # it needs a model whose server is ours
-            await stage.sleep()
+            await stage.night()
         await stage.show_ledger()
         if _on_terminal():
             await _stay_open(stage, loaded)
@@ -111,14 +112,21 @@ class Stage:
             "Research why bats sleep by day and write a short paragraph about it.",
         )
 
-    async def sleep(self) -> None:
-        """Play a refusal: the session parks, wakes by itself and finishes."""
-        from noctule.channels.terminal.conversation import show_ending  # noqa: PLC0415 - likewise
-        from noctule.cli.demo_sleep import SAYS, SleepAct  # noqa: PLC0415 - likewise
+    async def night(self) -> None:
+        """Play a refusal and a used-up budget: each session parks, wakes by itself and finishes."""
+        from noctule.cli.demo_sleep import REFUSED, UNPAID, Night  # noqa: PLC0415 - likewise
 
         self._title("A provider that refuses: the session sleeps, wakes by itself and finishes")
-        self.console.print(SAYS, style="dim", soft_wrap=True)
-        said = await SleepAct(self.runtime, self.console, self.screen).play()
+        self.console.print(REFUSED, style="dim", soft_wrap=True)
+        async with Night(self.runtime, self.console, self.screen) as night:
+            self._end(await night.refused())
+            self._title("A budget that is used up: the same sleep, and not a cent more is spent")
+            self.console.print(UNPAID, style="dim", soft_wrap=True)
+            self._end(await night.unpaid())
+
+    def _end(self, said: "Said") -> None:
+        from noctule.channels.terminal.conversation import show_ending  # noqa: PLC0415 - likewise
+
         show_ending(said, self.screen, self.runtime.records)
         self.exit_code = max(self.exit_code, said.exit_code)
 
@@ -132,15 +140,13 @@ class Stage:
         self.console.print(attempts_table(list(reversed(attempts))))
 
     async def _say(self, title: str, text: str) -> None:
-        from noctule.channels.terminal.conversation import show_ending  # noqa: PLC0415 - likewise
         from noctule.sessions.desk import Request  # noqa: PLC0415 - likewise
 
         self._title(title)
         self.console.print(f"> {text}", markup=False)
         said = await self.talk.say(Request(text=text, session_id=self.session_id))
-        show_ending(said, self.screen, self.runtime.records)
+        self._end(said)
         self.session_id = said.turn.session_id
-        self.exit_code = max(self.exit_code, said.exit_code)
 
     def _title(self, title: str) -> None:
         self.console.print()

@@ -1,51 +1,67 @@
-"""The demo's act of sleep: a provider refuses, the session parks, wakes by itself and finishes."""
+"""The demo's acts of sleep: a provider refuses, a budget is used up; both times it wakes."""
 
 import asyncio
 import os
 import signal
 import sys
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from types import TracebackType
+from typing import TYPE_CHECKING, Self
 
 import yaml
 
+from noctule.bootstrap import run_reports
 from noctule.channels.terminal.said import Said
 from noctule.channels.terminal.watch import Watch
 from noctule.cli.refusing_gate import Gate
+from noctule.config import load
 from noctule.core.errors import OurBugError
 from noctule.core.lifecycle import Status
 from noctule.core.roles import Role
 from noctule.core.sessions import SessionKind, Turn
 from noctule.models.clients.embedded import EmbeddedClient
-from noctule.sessions.desk import Request
+from noctule.sessions.desk import Desk, Request
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from noctule.bootstrap import Runtime
     from noctule.channels.terminal.screen import Screen
+    from noctule.config import Loaded
 
-SAYS = (
+_PRICE = {"input": "0.10", "output": "10"}
+_USD = "0.0006"
+_WINDOW_S = 6
+_MOST_TOKENS = 40
+REFUSED = (
     "A small server on this machine stands in for a provider with a limit: it answers the first "
     "request with a real 429 and Retry-After, and passes the next one on to the model. The work "
     "is done by `noctule worker`, in a process of its own."
 )
-_TEXT = "Write two sentences about a bat that waits for the night."
+UNPAID = (
+    f"The same model, with a price: ${_PRICE['input']} for a million tokens sent and "
+    f"${_PRICE['output']} for a million received, as they are really counted. A budget pays "
+    f"${_USD} in any {_WINDOW_S} s: that is one step of a plan, not two. No step begins "
+    "before it is paid for."
+)
+_REFUSED_TEXT = "Write two sentences about a bat that waits for the night."
+_UNPAID_TEXT = "@research @writer Describe how a bat spends the night."
 _RETRY_AFTER_S = 8
 _LOOK_SECONDS = 0.2
 _MOST_SECONDS = 300.0
 _STOP_SECONDS = 20.0
 
 
-class SleepAct:
-    """Plays the act.
+class Night:
+    """Where the acts are played: a worker of its own, and a provider that refuses once.
 
     Args:
         runtime: of the demo.
-        console: where what is said about the act goes.
-        screen: where the act itself goes.
+        console: where what is said about the acts goes.
+        screen: where the acts themselves go.
     """
 
     def __init__(self, runtime: "Runtime", console: "Console", screen: "Screen") -> None:
@@ -53,27 +69,55 @@ class SleepAct:
         self._records = runtime.records
         self._console = console
         self._screen = screen
+        self._open = AsyncExitStack()
+        self._desk = runtime.records.desk
 
-    async def play(self) -> Said:
-        """Return what came of the work.
+    async def __aenter__(self) -> Self:
+        client = self._runtime.models.client("embedded")
+        if not isinstance(client, EmbeddedClient):
+            raise OurBugError("The demo's endpoint is not the embedded one; please report this.")
+        async with AsyncExitStack() as opening:
+            gate = await opening.enter_async_context(
+                Gate(client.address, refusals=1, retry_after_s=_RETRY_AFTER_S)
+            )
+            loaded = load(self._write_config(gate), environ=self._environ())
+            await opening.enter_async_context(self._worker(loaded))
+            self._desk = Desk(loaded.settings, self._records.database, self._records.clock)
+            self._open = opening.pop_all()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self._open.aclose()
+
+    async def refused(self) -> Said:
+        """Play work that a provider refuses at first, and return what came of it.
 
         Raises:
             OurBugError: the worker did not do it in five minutes.
         """
-        client = self._runtime.models.client("embedded")
-        if not isinstance(client, EmbeddedClient):
-            raise OurBugError("The demo's endpoint is not the embedded one; please report this.")
-        async with (
-            Gate(client.address, refusals=1, retry_after_s=_RETRY_AFTER_S) as gate,
-            self._worker(gate),
-        ):
-            turn = await self._records.desk.submit(
-                Request(text=_TEXT, kind=SessionKind.RUN, role=Role.WRITER.value)
-            )
-            turn = await self._watch_until(turn, after=0, sleeping=True)
-            if turn.status is Status.PARKED:
-                after = await self._count_down(turn)
-                turn = await self._watch_until(turn, after=after, sleeping=False)
+        return await self._play(Request(text=_REFUSED_TEXT, role=Role.WRITER.value))
+
+    async def unpaid(self) -> Said:
+        """Play work whose second step the budget does not pay for at first.
+
+        Raises:
+            OurBugError: the worker did not do it in five minutes.
+        """
+        return await self._play(Request(text=_UNPAID_TEXT, model="priced"))
+
+    async def _play(self, request: Request) -> Said:
+        turn = await self._desk.submit(replace(request, kind=SessionKind.RUN))
+        turn = await self._watch_until(turn, after=0, sleeping=True)
+        if turn.status is Status.PARKED:
+            after = await self._count_down(turn)
+            turn = await self._watch_until(turn, after=after, sleeping=False)
+        report = await run_reports(self._records).of(turn)
+        self._console.print(report.sentence(self._records.zone), soft_wrap=True, markup=False)
         return await Said.read(self._records.database, turn.id)
 
     async def _watch_until(self, turn: Turn, *, after: int, sleeping: bool) -> Turn:
@@ -118,16 +162,15 @@ class SleepAct:
         return seen
 
     @asynccontextmanager
-    async def _worker(self, gate: Gate) -> AsyncIterator[None]:
+    async def _worker(self, loaded: "Loaded") -> AsyncIterator[None]:
         """Run ``noctule worker`` on the demo's data, with every role behind the gate."""
-        path = self._write_config(gate)
-        environ = {**os.environ, "NOCTULE_HOME": str(self._records.home)}
+        path = loaded.path
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "noctule", "--config", str(path), "worker", "--until-eof"),
             stdin=asyncio.subprocess.PIPE,  # closes with this process, however it ends
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,
-            env=environ,
+            env=self._environ(),
             start_new_session=True,  # Ctrl-C is for the demo, which then ends it
         )
         try:
@@ -141,20 +184,30 @@ class SleepAct:
                 process.kill()
                 await process.wait()
 
+    def _environ(self) -> dict[str, str]:
+        return {**os.environ, "NOCTULE_HOME": str(self._records.home)}
+
     def _write_config(self, gate: Gate) -> Path:
         settings = self._records.settings
-        role = {"primary": "guarded", "max_tokens": 80, "temperature": 0.4}
+        role = {"primary": "guarded", "max_tokens": _MOST_TOKENS, "temperature": 0, "tools": []}
+        model = {"endpoint": "gate", "name": "smollm2-135m-instruct", "context": 4096}
         document = {
             "endpoints": {"gate": {"kind": "openai", "url": gate.url, "local": True}},
             "models": {
-                "guarded": {
-                    "endpoint": "gate",
-                    "name": "smollm2-135m-instruct",
-                    "context": 4096,
-                    "price": {"input": 0, "output": 0},
-                }
+                "guarded": {**model, "price": {"input": 0, "output": 0}},
+                "priced": {**model, "price": _PRICE},
             },
             "roles": {name.value: role for name in Role},
+            "budgets": {
+                "tiny": {
+                    "scope": "model",
+                    "of": "priced",
+                    "usd": _USD,
+                    # Rolling: what a step costs counts from its end, however long it took.
+                    "window": {"kind": "rolling", "length": f"{_WINDOW_S}s"},
+                    "on_exhausted": "park",
+                }
+            },
             # A wait that fits the patience of the queue would be waited out without a park.
             "limits": {"queue_timeout": "1s"},
             "storage": {"url": settings.storage.url.get_secret_value()},

@@ -58,7 +58,7 @@ class RunReport:
             refused are none: nothing had been done for them.
         cost_usd: of all its attempts; None when one of them is unknown.
         elsewhere: all of it on the dearest bound model, from the same tokens; None when nobody
-            answered or no price is known.
+            answered or no price is known. Nothing is compared with free models in words.
     """
 
     ended_at: datetime | None
@@ -125,7 +125,7 @@ class RunReport:
 
     def _saved(self) -> str:
         there = self.elsewhere
-        if there is None or there.cost_usd is None or not there.saved_usd:
+        if there is None or not there.cost_usd or not there.saved_usd:
             return ""
         word = "saved" if there.saved_usd > 0 else "lost"
         unknown = f" and {there.unknown} answers of unknown price" if there.unknown else ""

@@ -1,9 +1,13 @@
 import asyncio
 import re
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from noctule.core.clock import SystemClock
+from storage.open import open_database
 from tests.support.command_line import CommandLine
 from tests.support.provider import FakeModel, Provider
 from tests.support.terminal import terminal
@@ -41,10 +45,10 @@ def play(noctule: CommandLine) -> None:
 
 @pytest.mark.embedded
 @pytest.mark.timeout(900)
-def test_the_demo_plays_on_the_embedded_model(noctule):
-    """Without anything else the demo routes, answers, sleeps, wakes and shows the ledger."""
+async def test_the_demo_plays_on_the_embedded_model(noctule):
+    """Without anything else the demo routes, answers, sleeps twice, wakes and shows the ledger."""
     # Two minutes of computing, on a machine that may be busy.
-    done = noctule.run("demo", seconds=840)
+    done = await asyncio.to_thread(noctule.run, "demo", seconds=840)
     assert done.returncode == 0, done.stdout + done.stderr
     shown = done.stdout
     assert "135M parameters" in shown
@@ -57,6 +61,12 @@ def test_the_demo_plays_on_the_embedded_model(noctule):
         shown.index("woke after"),
     )
     assert slept < woke
+    unpaid = shown.index("budget tiny (priced) is used up")
+    assert woke < unpaid < shown.index("woke after", unpaid)
+    ends = re.findall(
+        r"^Parked \S+ for .*, woken \S+; 0 repeated; cost \$(.*)\.$", shown, re.MULTILINE
+    )
+    assert (len(ends), ends[0]) == (2, "0.00")
     rows = [line.split() for line in shown.splitlines() if " answer " in line]
     assert [(row[0], row[2], row[3]) for row in rows] == [
         ("chat", "smol", "success"),
@@ -65,11 +75,39 @@ def test_the_demo_plays_on_the_embedded_model(noctule):
         ("writer", "smol", "success"),
         ("writer", "guarded", "rate"),
         ("writer", "guarded", "success"),
+        ("research", "priced", "success"),
+        ("writer", "priced", "success"),
     ]
-    assert re.search(r"6 requests +\$0\.00", shown)
+    assert re.search(rf"8 requests +\${ends[1]}\n", shown)
     (home,) = noctule.home.glob("demo-*")
+    await check_money(home)
     assert str(home) in shown
     assert (home / "noctule.db").is_file()
+
+
+async def check_money(home: Path) -> None:
+    """Each priced step cost its counted tokens times the price, and no window paid for two."""
+    database = await open_database("sqlite", data_folder=home, clock=SystemClock())
+    try:
+        async with database.read() as work:
+            attempts = await work.attempts.list()
+            (tally,) = await work.budgets.tallies()
+            held = await work.budgets.held()
+    finally:
+        await database.close()
+    second, first = [attempt for attempt in attempts if attempt.model == "priced"]
+    for step in (first, second):
+        sent, received = step.usage.input_tokens, step.usage.output_tokens
+        assert sent is not None
+        assert received is not None
+        nanos = sent * 100 + received * 10_000
+        assert step.cost_usd == Decimal(nanos) / 10**9
+        assert step.parts is not None
+        assert step.parts.total == sent
+    assert tally.settled_usd == second.cost_usd
+    assert (tally.held_usd, tally.over_usd, held) == (0, 0, [])
+    ended = first.started_at + timedelta(seconds=first.duration_s)
+    assert second.started_at - ended >= timedelta(seconds=6)
 
 
 def test_on_a_terminal_the_demo_stays_open(noctule):

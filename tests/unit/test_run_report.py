@@ -43,13 +43,13 @@ def told(name, **more):
     return event(EventKind.ATTEMPT_ENDED, 1, **{**row, "attempt": name, **more})
 
 
-def report(*events, attempts=None, status=Status.DONE, dearest="opus"):
+def report(*events, attempts=None, status=Status.DONE, dearest="opus", list_cost=ten_cents):
     return report_run(
         a_turn(status=status, ended_at=later(100)),
         attempts=[an_attempt(cost_usd=Decimal("0.03"))] if attempts is None else attempts,
         events=events,
         dearest=dearest,
-        list_cost=ten_cents,
+        list_cost=list_cost,
     )
 
 
@@ -70,7 +70,9 @@ def test_a_run_that_was_never_parked_says_so():
 
 
 def test_what_was_lost_is_said_too():
-    """A run that cost more than the comparison does not call that saved."""
+    """What cost more than the comparison is not called saved; with free models none is made."""
+    free = report(list_cost=lambda model, usage, at: (Decimal(0), None))
+    assert free.sentence(BERLIN) == "Never parked; 0 repeated; cost $0.03."
     dear = report(attempts=[an_attempt(cost_usd=Decimal("0.25"))])
     assert "cost $0.25, lost $0.15 against all of it on opus" in dear.sentence(BERLIN)
 
