@@ -42,6 +42,7 @@ class Parking:
         interrupt_id: what the graph calls it; None when it stopped between two steps.
         lap: how often this turn has been parked, this time included.
         woken_at: when it went on; None while it sleeps.
+        tool_call_id: the call whose question it waits for; None when it waits for no answer.
     """
 
     id: str
@@ -58,6 +59,7 @@ class Parking:
     interrupt_id: str | None = None
     lap: int = 1
     woken_at: datetime | None = None
+    tool_call_id: str | None = None
 
     def due(self, now: datetime) -> bool:
         """Whether it may go on."""

@@ -26,6 +26,7 @@ parkings = sa.Table(
     sa.Column("interrupt_id", Words),
     sa.Column("lap", sa.Integer, nullable=False),
     sa.Column("woken_at", UtcDateTime),
+    sa.Column("tool_call_id", Id),
     sa.Index(None, "turn_id", "id"),
 )
 

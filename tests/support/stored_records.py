@@ -92,6 +92,7 @@ def a_parking(name: str = "p1", turn_id: str = "t1", **changes: Any) -> Parking:
         tried=("haiku: rate_limited", "qwen: cannot call tools"),
         interrupt_id="i1",
         lap=2,
+        tool_call_id="c1",
     )
     return replace(parking, **changes)
 

@@ -1,4 +1,4 @@
-"""Effects, questions, grants, notes, proofs, steers; workspaces of sessions.
+"""Effects, questions, grants, notes, proofs, steers; workspaces of sessions; whom parkings ask.
 
 Revision: 0005
 Before it: 0004
@@ -38,6 +38,7 @@ POSTGRES_WORDS = ("CREATE INDEX note_words ON notes USING gin (to_tsvector('simp
 def upgrade() -> None:
     op.add_column("sessions", sa.Column("workspace", TEXT, nullable=True))
     op.add_column("sessions", sa.Column("outside_since", MOMENT, nullable=True))
+    op.add_column("parkings", sa.Column("tool_call_id", ID, nullable=True))
     _effects()
     _questions()
     _grants()
@@ -174,5 +175,6 @@ def downgrade() -> None:
         op.execute("DROP TABLE note_words")
     for table in ("steers", "proofs", "notes", "grants", "questions", "effects"):
         op.drop_table(table)
+    op.drop_column("parkings", "tool_call_id")
     op.drop_column("sessions", "outside_since")
     op.drop_column("sessions", "workspace")
