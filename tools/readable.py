@@ -53,7 +53,10 @@ def readable(page: Page) -> Readable:
     if kind in _HTML_TYPES:
         return _article(page)
     if kind.startswith("text/") or kind in _TEXT_TYPES or kind.endswith(_TEXT_SUFFIXES):
-        return Readable(_decoded(page))
+        text = _decoded(page)
+        if not text.strip():
+            raise ToolError(f"{page.url} is empty. Try another source.")
+        return Readable(text)
     size = f"more than {len(page.body):,}" if page.cut else f"{len(page.body):,}"
     raise ToolError(
         f"{page.url} is no text but {kind} ({size} bytes), which cannot be read here. Look for a "

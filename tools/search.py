@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Protocol
 
 import httpx
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from noctule.core.effects import EffectClass
 from noctule.core.settings import SearchEngine, SearchSettings
@@ -107,7 +107,10 @@ class SearchTool(Tool[SearchArguments]):
                 "fetch an address you know."
             ) from error
         if not found:
-            return ToolResult(f"Nothing was found for {arguments.query!r}. Try other words.")
+            return ToolResult(
+                f"Nothing was found for {arguments.query!r}. Try other words; "
+                "if that never helps, the engines may be refusing for a while."
+            )
         return ToolResult(_shown(found[: arguments.max_results]), outside=True)
 
 
@@ -156,9 +159,9 @@ class SearxNG:
             reason = str(error) or type(error).__name__
             raise ToolError(f"{self.name} cannot be reached: {reason}. Tell the person.") from error
         try:
-            rows = _Answer.validate_json(body)["results"]
+            rows = _Answer.model_validate_json(body).results
             return [Found(row.title, row.url, row.content or "") for row in rows[:most]]
-        except (ValidationError, KeyError) as error:
+        except ValidationError as error:
             raise ToolError(
                 f"{self.name} did not answer with results as JSON. Tell the person: its settings "
                 "need `json` under search.formats."
@@ -193,7 +196,8 @@ class _Row(BaseModel):
     content: str | None = None
 
 
-_Answer = TypeAdapter(dict[str, list[_Row]])
+class _Answer(BaseModel):
+    results: list[_Row]
 
 
 def web_search(settings: SearchSettings) -> SearchTool:
