@@ -7,4 +7,5 @@ CHAT = Agent(
     role=Role.CHAT,
     speciality="small talk, simple questions, what is going on in the person's sessions",
     part="Answer it in a few sentences.",
+    tools=("ask", "sessions", "notes", "web"),
 )

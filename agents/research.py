@@ -7,4 +7,5 @@ RESEARCH = Agent(
     role=Role.RESEARCH,
     speciality="find facts, compare options, gather sources, answer questions that need looking up",
     part="Gather the facts it needs, as a short list. Do not write it up.",
+    tools=("web", "files", "notes", "ask"),
 )

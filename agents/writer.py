@@ -7,4 +7,5 @@ WRITER = Agent(
     role=Role.WRITER,
     speciality="write texts for people: articles, letters, stories, reports, speeches",
     part="Write the text that was asked for, using what was found.",
+    tools=("files", "notes", "web", "ask"),
 )

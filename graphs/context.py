@@ -6,6 +6,7 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
+from graphs.equipment import Equipment
 from noctule.core.attempts import Purpose
 from noctule.core.calls import CallContext, EventSink
 from noctule.core.clock import Clock
@@ -43,6 +44,7 @@ class TurnContext:
         default_role: who answers when nobody could decide.
         limits: caps of steps and calls.
         clock: times the work.
+        equipment: what agents act with; None lets them only write.
         complexity: chooses within a role's binding.
         hand_over_allowed: whether the agent may say that the turn is not for it.
         part: what the agent does of a request that several share; None when it does all of it.
@@ -57,6 +59,7 @@ class TurnContext:
     default_role: Role
     limits: LimitsSettings
     clock: Clock
+    equipment: Equipment | None = None
     complexity: Complexity = Complexity.SIMPLE
     hand_over_allowed: bool = True
     part: str | None = None
@@ -79,6 +82,11 @@ class TurnContext:
             tags=tags or {},
         )
 
+    @property
+    def tagged_sink(self) -> EventSink:
+        """Who is told what happens, with the tags of this branch."""
+        return TaggedSink(self.sink, self.tags) if self.tags else self.sink
+
     def call(self, role: Role, purpose: Purpose, *, stream: bool = False) -> CallContext:
         """Return the circumstances of one model call of this turn."""
         return CallContext(
@@ -92,7 +100,7 @@ class TurnContext:
             complexity=self.complexity,
             wish=self._wish(role, purpose),
             stream=stream,
-            sink=TaggedSink(self.sink, self.tags) if self.tags else self.sink,
+            sink=self.tagged_sink,
         )
 
     def _wish(self, role: Role, purpose: Purpose) -> Wish:

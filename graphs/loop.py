@@ -1,19 +1,19 @@
-"""The agent loop of one role: ``create_agent`` with our middleware around every model call."""
+"""The agent loop of one role: ``create_agent`` with our middleware around every step."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from langchain.agents import create_agent
+from langchain.agents.middleware import AgentMiddleware
 from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
-from langchain_core.tools import BaseTool
 from langgraph.graph.state import CompiledStateGraph
 
 from agents.agent import Agent
 from graphs.context import TurnContext
 from graphs.middleware.step import ModelStep
+from graphs.middleware.tool_step import ToolStep
 from noctule.core.errors import OurBugError
 
 Loop = CompiledStateGraph[Any, TurnContext, Any, Any]
@@ -36,17 +36,20 @@ class UnboundModel(BaseChatModel):
         raise OurBugError("A loop called its model without a binding; please report this.")
 
 
-def build_loop(agent: Agent, tools: Sequence[BaseTool] = ()) -> Loop:
+def build_loop(agent: Agent) -> Loop:
     """Return the compiled loop of one agent.
+
+    Which tools it has is decided anew before every model call: the configuration may have
+    changed, and MCP servers come and go.
 
     Args:
         agent: whose prompt it follows.
-        tools: what it may call; empty makes it a pure generator of text.
     """
+    middleware: list[AgentMiddleware[Any, TurnContext, Any]] = [ModelStep(agent), ToolStep(agent)]
     return create_agent(
         UnboundModel(),
-        list(tools),
-        middleware=[ModelStep(agent)],
+        [],
+        middleware=middleware,
         context_schema=TurnContext,
         name=agent.role.value,
     )

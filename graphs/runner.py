@@ -1,6 +1,6 @@
 """Runs a session's graph: start a turn, go on where it stopped, say where it stands."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -31,6 +31,17 @@ class Stop:
 
     id: str
     value: Mapping[str, Any]
+
+    @property
+    def question(self) -> Mapping[str, Any] | None:
+        """What it wants to hear; None when it waits for something else."""
+        asked: Mapping[str, Any] | None = self.value.get("question")
+        return asked
+
+    @property
+    def wake(self) -> object:
+        """What it is told when it may go on: for which question, else nothing in particular."""
+        return True if self.question is None else self.question["tool_call_id"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,16 +117,16 @@ class TurnRunner:
         """
         return await self._run(new_turn(context.turn.id, context.turn.text), context, drain)
 
-    async def go_on(self, context: TurnContext, wake: Sequence[str], drain: Drain) -> Standing:
+    async def go_on(self, context: TurnContext, wake: Mapping[str, Any], drain: Drain) -> Standing:
         """Go on with the turn a session's graph is in, at the step where it stopped.
 
         Args:
             context: of the same turn, under the current configuration.
-            wake: ids of the stops that may go on; the others keep waiting. Empty when it was
-                cut off between two steps.
+            wake: what each stop that may go on is told, by its id; the others keep waiting.
+                Empty when it was cut off between two steps.
             drain: asks it to end early.
         """
-        given: Command[Any] | None = Command(resume=dict.fromkeys(wake, True)) if wake else None
+        given: Command[Any] | None = Command(resume=dict(wake)) if wake else None
         return await self._run(given, context, drain)
 
     async def _run(self, given: Any, context: TurnContext, drain: Drain) -> Standing:

@@ -8,10 +8,8 @@
                  └── hand over, once ──┘       ▲───── next wave ──┘
 """
 
-from collections.abc import Mapping, Sequence
 from typing import Any
 
-from langchain_core.tools import BaseTool
 from langgraph.checkpoint.base import BaseCheckpointSaver
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
@@ -27,22 +25,18 @@ from graphs.nodes.plan import plan
 from graphs.nodes.review import review
 from graphs.nodes.route import orchestrator
 from graphs.state import AssignmentInput, TurnState
-from noctule.core.roles import ANSWERING, Role
+from noctule.core.roles import ANSWERING
 
 TurnGraph = CompiledStateGraph[TurnState, TurnContext, Any, Any]
 
 
-def build_turn_graph(
-    saver: BaseCheckpointSaver[Any] | None,
-    tools: Mapping[Role, Sequence[BaseTool]] | None = None,
-) -> TurnGraph:
+def build_turn_graph(saver: BaseCheckpointSaver[Any] | None) -> TurnGraph:
     """Return the compiled graph.
 
     Args:
         saver: where checkpoints go; None keeps nothing (a drawing, a benchmark).
-        tools: what each role may call; None means nothing for anybody.
     """
-    loops = {role: build_loop(ROSTER[role], (tools or {}).get(role, ())) for role in ANSWERING}
+    loops = {role: build_loop(ROSTER[role]) for role in ANSWERING}
     graph: StateGraph[TurnState, TurnContext, Any, Any] = StateGraph(
         TurnState, context_schema=TurnContext
     )

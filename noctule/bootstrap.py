@@ -4,6 +4,7 @@ Two depths, because a command that only reads the ledger should not load a graph
 ``open_records`` (database, desk, events) and ``open_runtime`` (models, graph, driver on top).
 """
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from noctule.config import Loaded
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.coverage import Coverage
 from noctule.core.ids import new_id
+from noctule.core.masking import Masker, secrets_of
 from noctule.core.ports import Database
 from noctule.core.settings import Settings
 
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from noctule.sessions.rest import Rest
     from noctule.sessions.run_reports import RunReports
     from noctule.sessions.worker import Reporter, Worker
+    from tools.registry import Toolbox
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,14 +160,16 @@ async def open_models(records: Records) -> AsyncIterator["Models"]:
 
 @asynccontextmanager
 async def open_runtime(
-    records: Records, *, models: "Models | None" = None
+    records: Records, *, models: "Models | None" = None, toolbox: "Toolbox | None" = None
 ) -> AsyncIterator[Runtime]:
-    """Build models, graph and driver over opened records.
+    """Build models, tools, graph and driver over opened records.
 
     Args:
         records: opened, and kept open as long as the runtime.
         models: None builds the configured ones, and closes them at the end.
+        toolbox: None opens the configured one, and closes it at the end.
     """
+    from graphs.equipment import Equipment  # noqa: PLC0415 - loads the tools
     from graphs.runner import TurnRunner  # noqa: PLC0415 - loads LangGraph
     from graphs.savers import open_saver  # noqa: PLC0415 - likewise
     from graphs.turn import build_turn_graph  # noqa: PLC0415 - likewise
@@ -175,11 +180,14 @@ async def open_runtime(
     from noctule.sessions.orders import Orders  # noqa: PLC0415 - likewise
     from noctule.sessions.raised import wake_raised  # noqa: PLC0415 - likewise
     from noctule.sessions.rest import Rest  # noqa: PLC0415 - likewise
+    from tools.registry import Toolbox  # noqa: PLC0415 - loads the tools
 
     settings, database, clock = records.settings, records.database, records.clock
     async with AsyncExitStack() as stack:
         if models is None:
             models = await stack.enter_async_context(open_models(records))
+        if toolbox is None:
+            toolbox = await stack.enter_async_context(Toolbox(settings, clock=clock))
         await wake_raised(database, Coverage(settings), clock)
         saver = await stack.enter_async_context(open_saver(checkpoints_url(records)))
         orders = Orders(database)
@@ -196,7 +204,18 @@ async def open_runtime(
             events=records.events,
             orders=orders,
             rest=rest,
-            contexts=Contexts(settings, models, database, clock),
+            contexts=Contexts(
+                settings,
+                models,
+                database,
+                clock,
+                Equipment(
+                    toolbox=toolbox,
+                    settings=settings,
+                    masker=Masker(secrets_of(settings, os.environ)),
+                    home=records.home,
+                ),
+            ),
             clock=clock,
         )
         driver = Driver(

@@ -8,10 +8,14 @@ from langchain_core.messages.utils import count_tokens_approximately
 
 from agents.agent import Agent
 from graphs.context import TurnContext
+from graphs.offer import schemas, tools_of
 from noctule.core.attempts import Purpose
 
 _PROMPT_SHARE = 0.9
 """The part of a window the history may fill: the count is an estimate, not the model's own."""
+
+_CHARS_PER_TOKEN = 3
+"""Of prompts and schemas; rather too few than too many."""
 
 
 def bound(request: ModelRequest[TurnContext], agent: Agent) -> ModelRequest[TurnContext]:
@@ -23,11 +27,14 @@ def bound(request: ModelRequest[TurnContext], agent: Agent) -> ModelRequest[Turn
     """
     context = request.runtime.context
     prompt = agent.system_prompt(may_hand_over=context.hand_over_allowed, part=context.part)
+    tools = schemas(tools_of(agent, context))
+    reserved = (len(prompt) + (len(str(tools)) if tools else 0)) // _CHARS_PER_TOKEN
     window = context.models.window_tokens(agent.role)
     return request.override(
         model=context.models.bind(context.call(agent.role, Purpose.ANSWER, stream=True)),
         system_message=SystemMessage(prompt),
-        messages=fit(request.messages, window, reserved=len(prompt) // 4),
+        messages=fit(request.messages, window, reserved=reserved),
+        tools=tools,
     )
 
 

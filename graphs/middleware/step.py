@@ -17,6 +17,7 @@ from langchain.agents.middleware.types import (
     ModelResponse,
     PrivateStateAttr,
 )
+from langchain_core.messages import AIMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
@@ -25,6 +26,7 @@ from graphs.context import TurnContext
 from graphs.limit import limit_state
 from graphs.middleware.bind import bound
 from graphs.middleware.guard import Effort, tool_results_since_model, why_stop
+from graphs.model_calls import fit_calls
 from noctule.core.errors import LimitError
 from noctule.core.sessions import SessionKind
 
@@ -78,7 +80,7 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
             return _no_step({"kind": "limit", **limit_state(error)})
         worked_s = spent.worked_s + context.clock.monotonic() - begun
         update = {"steps": spent.steps, "calls": spent.calls, "worked_s": worked_s, "rest": None}
-        return ExtendedModelResponse(model_response=response, command=Command(update=update))
+        return ExtendedModelResponse(model_response=_fit(response), command=Command(update=update))
 
     @hook_config(can_jump_to=["model"])
     async def aafter_model(
@@ -93,6 +95,11 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         if rest["kind"] == "cap":
             again |= {"steps": 0, "calls": 0, "worked_s": 0.0, "forgiven": len(state["messages"])}
         return again
+
+
+def _fit(response: ModelResponse[Any]) -> ModelResponse[Any]:
+    result = [fit_calls(one) if isinstance(one, AIMessage) else one for one in response.result]
+    return ModelResponse(result=result, structured_response=response.structured_response)
 
 
 def _no_step(rest: dict[str, Any]) -> ExtendedModelResponse[Any]:

@@ -160,9 +160,9 @@ class Advancer:
             return await self._runner.start(context, drain)
         if not standing.unfinished:
             return standing  # a kill came between its end and the turn's row
-        stopped = {stop.id for stop in standing.stops}
-        wake = [parking.interrupt_id for parking in due if parking.interrupt_id in stopped]
-        return await self._runner.go_on(context, [name for name in wake if name], drain)
+        woken = {parking.interrupt_id for parking in due}
+        wake = {stop.id: stop.wake for stop in standing.stops if stop.id in woken}
+        return await self._runner.go_on(context, wake, drain)
 
 
 def _outdated(turn: Turn, standing: Standing) -> str | None:

@@ -3,6 +3,7 @@
 from langchain_core.language_models import BaseChatModel
 
 from graphs.context import TurnContext
+from graphs.equipment import Equipment
 from noctule.core.calls import EventSink
 from noctule.core.clock import Clock
 from noctule.core.ports import ChatModels, Database
@@ -19,6 +20,7 @@ class Contexts:
         models: where the model of a role comes from.
         database: where routes are stored.
         clock: times the work.
+        equipment: what agents act with; None lets them only write.
     """
 
     def __init__(
@@ -27,11 +29,13 @@ class Contexts:
         models: ChatModels[BaseChatModel],
         database: Database,
         clock: Clock,
+        equipment: Equipment | None = None,
     ) -> None:
         self._clock = clock
         self._settings = settings
         self._models = models
         self._database = database
+        self._equipment = equipment
 
     def of(self, turn: Turn, session: Session, sink: EventSink) -> TurnContext:
         """Return the context of a turn."""
@@ -44,6 +48,7 @@ class Contexts:
             default_role=self._settings.default_role,
             limits=self._settings.limits,
             clock=self._clock,
+            equipment=self._equipment,
         )
 
     def unable(self, turn: Turn) -> str | None:

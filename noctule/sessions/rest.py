@@ -20,6 +20,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.limits import LimitKey
 from noctule.core.parkings import Parking, ParkingKind
 from noctule.core.ports import Database, UnitOfWork
+from noctule.core.questions import Question, QuestionKind
 from noctule.core.refusals import Evidence
 from noctule.core.roles import Role
 from noctule.core.sessions import Session, Turn
@@ -98,6 +99,8 @@ class Rest:
                     await work.parkings.add(parking)
                 else:
                     await work.parkings.reschedule([parking.id], parking.wake_at)
+            for stop in stops:
+                await self._ask(work, turn, stop)
             turn = await work.turns.move(
                 turn.id, sleep.status, at=now, error=sleep.sentence, wake_at=sleep.wake_at
             )
@@ -111,8 +114,9 @@ class Rest:
     ) -> tuple[list[Parking], set[str]]:
         """Return what every stopped branch sleeps on, and the ids of parkings that are new."""
         earlier = await work.parkings.open_of_turn(turn.id)
-        known = {parking.interrupt_id: parking for parking in earlier}
-        asleep = {stop.id for stop in stops}
+        # A step that asks something else now sleeps anew, even where the graph calls it the same.
+        asleep = {stop.id for stop in stops if await self._was_asked(work, turn, stop)}
+        known = {p.interrupt_id: p for p in earlier if p.interrupt_id in asleep}
         woken = [parking.id for parking in earlier if parking.interrupt_id not in asleep]
         await work.parkings.close(woken, woken_at=self._clock.now())
         lap = 1 + max((parking.lap for parking in earlier), default=0)
@@ -125,6 +129,40 @@ class Rest:
                 fresh.add(parking.id)
             parkings.append(parking)
         return parkings, fresh
+
+    async def _was_asked(self, work: UnitOfWork, turn: Turn, stop: Stop) -> bool:
+        if stop.question is None:
+            return True
+        key = stop.question["tool_call_id"]
+        return await work.questions.of_call(turn.session_id, key) is not None
+
+    async def _ask(self, work: UnitOfWork, turn: Turn, stop: Stop) -> None:
+        """Store and tell what a branch wants to hear, once."""
+        if stop.question is None or await self._was_asked(work, turn, stop):
+            return
+        asked = stop.question
+        question = Question(
+            id=new_id(self._clock),
+            session_id=turn.session_id,
+            turn_id=turn.id,
+            tool_call_id=asked["tool_call_id"],
+            kind=QuestionKind(asked["kind"]),
+            text=asked["text"],
+            asked_at=self._clock.now(),
+            choices=tuple(asked["choices"]),
+            tool=asked["tool"],
+            subject=asked["subject"],
+        )
+        await work.questions.add(question)
+        shown = {
+            "question": question.id,
+            "kind": question.kind.value,
+            "text": question.text,
+            "choices": list(question.choices),
+            "tool": question.tool,
+            "subject": question.subject,
+        }
+        await self._tell(work, turn, EventKind.QUESTION, shown)
 
     async def _turn_in_line(
         self, work: UnitOfWork, parking: Parking, session: Session
@@ -278,6 +316,7 @@ class Rest:
             tried=tuple(value.get("tried", ())),
             interrupt_id=stop.id,
             lap=lap,
+            tool_call_id=None if stop.question is None else stop.question["tool_call_id"],
         )
 
 

@@ -1,29 +1,26 @@
 from datetime import UTC, datetime
+from pathlib import Path
 
 from langchain_core.messages import HumanMessage, ToolMessage
-from langchain_core.tools import tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from agents.roster import ROSTER
 from graphs.context import TurnContext
+from graphs.equipment import Equipment
 from graphs.loop import build_loop
 from noctule.core.lifecycle import Status
+from noctule.core.masking import Masker
 from noctule.core.roles import Role
 from noctule.core.sessions import LOCAL_OWNER, Session, SessionKind, Turn
-from tests.support.stage import Act, Stage
+from tests.support.stage import Stage
+from tests.support.toolkit import Board, calls
+from tools.registry import Toolbox
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-CALL = Act(text="", tool=("look", '{"where": "here"}'), finish="tool_calls")
 
 
-@tool
-async def look(where: str) -> str:
-    """Look somewhere."""
-    return f"nothing {where}"
-
-
-def context_of(stage: Stage) -> TurnContext:
+def context_of(stage: Stage, board: Board, folder: Path) -> TurnContext:
     session = Session("s", LOCAL_OWNER, SessionKind.CHAT, None, NOW)
     return TurnContext(
         turn=Turn("t", "s", "look around", Status.RUNNING, NOW),
@@ -34,19 +31,26 @@ def context_of(stage: Stage) -> TurnContext:
         default_role=Role.CHAT,
         limits=stage.settings.limits,
         clock=stage.clock,
+        equipment=Equipment(
+            toolbox=Toolbox(stage.settings, clock=stage.clock, tools=board.tools()),
+            settings=stage.settings,
+            masker=Masker(),
+            home=folder,
+        ),
     )
 
 
-async def test_a_capped_loop_waits_and_goes_on_from_its_step():
+async def test_a_capped_loop_waits_and_goes_on_from_its_step(tmp_path):
     """At its cap a loop with tools stops before the next call; resumed it repeats nothing."""
-    async with Stage(limits={"max_steps": 4}) as stage:
-        stage.will("first", CALL, CALL, CALL, CALL, "Done.")
+    board = Board(shown={str(number): "nothing" for number in range(4)})
+    tooled = {"engineer": {"tools": ["look"]}}
+    async with Stage(limits={"max_steps": 4}, roles=tooled) as stage:
+        stage.will("first", *(calls(("look", {"where": str(number)})) for number in range(4)))
+        stage.will("first", "Done.")
         # The loop stands alone here; in a turn it inherits the turn's checkpoints.
-        loop = build_loop(ROSTER[Role.ENGINEER], [look]).copy(
-            update={"checkpointer": InMemorySaver()}
-        )
+        loop = build_loop(ROSTER[Role.ENGINEER]).copy(update={"checkpointer": InMemorySaver()})
         config = {"configurable": {"thread_id": "1"}}
-        context = context_of(stage)
+        context = context_of(stage, board, tmp_path)
         await loop.ainvoke(
             {"messages": [HumanMessage("look around")]}, config, context=context, durability="sync"
         )

@@ -63,6 +63,7 @@ class Act:
         error: raised after ``text``; None raises nothing.
         finish: the finish reason; None tears the stream.
         tool: name and arguments (as text) of a tool it calls.
+        tools: likewise for several calls in one reply.
         hangs: say nothing more after ``text`` until it is cancelled.
         until: wait for this before the first word.
         takes_s: seconds of the stage's clock before the first word.
@@ -74,6 +75,7 @@ class Act:
     error: Exception | None = None
     finish: str | None = "stop"
     tool: tuple[str, str] | None = None
+    tools: Sequence[tuple[str, str]] = ()
     hangs: bool = False
     until: asyncio.Event | None = None
     takes_s: float = 0.0
@@ -158,9 +160,9 @@ async def _pieces(act: Act) -> AsyncIterator[AIMessageChunk]:
         await asyncio.Event().wait()
     if act.error is not None:
         raise act.error
-    if act.tool is not None:
-        name, args = act.tool
-        chunk = tool_call_chunk(name=name, args=args, id="call-1", index=0)
+    called = [*act.tools] if act.tool is None else [act.tool, *act.tools]
+    for index, (name, args) in enumerate(called):
+        chunk = tool_call_chunk(name=name, args=args, id=f"call-{index + 1}", index=index)
         yield AIMessageChunk(content="", tool_call_chunks=[chunk])
     told = {"finish": act.finish, "usage": act.usage, "truncated": act.truncated}
     yield AIMessageChunk(content="", response_metadata=told, chunk_position="last")

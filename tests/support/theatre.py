@@ -8,7 +8,7 @@ In a test::
         assert turn.status is Status.PARKED
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,8 @@ from noctule.core.events import Event, EventKind
 from noctule.core.sessions import Turn
 from noctule.sessions.desk import Request
 from tests.support.stage import Stage
+from tools.registry import Toolbox
+from tools.tool import Tool
 
 
 @dataclass
@@ -83,12 +85,24 @@ class Theatre:
 
 
 @asynccontextmanager
-async def open_theatre(folder: Path, stage: Stage | None = None) -> AsyncIterator[Theatre]:
-    """Open one; the checkpoints lie in the folder, everything else in memory."""
+async def open_theatre(
+    folder: Path, stage: Stage | None = None, *, tools: Sequence[Tool[Any]] | None = None
+) -> AsyncIterator[Theatre]:
+    """Open one; the checkpoints lie in the folder, everything else in memory.
+
+    Args:
+        folder: where checkpoints and workspaces are.
+        stage: the models; None takes a new one.
+        tools: all that agents have; None takes the configured ones.
+    """
     stage = stage or Stage()
     loaded = Loaded(stage.settings, folder / "config.yaml", folder)
     async with (
         open_records(loaded, clock=stage.clock, database=stage.database) as records,
-        open_runtime(records, models=stage.models) as runtime,
+        open_runtime(
+            records,
+            models=stage.models,
+            toolbox=Toolbox(stage.settings, clock=stage.clock, tools=tools),
+        ) as runtime,
     ):
         yield Theatre(stage, runtime)

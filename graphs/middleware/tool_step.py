@@ -1,0 +1,160 @@
+"""A tool step: one call, known, valid, permitted, and done once."""
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any
+
+from langchain.agents.middleware import AgentMiddleware, AgentState
+from langchain_core.messages import ToolMessage
+from langgraph.prebuilt.tool_node import ToolCallRequest
+from langgraph.types import Command
+
+from agents.agent import Agent
+from graphs.context import TurnContext
+from graphs.equipment import Equipment
+from graphs.hearing import Asked, hear
+from graphs.journal import once
+from graphs.model_calls import refused_call
+from graphs.offer import tools_of
+from graphs.outcome import Outcome, told
+from graphs.permission import Refused, permitted
+from graphs.tool_call import Told, ToolCall, read_arguments
+from noctule.core.events import EventKind
+from noctule.core.questions import QuestionKind
+from tools.tool import ToolContext, ToolError
+from tools.workspace import PathError
+
+_LOG = logging.getLogger(__name__)
+
+
+class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
+    """What stands around every tool call of a loop.
+
+    Args:
+        agent: whose loop it is.
+    """
+
+    def __init__(self, agent: Agent) -> None:
+        super().__init__()
+        self._agent = agent
+
+    async def awrap_tool_call(
+        self,
+        request: ToolCallRequest,
+        handler: Callable[[ToolCallRequest], Awaitable[ToolMessage | Command[Any]]],
+    ) -> ToolMessage | Command[Any]:
+        """Take the step; what comes of it is told to the agent, whatever it is."""
+        del handler  # LangChain's way to run a tool: ours are run here
+        asked = request.tool_call
+        context: Any = request.runtime.context
+        said = await self._take(asked["name"], str(asked["id"]), asked["args"], context)
+        return said.message(call_id=str(asked["id"]), tool=asked["name"])
+
+    async def _take(self, name: str, id_: str, given: Any, context: TurnContext) -> Told:
+        call = self._prepared(name, id_, given, context)
+        if isinstance(call, Told):
+            return call
+        if call.tool.asks_person:
+            return await _ask(call)
+        permission = await permitted(call)
+        if isinstance(permission, Refused):
+            return Told(call.mask(permission.text), failed=True)
+        call = permission
+        return await once(call, lambda: _perform(call))
+
+    def _prepared(self, name: str, id_: str, given: Any, context: TurnContext) -> ToolCall | Told:
+        unfit = refused_call(given)
+        if unfit is not None:
+            return Told(unfit, failed=True)
+        equipment = context.equipment
+        offered = {tool.name: tool for tool in tools_of(self._agent, context)}
+        if equipment is None or name not in offered:
+            return Told(_unknown(name, list(offered)), failed=True)
+        tool = offered[name]
+        arguments = read_arguments(tool, given)
+        if isinstance(arguments, str):
+            return Told(equipment.masker.mask(arguments), failed=True)
+        try:
+            circumstances = self._circumstances(id_, context, equipment)
+        except PathError as error:
+            return Told(str(error), failed=True)
+        return ToolCall(id_, tool, arguments, given, circumstances, context, equipment)
+
+    def _circumstances(self, id_: str, context: TurnContext, equipment: Equipment) -> ToolContext:
+        session, turn = context.session, context.turn
+        return ToolContext(
+            session_id=session.id,
+            turn_id=turn.id,
+            owner=session.owner,
+            call_id=id_,
+            role=self._agent.role,
+            workspace=equipment.workspace(session),
+            database=context.database,
+            clock=context.clock,
+            sink=context.tagged_sink,
+            private=turn.private or session.private,
+        )
+
+
+async def _ask(call: ToolCall) -> Told:
+    """Ask the person what the agent wants to know."""
+    arguments: Any = call.arguments
+    asking: Any = call.tool
+    answer = await hear(
+        Asked(
+            key=call.id,
+            kind=QuestionKind.QUESTION,
+            text=call.mask(arguments.question),
+            choices=tuple(map(call.mask, arguments.choices)),
+        ),
+        call.turn,
+    )
+    return await told(call, Outcome(asking.answered(answer).text), entry=None)
+
+
+async def _perform(call: ToolCall) -> Outcome:
+    """Run the tool and tell watchers; whatever it raises becomes what the agent is told."""
+    sink, clock = call.context.sink, call.context.clock
+    named = {"call": call.id, "tool": call.tool.name}
+    subject = None if call.subject is None else call.mask(call.subject)[:500]
+    role, effect = call.context.role.value, call.effect.value
+    sink.emit(EventKind.TOOL_STARTED, **named, subject=subject, effect=effect, role=role)
+    begun = clock.monotonic()
+    outcome = Outcome("", failed=True)
+    try:
+        outcome = await _run(call)
+    finally:  # also when it is cancelled
+        duration_s = clock.monotonic() - begun
+        sink.emit(
+            EventKind.TOOL_ENDED,
+            **named,
+            failed=outcome.failed,
+            duration_s=round(duration_s, 3),
+            files=[call.mask(file) for file in outcome.files],
+        )
+    return replace(outcome, duration_s=duration_s)
+
+
+async def _run(call: ToolCall) -> Outcome:
+    try:
+        result = await call.tool.run(call.arguments, call.context)
+    except ToolError as error:
+        return Outcome(str(error), failed=True)
+    except asyncio.CancelledError:
+        raise
+    except Exception as error:  # noqa: BLE001 - whatever a tool does, its siblings go on
+        _LOG.error("%s broke: %s", call.tool.name, call.mask(f"{type(error).__name__}: {error}"))
+        return Outcome(
+            f"{call.tool.name} broke ({type(error).__name__}: {error}). It may have done part of "
+            "its work: look before you call it again.",
+            failed=True,
+        )
+    return Outcome(result.text, outside=result.outside, files=result.files)
+
+
+def _unknown(name: str, offered: list[str]) -> str:
+    if not offered:
+        return f"There is no tool {name[:100]!r}: you have no tools here. Answer with text."
+    return f"There is no tool {name[:100]!r}. You have: {', '.join(offered)}."

@@ -1,0 +1,217 @@
+"""Permissions: may this tool call happen, must a person be asked, or is it forbidden?
+
+Rules say ``TOOL``, ``FAMILY`` or ``mcp:SERVER``, with ``:PATTERN`` of what the call acts on if
+need be. The longest key that fits decides, of equally long ones the strictest; a role's own rule
+stands in place of the general one with the same key. What no rule names has a safe default.
+
+What a rule forbids no grant allows. A grant lets happen what would be asked, except an effect
+outside of a session that has read text from outside: that text may be steering the agent, so each
+such call is put to the person by itself.
+"""
+
+import glob
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+
+from noctule.core.effects import EffectClass
+from noctule.core.settings.tools import Permission
+from noctule.core.shell_words import CommandLine, read_commands
+
+_STRICTNESS = {Permission.ALLOW: 0, Permission.ASK: 1, Permission.DENY: 2}
+_OWN_AFFAIRS = frozenset({"ask", "notes", "sessions"})
+"""Families that act on nothing but Noctule's own records and the person."""
+
+_COMMANDS = frozenset({"shell"})
+"""Tools whose subject is a command line."""
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A tool call, as far as permission is concerned.
+
+    Args:
+        tool: its name.
+        family: which family it is of.
+        effect: what it can change.
+        subject: what it acts on; several paths stand on a line each. None: nothing one could name.
+        server: the MCP server it comes from; None for others.
+        default: what it may do where no rule names it; None leaves that to family and effect.
+        needs_person: why it must be asked about although rules allow it; None: it need not be.
+    """
+
+    tool: str
+    family: str
+    effect: EffectClass
+    subject: str | None = None
+    server: str | None = None
+    default: Permission | None = None
+    needs_person: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Whether a call may happen.
+
+    Args:
+        permission: may it, must a person be asked, or is it forbidden.
+        why: one clause for people, without a full stop.
+        granted: True when a person allowed it, this very call or everything like it.
+    """
+
+    permission: Permission
+    why: str
+    granted: bool = False
+
+
+def decide(
+    act: Act,
+    *,
+    rules: Mapping[str, Permission],
+    role_rules: Mapping[str, Permission] | None = None,
+    grants: Iterable[str] = (),
+    steered: bool = False,
+    approved: bool = False,
+) -> Decision:
+    """Decide whether a call may happen.
+
+    Args:
+        act: the call.
+        rules: ``tools.permissions``.
+        role_rules: ``roles.ROLE.permissions``; None means none.
+        grants: rules of what people allowed beyond the configuration.
+        steered: whether the session has read text from outside, so that effects outside ask.
+        approved: whether a person allowed this very call.
+    """
+    merged = {**rules, **(role_rules or {})}
+    allowed = tuple(grants)
+    decision = _strictest(
+        [_judge(act, part, merged, allowed) for part in _parts(act)] or [_default(act)]
+    )
+    if decision.permission is Permission.DENY:
+        return decision
+    if approved:
+        return Decision(Permission.ALLOW, "allowed by the person", granted=True)
+    if decision.permission is Permission.ALLOW and act.effect is EffectClass.OUTSIDE and steered:
+        why = "the session has read text from outside, which may be steering the agent"
+        return Decision(Permission.ASK, why)
+    if (
+        decision.permission is Permission.ALLOW
+        and act.needs_person is not None
+        and not decision.granted
+    ):
+        return Decision(Permission.ASK, act.needs_person.rstrip("."))
+    return decision
+
+
+def rule_for(tool: str, subject: str | None) -> str:
+    """Return the rule that fits one tool on exactly one subject, for a grant.
+
+    Args:
+        tool: its name.
+        subject: what it acts on, which may hold characters that mean something in patterns; None
+            makes the rule fit every call of the tool.
+    """
+    return tool if subject is None else f"{tool}:{glob.escape(subject)}"
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """One thing a call acts on.
+
+    Args:
+        exact: a rule that allows something must fit this.
+        guises: a rule that asks or forbids must fit one of these.
+        whole: a rule without wildcards that fits this is about exactly this call.
+    """
+
+    exact: str | None
+    guises: tuple[str, ...]
+    whole: str
+
+
+def _parts(act: Act) -> list[_Part]:
+    if act.subject is None:
+        return [_Part(None, (), "")]
+    if act.tool not in _COMMANDS:
+        lines = [line for line in act.subject.split("\n") if line] or [act.subject]
+        single = act.subject if len(lines) == 1 else None
+        return [_Part(line, (line, act.subject), single or act.subject) for line in lines]
+    read = read_commands(act.subject)
+    if not read.commands:
+        return [_Part(None, (act.subject,), act.subject)]
+    every = read.guises()
+    return [_command(act.subject, command, read, every) for command in read.commands]
+
+
+def _command(whole: str, command: str, read: CommandLine, every: Sequence[str]) -> _Part:
+    guises = CommandLine((command,), read.hidden).guises()
+    return _Part(
+        exact=None if read.hidden else command,
+        guises=tuple(every) if read.hidden else guises,
+        whole=whole,
+    )
+
+
+def _judge(
+    act: Act, part: _Part, rules: Mapping[str, Permission], grants: Sequence[str]
+) -> Decision:
+    fitting = [(key, value) for key, value in rules.items() if _fits(act, key, part, value)]
+    if fitting:
+        key, value = max(fitting, key=lambda rule: (len(rule[0]), _STRICTNESS[rule[1]]))
+        decision = Decision(value, f"the rule {key!r} says {value.value}")
+    else:
+        decision = _default(act)
+    if decision.permission is Permission.DENY:
+        return decision
+    granted = next((g for g in grants if _fits(act, g, part, Permission.ALLOW)), None)
+    if granted is None:
+        return decision
+    return Decision(Permission.ALLOW, f"granted by {granted!r}", granted=True)
+
+
+def _fits(act: Act, key: str, part: _Part, permission: Permission) -> bool:
+    names = [act.tool, act.family]
+    if act.server is not None:
+        names.append(f"mcp:{act.server}")
+    if key in names:
+        return True
+    patterns = [key[len(name) + 1 :] for name in names if key.startswith(f"{name}:")]
+    return any(_touches(pattern, part, permission) for pattern in patterns)
+
+
+def _touches(pattern: str, part: _Part, permission: Permission) -> bool:
+    if not glob.has_magic(_unescaped(pattern)) and fnmatchcase(part.whole, pattern):
+        return True
+    if permission is Permission.ALLOW:
+        return part.exact is not None and fnmatchcase(part.exact, pattern)
+    return any(fnmatchcase(text, pattern) for text in (part.whole, *part.guises))
+
+
+def _unescaped(pattern: str) -> str:
+    """Return a pattern without the brackets that ``glob.escape`` puts around special letters."""
+    for letter in "*?[":
+        pattern = pattern.replace(f"[{letter}]", "")
+    return pattern
+
+
+def _default(act: Act) -> Decision:
+    if act.default is not None:
+        return Decision(act.default, f"{act.tool} is set to {act.default.value}")
+    if act.family in _OWN_AFFAIRS:
+        return Decision(Permission.ALLOW, f"{act.family} is always allowed unless a rule says no")
+    if act.family == "mcp" or act.effect is EffectClass.OUTSIDE:
+        return Decision(
+            Permission.ASK, "what happens outside is asked about unless a rule allows it"
+        )
+    if act.effect is EffectClass.READ:
+        return Decision(Permission.ALLOW, "reading is allowed")
+    return Decision(Permission.ALLOW, "what stays in the workspace is allowed")
+
+
+def _strictest(decisions: Sequence[Decision]) -> Decision:
+    strictest = max(decisions, key=lambda decision: _STRICTNESS[decision.permission])
+    if strictest.permission is Permission.ALLOW:
+        # Only what was allowed throughout by a person was allowed by a person.
+        return next((one for one in decisions if not one.granted), strictest)
+    return strictest
