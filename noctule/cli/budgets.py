@@ -28,14 +28,25 @@ def command(context: click.Context) -> None:
 async def _list(invocation: Invocation) -> None:
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.allowance import read_budgets  # noqa: PLC0415 - likewise
+    from noctule.cli.budget_accounts import (  # noqa: PLC0415 - likewise
+        account_document,
+        print_accounts,
+        read_accounts,
+    )
 
     async with open_records(invocation.load()) as records:
         lines = await read_budgets(records)
+        accounts = await read_accounts(records)
         if invocation.as_json:
-            invocation.print_document([_document(line, records) for line in lines])
-        elif lines:
+            documents = [_document(line, records) for line in lines]
+            documents += [account_document(line, records) for line in accounts]
+            invocation.print_document(documents)
+            return
+        if lines:
             _print(lines, records)
-        else:
+        if accounts:
+            print_accounts(accounts, records)
+        if not lines and not accounts:
             click.echo(
                 "There is no budget. `budgets:` in the configuration sets one, or "
                 "`noctule run --budget USD` for one run."
@@ -47,6 +58,7 @@ def _document(line: "BudgetLine", records: "Records") -> dict[str, Any]:
 
     tally = line.tally
     return {
+        "by": "noctule",
         "name": tally.key.name,
         "of": tally.key.part or None,
         "usd": float(line.budget.usd),

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from noctule.core.accounts import Account, Statement, account_key
 from noctule.core.budgets import Budget, BudgetKey, Hold, Tally
 from noctule.core.coverage import RUN_BUDGET, Coverage
 from noctule.core.parkings import Parking
@@ -30,6 +31,59 @@ class BudgetLine:
     def left_usd(self) -> Decimal:
         """What may still be held."""
         return self.tally.left_usd
+
+
+@dataclass(frozen=True, slots=True)
+class AccountLine:
+    """What the provider of one endpoint says.
+
+    Args:
+        endpoint: its configured name.
+        account: what is stored; None when it was never asked with the present key.
+        statement: what counts of that now; None when nobody knows what is left.
+        asleep: the sessions that wait for it, in the order in which they fell asleep.
+    """
+
+    endpoint: str
+    account: Account | None
+    statement: Statement | None
+    asleep: tuple[str, ...]
+
+    @property
+    def spent_usd(self) -> Decimal | None:
+        """What is spent of the limit; None when nobody knows, or when there is no limit."""
+        said = self.statement
+        if said is None or said.spent_usd is not None:
+            return None if said is None else said.spent_usd
+        if said.limit_usd is None or said.left_usd is None:
+            return None
+        return said.limit_usd - said.left_usd
+
+
+def report_accounts(
+    fingerprints: Mapping[str, str],
+    *,
+    accounts: Iterable[Account],
+    parkings: Iterable[Parking],
+    now: datetime,
+) -> list[AccountLine]:
+    """List what the provider of every endpoint with an account says.
+
+    Args:
+        fingerprints: those of the keys that ask, by endpoint.
+        accounts: what is stored, other keys included.
+        parkings: the open ones.
+        now: the present moment.
+    """
+    known = {(account.endpoint, account.key_fingerprint): account for account in accounts}
+    asleep = _asleep(parkings)
+    lines = []
+    for endpoint, fingerprint in sorted(fingerprints.items()):
+        account = known.get((endpoint, fingerprint))
+        said = account.now(now) if account is not None else None
+        waiting = tuple(asleep.get(account_key(endpoint), ()))
+        lines.append(AccountLine(endpoint, account, said, waiting))
+    return lines
 
 
 def report_budgets(
@@ -63,19 +117,24 @@ def report_budgets(
         if session.budget_usd is not None:
             key = BudgetKey(RUN_BUDGET, session.id)
             budgets[key] = Budget(key, session.budget_usd, None)
+    asleep = _asleep(parkings)
+    return [
+        BudgetLine(
+            budget,
+            _standing(known.get(key, Tally(key)), budget, spent.get(key, ()), now),
+            tuple(asleep.get(key, ())),
+        )
+        for key, budget in sorted(budgets.items())
+    ]
+
+
+def _asleep(parkings: Iterable[Parking]) -> Mapping[BudgetKey, Mapping[str, None]]:
     asleep: defaultdict[BudgetKey, dict[str, None]] = defaultdict(dict)
     for parking in parkings:
         waited = BudgetKey.of(parking.key) if parking.key is not None else None
         if waited is not None:
             asleep[waited][parking.session_id] = None
-    return [
-        BudgetLine(
-            budget,
-            _standing(known.get(key, Tally(key)), budget, spent.get(key, ()), now),
-            tuple(asleep[key]),
-        )
-        for key, budget in sorted(budgets.items())
-    ]
+    return asleep
 
 
 def _standing(tally: Tally, budget: Budget, spent: Sequence[Hold], now: datetime) -> Tally:

@@ -11,6 +11,7 @@ from noctule.core.clock import Clock
 from noctule.core.errors import ConfigError, NoctuleError
 from noctule.core.settings import EndpointKind, Settings
 from noctule.doctor import machine
+from noctule.doctor.accounts import examine_accounts
 from noctule.doctor.bindings import advise
 from noctule.doctor.finding import Finding, Level
 from noctule.doctor.presence import compare, missing_models
@@ -39,7 +40,11 @@ class Examination:
     async def findings(self) -> list[Finding]:
         """Look at everything; never raises for what is wrong."""
         settings, home = self.loaded.settings, self.loaded.home
-        stored, reached = await asyncio.gather(self._records(), self._reach_all())
+        stored, reached, accounts = await asyncio.gather(
+            self._records(),
+            self._reach_all(),
+            examine_accounts(settings, self._with_keys(), self.clock),
+        )
         zone, now = zone_of(settings), self.clock.now()
         missing = [
             name
@@ -53,6 +58,7 @@ class Examination:
             *self._configuration(),
             *stored,
             *self._endpoints(reached),
+            *accounts,
             *machine.memory(settings, memory_bytes()),
             *machine.disk(home, settings, missing),
             *machine.time_zone(settings, zone, now, self.environ),
@@ -93,17 +99,20 @@ class Examination:
         """Ask every endpoint whose key is there."""
         settings = self.loaded.settings
         endpoints = Endpoints(partial(_client, settings, self.clock))
+        try:
+            asked = (reach(endpoints, name, settings, self.clock) for name in self._with_keys())
+            return list(await asyncio.gather(*asked))
+        finally:
+            await endpoints.close()
+
+    def _with_keys(self) -> list[str]:
+        """Return the endpoints none of whose variables is missing."""
         without_key = {
             parts[1]
             for problem in self.loaded.absent
             if (parts := problem.path.split("."))[0] == "endpoints"
         }
-        names = [name for name in settings.endpoints if name not in without_key]
-        try:
-            asked = (reach(endpoints, name, settings, self.clock) for name in names)
-            return list(await asyncio.gather(*asked))
-        finally:
-            await endpoints.close()
+        return [name for name in self.loaded.settings.endpoints if name not in without_key]
 
     def _endpoints(self, reached: list[Reached]) -> Iterator[Finding]:
         settings = self.loaded.settings
