@@ -108,6 +108,10 @@ class OutboxStore(Protocol):
         """Return what is pending or was being sent, in order of id."""
         ...
 
+    async def first(self, channel: str, place: str) -> Outgoing | None:
+        """Return what goes out next at a place; None when nothing waits there."""
+        ...
+
     async def by_key(self, channel: str, key: str) -> Outgoing | None:
         """Return one message; None when none has the key."""
         ...

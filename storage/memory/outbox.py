@@ -44,6 +44,11 @@ class MemoryOutbox:
         """Return what is pending or was being sent, in order of id."""
         return await self._find(lambda m: m.channel == channel and m.state in _UNDERWAY)
 
+    async def first(self, channel: str, place: str) -> Outgoing | None:
+        """Return what goes out next at a place; None when nothing waits there."""
+        found = [message for message in await self.waiting(channel) if message.place == place]
+        return found[0] if found else None
+
     async def by_key(self, channel: str, key: str) -> Outgoing | None:
         """Return one message; None when none has the key. Of edits the newest."""
         found = await self._find(lambda m: (m.channel, m.key) == (channel, key))

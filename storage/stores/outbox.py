@@ -39,6 +39,7 @@ _WAITING = (
     .where(underway, outbox.c.channel == sa.bindparam("in_channel"))
     .order_by(outbox.c.id)
 )
+_FIRST = _WAITING.where(outbox.c.place == sa.bindparam("in_place")).limit(1)
 _COUNT = sa.select(sa.func.count(), sa.func.min(outbox.c.created_at)).where(
     underway, outbox.c.channel == sa.bindparam("in_channel")
 )
@@ -71,6 +72,12 @@ class SqlOutbox:
     async def waiting(self, channel: str) -> list[Outgoing]:
         """Return what is pending or was being sent, in order of id."""
         return await self._transaction.run_long(_list, _WAITING, {"in_channel": channel})
+
+    async def first(self, channel: str, place: str) -> Outgoing | None:
+        """Return what goes out next at a place; None when nothing waits there."""
+        values = {"in_channel": channel, "in_place": place}
+        found = await self._transaction.run(_list, _FIRST, values)
+        return found[0] if found else None
 
     async def by_key(self, channel: str, key: str) -> Outgoing | None:
         """Return one message; None when none has the key. Of edits the newest."""

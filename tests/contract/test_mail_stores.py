@@ -81,6 +81,8 @@ async def test_a_newer_edit_takes_the_place_of_a_pending_one(database: Database)
         assert await work.outbox.add(replace(edit, id="e3", body={"text": "newest"}))
         waiting = await work.outbox.waiting(TELEGRAM)
         assert [one.id for one in waiting] == ["e1", "e3"]
+        assert await work.outbox.first(TELEGRAM, "7") == waiting[0]
+        assert await work.outbox.first(TELEGRAM, "8") is None
 
 
 async def test_a_message_that_waits_says_why(database: Database) -> None:

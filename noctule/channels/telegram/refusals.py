@@ -1,0 +1,115 @@
+"""What came of handing something to Telegram, and what it means for the message."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from enum import StrEnum
+
+import httpx
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    EndPointNotFound,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+    TimedOut,
+)
+
+
+class Verdict(StrEnum):
+    """What to do with a message that was not taken."""
+
+    LATER = "later"
+    """It did not arrive; try again."""
+    UNCLEAR = "unclear"
+    """It may have arrived; try again and mark it."""
+    PLAIN = "plain"
+    """Its formatting was refused; send it without."""
+    LOOSE = "loose"
+    """What it answers, or the topic it was for, is gone; send it without."""
+    UNCHANGED = "unchanged"
+    """An edit changes nothing: it is done."""
+    GONE = "gone"
+    """The message an edit is for is gone."""
+    MOVED = "moved"
+    """The chat has another id now."""
+    NEVER = "never"
+    """It will not be taken, ever."""
+    LOCKED_OUT = "locked_out"
+    """The token does not count any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a message was not taken.
+
+    Args:
+        verdict: what to do.
+        reason: in Telegram's words, without the token.
+        wait_s: how long Telegram wants to be left alone; None when it did not say.
+        moved_to: the chat's new id; None unless it moved.
+    """
+
+    verdict: Verdict
+    reason: str
+    wait_s: float | None = None
+    moved_to: int | None = None
+
+
+_NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_WORDS = (
+    ("message is not modified", Verdict.UNCHANGED),
+    ("message to edit not found", Verdict.GONE),
+    ("message can't be edited", Verdict.GONE),
+    ("message_id_invalid", Verdict.GONE),
+    ("can't parse entities", Verdict.PLAIN),
+    ("entity", Verdict.PLAIN),
+    ("entities", Verdict.PLAIN),
+    ("message to be replied not found", Verdict.LOOSE),
+    ("message to reply not found", Verdict.LOOSE),
+    ("message thread not found", Verdict.LOOSE),
+    ("topic_closed", Verdict.LOOSE),
+)
+
+
+def read_refusal(error: TelegramError) -> Refusal:
+    """Return what an error of python-telegram-bot means for the message it was raised for."""
+    reason = str(error)
+    if isinstance(error, RetryAfter):
+        return Refusal(Verdict.LATER, "flood control", wait_s=_seconds(error.retry_after))
+    if isinstance(error, ChatMigrated):
+        return Refusal(Verdict.MOVED, reason, moved_to=error.new_chat_id)
+    return Refusal(_verdict(error, reason), reason)
+
+
+def _verdict(error: TelegramError, reason: str) -> Verdict:
+    match error:
+        case InvalidToken():
+            return Verdict.LOCKED_OUT
+        case Forbidden() | EndPointNotFound():
+            return Verdict.NEVER
+        case BadRequest():
+            return _by_words(reason)
+        case NetworkError():
+            return _by_cause(error)
+        case _:
+            return Verdict.LATER
+
+
+def _seconds(wait: int | timedelta) -> float:
+    return float(wait) if isinstance(wait, int) else wait.total_seconds()
+
+
+def _by_words(reason: str) -> Verdict:
+    said = reason.lower()
+    return next((verdict for words, verdict in _WORDS if words in said), Verdict.NEVER)
+
+
+def _by_cause(error: TelegramError) -> Verdict:
+    cause = error.__cause__
+    if isinstance(cause, _NEVER_SENT):
+        return Verdict.LATER
+    # Without a cause it is an answer, like "Internal Server Error": the request was not taken.
+    return Verdict.LATER if cause is None and not isinstance(error, TimedOut) else Verdict.UNCLEAR
