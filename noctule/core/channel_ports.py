@@ -75,6 +75,10 @@ class InboxStore(Protocol):
         """Return the number after the highest stored one; None when none is stored."""
         ...
 
+    async def newest_at(self, channel: str) -> datetime | None:
+        """Return when the last update was received; None when none is stored."""
+        ...
+
     async def waiting(self, channel: str) -> list[Incoming]:
         """Return the updates not handled yet, in order of number."""
         ...

@@ -28,6 +28,11 @@ class MemoryInbox:
         numbers = [number for name, number in await self._keys() if name == channel]
         return max(numbers) + 1 if numbers else None
 
+    async def newest_at(self, channel: str) -> datetime | None:
+        """Return when the last update was received; None when none is stored."""
+        updates = (await self._transaction.reading()).inbox.values()
+        return max((u.received_at for u in updates if u.channel == channel), default=None)
+
     async def waiting(self, channel: str) -> list[Incoming]:
         """Return the updates not handled yet, in order of number."""
         updates = (await self._transaction.reading()).inbox.values()

@@ -22,6 +22,9 @@ _RETURNING = {name: insert.returning(inbox.c.number) for name, insert in _ADD.it
 _HIGHEST = sa.select(sa.func.max(inbox.c.number)).where(
     inbox.c.channel == sa.bindparam("in_channel")
 )
+_NEWEST_AT = sa.select(sa.func.max(inbox.c.received_at)).where(
+    inbox.c.channel == sa.bindparam("in_channel")
+)
 _WAITING = (
     sa.select(inbox)
     .where(unhandled, inbox.c.channel == sa.bindparam("in_channel"))
@@ -49,6 +52,10 @@ class SqlInbox:
     async def next_number(self, channel: str) -> int | None:
         """Return the number after the highest stored one; None when none is stored."""
         return await self._transaction.run(_next_number, channel)
+
+    async def newest_at(self, channel: str) -> datetime | None:
+        """Return when the last update was received; None when none is stored."""
+        return await self._transaction.run(_newest_at, channel)
 
     async def waiting(self, channel: str) -> list[Incoming]:
         """Return the updates not handled yet, in order of number."""
@@ -82,6 +89,11 @@ def _add(connection: Connection, updates: Sequence[Incoming]) -> int:
 def _next_number(connection: Connection, channel: str) -> int | None:
     highest = connection.execute(_HIGHEST, {"in_channel": channel}).scalar_one()
     return None if highest is None else int(highest) + 1
+
+
+def _newest_at(connection: Connection, channel: str) -> datetime | None:
+    newest: datetime | None = connection.execute(_NEWEST_AT, {"in_channel": channel}).scalar_one()
+    return newest
 
 
 def _waiting(connection: Connection, channel: str) -> list[Incoming]:

@@ -34,6 +34,8 @@ async def test_updates_are_stored_once_and_wait_in_order(database: Database) -> 
         assert await work.inbox.add([an_update(12, payload={"text": "other"})]) == 0
         assert await work.inbox.next_number(TELEGRAM) == 13
         assert await work.inbox.next_number("other") is None
+        assert await work.inbox.newest_at("other") is None
+        assert await work.inbox.newest_at(TELEGRAM) == NOON
         assert await work.inbox.waiting(TELEGRAM) == [an_update(11), an_update(12)]
 
 

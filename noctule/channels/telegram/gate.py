@@ -1,0 +1,189 @@
+"""Gate: who may talk to the bot; everybody else is a stranger.
+
+People are let in by their numeric id: those of ``telegram.allow``, and those who repeated a code
+that only the terminal shows. The first of them is the owner of the data folder.
+"""
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.core.chats import Pairing, Person
+from noctule.core.clock import Clock
+from noctule.core.ports import Database
+from noctule.core.sessions import LOCAL_OWNER
+from noctule.core.settings import TelegramSettings
+
+CODE_LIFE = timedelta(hours=1)
+NEXT_CODE_AFTER = timedelta(minutes=10)
+MOST_PENDING = 3
+WRONG_TRIES = 5
+LOCK = timedelta(hours=1)
+_CODE_DIGITS = 6
+_NAME_CHARS = 40
+
+
+@dataclass(frozen=True, slots=True)
+class Stranger:
+    """Somebody who may not talk to the bot.
+
+    Args:
+        person: their numeric id.
+        place: where they are.
+        name: as they call themselves; nothing to rely on.
+        said: what they wrote.
+    """
+
+    person: int
+    place: Place
+    name: str
+    said: str
+
+
+class Gate:
+    """Knows who may talk.
+
+    Args:
+        settings: whom the configuration lets in.
+        database: whom a code let in.
+        clock: the time.
+        say: shows a code on the terminal.
+    """
+
+    def __init__(
+        self,
+        settings: TelegramSettings,
+        database: Database,
+        clock: Clock,
+        say: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._database = database
+        self._clock = clock
+        self._say = say
+        self._owners: dict[int, str] = {}
+
+    async def open(self) -> None:
+        """Read who was let in before."""
+        async with self._database.read() as work:
+            persons = await work.chats.persons(CHANNEL)
+        self._owners = {int(person.person): person.owner for person in persons}
+        for number, person in enumerate(self._settings.allow):
+            self._owners[person] = LOCAL_OWNER if number == 0 else f"{CHANNEL}:{person}"
+
+    def owner_of(self, person: int) -> str | None:
+        """Return whose sessions a person's are; None for a stranger."""
+        return self._owners.get(person)
+
+    def is_head(self, person: int) -> bool:
+        """Whether a person owns the data folder: only they approve what others' work wants."""
+        return self._owners.get(person) == LOCAL_OWNER
+
+    @property
+    def heads(self) -> list[int]:
+        """The people who own the data folder."""
+        return [person for person, owner in self._owners.items() if owner == LOCAL_OWNER]
+
+    def answers_in(self, place: Place) -> bool:
+        """Whether the bot talks at a place at all: in private, and in listed groups."""
+        return place.is_private or place.chat in self._settings.groups
+
+    async def knock(self, stranger: Stranger) -> str:
+        """Hear a stranger out; return what they are told.
+
+        A right code lets them in (``owner_of`` knows them then); else they may be given one to
+        find on the terminal, a few at a time.
+        """
+        if self._settings.allow:
+            return "I only talk to the people of my owner's list. You are not on it."
+        pairing = await self._pairing(stranger.person)
+        now = self._clock.now()
+        if pairing is not None and pairing.locked_until is not None and pairing.locked_until > now:
+            return "Too many wrong codes. Try again in an hour."
+        code = "".join(filter(str.isdigit, stranger.said))
+        if pairing is not None and pairing.expires_at > now and len(code) == _CODE_DIGITS:
+            return await self._try(stranger, pairing, code)
+        return await self._give_code(stranger, pairing)
+
+    async def _try(self, stranger: Stranger, pairing: Pairing, code: str) -> str:
+        if hmac.compare_digest(_digest(stranger.person, code), pairing.code_digest):
+            return await self._admit(stranger)
+        wrong = pairing.wrong + 1
+        locked = self._clock.now() + LOCK if wrong >= WRONG_TRIES else None
+        async with self._database.work() as work:
+            await work.chats.put_pairing(replace(pairing, wrong=wrong, locked_until=locked))
+            await work.commit()
+        left = WRONG_TRIES - wrong
+        if left == 0:
+            return "That was not the code. Try again in an hour, with a new one."
+        return f"That is not the code. {left} more {'try' if left == 1 else 'tries'}."
+
+    async def _admit(self, stranger: Stranger) -> str:
+        first = not self._owners
+        owner = LOCAL_OWNER if first else f"{CHANNEL}:{stranger.person}"
+        person = Person(
+            CHANNEL, str(stranger.person), owner, stranger.name[:_NAME_CHARS], self._clock.now()
+        )
+        async with self._database.work() as work:
+            await work.chats.admit(person)
+            await work.chats.drop_pairing(CHANNEL, str(stranger.person))
+            await work.commit()
+        self._owners[stranger.person] = owner
+        whom = "the owner" if first else "a guest with sessions of their own"
+        self._say(f"{_shown(stranger)} may talk to the bot now, as {whom}.")
+        if first:
+            return "Welcome. You are my owner now: what I do, I do for you. /help says what I can."
+        return "Welcome. /help says what I can do."
+
+    async def _give_code(self, stranger: Stranger, pairing: Pairing | None) -> str:
+        now = self._clock.now()
+        told = (
+            "I only talk to people I know. If this is your bot: a code for you stands on the "
+            "terminal where `noctule serve` runs. Send it to me within an hour."
+        )
+        if pairing is not None and now - pairing.asked_at < NEXT_CODE_AFTER:
+            return told
+        async with self._database.read() as work:
+            pairings = await work.chats.pairings(CHANNEL)
+        pending = [p for p in pairings if p.expires_at > now and p.person != str(stranger.person)]
+        if len(pending) >= MOST_PENDING:
+            return "I only talk to people I know, and too many strangers ask just now. Try later."
+        code = "".join(secrets.choice("0123456789") for _ in range(_CODE_DIGITS))
+        wrong = 0 if pairing is None or pairing.locked_until is not None else pairing.wrong
+        fresh = Pairing(
+            channel=CHANNEL,
+            person=str(stranger.person),
+            place=str(stranger.place),
+            name=stranger.name[:_NAME_CHARS],
+            code_digest=_digest(stranger.person, code),
+            asked_at=now,
+            expires_at=now + CODE_LIFE,
+            wrong=wrong,
+        )
+        async with self._database.work() as work:
+            await work.chats.put_pairing(fresh)
+            await work.commit()
+        self._say(
+            f"{_shown(stranger)} wants to talk to the bot. If that is you, send it this code "
+            f"within an hour: {code}"
+        )
+        return told
+
+    async def _pairing(self, person: int) -> Pairing | None:
+        async with self._database.read() as work:
+            pairings = await work.chats.pairings(CHANNEL)
+        return next((p for p in pairings if p.person == str(person)), None)
+
+
+def _digest(person: int, code: str) -> str:
+    # The id is salt enough: the code lives an hour and five tries.
+    return hashlib.sha256(f"{person}:{code}".encode()).hexdigest()
+
+
+def _shown(stranger: Stranger) -> str:
+    name = "".join(c for c in stranger.name if c.isprintable())[:_NAME_CHARS]
+    return f"Telegram: {name or 'somebody'} (id {stranger.person})"
