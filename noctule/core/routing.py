@@ -20,7 +20,8 @@ class ModelFacts:
 
     Args:
         local: whether what is sent to it stays on the owner's machines.
-        tools: True proven or declared, False shown or said not to, None unknown.
+        tools: True proven, False shown or said not to, None unknown.
+        tools_evidence: why not, as one clause; None when ``tools`` is not False, or nobody said.
         vision: whether it takes pictures.
         context_tokens: its window; None means unknown.
         limit: a refusal in force; None when there is none.
@@ -29,6 +30,7 @@ class ModelFacts:
 
     local: bool
     tools: bool | None = None
+    tools_evidence: str | None = None
     vision: bool = False
     context_tokens: int | None = None
     limit: Limit | None = None
@@ -188,7 +190,8 @@ def _lacks(need: Need, facts: ModelFacts) -> str | None:
     if need.private and not facts.local:
         return "is not local and the call is private"
     if need.tools and facts.tools is False:
-        return "cannot call tools"
+        why = f": {facts.tools_evidence}" if facts.tools_evidence else ""
+        return f"cannot call tools{why}"
     if need.vision and not facts.vision:
         return "cannot see pictures"
     return None

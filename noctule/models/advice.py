@@ -1,5 +1,7 @@
 """Advice: what a person can do about a model that was not asked or could not answer."""
 
+from collections.abc import Sequence
+
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Refusal
 from noctule.core.settings import EndpointKind, Settings
@@ -43,7 +45,9 @@ def for_refusal(settings: Settings, model: str, refusal: Refusal) -> str:
     return sentence.format(name=name, model=model, endpoint=endpoint)
 
 
-def for_need(role: str, *, private: bool, tools: bool, vision: bool) -> str:
+def for_need(
+    role: str, *, private: bool, tools: bool, vision: bool, able: Sequence[str] = ()
+) -> str:
     """Return what to do when no model of a role can do what a call needs.
 
     Args:
@@ -51,6 +55,7 @@ def for_need(role: str, *, private: bool, tools: bool, vision: bool) -> str:
         private: it may only go to local models.
         tools: it offers tools.
         vision: it sends pictures.
+        able: models at hand that are proven to call tools.
     """
     if private:
         return (
@@ -60,6 +65,13 @@ def for_need(role: str, *, private: bool, tools: bool, vision: bool) -> str:
     wanted = " and ".join(
         word for word, is_needed in (("calls tools", tools), ("sees pictures", vision)) if is_needed
     )
+    if able and not vision:
+        return f"Bind one that is proven to call tools to roles.{role}: {', '.join(able)}."
+    if tools and not vision:
+        return (
+            f"Bind a model that calls tools to roles.{role}, or write `tools: []` there; "
+            "`noctule models probe` asks those that were never asked, and with --fresh all again."
+        )
     if wanted:
         return f"Bind a model to roles.{role} that {wanted}."
     return f"Correct the models of roles.{role} in the configuration, or the name after `--model`."

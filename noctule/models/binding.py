@@ -2,7 +2,8 @@
 
 For every call, in this order:
 
-1. Candidates: ``core.routing.resolve`` says who may serve it, and why the others may not.
+1. Candidates: ``core.routing.resolve`` says who may serve it, and why the others may not. Whoever
+   is to be offered tools is probed first, when its turn comes, unless it has been.
 2. Slot: room under the caps of role, model and endpoint, else the next candidate.
 3. Budget: the most it can cost is held on every budget that covers it, else the next candidate.
 4. Call: one request with its timeouts (``Asking``, ``Exchange``).
@@ -111,6 +112,8 @@ class Binding:
             shortages = course.shortages
             for options in together:
                 course.pass_over(resolution.before(options[0]))
+                if not await self._all_call_tools(course, options):
+                    break  # they are no longer who may serve it
                 grant = await self._queue(course, options, patience_s)
                 if grant is not None:
                     return grant
@@ -118,6 +121,23 @@ class Binding:
                     break  # a budget may want another order now, or nobody else to be asked
             else:
                 has_queued = True
+
+    async def _all_call_tools(self, course: Course, options: Sequence[Candidate]) -> bool:
+        """Find out whether candidates call tools, where it matters; False when one does not."""
+        prover = self._layer.prover
+        if not (prover.is_insistent and course.need.tools):
+            return True
+        able = True
+        for option in options:
+            model = option.model
+            unknown = await prover.ensure(model, rank=option.rank)
+            if isinstance(unknown, Skip):
+                course.unproved[model] = unknown
+            elif unknown is not None:
+                course.refused(model, unknown, self._layer.facts.window_tokens(model))
+            calls = self._layer.facts.of((model,))[model].tools
+            able = able and unknown is None and calls is not False
+        return able
 
     async def _queue(
         self, course: Course, options: Sequence[Candidate], patience_s: float

@@ -8,6 +8,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, BaseMessage
 from langchain_core.tools import BaseTool
 
+from noctule.core.attempts import Purpose
 from noctule.core.calls import CallContext
 from noctule.core.needs import Need
 from noctule.core.settings import ModelSettings, RoleSettings
@@ -59,7 +60,8 @@ class Call:
         prompt += weigh_tools(self.tools)
         answer = answer_room(self.max_tokens or role.max_tokens)
         return Need(
-            tools=bool(self.tools),
+            # A probe finds out whether a model can: it must not have to.
+            tools=bool(self.tools) and context.purpose is not Purpose.PROBE,
             vision=pictures > 0,
             json_schema=self.json_schema is not None,
             context_tokens=prompt + pictures * TOKENS_PER_PICTURE + answer,

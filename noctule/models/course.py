@@ -76,6 +76,7 @@ class Course:
         holds: how often it waited for a limit to pass.
         unpaid: models whose next request nobody pays for.
         shortages: how often a budget did not pay.
+        unproved: models of which nobody could find out whether they call tools, with the reason.
     """
 
     call_id: str
@@ -91,6 +92,7 @@ class Course:
     holds: int = 0
     unpaid: dict[str, Shortage] = field(default_factory=dict)
     shortages: int = 0
+    unproved: dict[str, Skip] = field(default_factory=dict)
 
     @property
     def payer(self) -> Payer:
@@ -105,8 +107,8 @@ class Course:
         self.pass_over([replace(skip_of(candidate.model, shortage), rank=candidate.rank)])
 
     def unpaid_skips(self, now: datetime) -> dict[str, Skip]:
-        """Return the models nobody pays for at this moment, with reasons."""
-        return {
+        """Return the models nobody pays for, or knows enough of, at this moment, with reasons."""
+        return self.unproved | {
             model: skip_of(model, shortage)
             for model, shortage in self.unpaid.items()
             if shortage.limit is None or shortage.limit.in_force(now)
@@ -157,6 +159,7 @@ class Course:
         for model in models:
             self.asked.pop(model, None)
             self.passed.pop(model, None)
+            self.unproved.pop(model, None)
 
     @property
     def is_wrong(self) -> bool:

@@ -131,8 +131,20 @@ class DeadEnd:
             model, refusal = next(iter(asked.items()))
             hint = advice.for_refusal(self._layer.settings, model, refusal)
         else:
-            hint = advice.for_need(role, private=need.private, tools=need.tools, vision=need.vision)
-        return NobodyError(role=role, reasons=list(self._lines()), advice=hint)
+            hint = advice.for_need(
+                role,
+                private=need.private,
+                tools=need.tools,
+                vision=need.vision,
+                able=self._others_that_call_tools() if need.tools else (),
+            )
+        return NobodyError(role=role, reasons=list(self._lines()), advice=hint, refusals=asked)
+
+    def _others_that_call_tools(self) -> tuple[str, ...]:
+        """Return the models at hand that are proven to, and are not of this call's line."""
+        known = self._layer.facts.of()
+        tried = {*self._skips, *self._course.asked, *self._course.passed}
+        return tuple(name for name, facts in known.items() if facts.tools and name not in tried)
 
     def _lines(self) -> Iterable[str]:
         for model, refusal in self._course.asked.items():

@@ -10,9 +10,12 @@ LangChain's own retries (``with_retry`` inside its summaries, for one) leave a `
 alone that is not marked retryable: nobody repeats a call that has been through every candidate.
 """
 
+from collections.abc import Mapping, Sequence
+
 from langchain_core.exceptions import ContextOverflowError, ModelError
 
 from noctule.core.errors import LimitError, NoModelError
+from noctule.core.refusals import Refusal
 
 
 class NobodyYetError(LimitError, ModelError):
@@ -22,9 +25,27 @@ class NobodyYetError(LimitError, ModelError):
 
 
 class NobodyError(NoModelError, ModelError):
-    """No model can serve a call, and a person has to change something first."""
+    """No model can serve a call, and a person has to change something first.
+
+    Args:
+        role: whose call it was.
+        reasons: one line per candidate.
+        advice: what would make it work.
+        refusals: what each model said that was asked, by its configured name.
+    """
 
     is_retryable = False
+
+    def __init__(
+        self,
+        *,
+        role: str,
+        reasons: Sequence[str],
+        advice: str,
+        refusals: Mapping[str, Refusal] | None = None,
+    ) -> None:
+        super().__init__(role=role, reasons=reasons, advice=advice)
+        self.refusals = dict(refusals or {})
 
 
 class TooLongError(NobodyError, ContextOverflowError):

@@ -7,6 +7,7 @@ from noctule.core.routing import ModelFacts
 from noctule.core.settings import EndpointKind, Settings
 from noctule.models.circuits import Circuits
 from noctule.models.limits import Limits
+from noctule.models.proofs import Proofs
 
 DEFAULT_WINDOW_TOKENS = 8192
 """The context window of models on ``ollama`` and ``embedded`` that do not set one."""
@@ -21,12 +22,16 @@ class Facts:
         settings: what does not change while the process runs.
         limits: what is refused.
         circuits: what is left alone.
+        proofs: who calls tools.
     """
 
-    def __init__(self, settings: Settings, limits: Limits, circuits: Circuits) -> None:
+    def __init__(
+        self, settings: Settings, limits: Limits, circuits: Circuits, proofs: Proofs
+    ) -> None:
         self._settled = {name: _settled(settings, name) for name in settings.models}
         self._limits = limits
         self._circuits = circuits
+        self._proofs = proofs
 
     def of(self, models: Iterable[str] | None = None) -> dict[str, ModelFacts]:
         """Return the facts of some models, by name; those not configured are missing.
@@ -48,6 +53,10 @@ class Facts:
 
     def _now(self, model: str) -> ModelFacts:
         settled = self._settled[model]
+        tools, evidence = self._proofs.calls_tools(model)
+        if tools is not settled.tools or evidence is not settled.tools_evidence:
+            settled = replace(settled, tools=tools, tools_evidence=evidence)
+            self._settled[model] = settled
         limit = self._limits.in_force(model)
         open_until = self._circuits.open_until(model)
         if limit is None and open_until is None:
@@ -60,7 +69,6 @@ def _settled(settings: Settings, name: str) -> ModelFacts:
     own_window = settings.endpoint_of(name).kind in _OWN_WINDOW
     return ModelFacts(
         local=settings.is_local(name),
-        tools=model.tools,
         vision=model.vision,
         context_tokens=model.context or (DEFAULT_WINDOW_TOKENS if own_window else None),
     )

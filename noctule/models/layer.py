@@ -15,6 +15,8 @@ from noctule.models.endpoints import Endpoints
 from noctule.models.facts import Facts
 from noctule.models.ledger import Ledger
 from noctule.models.limits import Limits
+from noctule.models.proofs import Proofs
+from noctule.models.prover import Prover
 from noctule.models.slots import Slots
 
 ExplainFailure = Callable[[str, Exception], Refusal]
@@ -40,6 +42,8 @@ class Layer:
         ledger: where attempts are written.
         explain: reads failures.
         price: knows costs.
+        proofs: who calls tools.
+        prover: finds out who does.
     """
 
     settings: Settings
@@ -53,3 +57,5 @@ class Layer:
     ledger: Ledger
     explain: ExplainFailure
     price: Price
+    proofs: Proofs
+    prover: Prover

@@ -33,8 +33,13 @@ from noctule.models.fingerprint import Fingerprints
 from noctule.models.layer import Layer, Price
 from noctule.models.ledger import Ledger
 from noctule.models.limits import Limits
+from noctule.models.probe import Probe
+from noctule.models.proofs import Proofs
+from noctule.models.prover import Proved, Prover
 from noctule.models.slots import Slots
 from noctule.models.structured import ask_structured, json_schema_of, reader_of
+from noctule.models.tool_ability import ToolAbility, tool_bound
+from noctule.models.versions import Versions
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 
@@ -69,18 +74,24 @@ class Models:
         limits = Limits(settings, database, ledger, clock, fingerprints)
         circuits = Circuits(settings.limits, clock)
         accounts = Accounts(settings, database, ledger, clock, fingerprints)
+        endpoints = Endpoints(build or partial(_build, settings, clock))
+        proofs = Proofs(settings, database, ledger, clock)
+        versions = Versions(settings, endpoints, clock)
+        self._prover = Prover(settings, proofs, versions, Probe(settings, clock, self.call), clock)
         self._layer = Layer(
             settings=settings,
             clock=clock,
-            endpoints=Endpoints(build or partial(_build, settings, clock)),
+            endpoints=endpoints,
             slots=Slots(caps_of(settings), clock),
             circuits=circuits,
             limits=limits,
-            facts=Facts(settings, limits, circuits),
+            facts=Facts(settings, limits, circuits, proofs),
             budgets=Budgets(settings, database, clock, list_cost or price, accounts),
             ledger=ledger,
             explain=_Explainer(settings, limits, clock),
             price=price,
+            proofs=proofs,
+            prover=self._prover,
         )
         self._bindings = {role: Binding(self._layer, role) for role in Role}
 
@@ -141,6 +152,50 @@ class Models:
         known = [window for window in windows if window is not None]
         return max(1, min(known) - answer_room(own.max_tokens)) if known else None
 
+    def insist_on_proofs(self) -> None:
+        """From now on find out whether a model calls tools before a call offers it any.
+
+        Until then tools are offered to every model of which nobody knows better.
+        """
+        self._prover.is_insistent = True
+
+    async def prove(
+        self, models: Sequence[str] | None = None, *, fresh: bool = False
+    ) -> list[Proved]:
+        """Find out which models call tools, asking those of which it is not known.
+
+        Args:
+            models: by their configured names, also such as the configuration says call none; None
+                means all that roles with tools may use.
+            fresh: True asks all of them, whatever is known.
+
+        Returns:
+            What is known of each, in this order.
+
+        Raises:
+            DatabaseBusyError: a proof could not be stored.
+        """
+        wanted = tool_bound(self._layer.settings) if models is None else models
+        return await self._prover.prove_all(wanted, fresh=fresh, denied=models is not None)
+
+    async def tools_of(self, role: Role, *, prove: bool = False) -> list[ToolAbility]:
+        """Return which candidates of a role call tools, in the order in which they are asked.
+
+        Args:
+            role: whose.
+            prove: True probes those of which it is not known, one after another, until one is
+                proven; the rest stay unknown.
+        """
+        found: list[ToolAbility] = []
+        for model in dict.fromkeys(self._layer.settings.roles[role].models):
+            able, note = await self._prover.look(model), None
+            if able is None and prove and not any(one.able for one in found):
+                proved = await self._prover.prove(model)
+                able, note = proved.able, proved.note
+            evidence = self._layer.proofs.calls_tools(model)[1]
+            found.append(ToolAbility(model, able, evidence or note))
+        return found
+
     def facts(self) -> Mapping[str, ModelFacts]:
         """Return what is known of every model at this moment, by name."""
         return self._layer.facts.of()
@@ -160,6 +215,7 @@ class Models:
 
     async def close(self) -> None:
         """Write down what is left, then let go of connections and child processes."""
+        await self._prover.close()
         await self._layer.budgets.close()
         await self._layer.ledger.close()
         await self._layer.endpoints.close()
