@@ -114,6 +114,21 @@ async def test_updates_come_to_a_webhook_with_its_secret(telegram):
     assert ["one" in body for _, body in taken] == [True, True, False]
 
 
+async def test_a_real_application_listens_for_a_webhook(telegram, unused_tcp_port):
+    """An Application that serves a webhook gets its updates there, and its secret is right."""
+    anna = telegram.phone("Anna")
+    where = f"http://127.0.0.1:{unused_tcp_port}/hook"
+    async with application(telegram) as app:
+        await app.start()
+        await app.updater.start_webhook(
+            "127.0.0.1", unused_tcp_port, "hook", webhook_url=where, secret_token="s3cret"
+        )
+        assert (await anna.asks("hello")).text == "You said hello"
+        await app.updater.stop()
+        await app.stop()
+    assert telegram.calls.of("getUpdates") == []
+
+
 async def test_updates_stay_until_a_later_offset_is_asked_for(telegram, bot):
     """An update is delivered again and again until the bot asks for the one after it."""
     anna = telegram.phone("Anna")

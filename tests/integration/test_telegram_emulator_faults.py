@@ -102,8 +102,7 @@ async def test_an_answer_may_be_lost(telegram, bot, anna, trouble, error, arrive
     with pytest.raises(error):
         await bot.send_message(anna.chat.id, "perhaps", read_timeout=0.1)
     assert [message.text for message in anna.answers()] == ["perhaps"] * arrives
-    call = telegram.calls.of("sendMessage")[0]
-    await telegram.calls.pulse.until(lambda: call.ended is not None, 5)
+    (call,) = await telegram.calls.until("sendMessage")
     assert (call.code, call.took_effect) == (None, arrives)
     await bot.send_message(anna.chat.id, "surely")
     assert anna.answers()[-1].text == "surely"
@@ -192,6 +191,20 @@ async def test_too_many_messages_are_refused_when_told_so(anna, telegram, bot):
     with pytest.raises(RetryAfter):
         await bot.send_message(anna.chat.id, "one too many")
     assert len(anna.answers()) == 6
+
+
+async def test_a_chat_that_is_closed_opens_by_itself(telegram, bot, anna):
+    """After a flood everything to the chat is refused until the time is over, other chats not."""
+    ben = telegram.phone("Ben")
+    ben.says("/start")
+    telegram.close_chat(anna.chat, 0.3)
+    for _ in range(2):
+        with pytest.raises(RetryAfter):
+            await bot.send_message(anna.chat.id, "not yet")
+    await bot.send_message(ben.chat.id, "open")
+    telegram.close_chat(anna.chat, 0.0)
+    await bot.send_message(anna.chat.id, "open again")
+    assert [message.text for message in anna.answers()] == ["open again"]
 
 
 async def test_limits_hold_per_chat_group_and_in_all():

@@ -63,6 +63,21 @@ class Calls:
             if call.method.lower() == wanted and (chat is None or call.chat == chat)
         ]
 
+    async def until(
+        self, method: str, *, times: int = 1, chat: int | None = None, within: float = 20.0
+    ) -> list[Call]:
+        """Wait until a method was called that often and answered or dropped; return these calls.
+
+        Raises:
+            TimeoutError: it was not in that many seconds.
+        """
+
+        def ended() -> list[Call]:
+            calls = [call for call in self.of(method, chat) if call.ended is not None]
+            return calls if len(calls) >= times else []
+
+        return await self.pulse.until(ended, within)
+
     def begin(self, at: float, method: str, params: dict[str, Any]) -> Call:
         """Note a call that came."""
         chat = str(params.get("chat_id", ""))

@@ -109,6 +109,10 @@ class Flood:
         """
         if chat is None or method not in COUNTED:
             return
+        closed = self._closed_until.get(chat, now) - now
+        if closed > 0:
+            self.sent.append(Sent(now, chat, over=True))
+            raise too_many_requests(max(self.limits.least_wait_seconds, math.ceil(closed)))
         wait = self._wait(chat, now)
         self.sent.append(Sent(now, chat, over=wait > 0))
         if wait > 0:
@@ -122,6 +126,10 @@ class Flood:
         if chat < 0:
             self._groups[chat].append(now)
 
+    def close(self, chat: int, seconds: float, now: float) -> None:
+        """Refuse everything that is counted in a chat for a while, whether or not enforced."""
+        self._closed_until[chat] = now + seconds
+
     def peak(self, seconds: float, chat: int | None = None) -> int:
         """Return the most that came in any stretch of that length, in one chat or in all."""
         times = [sent.at for sent in self.sent if chat in (None, sent.chat)]
@@ -134,7 +142,6 @@ class Flood:
 
     def _wait(self, chat: int, now: float) -> float:
         waits = [self._in_all.wait(now), self._bucket(chat).wait(now)]
-        waits.append(self._closed_until.get(chat, now) - now)
         minute = self._groups[chat] if chat < 0 else deque[float]()
         while minute and now - minute[0] >= _MINUTE:
             minute.popleft()

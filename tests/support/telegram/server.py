@@ -20,7 +20,7 @@ from tornado.netutil import bind_sockets
 
 from noctule.core.clock import Clock, SystemClock
 from tests.support.telegram.calls import Calls
-from tests.support.telegram.chats import Chats
+from tests.support.telegram.chats import Chat, Chats
 from tests.support.telegram.faults import Faults
 from tests.support.telegram.flood import Flood
 from tests.support.telegram.people import Person
@@ -116,6 +116,10 @@ class TelegramServer:
         """Give a person a phone; a name makes the person, ``more`` as in ``person``."""
         person = self.person(owner, **more) if isinstance(owner, str) else owner
         return Phone(self.world, person)
+
+    def close_chat(self, chat: Chat, seconds: float) -> None:
+        """Let a chat answer 429 to everything for so many seconds, as after a real flood."""
+        self.flood.close(chat.id, seconds, self.clock.monotonic())
 
     async def __aenter__(self) -> Self:
         """Listen."""
