@@ -1,0 +1,201 @@
+"""CommandTool: what the tools that run programs have in common."""
+
+import asyncio
+import os
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, Field
+
+from noctule.core.clock import Clock
+from noctule.core.effects import EffectClass
+from noctule.core.settings.tools import ToolsSettings
+from tools.processes import Bounds, Ended, Order, limited, run_bounded
+from tools.sandbox import Sandbox, python_path
+from tools.tool import ArgumentsT, Tool, ToolContext, ToolError, ToolResult
+from tools.workspace import Workspace, readable_size
+
+LONGEST_COMMAND = 100_000
+"""The longest command in bytes; Linux refuses an argument of 128 KiB."""
+
+_MIB = 1024 * 1024
+_SLACK_BYTES = 16 * _MIB
+_REST = 10
+_MEANINGS = {
+    137: "it was killed (SIGKILL): by the system for memory, if nothing else is said",
+    152: "it used more processor time than it may (SIGXCPU)",
+    153: "it wrote a larger file than it may (SIGXFSZ)",
+}
+
+
+class CommandArguments(BaseModel):
+    """What every command takes."""
+
+    timeout_s: float | None = Field(
+        default=None, gt=0, description="Ends it after so many seconds; there is a limit anyway."
+    )
+
+
+class CommandTool(Tool[ArgumentsT]):
+    """A tool that runs a program in the workspace.
+
+    Args:
+        settings: how long it may run and how much it may use.
+        sandbox: what it runs in.
+    """
+
+    family: ClassVar[str] = "shell"
+    effect = EffectClass.WRITE
+
+    def __init__(self, settings: ToolsSettings, sandbox: Sandbox) -> None:
+        self._settings = settings
+        self._sandbox = sandbox
+
+    def effect_of(self, arguments: ArgumentsT, context: ToolContext) -> EffectClass:
+        """Return that it can change the workspace; without a sandbox, anything."""
+        return EffectClass.WRITE if self._sandbox.flaw is None else EffectClass.OUTSIDE
+
+    def needs_person(self, arguments: ArgumentsT, context: ToolContext) -> str | None:
+        """Return why no sandbox works here, if none does."""
+        return self._sandbox.flaw
+
+    async def before(self, arguments: ArgumentsT, context: ToolContext) -> Mapping[str, Any]:
+        """Return whether it will run where it can change the workspace alone."""
+        return {"contained": self._sandbox.flaw is None}
+
+    async def happened(
+        self, arguments: ArgumentsT, context: ToolContext, before: Mapping[str, Any]
+    ) -> ToolResult | bool | None:
+        """Tell the agent that a command was cut off, if all it can have changed is in sight.
+
+        What ran in the sandbox died with the process that ran it, and is not run again.
+        """
+        if not before.get("contained"):
+            return None
+        return ToolResult(
+            "Noctule stopped while this command ran, and the command was ended with it. It is not "
+            "known how far it came, and it was not run again. Look at what is in the workspace; "
+            "run it again if that does no harm."
+        )
+
+    async def _run(
+        self, argv: list[str], context: ToolContext, seconds: float | None, **env: str
+    ) -> ToolResult:
+        """Run a program and tell what came of it.
+
+        Raises:
+            ToolError: it could not be started.
+        """
+        bounds = self._bounds(seconds)
+        contained = self._sandbox.flaw is None
+        argv = limited(argv, bounds, contained=contained)
+        env = {**environment(contained=contained), **env}
+        if contained:
+            argv = self._sandbox.wrapped(argv, context.workspace, env)
+        order = Order(argv, context.workspace.root, env, contained)
+        watch = await asyncio.to_thread(SizeWatch, context.workspace, context.clock)
+        try:
+            ended = await run_bounded(order, bounds, context.clock, watch.look)
+        except OSError as error:
+            raise ToolError(f"The command could not be started: {error.strerror}.") from error
+        text = told(ended)
+        if ended.stopped is None and (excess := await asyncio.to_thread(watch.excess)):
+            text += f"\nNow {excess}. Delete what is no longer needed."
+        return ToolResult(text, outside=not (contained and context.workspace.own))
+
+    def _check_approved(self, context: ToolContext) -> None:
+        """Let nothing run outside a sandbox that nobody has approved.
+
+        Raises:
+            ToolError: it must be approved and was not.
+        """
+        if self._sandbox.flaw is not None and not context.approved:
+            raise ToolError(
+                f"{self._sandbox.flaw} A person must approve each command, and nobody did."
+            )
+
+    def _bounds(self, seconds: float | None) -> Bounds:
+        most = self._settings.command_timeout.total_seconds()
+        return Bounds(
+            seconds=most if seconds is None else min(seconds, most),
+            memory_bytes=self._settings.command_memory_mb * _MIB,
+            file_bytes=self._settings.workspace_mb * _MIB,
+        )
+
+    @abstractmethod
+    async def run(self, arguments: ArgumentsT, context: ToolContext) -> ToolResult:
+        """Run it."""
+
+
+def told(ended: Ended) -> str:
+    """Return what an agent is told of a command that ended: how, why, and what it printed."""
+    if ended.stopped is not None:
+        head = f"Ended by Noctule: {ended.stopped}, with everything it had started"
+    elif ended.exit_code is None:
+        head = f"Ended by {ended.signal_name}"
+    else:
+        head = f"Exit code {ended.exit_code}"
+        if meaning := _MEANINGS.get(ended.exit_code):
+            head += f": {meaning}"
+    head += f". It took {ended.duration_s:.1f} s."
+    return f"{head}\n{ended.output}" if ended.output.strip() else f"{head} It printed nothing."
+
+
+def environment(*, contained: bool) -> dict[str, str]:
+    """Return the variables a command is given: none of Noctule's own, so no keys.
+
+    Args:
+        contained: in the sandbox; else it has the person's own home and path.
+    """
+    kept = {name: value for name, value in os.environ.items() if name in ("TZ", "LANG", "LC_ALL")}
+    env = {
+        "LANG": "C.UTF-8",
+        **kept,
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "PAGER": "cat",
+        "GIT_PAGER": "cat",
+        "GIT_TERMINAL_PROMPT": "0",
+        "PYTHONUNBUFFERED": "1",
+    }
+    if contained:
+        return {**env, "PATH": python_path(), "HOME": "/tmp", "TMPDIR": "/tmp"}  # noqa: S108 - the sandbox's own
+    own = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
+    return {**env, **{name: os.environ[name] for name in own if name in os.environ}}
+
+
+class SizeWatch:
+    """Looks whether a workspace grows too large while a command runs; large ones less often.
+
+    Args:
+        workspace: what is measured, at once and later.
+        clock: to measure how long measuring takes.
+    """
+
+    def __init__(self, workspace: Workspace, clock: Clock) -> None:
+        self._workspace = workspace
+        self._clock = clock
+        at_first = workspace.used_bytes()
+        most = workspace.most_bytes if workspace.own else at_first + workspace.most_bytes
+        # A workspace that is full already can still be tidied up.
+        self._most = max(most, at_first + _SLACK_BYTES)
+        self._again_at = clock.monotonic()
+
+    def look(self) -> str | None:
+        """Return what is wrong, if anything is and it is time to look again."""
+        begun = self._clock.monotonic()
+        if begun < self._again_at:
+            return None
+        excess = self.excess()
+        now = self._clock.monotonic()
+        self._again_at = now + _REST * (now - begun)
+        return excess
+
+    def excess(self) -> str | None:
+        """Return what is wrong, if anything is."""
+        used = self._workspace.used_bytes()
+        if used <= self._most:
+            return None
+        most = readable_size(self._most)
+        return f"the workspace holds {readable_size(used)}, and may hold {most}"

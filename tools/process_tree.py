@@ -1,0 +1,105 @@
+"""ProcessTree: a process that was started, and everything it has started since."""
+
+import os
+import signal
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+_PROC = Path("/proc")
+_ROUNDS = 50
+_PPID, _SESSION, _RSS = 1, 3, 21  # fields of /proc/PID/stat after the name: see proc(5)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A process of the tree.
+
+    Args:
+        pid: as this machine counts.
+        resident_bytes: the memory it holds.
+    """
+
+    pid: int
+    resident_bytes: int
+
+
+class ProcessTree:
+    """A process and what it has started, dead parents notwithstanding.
+
+    Args:
+        root: its id; it leads a session of its own.
+        mark: an entry of its environment, like ``NAME=value``, by which those are found that have
+            left the session; None where no process can leave, as in a sandbox.
+    """
+
+    def __init__(self, root: int, mark: str | None) -> None:
+        self._root = root
+        self._mark = None if mark is None else mark.encode()
+
+    def members(self) -> list[Member]:
+        """Return those that are alive; nothing where the system has no /proc.
+
+        In a sandbox an orphan becomes a child of the sandbox's first process, so that all
+        descend from the root; without one they keep the session, unless they left it.
+        """
+        page = os.sysconf("SC_PAGE_SIZE")
+        known, ours = _processes(), {self._root}
+        children: dict[int, list[int]] = {}
+        for pid, (parent, session, _) in known.items():
+            children.setdefault(parent, []).append(pid)
+            if session == self._root:
+                ours.add(pid)
+        waiting = list(ours)
+        while waiting:
+            found = [pid for pid in children.get(waiting.pop(), ()) if pid not in ours]
+            ours.update(found)
+            waiting.extend(found)
+        return [Member(pid, known[pid][2] * page) for pid in ours if pid in known]
+
+    def terminate(self) -> None:
+        """Ask all but the root to end; the root ends when its work has."""
+        others = [member.pid for member in self.members() if member.pid != self._root]
+        for pid in others or [self._root]:
+            _send(pid, signal.SIGTERM)
+
+    def kill(self) -> None:
+        """End all of them, at once and for certain."""
+        with suppress(OSError):
+            os.killpg(self._root, signal.SIGKILL)
+        if self._mark is None:
+            return  # the sandbox ends with its first process, and everything in it
+        for _ in range(_ROUNDS):
+            alive = {member.pid for member in self.members()} | self._marked()
+            alive -= {self._root, os.getpid()}
+            if not alive:
+                return
+            for pid in alive:
+                _send(pid, signal.SIGKILL)
+
+    def _marked(self) -> set[int]:
+        found = set()
+        for pid in _processes():
+            with suppress(OSError):
+                if self._mark in (_PROC / str(pid) / "environ").read_bytes().split(b"\0"):
+                    found.add(pid)
+        return found
+
+
+def _processes() -> dict[int, tuple[int, int, int]]:
+    """Return parent, session and resident pages of every living process."""
+    known = {}
+    with suppress(FileNotFoundError):
+        for name in os.listdir(_PROC):  # noqa: PTH208 - thousands of names, often
+            if name.isdigit():
+                with suppress(OSError):
+                    # The name in brackets may hold anything, spaces and brackets too.
+                    stat = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
+                    if stat[0] != b"Z":
+                        known[int(name)] = (int(stat[_PPID]), int(stat[_SESSION]), int(stat[_RSS]))
+    return known
+
+
+def _send(pid: int, number: int) -> None:
+    with suppress(OSError):
+        os.kill(pid, number)

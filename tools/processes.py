@@ -1,0 +1,273 @@
+"""Processes: running a program within bounds of time, memory, output, files and processes.
+
+Nothing here trusts the program: it may never end, ignore SIGTERM, print without end, start
+processes without end or leave some behind. Whatever it does, when ``run_bounded`` returns, all that
+it started is dead and what is known of it is a few hundred kilobytes.
+"""
+
+import asyncio
+import os
+import resource
+import signal
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from noctule.core.clock import Clock
+from tools.output import Output
+from tools.process_tree import ProcessTree
+from tools.workspace import readable_size
+
+MOST_PROCESSES = 512
+"""How many processes a command may have at a time."""
+
+MOST_OUTPUT_BYTES = 64 * 1024 * 1024
+"""After how much output a command is ended."""
+
+_GRACE_SECONDS = 2.0
+_LOOK_SECONDS = 0.2
+_MARK = "NOCTULE_COMMAND"
+_TOGETHER = 2
+_KILOBYTE, _BLOCK = 1024, 512  # the units of `ulimit -d` and of `ulimit -f` in POSIX shells
+
+_LIMITS = """\
+ulimit -c 0 2>/dev/null
+ulimit -d {data} 2>/dev/null
+ulimit -f {file} 2>/dev/null
+ulimit -t {cpu} 2>/dev/null
+{processes}
+echo 1000 2>/dev/null >/proc/self/oom_score_adj
+exec nice -n 5 "$@"
+"""
+_PROCESS_LIMIT = "ulimit -u {count} 2>/dev/null || ulimit -p {count} 2>/dev/null"
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a command may use.
+
+    Args:
+        seconds: wall time.
+        memory_bytes: of one process; all of them together may hold twice as much.
+        file_bytes: the largest file it may write.
+        processes: how many it may have at a time.
+        output_bytes: after how much output it is ended.
+    """
+
+    seconds: float
+    memory_bytes: int
+    file_bytes: int
+    processes: int = MOST_PROCESSES
+    output_bytes: int = MOST_OUTPUT_BYTES
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A program to run.
+
+    Args:
+        argv: the program and its arguments.
+        folder: where it runs.
+        env: its environment, all of it.
+        contained: True when nothing it starts can outlive its first process, as in a sandbox.
+    """
+
+    argv: Sequence[str]
+    folder: Path
+    env: Mapping[str, str]
+    contained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a command ended.
+
+    Args:
+        exit_code: its own; None when a signal ended it.
+        signal_name: the signal that ended it, like ``SIGKILL``; None when none did.
+        stopped: why it was ended before it was done; None when it ended by itself.
+        output: stdout and stderr in the order they came, bounded.
+        duration_s: wall time.
+    """
+
+    exit_code: int | None
+    signal_name: str | None
+    stopped: str | None
+    output: str
+    duration_s: float
+
+
+def limited(argv: Sequence[str], bounds: Bounds, *, contained: bool) -> list[str]:
+    """Return a command that sets bounds on itself and then becomes another.
+
+    The memory that counts is what a process may write to (RLIMIT_DATA): a bound on its address
+    space would keep Java and Go from starting, which reserve much more than they use.
+
+    Args:
+        argv: the other command.
+        bounds: those a process can be given by the system.
+        contained: in a user namespace of its own, where a bound on processes counts those alone.
+    """
+    script = _LIMITS.format(
+        data=_within(resource.RLIMIT_DATA, bounds.memory_bytes) // _KILOBYTE,
+        file=_within(resource.RLIMIT_FSIZE, bounds.file_bytes) // _BLOCK,
+        cpu=int(bounds.seconds * (os.cpu_count() or 1)) + 1,
+        processes=_PROCESS_LIMIT.format(count=bounds.processes) if contained else "",
+    )
+    return ["/bin/sh", "-c", script, "sh", *argv]
+
+
+async def run_bounded(
+    order: Order, bounds: Bounds, clock: Clock, watch: Callable[[], str | None] | None = None
+) -> Ended:
+    """Run a program until it ends or has to be ended.
+
+    Args:
+        order: what to run; see ``limited`` for the bounds it sets on itself.
+        bounds: those that are watched from outside.
+        clock: wall time.
+        watch: looks, in a thread and over and over, whether it must be ended, and says why.
+
+    Raises:
+        OSError: it could not be started.
+    """
+    mark = f"{_MARK}={uuid4().hex}"
+    name, _, value = mark.partition("=")
+    read_end, write_end = os.pipe()
+    begun = clock.monotonic()
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *order.argv,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=write_end,
+            stderr=write_end,
+            cwd=order.folder,
+            env={**order.env, name: value},
+            start_new_session=True,
+        )
+    except BaseException:
+        os.close(read_end)
+        raise
+    finally:
+        os.close(write_end)
+    run = _Run(process, None if order.contained else mark, bounds, clock)
+    stopped = await run.supervise(read_end, watch)
+    code = process.returncode
+    signalled = code is not None and code < 0
+    return Ended(
+        exit_code=None if signalled else code,
+        signal_name=signal.Signals(-code).name if code is not None and code < 0 else None,
+        stopped=stopped,
+        output=run.output.text(),
+        duration_s=clock.monotonic() - begun,
+    )
+
+
+class _Run(asyncio.Protocol):
+    """A program that runs, and the end of the pipe that it prints into."""
+
+    def __init__(
+        self, process: asyncio.subprocess.Process, mark: str | None, bounds: Bounds, clock: Clock
+    ) -> None:
+        self.output = Output()
+        self._process = process
+        self._contained = mark is None
+        self._tree = ProcessTree(process.pid, mark)
+        self._bounds = bounds
+        self._clock = clock
+        self._flooded = asyncio.Event()
+        self._silent = asyncio.Event()
+
+    def data_received(self, data: bytes) -> None:
+        """Keep what was printed, unless it is enough."""
+        if not self._flooded.is_set():
+            self.output.add(data)
+        if self.output.total > self._bounds.output_bytes:
+            self._flooded.set()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Note that nobody can print any more."""
+        self._silent.set()
+
+    async def supervise(self, read_end: int, watch: Callable[[], str | None] | None) -> str | None:
+        """Wait for the end, or bring it about; return why in that case."""
+        loop = asyncio.get_running_loop()
+        pipe, _ = await loop.connect_read_pipe(lambda: self, os.fdopen(read_end, "rb", 0))
+        try:
+            stopped = await self._until_ended(watch)
+            if stopped is not None or not self._contained:
+                await asyncio.to_thread(self._tree.kill)
+            await self._until(self._silent.wait(), _GRACE_SECONDS)
+        except BaseException:
+            self._tree.kill()
+            raise
+        finally:
+            pipe.close()
+            await self._process.wait()
+        return stopped
+
+    async def _until_ended(self, watch: Callable[[], str | None] | None) -> str | None:
+        tasks = [
+            asyncio.ensure_future(each)
+            for each in (
+                self._process.wait(),
+                self._late(),
+                self._flood(),
+                self._excess(watch),
+            )
+        ]
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            if tasks[0].done():
+                return None
+            why = next(str(task.result()) for task in tasks[1:] if task.done())
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+        if not self._flooded.is_set():
+            await asyncio.to_thread(self._tree.terminate)
+            await self._until(self._process.wait(), _GRACE_SECONDS)
+        return why
+
+    async def _late(self) -> str:
+        await self._clock.sleep(self._bounds.seconds)
+        return f"it ran longer than {self._bounds.seconds:g} s"
+
+    async def _flood(self) -> str:
+        await self._flooded.wait()
+        return f"it printed more than {readable_size(self._bounds.output_bytes)}"
+
+    async def _excess(self, watch: Callable[[], str | None] | None) -> str:
+        while True:
+            await self._clock.sleep(_LOOK_SECONDS)
+            if why := await asyncio.to_thread(self._too_much):
+                return why
+            if watch is not None and (why := await asyncio.to_thread(watch)):
+                return why
+
+    def _too_much(self) -> str | None:
+        members = self._tree.members()
+        if len(members) > self._bounds.processes:
+            return f"it had more than {self._bounds.processes} processes"
+        most = _TOGETHER * self._bounds.memory_bytes
+        if sum(member.resident_bytes for member in members) > most:
+            return f"its processes held more than {readable_size(most)} of memory together"
+        return None
+
+    async def _until(self, something: Coroutine[Any, Any, object], seconds: float) -> None:
+        """Wait for something, but not for ever."""
+        both = [asyncio.ensure_future(each) for each in (something, self._clock.sleep(seconds))]
+        try:
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for task in both:
+                task.cancel()
+            await asyncio.gather(*both, return_exceptions=True)
+
+
+def _within(limit: int, wanted: int) -> int:
+    hard = resource.getrlimit(limit)[1]
+    return wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)

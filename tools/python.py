@@ -1,0 +1,50 @@
+"""The tool ``python``: a program in Python, run in the workspace."""
+
+import asyncio
+import re
+import sys
+from typing import ClassVar
+
+from pydantic import Field
+
+from tools.command_tool import CommandArguments, CommandTool
+from tools.tool import ToolContext, ToolError, ToolResult
+from tools.workspace import OUTPUTS, PathError
+
+_LONGEST_CODE = 1_000_000
+
+
+class PythonArguments(CommandArguments):
+    """What ``python`` takes."""
+
+    code: str = Field(description="The program.", min_length=1, max_length=_LONGEST_CODE)
+
+
+class Python(CommandTool[PythonArguments]):
+    """Runs a program in Python."""
+
+    name: ClassVar[str] = "python"
+    description: ClassVar[str] = (
+        "Run a program in Python in the workspace, for calculating, converting and looking at "
+        "data. Print what you want to know. Modules of the workspace can be imported; there is no "
+        "network and no input, nothing is kept in memory between calls."
+    )
+    arguments = PythonArguments
+
+    def subject(self, arguments: PythonArguments) -> str:
+        """Return the program."""
+        return arguments.code
+
+    async def run(self, arguments: PythonArguments, context: ToolContext) -> ToolResult:
+        """Keep the program as a file, where a traceback finds its lines, and run it."""
+        self._check_approved(context)
+        name = re.sub(r"[^A-Za-z0-9_-]", "_", context.call_id)[:100]
+        path, workspace = f"{OUTPUTS}/{name}.py", context.workspace
+        try:
+            code = arguments.code.encode()
+            await asyncio.to_thread(workspace.put, path, code, context.call_id)
+        except PathError as error:
+            raise ToolError(str(error)) from error
+        argv = [sys.executable, str(workspace.root / path)]
+        root = str(workspace.root)
+        return await self._run(argv, context, arguments.timeout_s, PYTHONPATH=root)

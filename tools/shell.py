@@ -1,0 +1,44 @@
+"""The tool ``shell``: a command line in the workspace."""
+
+import shutil
+from typing import ClassVar
+
+from pydantic import Field
+
+from tools.command_tool import LONGEST_COMMAND, CommandArguments, CommandTool
+from tools.tool import ToolContext, ToolError, ToolResult
+
+
+class ShellArguments(CommandArguments):
+    """What ``shell`` takes."""
+
+    command: str = Field(
+        description="The command line, for bash.", min_length=1, max_length=LONGEST_COMMAND
+    )
+
+
+class Shell(CommandTool[ShellArguments]):
+    """Runs a command line."""
+
+    name: ClassVar[str] = "shell"
+    description: ClassVar[str] = (
+        "Run a command line with bash in the workspace: tests, builds, git and the like. There is "
+        "no network and no input; each call starts anew in the workspace's root. Outside the "
+        "workspace nothing can be changed, and what stands in /tmp is gone after the call. You get "
+        "the exit code and what was printed. What is still running when it ends is ended with it."
+    )
+    arguments = ShellArguments
+
+    def subject(self, arguments: ShellArguments) -> str:
+        """Return the command."""
+        return arguments.command
+
+    async def run(self, arguments: ShellArguments, context: ToolContext) -> ToolResult:
+        """Run it."""
+        self._check_approved(context)
+        if "\0" in arguments.command or len(arguments.command.encode()) > LONGEST_COMMAND:
+            raise ToolError("The command is too long or holds a NUL; write a script and run that.")
+        bash = shutil.which("bash", path="/bin:/usr/bin:/usr/local/bin")
+        shell = [bash, "--noprofile", "--norc"] if bash else ["/bin/sh"]
+        argv = [*shell, "-c", arguments.command]
+        return await self._run(argv, context, arguments.timeout_s)
