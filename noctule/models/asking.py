@@ -4,7 +4,7 @@ import asyncio
 from datetime import datetime
 from decimal import Decimal
 
-from noctule.core.attempts import Attempt, CostSource, Usage
+from noctule.core.attempts import Attempt, CostSource, Purpose, Usage
 from noctule.core.durations import show_duration
 from noctule.core.events import EventKind
 from noctule.core.money import show_usd
@@ -111,6 +111,7 @@ class Asking:
             explain=lambda error: self._layer.explain(self._model, error),
             tell=self._tell_text if context.stream else None,
             begins=self._answers,
+            repairs=context.purpose is not Purpose.PROBE,
         )
 
     async def _settle(self, outcome: Outcome, refusal: Refusal | None) -> Attempt:
@@ -161,6 +162,11 @@ class Asking:
         return slow_s is not None and first_token_s is not None and first_token_s > slow_s
 
     def _learn(self, outcome: Outcome, refusal: Refusal | None) -> None:
+        exchange = self._exchange
+        if exchange.imitated:
+            self._layer.proofs.count(self._model, imitations=1)
+        elif self._course.need.tools and exchange.message and exchange.message.tool_calls:
+            self._layer.proofs.count(self._model, calls=1)
         if refusal is not None:
             self._layer.limits.learn(self._model, refusal)
         elif outcome is Outcome.SUCCESS:

@@ -16,7 +16,9 @@ from noctule.core.refusals import Refusal
 from noctule.models.client import Client, ModelRequest
 from noctule.models.clients.texts import text_of
 from noctule.models.flaws import find_flaw
+from noctule.models.holding import HeldText
 from noctule.models.pieces import join, says_something
+from noctule.models.repair import offered_names, repair
 from noctule.models.timeouts import Timeouts
 
 _CLOSING_S = 2.0
@@ -35,6 +37,7 @@ class Exchange:
         explain: reads what a client raised.
         tell: is handed the text as it comes; None asks for the whole answer at once.
         begins: called at the first token of a streamed answer.
+        repairs: whether a tool call written as text is looked for; a probe wants the raw reply.
 
     Attributes:
         message: the answer; None while there is none, or none that can be used.
@@ -43,6 +46,7 @@ class Exchange:
         first_token_s: seconds to the first token; None when none came or it was not streamed.
         told: whether any text was handed on.
         note: what was odd about a usable answer; None when nothing was.
+        imitated: whether a tool call was written as text.
     """
 
     def __init__(
@@ -54,19 +58,23 @@ class Exchange:
         explain: Explain,
         tell: TellText | None,
         begins: Callable[[], None],
+        repairs: bool = True,
     ) -> None:
         self._begins = begins
         self._request = request
         self._timeouts = timeouts
         self._clock = clock
         self._explain = explain
+        self._repairs = repairs
         self._tell = tell
+        self._held = HeldText(self._show, offered_names(request) if repairs else ())
         self.message: AIMessage | None = None
         self.refusal: Refusal | None = None
         self.usage = Usage()
         self.first_token_s: float | None = None
         self.told = False
         self.note: str | None = None
+        self.imitated = False
 
     async def run(self, get_client: Callable[[], Client]) -> None:
         """Ask; only a cancellation is raised.
@@ -80,7 +88,7 @@ class Exchange:
             if self._tell is None:
                 message = await self._answer(client)
             else:
-                message = await self._stream(client, self._tell)
+                message = await self._stream(client)
             self._judge(client, message)
         except ModelFailureError as error:
             self.refusal = error.refusal
@@ -100,7 +108,7 @@ class Exchange:
                 raise _late("no answer", total_s) from error
             raise
 
-    async def _stream(self, client: Client, tell: TellText) -> AIMessage:
+    async def _stream(self, client: Client) -> AIMessage:
         begun = self._clock.monotonic()
         now = asyncio.get_running_loop().time
         end, until = now() + self._timeouts.total_s, now() + self._timeouts.first_token_s
@@ -115,8 +123,7 @@ class Exchange:
                 if self.first_token_s is not None:
                     until = now() + self._timeouts.stall_s
                 if text := text_of(piece.content):
-                    self.told = True
-                    tell(text)
+                    self._held.add(text)
         finally:
             await _close(stream)
         return join(pieces)
@@ -142,9 +149,29 @@ class Exchange:
         self.usage = conclusion.usage
         self.refusal = find_flaw(message, conclusion, streamed=self._tell is not None)
         if self.refusal is None:
-            self.message = message
+            self._take(message)
         if conclusion.truncated_prompt:
             self.note = "the endpoint dropped part of the prompt: its context is smaller than set"
+
+    def _take(self, message: AIMessage) -> None:
+        """Take the answer, unless it is a tool call that was written and not made."""
+        repaired = repair(self._request, message) if self._repairs else None
+        if repaired is None:
+            self._held.release()
+            self.message = message
+            return
+        self.imitated = True
+        if isinstance(repaired, Refusal):
+            self.refusal = repaired
+            return
+        self.message = repaired
+        names = " and ".join(call["name"] for call in repaired.tool_calls)
+        self.note = f"it wrote the call of {names} as text; it is taken as made"
+
+    def _show(self, text: str) -> None:
+        if self._tell is not None:
+            self.told = True
+            self._tell(text)
 
 
 def _late(what: str, seconds: float) -> ModelFailureError:
