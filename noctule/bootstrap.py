@@ -109,7 +109,7 @@ async def open_records(
             clock=clock,
             zone=zone_of(loaded.settings),
             database=database,
-            desk=Desk(loaded.settings, database, clock),
+            desk=Desk(loaded.settings, database, clock, home=loaded.home),
             events=events,
         )
 

@@ -8,19 +8,27 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 
 from noctule.core.clock import Clock
 from noctule.core.errors import UsageError
 from noctule.core.events import EventKind
+from noctule.core.grants import Grant
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
 from noctule.core.limits import LimitKey
 from noctule.core.ports import Database, UnitOfWork
-from noctule.core.roles import ANSWERING
+from noctule.core.questions import Question
 from noctule.core.sessions import LOCAL_OWNER, Order, Session, SessionKind, Turn
 from noctule.core.settings import OnLimit, Settings
+from noctule.core.steers import Steer
+from noctule.sessions.answering import answer
+from noctule.sessions.asked import check_model, check_role, check_text
+from noctule.sessions.granting import check_rules, grant_all, revoke
 from noctule.sessions.raised import raise_run
 from noctule.sessions.sleepers import wake_all
+from noctule.sessions.steering import steer
+from noctule.sessions.workspaces import accepted_workspace, check_has_workspace
 
 _TITLE_CHARS = 60
 
@@ -40,6 +48,12 @@ class Request:
         not_before: when it may start; None means at once.
         owner: whose a new session is.
         budget_usd: the most the session may spend in all, in USD; None leaves it as it is.
+        allow: rules of what its agents may do without asking, like ``web`` or ``shell:git push*``;
+            they hold until the session ends.
+        workspace: the folder a new session's agents work in, absolute; None makes one of its own.
+        origin: the message of a messenger it comes from: submitted again it makes no second turn.
+            None when it comes another way.
+        attachments: files the person sent along, relative to the session's workspace.
     """
 
     text: str
@@ -52,6 +66,10 @@ class Request:
     not_before: datetime | None = None
     owner: str = LOCAL_OWNER
     budget_usd: Decimal | None = None
+    allow: tuple[str, ...] = ()
+    workspace: str | None = None
+    origin: str | None = None
+    attachments: tuple[str, ...] = ()
 
 
 class Desk:
@@ -61,12 +79,16 @@ class Desk:
         settings: what roles and models there are, and how much may be taken.
         database: where everything is written.
         clock: the time.
+        home: the data folder, which no workspace may overlap with; None where there is none.
     """
 
-    def __init__(self, settings: Settings, database: Database, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, database: Database, clock: Clock, *, home: Path | None = None
+    ) -> None:
         self._settings = settings
         self._database = database
         self._clock = clock
+        self._home = home
 
     async def submit(self, request: Request) -> Turn:
         """Store a request as the next turn of its session.
@@ -77,6 +99,10 @@ class Desk:
         """
         self._check(request)
         async with self._database.work() as work:
+            if request.origin is not None:
+                known = await work.turns.by_origin(request.origin)
+                if known is not None:
+                    return known
             await self._check_room(work)
             session = await self._session(work, request)
             turn = Turn(
@@ -90,6 +116,8 @@ class Desk:
                 private=request.private,
                 on_limit=request.on_limit,
                 wake_at=request.not_before,
+                origin=request.origin,
+                attachments=request.attachments,
             )
             await work.turns.add(turn)
             data = {"text": turn.text}
@@ -149,7 +177,7 @@ class Desk:
         Raises:
             UsageError: there is nothing to resume, or no such model.
         """
-        self._check_model(model, private=False)
+        check_model(model, self._settings, private=False)
         now = self._clock.now()
         async with self._database.work() as work:
             session = await work.sessions.get(session_id)
@@ -198,42 +226,77 @@ class Desk:
             await work.commit()
         return replace(session, budget_usd=usd)
 
+    async def answer(self, question_id: str, said: str, *, by: str = LOCAL_OWNER) -> Question:
+        """Store a person's answer, and let the branch that waits for it go on now.
+
+        An approval for the session or for always is stored as a grant too.
+
+        Args:
+            question_id: which, or a unique beginning of its id.
+            said: a choice, its number, or free text where the question takes it.
+            by: who answers; the session's owner, or ``local``.
+
+        Raises:
+            NotFoundError: there is no such question.
+            UsageError: it was answered before, is somebody else's or over, or takes no such answer.
+        """
+        check_text(said, "answer", self._settings)
+        async with self._database.work() as work:
+            question = await answer(work, self._clock, question_id, said, by=by)
+            await work.commit()
+        return question
+
+    async def questions(
+        self, *, session_id: str | None = None, owner: str | None = None
+    ) -> list[Question]:
+        """Return what turns wait to hear, oldest first; None means no such restriction."""
+        async with self._database.read() as work:
+            return await work.questions.open(session_id=session_id, owner=owner)
+
+    async def steer(self, name: str, text: str, *, by: str = LOCAL_OWNER) -> Steer:
+        """Say something to a turn while it works; its loop reads it before its next step.
+
+        Args:
+            name: a turn, or a session, whose oldest unfinished turn is meant.
+            text: what is said.
+            by: who says it; the session's owner, or ``local``.
+
+        Raises:
+            NotFoundError: there is neither.
+            UsageError: it is somebody else's, or nothing of it is unfinished.
+        """
+        check_text(text, "remark", self._settings)
+        async with self._database.work() as work:
+            remark = await steer(work, self._clock, name, text, by=by)
+            await work.commit()
+        return remark
+
+    async def grants(self, owner: str | None = None) -> list[Grant]:
+        """Return what people allowed beyond the configuration; None means of everybody."""
+        async with self._database.read() as work:
+            return await work.grants.list(owner)
+
+    async def revoke(self, grant_id: str, *, owner: str | None = None) -> Grant:
+        """Take a grant back and return it; None means whosever it is.
+
+        Raises:
+            NotFoundError: no grant begins like that, or several do.
+        """
+        async with self._database.work() as work:
+            grant = await revoke(work, grant_id, owner=owner)
+            await work.commit()
+        return grant
+
     async def _clear(self, work: UnitOfWork, keys: Iterable[LimitKey | None]) -> None:
         for key in set(keys):
             if key is not None:
                 await work.limits.clear(key)
 
     def _check(self, request: Request) -> None:
-        if not request.text.strip():
-            raise UsageError("The message is empty. Write what you want done.")
-        try:
-            size = len(request.text.encode())
-        except UnicodeEncodeError:
-            raise UsageError(
-                "The message is not valid Unicode text (it holds broken UTF-8). Send it as UTF-8."
-            ) from None
-        most = self._settings.limits.max_message_bytes
-        if size > most:
-            raise UsageError(
-                f"The message has {size:,} bytes and at most {most:,} are taken "
-                "(limits.max_message_bytes). Put the text into a file and name it, or shorten it."
-            )
-        names = [role.value for role in ANSWERING]
-        if request.role is not None and request.role not in names:
-            raise UsageError(f"There is no role {request.role!r}. Use one of: {', '.join(names)}.")
-        self._check_model(request.model, private=request.private)
-
-    def _check_model(self, model: str | None, *, private: bool) -> None:
-        if model is None:
-            return
-        if model not in self._settings.models:
-            known = ", ".join(sorted(self._settings.models))
-            raise UsageError(f"There is no model {model!r}. Use one of: {known}.")
-        if private and not self._settings.is_local(model):
-            raise UsageError(
-                f"{model} is not local and the turn is private. Choose a local model, "
-                "or leave --private out."
-            )
+        check_text(request.text, "message", self._settings)
+        check_role(request.role)
+        check_model(request.model, self._settings, private=request.private)
+        check_rules(request.allow, self._settings)
 
     async def _check_room(self, work: UnitOfWork) -> None:
         most = self._settings.parking.max_unfinished
@@ -249,6 +312,8 @@ class Desk:
             session = await work.sessions.get(request.session_id)
             if request.budget_usd is not None:
                 await raise_run(work, session.id, request.budget_usd, self._clock.now())
+            check_has_workspace(session, request.workspace)
+            await grant_all(work, self._clock, session, request.allow)
             return session
         session = Session(
             id=new_id(self._clock),
@@ -258,8 +323,10 @@ class Desk:
             created_at=self._clock.now(),
             private=request.private,
             budget_usd=request.budget_usd,
+            workspace=accepted_workspace(request.workspace, self._home),
         )
         await work.sessions.add(session)
+        await grant_all(work, self._clock, session, request.allow)
         return session
 
     async def _cancel(self, work: UnitOfWork, turn: Turn) -> None:

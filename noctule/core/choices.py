@@ -1,0 +1,119 @@
+"""Choices: what a question offers, in words for people, and how their answers are read."""
+
+from dataclasses import dataclass
+
+from noctule.core.errors import UsageError
+from noctule.core.permissions import rule_for
+from noctule.core.questions import Approval, CheckAnswer, Question, QuestionKind
+from noctule.core.tool_names import BUILT_IN
+
+_YES = {"y": Approval.ONCE, "yes": Approval.ONCE}
+_CHECKS = {
+    CheckAnswer.DONE: "it happened: go on after it",
+    CheckAnswer.AGAIN: "it did not happen: do it",
+    CheckAnswer.SKIP: "leave it, and tell the agent so",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One answer a question offers.
+
+    Args:
+        value: what is stored.
+        text: what it means, for people.
+    """
+
+    value: str
+    text: str
+
+
+def choices_of(question: Question) -> tuple[Choice, ...]:
+    """Return what a question offers, in order; () means that it takes any text."""
+    return tuple(Choice(value, _meaning(question, value)) for value in question.choices)
+
+
+def read_answer(question: Question, said: str) -> str:
+    """Return the answer that a person's words mean.
+
+    A choice may be named by its value, its number from 1, or a beginning that no other one has; an
+    approval also takes ``yes``. A question of the agent takes any other text as well.
+
+    Raises:
+        UsageError: they are empty, or none of the answers of an approval or a check.
+    """
+    words = said.strip()
+    if not words:
+        raise UsageError(f"The answer is empty. {_how(question)}")
+    found = _chosen(question, words)
+    if found is not None:
+        return found
+    if question.kind is QuestionKind.QUESTION:
+        return words
+    raise UsageError(f"{words[:60]!r} is no answer to this question. {_how(question)}")
+
+
+def granted_rule(question: Question) -> str:
+    """Return the rule that allows everything like what an approval is about.
+
+    A command, code and a file are allowed exactly as they are; of every other tool, such as those
+    of the web and of MCP servers, every call.
+    """
+    tool = question.tool or ""
+    return rule_for(tool, question.subject if _is_exact(tool) else None)
+
+
+def _is_exact(tool: str) -> bool:
+    return tool in {*BUILT_IN["shell"], *BUILT_IN["files"]}
+
+
+def _meaning(question: Question, value: str) -> str:
+    match question.kind:
+        case QuestionKind.APPROVAL if value in set(Approval):
+            return _approval(question, Approval(value))
+        case QuestionKind.CHECK if value in set(CheckAnswer):
+            return _CHECKS[CheckAnswer(value)]
+        case _:
+            return value
+
+
+def _approval(question: Question, value: Approval) -> str:
+    match value:
+        case Approval.ONCE:
+            return "yes, this once"
+        case Approval.SESSION:
+            return f"yes, and {_covered(question)} until this session ends"
+        case Approval.ALWAYS:
+            return f"yes, and {_covered(question)} in every session of mine"
+        case Approval.NO:
+            return "no, not this"
+
+
+def _covered(question: Question) -> str:
+    tool = question.tool or "it"
+    if not _is_exact(tool) or question.subject is None:
+        return f"everything {tool} is asked to do"
+    if tool in BUILT_IN["files"]:
+        return f"{tool} on exactly this file"
+    return "exactly this command" if tool == "shell" else "exactly this code"
+
+
+def _chosen(question: Question, words: str) -> str | None:
+    said = words.casefold()
+    values = {value.casefold(): value for value in question.choices}
+    if said in values:
+        return values[said]
+    if said.isdecimal() and 1 <= int(said) <= len(question.choices):
+        return question.choices[int(said) - 1]
+    if question.kind is QuestionKind.QUESTION:
+        return None
+    if question.kind is QuestionKind.APPROVAL and said in _YES:
+        return _YES[said].value
+    alike = [value for name, value in values.items() if name.startswith(said)]
+    return alike[0] if len(alike) == 1 else None
+
+
+def _how(question: Question) -> str:
+    if not question.choices:
+        return "Answer in your own words."
+    return f"Answer with one of: {', '.join(question.choices)}."

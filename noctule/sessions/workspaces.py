@@ -1,0 +1,59 @@
+"""Which folder of a person's agents may work in."""
+
+from pathlib import Path
+
+from noctule.core.errors import UsageError
+from noctule.core.sessions import Session
+
+
+def accepted_workspace(folder: str | None, home: Path | None) -> str | None:
+    """Return a folder as it is stored: absolute, symlinks resolved.
+
+    Args:
+        folder: as a person or a channel named it; None makes one of the session's own later.
+        home: Noctule's data folder; None where there is none to protect.
+
+    Raises:
+        UsageError: it is not absolute, no folder, or holds what no agent may touch.
+    """
+    if folder is None:
+        return None
+    path = Path(folder)
+    if not path.is_absolute():
+        raise UsageError(f"The workspace {folder!r} is not an absolute path. Write all of it.")
+    try:
+        if not path.is_dir():
+            raise UsageError(f"The workspace {folder!r} is no folder. Make it, or name another.")
+        resolved = path.resolve()
+    except (OSError, ValueError) as error:  # too long a name, a NUL, a folder nobody may enter
+        raise UsageError(
+            f"The workspace {folder[:200]!r} cannot be entered ({error}). Name another."
+        ) from None
+    _check(resolved, None if home is None else home.resolve())
+    return str(resolved)
+
+
+def check_has_workspace(session: Session, folder: str | None) -> None:
+    """Refuse another folder for a session that has begun.
+
+    Raises:
+        UsageError: a folder was named.
+    """
+    if folder is not None:
+        raise UsageError(
+            f"Session {session.id} has its workspace already. Leave --workspace out, or begin a "
+            "new session."
+        )
+
+
+def _check(folder: Path, home: Path | None) -> None:
+    if folder in {Path(folder.anchor), Path.home().resolve()}:
+        raise UsageError(
+            f"{folder} holds more than a project, keys and passwords among it, so it is no "
+            "workspace. Name the folder of the project."
+        )
+    if home is not None and (folder.is_relative_to(home) or home.is_relative_to(folder)):
+        raise UsageError(
+            f"{folder} overlaps with Noctule's own data folder ({home}). Name the folder of the "
+            "project, or move the data folder with NOCTULE_HOME."
+        )
