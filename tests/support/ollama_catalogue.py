@@ -17,6 +17,7 @@ class FakeModel:
         context: the longest context it was trained for, in tokens.
         size: its size in bytes.
         loaded_context: the context it is loaded with, in tokens; None when it is not loaded.
+        digest: changes when the model behind the name does.
     """
 
     name: str
@@ -24,6 +25,7 @@ class FakeModel:
     context: int = 32768
     size: int = 4_700_000_000
     loaded_context: int | None = None
+    digest: str = "0" * 64
 
 
 def answer_about_models(asked: Asked, models: Sequence[FakeModel]) -> tuple[int, dict[str, Any]]:
@@ -72,7 +74,7 @@ def _entry(model: FakeModel) -> dict[str, Any]:
         "model": model.name,
         "modified_at": "2026-01-01T00:00:00Z",
         "size": model.size,
-        "digest": "0" * 64,
+        "digest": model.digest,
         "details": _family(),
     }
 

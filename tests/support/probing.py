@@ -1,5 +1,6 @@
 """Models under a probe: what a good one says to each case, in any provider's words."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -38,10 +39,10 @@ def right_reply(case: ProbeCase) -> Reply:
 
 def case_of(request: Request) -> ProbeCase | None:
     """Return the case that a request asks; None when it is no probe."""
-    asked = request.last_user_text
-    if SYSTEM not in str(request.body):
+    asked = json.dumps(request.body, ensure_ascii=False)
+    if SYSTEM not in asked:
         return None
-    return next((case for case in CASES if str(case.messages[1].content) == asked), None)
+    return next((case for case in CASES if str(case.messages[1].content) in asked), None)
 
 
 def probed(
