@@ -1,34 +1,61 @@
 """What providers themselves say is left, beside the budgets."""
 
+import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from noctule.core.errors import OurBugError
+
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.core.accounts import Statement
     from noctule.core.budget_report import AccountLine
+    from noctule.core.settings import Settings
 
 
 async def read_accounts(records: "Records") -> "list[AccountLine]":
     """Return what was last heard of every endpoint with an account; nobody is asked."""
     from noctule.core.budget_report import report_accounts  # noqa: PLC0415 - only when asked
-    from noctule.models.account_question import account_key  # noqa: PLC0415 - likewise
-    from noctule.models.fingerprint import Fingerprints  # noqa: PLC0415 - likewise
 
-    fingerprints = Fingerprints.shared()
-    keys = {
-        name: fingerprints.of(account_key(endpoint))
-        for name, endpoint in records.settings.endpoints.items()
-        if endpoint.account is not None
-    }
+    keys = _keys(records.settings)
     if not keys:
         return []
     async with records.database.read() as work:
         accounts = await work.accounts.list()
         parkings = await work.parkings.all_open()
     return report_accounts(keys, accounts=accounts, parkings=parkings, now=records.clock.now())
+
+
+async def ask_accounts(records: "Records") -> int:
+    """Ask every account now, and let go on who sleeps on one with money left; return how many."""
+    from noctule.core.accounts import Account  # noqa: PLC0415 - only when asked
+    from noctule.models.account_question import AccountQuestion  # noqa: PLC0415 - likewise
+    from noctule.sessions.raised import wake_filled  # noqa: PLC0415 - likewise
+
+    clock, keys = records.clock, _keys(records.settings)
+
+    async def ask(name: str) -> "Statement | str":
+        endpoint = records.settings.endpoints[name]
+        if endpoint.account is None:
+            raise OurBugError(f"Endpoint {name} has no account. Please report this.")
+        question = AccountQuestion(endpoint, endpoint.account, clock)
+        try:
+            return await question.ask()
+        finally:
+            await question.close()
+
+    answers = await asyncio.gather(*(ask(name) for name in keys))
+    async with records.database.read() as work:
+        known = {(one.endpoint, one.key_fingerprint): one for one in await work.accounts.list()}
+    now = clock.now()
+    heard = [
+        known.get((name, key), Account(name, key, now)).heard(answer, now)
+        for (name, key), answer in zip(keys.items(), answers, strict=True)
+    ]
+    return await wake_filled(records.database, heard, clock)
 
 
 def account_document(line: "AccountLine", records: "Records") -> dict[str, Any]:
@@ -89,7 +116,7 @@ def print_accounts(lines: "Sequence[AccountLine]", records: "Records") -> None:
         if trouble is not None:
             click.echo(
                 f"Endpoint {line.endpoint}: {trouble} What is left there is unknown; only the "
-                "budgets of Noctule count. `noctule doctor` asks again.",
+                "budgets of Noctule count. `noctule budgets ask` asks again.",
                 err=True,
             )
 
@@ -114,6 +141,19 @@ def _resets(line: "AccountLine", records: "Records") -> str:
     if line.statement.resets_at is None:
         return "never" if line.statement.never_resets else "?"
     return show(line.statement.resets_at, records.zone, records.clock.now())
+
+
+def _keys(settings: "Settings") -> dict[str, str]:
+    """Return the fingerprint of the key that asks, of every endpoint with an account."""
+    from noctule.models.account_question import account_key  # noqa: PLC0415 - not for --help
+    from noctule.models.fingerprint import Fingerprints  # noqa: PLC0415 - likewise
+
+    fingerprints = Fingerprints.shared()
+    return {
+        name: fingerprints.of(account_key(endpoint))
+        for name, endpoint in settings.endpoints.items()
+        if endpoint.account is not None
+    }
 
 
 def _number(usd: Decimal | None) -> float | None:

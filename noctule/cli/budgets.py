@@ -138,3 +138,36 @@ async def raise_(invocation: Invocation, *, session: str, usd: str) -> None:
             invocation.print_document({"session": raised.id, "budget_usd": float(amount)})
         else:
             click.echo(f"Session {raised.id} may spend ${amount:f} in all.")
+
+
+@command.command("ask")
+@_JSON
+@runs
+async def ask(invocation: Invocation) -> None:
+    """Ask the providers now what is left, for endpoints with an `account`.
+
+    Sessions that sleep on one with money left go on: at once while `noctule serve` runs, else
+    when it starts.
+    """
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.budget_accounts import (  # noqa: PLC0415 - likewise
+        account_document,
+        ask_accounts,
+        print_accounts,
+        read_accounts,
+    )
+
+    async with open_records(invocation.load()) as records:
+        woken = await ask_accounts(records)
+        lines = await read_accounts(records)
+        if invocation.as_json:
+            documents = [account_document(line, records) for line in lines]
+            invocation.print_document({"accounts": documents, "woken": woken})
+        elif lines:
+            print_accounts(lines, records)
+            if woken:
+                click.echo(
+                    f"Sessions that slept on it and go on while `noctule serve` runs: {woken}."
+                )
+        else:
+            click.echo("No endpoint has an account. `account: openrouter` on one sets it.")

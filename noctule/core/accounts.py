@@ -1,7 +1,7 @@
 """What a provider itself says of a key's money: limit, spent, left, and when it starts anew."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Any, NoReturn
@@ -76,6 +76,17 @@ class Account:
     trouble: str | None = None
     answered_at: datetime | None = None
     statement: Statement | None = None
+
+    def heard(self, answer: Statement | str, now: datetime) -> "Account":
+        """Return it after it was asked once more.
+
+        Args:
+            answer: what it said, or in a sentence why it said nothing.
+            now: when.
+        """
+        if isinstance(answer, str):
+            return replace(self, asked_at=now, trouble=answer)
+        return replace(self, asked_at=now, trouble=None, answered_at=now, statement=answer)
 
     def now(self, moment: datetime) -> Statement | None:
         """Return what counts at a moment; None when nobody knows what is left.

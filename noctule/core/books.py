@@ -119,6 +119,7 @@ class Books:
         self.kept: dict[tuple[str, BudgetKey], Hold] = {}
         self.gone: set[tuple[str, BudgetKey]] = set()
         self.turned: set[BudgetKey] = set()
+        self.freed: set[BudgetKey] = set()
 
     @property
     def tallies(self) -> Sequence[Tally]:
@@ -190,6 +191,8 @@ class Books:
             self._add(hold.key, held=-hold.usd, settled=bill.usd, over=over)
         else:
             self._add(hold.key, settled=bill.usd - hold.usd, recovered=-hold.usd, over=over)
+            if bill.usd < hold.usd:
+                self.freed.add(hold.key)
         if budget.is_rolling and bill.usd:
             self._keep(replace(hold, usd=bill.usd, state=HoldState.SPENT, at=self._now))
         else:

@@ -59,6 +59,11 @@ class Coverage:
             return ()
         return tuple(sorted(self._all(model, payer), key=lambda budget: budget.key))
 
+    def asks_account(self, endpoint: str) -> bool:
+        """Whether the provider of an endpoint is asked what is left."""
+        own = self._settings.endpoints.get(endpoint)
+        return own is not None and own.account is not None
+
     def find(self, key: BudgetKey) -> Budget | None:
         """Return the budget of a key as it is configured now; None when it is gone."""
         for budget in self._of_roles.values():

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -178,15 +178,11 @@ class AccountWatch:
     async def _ask(self) -> None:
         spent_before = self._spent
         answer = await self._question.ask()
-        now, earlier = self._clock.now(), self._account
+        self._account = self._account.heard(answer, self._clock.now())
         if isinstance(answer, str):
-            self._account = replace(earlier, asked_at=now, trouble=answer)
             self._tell(answer)
         else:
             self._told = False
-            self._account = replace(
-                earlier, asked_at=now, trouble=None, answered_at=now, statement=answer
-            )
             self._spent -= spent_before
         self._known = True
         self._keep(self._account)
@@ -236,6 +232,8 @@ class AccountWatch:
             return Short(reason, None, None, hopeless=True)
         until, evidence = self.reset(said)
         reason = f"{spoken(endpoint, said, left)}, and the call may cost {show_usd(usd)}."
+        if until is None:
+            reason += " Fill it up at the provider, then `noctule budgets ask`."
         return Short(reason, until, evidence)
 
 

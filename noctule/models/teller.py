@@ -15,6 +15,7 @@ from noctule.core.books import Bill, Books, Claim, Exhausted, Ruling, Settled
 from noctule.core.budgets import Budget, frees_at
 from noctule.core.clock import Clock
 from noctule.core.ports import Database, UnitOfWork
+from noctule.core.sleepers import wake_all
 
 LOOK_AGAIN_S = 0.5
 """How soon a call that waits looks for what other processes have settled."""
@@ -109,6 +110,7 @@ class Teller:
                 results = [_order(books, pending.order) for pending in (*bills, *claims)]
                 await work.budgets.keep(books)
                 results = [await self._timed(work, books, result) for result in results]
+                await _wake_sleepers(work, books)
                 await work.commit()
         except Exception as error:  # noqa: BLE001 - each caller is told what became of its order
             for pending in batch:
@@ -143,6 +145,12 @@ class Teller:
         spent = await work.budgets.spent(budget.key) if budget.is_rolling else []
         until = frees_at(budget, result.tally, result.usd, spent, books.now)
         return Refused(result, until)
+
+
+async def _wake_sleepers(work: UnitOfWork, books: Books) -> None:
+    """Let them go on, in order, when a late bill is lower than what was counted for its call."""
+    for key in sorted(books.freed):
+        await wake_all(work, key.limit_key, books.now)
 
 
 def _order(books: Books, order: Claim | Bill) -> Ruling | Settled | Refused:

@@ -1,13 +1,15 @@
-"""Budgets that were raised or taken away: who sleeps on them goes on."""
+"""Budgets that were raised or taken away, accounts that were filled: who sleeps on them goes on."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
+from noctule.core.accounts import Account, account_endpoint, account_key
 from noctule.core.budgets import BudgetKey
 from noctule.core.clock import Clock
 from noctule.core.coverage import RUN_BUDGET, Coverage
 from noctule.core.ports import Database, UnitOfWork
-from noctule.sessions.sleepers import wake_all
+from noctule.core.sleepers import wake_all
 
 
 async def wake_raised(database: Database, coverage: Coverage, clock: Clock) -> int:
@@ -29,6 +31,9 @@ async def wake_raised(database: Database, coverage: Coverage, clock: Clock) -> i
         budget = BudgetKey.of(key)
         if budget is None or budget.name == RUN_BUDGET:
             continue
+        endpoint = account_endpoint(budget)
+        if endpoint is not None and coverage.asks_account(endpoint):
+            continue
         now = coverage.find(budget)
         if now is None or now.usd > limits.get(budget, Decimal(0)):
             raised.append(key)
@@ -38,6 +43,28 @@ async def wake_raised(database: Database, coverage: Coverage, clock: Clock) -> i
         woken = [await wake_all(work, key, clock.now()) for key in raised]
         await work.commit()
     return sum(woken)
+
+
+async def wake_filled(database: Database, accounts: Iterable[Account], clock: Clock) -> int:
+    """Store what providers say now, and wake, in order, who sleeps on those that have money left.
+
+    Args:
+        database: where views are kept.
+        accounts: what they say.
+        clock: the time.
+
+    Returns:
+        How many branches of turns go on.
+    """
+    now, woken = clock.now(), 0
+    async with database.work() as work:
+        for account in accounts:
+            await work.accounts.put(account)
+            said = account.now(now)
+            if said is not None and (said.left_usd is None or said.left_usd > 0):
+                woken += await wake_all(work, account_key(account.endpoint).limit_key, now)
+        await work.commit()
+    return woken
 
 
 async def raise_run(work: UnitOfWork, session_id: str, usd: Decimal | None, now: datetime) -> int:

@@ -4,10 +4,13 @@ from decimal import Decimal
 
 import pytest
 
-from noctule.core.coverage import Coverage
+from noctule.core.books import Bill, Claim, Placed
+from noctule.core.coverage import Coverage, Payer
 from noctule.core.lifecycle import Status
 from noctule.core.parkings import ParkingKind
+from noctule.core.roles import Role
 from noctule.core.sessions import SessionKind
+from noctule.models.teller import Teller
 from noctule.sessions.desk import Request
 from noctule.sessions.raised import wake_raised
 from tests.support.paid_stage import paid_stage, tally_of
@@ -134,3 +137,46 @@ async def test_every_kind_of_window_wakes_who_sleeps_on_it(tmp_path, window):
         wait = turn.wake_at - theatre.clock.now()
         await theatre.clock.advance(wait.total_seconds())
         assert (await theatre.rest(turn)).status is Status.DONE
+
+
+async def test_a_late_bill_below_what_was_counted_wakes_the_sleepers_in_order(tmp_path):
+    """A call that was given up for dead is billed after all: its money is left again."""
+    async with open_theatre(tmp_path, paid_stage(**hourly("0.15"))) as theatre:
+        database = theatre.runtime.records.database
+        clock = theatre.clock
+        budgets = Coverage(theatre.stage.settings).of("first", Payer(Role.ENGINEER))
+        teller = Teller(database, clock)
+        claim = Claim("dead", Decimal("0.10"), budgets, clock.now() + timedelta(seconds=1))
+        assert isinstance(await teller.enter(claim), Placed)
+        await clock.advance(2)
+        sleepers = []
+        for number in range(2):
+            sleepers.append(await theatre.say(f"hello {number}"))
+            await clock.advance(1)
+        assert [turn.status for turn in sleepers] == [Status.PARKED] * 2
+        now = clock.now()
+        await teller.enter(Bill("dead", Decimal("0.10"), budgets))
+        assert (await theatre.turn(sleepers[0].id)).wake_at > now  # it cost what was counted
+        assert (await tally(theatre)).settled_usd == Decimal("0.10")
+
+
+async def test_a_late_bill_of_nothing_wakes_the_sleepers_in_order(tmp_path):
+    """The first at once, as the probe; the others after it."""
+    async with open_theatre(tmp_path, paid_stage(**hourly("0.15"))) as theatre:
+        clock = theatre.clock
+        budgets = Coverage(theatre.stage.settings).of("first", Payer(Role.ENGINEER))
+        teller = Teller(theatre.runtime.records.database, clock)
+        claim = Claim("dead", Decimal("0.10"), budgets, clock.now() + timedelta(seconds=1))
+        await teller.enter(claim)
+        await clock.advance(2)
+        sleepers = []
+        for number in range(2):
+            sleepers.append(await theatre.say(f"hello {number}"))
+            await clock.advance(1)
+        assert [turn.status for turn in sleepers] == [Status.PARKED] * 2
+        now = clock.now()
+        await teller.enter(Bill("dead", Decimal(0), budgets))
+        first, second = [(await theatre.turn(turn.id)).wake_at for turn in sleepers]
+        assert first == now
+        assert second == now + timedelta(seconds=2.05)
+        assert (await theatre.rest(sleepers[0])).status is Status.DONE
