@@ -1,4 +1,5 @@
 import asyncio
+import math
 from collections.abc import AsyncIterator
 from io import BytesIO
 
@@ -17,8 +18,10 @@ from telegram.constants import ChatAction, ParseMode
 from telegram.error import BadRequest, Conflict, InvalidToken
 from telegram.ext import ApplicationBuilder, CallbackQueryHandler, MessageHandler, filters
 
+from noctule.core.clock import ManualClock
 from tests.support.telegram.pictures import png
 from tests.support.telegram.server import TelegramServer
+from tests.support.telegram.signs import first_sign, longest_silence
 
 
 @pytest.fixture
@@ -366,6 +369,27 @@ async def test_signs_of_life_are_seen(telegram, bot, anna):
     with pytest.raises(BadRequest, match="Message to delete not found"):
         await sent.delete()
     assert anna.answers() == []
+
+
+async def test_silence_is_measured():
+    """The first sign of life and the longest time without one are counted from a message on."""
+    clock = ManualClock()
+    async with (
+        TelegramServer(clock=clock) as telegram,
+        Bot(telegram.token, base_url=telegram.base_url) as bot,
+    ):
+        anna = telegram.phone("Anna")
+        question = anna.says("Well?")
+        assert (first_sign(question), longest_silence(question)) == (None, math.inf)
+        await clock.advance(0.25)
+        await bot.send_chat_action(anna.chat.id, ChatAction.TYPING)
+        await clock.advance(4)
+        sent = await bot.send_message(anna.chat.id, "W")
+        await clock.advance(6)
+        await sent.edit_text("Well.")
+    assert first_sign(question) == 0.25
+    assert (longest_silence(question, anna.answers()[0]), longest_silence(question)) == (4, 6)
+    assert anna.action() is None
 
 
 async def test_a_press_is_answered_while_it_is_fresh(telegram, bot, anna):

@@ -31,8 +31,14 @@ def times_are_timedeltas(monkeypatch):
 
 
 @pytest.fixture
-async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer() as server:
+def clock():
+    """Stands still: what takes seconds here takes none."""
+    return ManualClock()
+
+
+@pytest.fixture
+async def telegram(clock) -> AsyncIterator[TelegramServer]:
+    async with TelegramServer(clock=clock) as server:
         yield server
 
 
@@ -108,13 +114,16 @@ async def test_an_answer_may_be_lost(telegram, bot, anna, trouble, error, arrive
     assert anna.answers()[-1].text == "surely"
 
 
-async def test_an_answer_may_be_late(telegram, bot, anna):
+async def test_an_answer_may_be_late(telegram, bot, anna, clock):
     """A slow call is carried out at once and answered after its seconds."""
-    telegram.faults.add(Fault(Trouble.SLOW, seconds=0.05))
-    await bot.send_message(anna.chat.id, "late")
-    call = telegram.calls.of("sendMessage")[0]
-    assert call.ended - call.at >= 0.05
-    assert anna.answers()[0].sent_at - call.at < 0.05
+    telegram.faults.add(Fault(Trouble.SLOW, seconds=4))
+    sending = asyncio.ensure_future(bot.send_message(anna.chat.id, "late"))
+    await anna.hears("late")
+    assert not sending.done()
+    await clock.advance(4)
+    await sending
+    (call,) = telegram.calls.of("sendMessage")
+    assert (call.ended - call.at, anna.answers()[0].sent_at - call.at) == (4, 0)
 
 
 async def test_polls_fail_only_when_they_are_named(telegram, bot, anna):
@@ -181,6 +190,18 @@ async def test_a_group_that_became_a_supergroup_has_another_id(telegram, bot, an
     assert [message.text for message in anna.answers(new)] == ["x"]
 
 
+async def test_a_bot_is_put_into_a_group_and_thrown_out(telegram, bot, anna):
+    """The bot is told both, and what it writes afterwards is refused."""
+    group = telegram.chats.group("Team", anna.owner)
+    anna.adds_bot(group)
+    assert (await bot.get_updates())[-1].my_chat_member.new_chat_member.status == "member"
+    await bot.send_message(group.id, "Hello, all.")
+    anna.removes_bot(group)
+    assert (await bot.get_updates())[-1].my_chat_member.new_chat_member.status == "kicked"
+    with pytest.raises(Forbidden, match="bot was kicked from the group chat"):
+        await bot.send_message(group.id, "x")
+
+
 async def test_too_many_messages_are_refused_when_told_so(anna, telegram, bot):
     """With limits enforced the sixth message at once gets a 429; without, it is only counted."""
     for number in range(6):
@@ -193,23 +214,24 @@ async def test_too_many_messages_are_refused_when_told_so(anna, telegram, bot):
     assert len(anna.answers()) == 6
 
 
-async def test_a_chat_that_is_closed_opens_by_itself(telegram, bot, anna):
+async def test_a_chat_that_is_closed_opens_by_itself(telegram, bot, anna, clock):
     """After a flood everything to the chat is refused until the time is over, other chats not."""
     ben = telegram.phone("Ben")
     ben.says("/start")
-    telegram.close_chat(anna.chat, 0.3)
-    for _ in range(2):
-        with pytest.raises(RetryAfter):
-            await bot.send_message(anna.chat.id, "not yet")
+    telegram.close_chat(anna.chat, 30)
+    with pytest.raises(RetryAfter, match="Retry in 0:00:30"):
+        await bot.send_message(anna.chat.id, "not yet")
+    await clock.advance(20)
+    with pytest.raises(RetryAfter, match="Retry in 0:00:10"):
+        await bot.send_message(anna.chat.id, "not yet")
     await bot.send_message(ben.chat.id, "open")
-    telegram.close_chat(anna.chat, 0.0)
+    await clock.advance(10)
     await bot.send_message(anna.chat.id, "open again")
     assert [message.text for message in anna.answers()] == ["open again"]
 
 
-async def test_limits_hold_per_chat_group_and_in_all():
+async def test_limits_hold_per_chat_group_and_in_all(clock):
     """One a second in a chat, 20 a minute in a group, 30 a second in all, counted by the clock."""
-    clock = ManualClock()
 
     def refused(flood: Flood, chat: int) -> int | None:
         try:

@@ -52,7 +52,7 @@ class Draft:
     entities: list[dict[str, Any]]
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Chat:
     """One chat.
 
@@ -82,6 +82,9 @@ class Chat:
     drafts: list[Draft] = field(default_factory=list)
     pinned: list[int] = field(default_factory=list)
     pulse: Pulse = field(default_factory=Pulse)
+
+    def __repr__(self) -> str:
+        return f"<{self.kind.value} chat {self.id}, {len(self.messages)} messages>"
 
     @property
     def document(self) -> dict[str, Any]:

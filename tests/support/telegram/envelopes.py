@@ -78,8 +78,12 @@ def _replied_to(chat: Chat, params: Params) -> Message | None:
     return found
 
 
-def read_markup(params: Params) -> Markup | None:
-    """Return the keyboard that was sent; None for none.
+def read_markup(params: Params, *, inline: bool = False) -> Markup | None:
+    """Return the inline keyboard that was sent; None for none, or for another kind of keyboard.
+
+    Args:
+        params: of the call.
+        inline: whether another kind of keyboard is refused, as in edits.
 
     Raises:
         Refusal: a button is not valid.
@@ -90,7 +94,9 @@ def read_markup(params: Params) -> Markup | None:
     if not isinstance(markup, dict):
         raise bad_request("object expected as reply markup")
     if "inline_keyboard" not in markup:
-        return markup
+        if inline and markup:
+            raise bad_request("inline keyboard expected")
+        return None
     rows = [row for row in markup["inline_keyboard"] if row]
     for row in rows:
         for button in row:

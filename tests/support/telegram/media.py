@@ -57,7 +57,7 @@ def edit_message_caption(world: World, params: Params) -> dict[str, Any]:
         raise bad_request("there is no caption in the message to edit")
     caption = read_caption(params)
     kept = {k: v for k, v in message.content.items() if not k.startswith("caption")}
-    return change(world, message, kept | caption, read_markup(params))
+    return change(world, message, kept | caption, read_markup(params, inline=True))
 
 
 def document_content(stored: StoredFile) -> dict[str, Any]:

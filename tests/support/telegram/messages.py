@@ -46,7 +46,7 @@ class Version:
     markup: Markup | None
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class Message:
     """One message; it changes when it is edited.
 
@@ -77,6 +77,9 @@ class Message:
     edited: int | None = None
     deleted: float | None = None
     reactions: dict[int, list[dict[str, Any]]] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        return f"<message {self.id} of {self.sender.first_name}: {self.text!r}>"
 
     @property
     def text(self) -> str:

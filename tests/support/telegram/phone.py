@@ -187,13 +187,23 @@ class Phone:
 
     def blocks(self) -> None:
         """Block the bot, and tell it so."""
-        self._member("member", "kicked")
+        self._tell_member(self.chat, "member", "kicked")
         self.chat.blocked = True
 
     def unblocks(self) -> None:
         """Let the bot write again, and tell it so."""
         self.chat.blocked = False
-        self._member("kicked", "member")
+        self._tell_member(self.chat, "kicked", "member")
+
+    def adds_bot(self, group: Chat) -> None:
+        """Put the bot into a group, again or for the first time, and tell it so."""
+        group.kicked = False
+        self._tell_member(group, "left", "member")
+
+    def removes_bot(self, group: Chat) -> None:
+        """Throw the bot out of a group, and tell it so."""
+        group.kicked = True
+        self._tell_member(group, "member", "kicked")
 
     def upgrades(self, group: Chat) -> Chat:
         """Turn a group into a supergroup; the bot is told the new id."""
@@ -315,11 +325,11 @@ class Phone:
             or service
         )
 
-    def _member(self, old: str, new: str) -> None:
+    def _tell_member(self, chat: Chat, old: str, new: str) -> None:
         bot = self.world.bot.document
         until = {"until_date": 0}
         payload = {
-            "chat": self.chat.document,
+            "chat": chat.document,
             "from": self.owner.document,
             "date": self.world.now,
             "old_chat_member": {"status": old, "user": bot} | (until if old == "kicked" else {}),

@@ -9,7 +9,7 @@ from tests.support.telegram.messages import Message
 from tests.support.telegram.people import Person
 
 
-@dataclass
+@dataclass(eq=False)
 class Press:
     """One press of a button.
 

@@ -65,7 +65,7 @@ class ApiHandler(RequestHandler):
         except (ConnectionError, asyncio.CancelledError):
             self._hang_up(call)
         else:
-            self._answer(call, HTTPStatus.OK, result)
+            self._answer(call, HTTPStatus.OK.value, result)
 
     async def _carry_out(self, token: str, call: Call, work: Callable[[], Any]) -> Any:
         if token != self.world.token:

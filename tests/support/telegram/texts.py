@@ -28,13 +28,13 @@ def edit_message_text(world: World, params: Params) -> dict[str, Any]:
     content = _read_text(params, "MESSAGE_TOO_LONG")
     if "text" not in message.content:
         raise bad_request("there is no text in the message to edit")
-    return change(world, message, content, read_markup(params))
+    return change(world, message, content, read_markup(params, inline=True))
 
 
 def edit_message_reply_markup(world: World, params: Params) -> dict[str, Any]:
     """``editMessageReplyMarkup``."""
     message = own_message(world, params, "edit")
-    return change(world, message, message.content, read_markup(params))
+    return change(world, message, message.content, read_markup(params, inline=True))
 
 
 def delete_message(world: World, params: Params) -> bool:

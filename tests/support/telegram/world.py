@@ -23,7 +23,7 @@ TOKEN = "7000000001:AAE-only-for-tests-0123456789abcdef"
 BOT = Person(7_000_000_001, "Noctule", username="noctule_test_bot", is_bot=True)
 
 
-@dataclass
+@dataclass(eq=False, repr=False)
 class World:
     """The state behind the API.
 
