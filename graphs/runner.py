@@ -39,9 +39,14 @@ class Stop:
         return asked
 
     @property
+    def question_key(self) -> str | None:
+        """Which call asks, and which of its questions; None when it wants to hear nothing."""
+        return None if self.question is None else str(self.question["tool_call_id"])
+
+    @property
     def wake(self) -> object:
         """What it is told when it may go on: for which question, else nothing in particular."""
-        return True if self.question is None else self.question["tool_call_id"]
+        return self.question_key or True
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,11 @@ class Parking:
     woken_at: datetime | None = None
     tool_call_id: str | None = None
 
+    @property
+    def is_open_question(self) -> bool:
+        """Whether it waits for an answer that nobody has given."""
+        return self.kind is ParkingKind.QUESTION and self.wake_at is None
+
     def due(self, now: datetime) -> bool:
         """Whether it may go on."""
         return self.wake_at is not None and self.wake_at <= now

@@ -50,14 +50,19 @@ def decide_sleep(
     latest = now + most if bounds.deadline is None else min(now + most, said_at + bounds.deadline)
     bounded = tuple(_bound(parking, latest, bounds, windows, zone) for parking in parkings)
     timed = [parking for parking in bounded if parking.wake_at is not None]
+    open_ = [parking for parking in bounded if parking.is_open_question]
     if not timed:
-        return Sleep(Status.WAITING, None, _ask(bounded[0], bounds, windows), bounded)
+        first = open_[0] if open_ else bounded[0]
+        sentence = _ask(first, bounds, windows) + _others(open_[1:])
+        return Sleep(Status.WAITING, None, sentence, bounded)
     first = min(timed, key=lambda parking: parking.wake_at or now)
     until = first.wake_at or now
     sentence = (
         f"{first.reason} Sleeps {show_duration(max(0.0, (until - now).total_seconds()))}, "
         f"until {until.isoformat(timespec='seconds')}."
     )
+    if open_:
+        sentence += f" Meanwhile: {_ask(open_[0], bounds, windows)}{_others(open_[1:])}"
     return Sleep(Status.PARKED, until, sentence, bounded)
 
 
@@ -92,8 +97,8 @@ def _bound(
     parking: Parking, latest: datetime, bounds: ParkingSettings, windows: int, zone: tzinfo
 ) -> Parking:
     wake_at = parking.wake_at
-    if wake_at is None:
-        return parking
+    if wake_at is None or parking.kind is ParkingKind.QUESTION:
+        return parking  # an answered question goes on whatever the hour
     if windows >= bounds.max_windows and parking.kind is ParkingKind.LIMIT:
         return replace(parking, wake_at=None)
     if wake_at > latest:
@@ -103,13 +108,20 @@ def _bound(
     return parking
 
 
+def _others(questions: Sequence[Parking]) -> str:
+    if not questions:
+        return ""
+    return f" {len(questions)} more question{'s' if len(questions) > 1 else ''} wait."
+
+
 def _ask(parking: Parking, bounds: ParkingSettings, windows: int) -> str:
     resume = f"`noctule sessions resume {parking.session_id}`"
     match parking.kind:
         case ParkingKind.CAP:
             return f"Stopped: {parking.reason}. {resume} lets it go on from there."
         case ParkingKind.QUESTION:
-            return f"Waits for an answer: {parking.reason}"
+            answer = f"`noctule sessions answer {parking.session_id}`"
+            return f"Waits for an answer: {parking.reason} {answer} gives it."
         case ParkingKind.HAND:
             return f"Parked by hand. {resume} goes on."
         case ParkingKind.BUDGET:

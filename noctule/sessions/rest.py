@@ -115,14 +115,14 @@ class Rest:
         """Return what every stopped branch sleeps on, and the ids of parkings that are new."""
         earlier = await work.parkings.open_of_turn(turn.id)
         # A step that asks something else now sleeps anew, even where the graph calls it the same.
-        asleep = {stop.id for stop in stops if await self._was_asked(work, turn, stop)}
-        known = {p.interrupt_id: p for p in earlier if p.interrupt_id in asleep}
-        woken = [parking.id for parking in earlier if parking.interrupt_id not in asleep]
+        asleep = {(stop.id, stop.question_key) for stop in stops}
+        known = {(parking.interrupt_id, parking.tool_call_id): parking for parking in earlier}
+        woken = [parking.id for place, parking in known.items() if place not in asleep]
         await work.parkings.close(woken, woken_at=self._clock.now())
         lap = 1 + max((parking.lap for parking in earlier), default=0)
         parkings, fresh = [], set()
         for stop in stops:
-            parking = known.get(stop.id)
+            parking = known.get((stop.id, stop.question_key))
             if parking is None:
                 parking = self._parking(turn, stop, lap)
                 parking = replace(parking, wake_at=await self._turn_in_line(work, parking, session))
@@ -130,17 +130,13 @@ class Rest:
             parkings.append(parking)
         return parkings, fresh
 
-    async def _was_asked(self, work: UnitOfWork, turn: Turn, stop: Stop) -> bool:
-        if stop.question is None:
-            return True
-        key = stop.question["tool_call_id"]
-        return await work.questions.of_call(turn.session_id, key) is not None
-
     async def _ask(self, work: UnitOfWork, turn: Turn, stop: Stop) -> None:
         """Store and tell what a branch wants to hear, once."""
-        if stop.question is None or await self._was_asked(work, turn, stop):
-            return
         asked = stop.question
+        if asked is None:
+            return
+        if await work.questions.of_call(turn.session_id, asked["tool_call_id"]) is not None:
+            return
         question = Question(
             id=new_id(self._clock),
             session_id=turn.session_id,
@@ -316,7 +312,7 @@ class Rest:
             tried=tuple(value.get("tried", ())),
             interrupt_id=stop.id,
             lap=lap,
-            tool_call_id=None if stop.question is None else stop.question["tool_call_id"],
+            tool_call_id=stop.question_key,
         )
 
 
