@@ -1,0 +1,86 @@
+import pytest
+
+from noctule.core.choices import choices_of, granted_rule, read_answer
+from noctule.core.errors import UsageError
+from noctule.core.questions import Approval, CheckAnswer, QuestionKind
+from tests.support.stored_records import a_question
+
+CHECK = a_question(kind=QuestionKind.CHECK, choices=tuple(CheckAnswer))
+FREE = a_question(kind=QuestionKind.QUESTION, choices=(), tool=None, subject=None)
+COLOURS = a_question(
+    kind=QuestionKind.QUESTION, choices=("Red", "Green", "3"), tool=None, subject=None
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "said", "answer"),
+    [
+        (a_question(), "once", "once"),
+        (a_question(), " ALWAYS\n", "always"),
+        (a_question(), "2", "session"),
+        (a_question(), "s", "session"),
+        (a_question(), "y", "once"),
+        (a_question(), "Yes", "once"),
+        (a_question(), "n", "no"),
+        (CHECK, "again", "again"),
+        (CHECK, "1", "done"),
+        (FREE, "  whatever you like ", "whatever you like"),
+        (FREE, "1", "1"),
+        (COLOURS, "green", "Green"),
+        (COLOURS, "1", "Red"),
+        (COLOURS, "3", "3"),
+        (COLOURS, "4", "4"),
+        (COLOURS, "gr", "gr"),
+        (COLOURS, "yes", "yes"),
+    ],
+)
+def test_answers_are_read_as_people_give_them(question, said, answer):
+    """By value, number or beginning; a question of the agent takes any other text."""
+    assert read_answer(question, said) == answer
+
+
+@pytest.mark.parametrize("said", ["", "  ", "maybe", "0", "5", "-1", "once more"])
+def test_what_is_no_answer_to_an_approval_is_refused(said):
+    """The sentence names the answers there are; ``yes`` to a check would mean nothing."""
+    with pytest.raises(UsageError, match="once, session, always, no"):
+        read_answer(a_question(), said)
+    with pytest.raises(UsageError, match="done, again, skip"):
+        read_answer(CHECK, "yes")
+
+
+def test_an_empty_answer_to_a_free_question_is_refused():
+    """Nobody says nothing on purpose."""
+    with pytest.raises(UsageError, match="in your own words"):
+        read_answer(FREE, " ")
+
+
+@pytest.mark.parametrize(
+    ("tool", "subject", "rule"),
+    [
+        ("shell", "git push", "shell:git push"),
+        ("shell", "ls *.py", "shell:ls [*].py"),
+        ("python", "print(1)", "python:print(1)"),
+        ("write_file", "a.env", "write_file:a.env"),
+        ("fetch", "https://example.org/a", "fetch"),
+        ("web_search", "bats", "web_search"),
+        ("github_create_issue", "title", "github_create_issue"),
+    ],
+)
+def test_what_is_allowed_for_longer_is_what_a_person_would_think(tool, subject, rule):
+    """Exactly this command or file; every call of any other tool."""
+    assert granted_rule(a_question(tool=tool, subject=subject)) == rule
+
+
+def test_choices_say_what_they_cover():
+    """Each answer of an approval and a check has words of its own."""
+    approval = {choice.value: choice.text for choice in choices_of(a_question())}
+    assert list(approval) == list(Approval)
+    assert approval["session"] == "yes, and exactly this command until this session ends"
+    assert approval["always"] == "yes, and exactly this command in every session of mine"
+    web = {c.value: c.text for c in choices_of(a_question(tool="fetch", subject="https://a.b"))}
+    assert web["always"] == "yes, and everything fetch is asked to do in every session of mine"
+    files = {c.value: c.text for c in choices_of(a_question(tool="write_file", subject="x"))}
+    assert files["session"] == "yes, and write_file on exactly this file until this session ends"
+    assert len({choice.text for choice in choices_of(CHECK)}) == 3
+    assert [choice.text for choice in choices_of(COLOURS)] == ["Red", "Green", "3"]
+    assert choices_of(FREE) == ()
