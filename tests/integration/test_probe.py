@@ -24,8 +24,9 @@ from noctule.models.models import Models
 from noctule.models.prices import Prices
 from noctule.models.probe_cases import ProbeCase
 from storage.memory.database import MemoryDatabase
+from tests.support.good_replies import right_reply
 from tests.support.imitations import CLEAR, OFFERED, UNCLEAR
-from tests.support.probing import case_of, probed, right_arguments, right_reply
+from tests.support.probing import case_of, probed, right_arguments
 from tests.support.provider import FakeModel, Provider, Reply, Request
 from tests.support.replies import Fault, ToolCall
 from tests.support.stage import RecordingSink, make_settings
@@ -72,8 +73,8 @@ async def shop(kind: str = "openai", **changes: Any) -> AsyncIterator[Shop]:
     listed = [FakeModel("first-model"), FakeModel("second-model")]
     decide = probed()
     async with (
-        Provider(decide=decide, models=listed) as first,
-        Provider(decide=decide, models=listed) as second,
+        Provider(decide=decide, models=listed, proves=False) as first,
+        Provider(decide=decide, models=listed, proves=False) as second,
     ):
         url = "openai_url" if kind == "openai" else "url"
         endpoints = {

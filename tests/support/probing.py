@@ -1,15 +1,14 @@
-"""Models under a probe: what a good one says to each case, in any provider's words."""
+"""Models under a probe: what a good one says, and providers that answer them as told."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
 from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import tool_call
 
-from noctule.models.probe_cases import CASES, SYSTEM, ProbeCase
+from noctule.models.probe_cases import CASES, ProbeCase
+from tests.support.good_replies import case_in, right_reply
 from tests.support.provider import Reply, Request
-from tests.support.replies import ToolCall
 
 BY_NAME = {case.name: case for case in CASES}
 
@@ -28,21 +27,9 @@ def right_message(case: ProbeCase) -> AIMessage:
     return AIMessage(content="" if calls else "Cold.", tool_calls=calls)
 
 
-def right_reply(case: ProbeCase) -> Reply:
-    """Return the same as a provider sends it."""
-    calls = tuple(
-        ToolCall(name, arguments, id=f"call{number}")
-        for number, (name, arguments) in enumerate(right_arguments(case))
-    )
-    return Reply(text="" if calls else "Cold.", tool_calls=calls)
-
-
 def case_of(request: Request) -> ProbeCase | None:
     """Return the case that a request asks; None when it is no probe."""
-    asked = json.dumps(request.body, ensure_ascii=False)
-    if SYSTEM not in asked:
-        return None
-    return next((case for case in CASES if str(case.messages[1].content) in asked), None)
+    return case_in(request.body)
 
 
 def probed(

@@ -32,6 +32,7 @@ if not __package__:  # started as a script, from anywhere
 
 from noctule.core.clock import Clock, SystemClock
 from tests.support.dialects import Dialect, dialect_of
+from tests.support.good_replies import good_reply
 from tests.support.ollama_catalogue import FakeModel, answer_about_models, note_loading
 from tests.support.replies import Fault, Reply
 from tests.support.wire import Asked, Wire
@@ -96,6 +97,8 @@ class Provider:
         log: a file to which a JSON line is added at the start and the end of each request.
         port: 0 takes any that is free.
         clock: for the waits that replies ask for.
+        proves: whether a probe is answered as a good model does, beside everything else: it takes
+            no reply and is no request. False treats it like any other request.
     """
 
     decide: Callable[[Request], Reply | None] | None = None
@@ -106,6 +109,7 @@ class Provider:
     log: Path | None = None
     port: int = 0
     clock: Clock = field(default_factory=SystemClock)
+    proves: bool = True
     requests: list[Request] = field(default_factory=list, init=False)
     other_requests: list[Asked] = field(default_factory=list, init=False)
     peak: int = field(default=0, init=False)
@@ -191,6 +195,10 @@ class Provider:
         if dialect is None or not asked.json.get("messages", True):
             self.other_requests.append(asked)
             await self._answer_otherwise(wire, asked)
+            return
+        if self.proves and (good := good_reply(asked.json)) is not None:
+            request = Request(0, asked.path, asked.headers, asked.json, self.clock.monotonic())
+            await self._answer(wire, dialect, request, good)
             return
         request = self._start(asked)
         try:
