@@ -31,11 +31,31 @@ from noctule.core.proofs import Proof, ProofKey
 from noctule.core.questions import Question
 from noctule.core.roles import Role
 from noctule.core.routes import Route
+from noctule.core.routing import ModelFacts
 from noctule.core.sessions import Order, Session, Turn, Verdict
 from noctule.core.steers import Steer
 
 AnswerT = TypeVar("AnswerT", bound=BaseModel)
 ChatModelT = TypeVar("ChatModelT", covariant=True)  # noqa: PLC0105 - reads better than T_co
+
+
+class ToolAbility(Protocol):
+    """Whether a candidate of a role calls tools."""
+
+    @property
+    def model(self) -> str:
+        """Its configured name."""
+        ...
+
+    @property
+    def able(self) -> bool | None:
+        """True proven, False shown or said not to, None unknown."""
+        ...
+
+    @property
+    def evidence(self) -> str | None:
+        """Why not, or why it is unknown, as one clause; None when it is proven."""
+        ...
 
 
 class ChatModels(Protocol[ChatModelT]):
@@ -69,6 +89,19 @@ class ChatModels(Protocol[ChatModelT]):
 
         None means that no window is known.
         """
+        ...
+
+    async def tools_of(self, role: Role, *, prove: bool = False) -> Sequence[ToolAbility]:
+        """Return which candidates of a role call tools, in the order in which they are asked.
+
+        Args:
+            role: whose.
+            prove: True probes those of which it is not known, until one is proven.
+        """
+        ...
+
+    def facts(self) -> Mapping[str, ModelFacts]:
+        """Return what is known of every model at this moment, by name."""
         ...
 
 
