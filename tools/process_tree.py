@@ -17,7 +17,7 @@ class Member:
 
     Args:
         pid: as this machine counts.
-        resident_bytes: the memory it holds.
+        resident_bytes: the memory it holds, without that of files.
     """
 
     pid: int
@@ -30,11 +30,12 @@ class ProcessTree:
     Args:
         root: its id; it leads a session of its own.
         mark: an entry of its environment, like ``NAME=value``, by which those are found that have
-            left the session; None where no process can leave, as in a sandbox.
+            left the session; None in a sandbox, which ends with its first process.
     """
 
     def __init__(self, root: int, mark: str | None) -> None:
         self._root = root
+        self._inside: Path | None = None
         self._mark = None if mark is None else mark.encode()
 
     def members(self) -> list[Member]:
@@ -56,6 +57,40 @@ class ProcessTree:
             ours.update(found)
             waiting.extend(found)
         return [Member(pid, known[pid][2] * page) for pid in ours if pid in known]
+
+    def inside(self, most: int) -> list[Member]:
+        """Return those that are alive in a sandbox, by the sandbox's own /proc.
+
+        Looking there is quick however many processes the machine has, which matters when they
+        become thousands in a tenth of a second.
+
+        Args:
+            most: at which number to stop counting.
+        """
+        page = os.sysconf("SC_PAGE_SIZE")
+        found: list[Member] = []
+        with suppress(OSError), os.scandir(self._inner_proc()) as entries:
+            for entry in entries:
+                if len(found) > most:
+                    break
+                if entry.name.isdigit():
+                    resident = 0
+                    with suppress(OSError):
+                        _, held, shared, *_ = Path(entry.path, "statm").read_bytes().split()
+                        resident = (int(held) - int(shared)) * page
+                    found.append(Member(int(entry.name), resident))
+        return found
+
+    def _inner_proc(self) -> Path:
+        if self._inside is None:
+            first = [pid for pid, (parent, *_) in _processes().items() if parent == self._root]
+            if not first:
+                raise ProcessLookupError
+            inside = _PROC / str(first[0]) / "root" / "proc"
+            if (inside / str(self._root)).exists():
+                raise ProcessLookupError  # it has not moved into its own root yet
+            self._inside = inside
+        return self._inside
 
     def terminate(self) -> None:
         """Ask all but the root to end; the root ends when its work has."""
