@@ -21,12 +21,12 @@ from noctule.core.ports import Database, UnitOfWork
 from noctule.core.questions import Question
 from noctule.core.sessions import LOCAL_OWNER, Order, Session, SessionKind, Turn
 from noctule.core.settings import OnLimit, Settings
+from noctule.core.sleepers import wake_all
 from noctule.core.steers import Steer
 from noctule.sessions.answering import answer
 from noctule.sessions.asked import check_model, check_role, check_text
 from noctule.sessions.granting import check_rules, grant_all, revoke
 from noctule.sessions.raised import raise_run
-from noctule.sessions.sleepers import wake_all
 from noctule.sessions.steering import steer
 from noctule.sessions.workspaces import accepted_workspace, check_has_workspace
 
