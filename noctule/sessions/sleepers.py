@@ -1,19 +1,14 @@
-"""Everybody who sleeps on one limit: they move together, and wake one after another."""
+"""The line of those who sleep on one limit: who comes joins it, and all of it moves together."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from noctule.core.limits import LimitKey
 from noctule.core.parkings import Parking
 from noctule.core.ports import UnitOfWork
 from noctule.core.sessions import SessionKind
-
-PROBE_AHEAD = timedelta(seconds=2)
-"""How long the first sleeper has to find out whether the limit is over, before the next wakes."""
-
-STAGGER = timedelta(milliseconds=50)
-"""The distance between two wakes: twenty a second."""
+from noctule.core.sleepers import place, settle_turns
 
 
 async def place_in_line(
@@ -33,7 +28,7 @@ async def place_in_line(
     if kind is SessionKind.CHAT:
         kinds = await _kinds(work, ahead)
         ahead = [p for p in ahead if kinds[p.session_id] is SessionKind.CHAT]
-    return _place(until, len(ahead))
+    return place(until, len(ahead))
 
 
 async def postpone(
@@ -53,34 +48,9 @@ async def postpone(
         if parking.wake_at is not None and parking.wake_at < until and parking.turn_id != but_turn
     ]
     for number, parking in enumerate(early, start=1):
-        await work.parkings.reschedule([parking.id], _place(until, number))
-    await _settle_turns(work, early)
+        await work.parkings.reschedule([parking.id], place(until, number))
+    await settle_turns(work, early)
     return [parking.session_id for parking in early]
-
-
-async def wake_all(work: UnitOfWork, key: LimitKey, now: datetime) -> int:
-    """Let everybody on a limit that was cleared by hand go on; return how many.
-
-    Args:
-        work: the transaction that cleared it.
-        key: the limit.
-        now: the first one's wake.
-    """
-    sleeping = await work.parkings.open_on(key)
-    for number, parking in enumerate(sleeping):
-        await work.parkings.reschedule([parking.id], _place(now, number))
-    await _settle_turns(work, sleeping)
-    return len(sleeping)
-
-
-def _place(until: datetime, number: int) -> datetime:
-    return until if number == 0 else until + PROBE_AHEAD + number * STAGGER
-
-
-async def _settle_turns(work: UnitOfWork, moved: Sequence[Parking]) -> None:
-    for turn_id in dict.fromkeys(parking.turn_id for parking in moved):
-        times = [p.wake_at for p in await work.parkings.open_of_turn(turn_id) if p.wake_at]
-        await work.turns.wake_at(turn_id, min(times, default=None))
 
 
 async def _kinds(work: UnitOfWork, parkings: Sequence[Parking]) -> Mapping[str, SessionKind]:
