@@ -4,8 +4,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import TYPE_CHECKING
 
 import click
@@ -51,12 +51,23 @@ async def serve(
     with _signals(stop), _end_of_input(stop if until_eof else None):
         async with open_records(loaded) as records, open_runtime(records) as runtime:
             async with open_worker(runtime, what=what, reporter=Lines(records)):
-                if channels and records.settings.telegram.token is not None:
-                    _say("A Telegram token is configured: this version has no Telegram channel.")
-                await stop.wait()
+                async with _channels(records, wanted=channels):
+                    await stop.wait()
                 _say("Stopping: steps under way finish; a second signal leaves at once.")
             _say("Stopped. What is unfinished goes on at the next start.")
     return 0
+
+
+@asynccontextmanager
+async def _channels(records: "Records", *, wanted: bool) -> AsyncIterator[None]:
+    """Run the configured channels while the block runs."""
+    if not wanted or records.settings.telegram.token is None:
+        yield
+        return
+    from noctule.channels.telegram.channel import open_telegram  # noqa: PLC0415 - only with a token
+
+    async with open_telegram(records, _say):
+        yield
 
 
 class Lines:

@@ -1,0 +1,251 @@
+"""The channel: everything of the bot, opened together and closed in order."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from telegram import Bot, User
+from telegram.error import InvalidToken, TelegramError
+from telegram.ext import AIORateLimiter, ExtBot
+from telegram.request import HTTPXRequest
+
+from noctule.channels.telegram.commands import COMMANDS, menu
+from noctule.channels.telegram.gate import Gate
+from noctule.channels.telegram.inbox import Inbox
+from noctule.channels.telegram.messages import on_message
+from noctule.channels.telegram.narrators import NARRATORS
+from noctule.channels.telegram.office import Office
+from noctule.channels.telegram.outbox import Outbox
+from noctule.channels.telegram.pace import Pace
+from noctule.channels.telegram.places import CHANNEL
+from noctule.channels.telegram.poller import KINDS, Poller
+from noctule.channels.telegram.presses import HEADS_ONLY, PRESSES
+from noctule.channels.telegram.reception import Reception
+from noctule.channels.telegram.secrecy import keep_quiet, speak_again
+from noctule.channels.telegram.sender import Sender
+from noctule.channels.telegram.signing import Signer
+from noctule.channels.telegram.signs import Signs
+from noctule.channels.telegram.watching import Watching
+from noctule.channels.telegram.webhook import Webhook
+from noctule.core.errors import PersonMustActError
+from noctule.core.settings import TelegramSettings
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+
+_LOG = logging.getLogger(__name__)
+
+_CONNECTIONS = 64
+_CALL_S = 20.0
+_POOL_S = 30.0
+_RETRY_S = 5.0
+_SETTLE_S = 5.0
+
+Say = Callable[[str], None]
+
+
+@asynccontextmanager
+async def open_telegram(records: "Records", say: Say) -> AsyncIterator[None]:
+    """Run the bot while the block runs; outages of Telegram are waited out, not raised.
+
+    Args:
+        records: opened, and kept open as long as the bot. Its settings have a token.
+        say: shows one line on the terminal: who the bot is, pairing codes, trouble.
+    """
+    settings = records.settings.telegram
+    if settings.token is None:
+        raise PersonMustActError(
+            "There is no Telegram token. Set telegram.token and start again; "
+            "docs/guides/telegram.md says how to get one."
+        )
+    token = settings.token.get_secret_value()
+    mask = keep_quiet(token)
+    try:
+        async with AsyncExitStack() as stack:
+            calls, polls = _request(settings), _request(settings)
+            for request in (calls, polls):
+                await request.initialize()
+                stack.push_async_callback(request.shutdown)
+            places: dict[str, Any] = {
+                "base_url": settings.base_url,
+                "base_file_url": _file_url(settings.base_url),
+                "request": calls,
+                "get_updates_request": polls,
+            }
+            bot = ExtBot(token, rate_limiter=AIORateLimiter(max_retries=0), **places)
+            channel = _Channel(records, bot, ExtBot(token, **places), token, say)
+            stack.push_async_callback(channel.close)
+            await channel.start()
+            yield
+    finally:
+        speak_again(mask)
+
+
+class _Channel:
+    def __init__(
+        self,
+        records: "Records",
+        bot: Bot,
+        quick: Bot,
+        token: str,
+        say: Say,
+    ) -> None:
+        settings = records.settings.telegram
+        self._records = records
+        self._bot = bot
+        self._quick = quick
+        self._say = say
+        self._me: User | None = None
+        pace = Pace(records.clock, settings.edit_interval.total_seconds())
+        self._outbox = Outbox(records.database, Sender(self._bot), pace, records.clock)
+        self._signs = Signs(quick, records.clock)
+        self._watching = Watching(records, self._outbox)
+        self._gate = Gate(settings, records.database, records.clock, say)
+        self.office = Office(
+            records=records,
+            bot=self._bot,
+            quick=quick,
+            me=self._user,
+            outbox=self._outbox,
+            pace=pace,
+            gate=self._gate,
+            signer=Signer(token, records.clock),
+            signs=self._signs,
+            watching=self._watching,
+        )
+        reception = Reception(
+            self.office,
+            on_message=on_message,
+            commands={name: command.deal for name, command in COMMANDS.items()},
+            presses=PRESSES,
+            heads_only=HEADS_ONLY,
+        )
+        # Two bots may give the same number to their updates.
+        self._mail = f"{CHANNEL}:{token.partition(':')[0]}"
+        self._inbox = Inbox(
+            self._mail, records.database, reception.deal, reception.gave_up, records.clock
+        )
+        self._running: asyncio.Task[None] | None = None
+        self._webhook: Webhook | None = None
+
+    async def start(self) -> None:
+        """Send what waits, tell what was not told, and take updates once Telegram answers."""
+        await self._gate.open()
+        self._watching.narrators = {
+            kind: partial(make, self.office) for kind, make in NARRATORS.items()
+        }
+        await self._outbox.start()
+        await self._watching.start()
+        self._running = asyncio.create_task(self._run())
+
+    async def close(self) -> None:
+        """Take no more updates, then send what is ready, a few seconds long."""
+        if self._running is not None:
+            self._running.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._running
+        if self._webhook is not None:
+            await self._webhook.close()
+        await self._inbox.close()
+        await self._watching.close()
+        await self._signs.close()
+        await self._outbox.settled(_SETTLE_S)
+        await self._outbox.close()
+
+    def _user(self) -> User:
+        if self._me is None:  # nothing is dealt with before it is known
+            raise PersonMustActError("Telegram has not said yet who the bot is. Try again.")
+        return self._me
+
+    async def _run(self) -> None:
+        try:
+            self._me = await self._introduction()
+        except InvalidToken:
+            self._say("Telegram refuses the token. Set telegram.token to one of BotFather's.")
+            return
+        self._say(f"Telegram: I am @{self._me.username}, {self._me.full_name}. {self._admission()}")
+        await self._tell_commands()
+        await self._inbox.start()
+        settings = self._records.settings.telegram
+        if settings.webhook is not None:
+            await self._listen()
+            return
+        await self._quietly(self._bot.delete_webhook(drop_pending_updates=False))
+        poller = Poller(
+            self._bot,
+            self._inbox,
+            channel=self._mail,
+            database=self._records.database,
+            clock=self._records.clock,
+            say=self._say,
+            settings=settings,
+        )
+        await poller.run()
+
+    async def _introduction(self) -> User:
+        told = False
+        while True:
+            try:
+                return await self._bot.get_me()
+            except InvalidToken:
+                raise
+            except TelegramError as error:
+                if not told:
+                    told = True
+                    self._say(f"Telegram cannot be reached ({error}). I go on trying.")
+                await self._records.clock.sleep(_RETRY_S)
+
+    async def _listen(self) -> None:
+        webhook = self._records.settings.telegram.webhook
+        if webhook is None:
+            return
+        secret = webhook.secret.get_secret_value()
+        self._webhook = Webhook(self._inbox, port=webhook.port, secret=secret)
+        self._webhook.start()
+        self._say(f"Telegram: listening on 127.0.0.1:{self._webhook.port} for {webhook.url}.")
+        while not await self._quietly(
+            self._bot.set_webhook(
+                webhook.url,
+                secret_token=secret,
+                allowed_updates=KINDS,
+                drop_pending_updates=False,
+            )
+        ):
+            await self._records.clock.sleep(_RETRY_S)
+
+    async def _tell_commands(self) -> None:
+        await self._quietly(self._bot.set_my_commands(menu()))
+
+    async def _quietly(self, call: Awaitable[bool]) -> bool:
+        try:
+            await call
+        except TelegramError as error:
+            _LOG.warning("Telegram did not take a call that can wait: %s", error)
+            return False
+        return True
+
+    def _admission(self) -> str:
+        if self._gate.heads:
+            return "Write to me."
+        return "Write to me; a code for the first person will be shown here."
+
+
+def _request(settings: TelegramSettings) -> HTTPXRequest:
+    return HTTPXRequest(
+        connection_pool_size=_CONNECTIONS,
+        read_timeout=_CALL_S,
+        write_timeout=_CALL_S,
+        connect_timeout=_CALL_S,
+        pool_timeout=_POOL_S,
+        proxy=settings.proxy,
+        httpx_kwargs={"trust_env": False},
+    )
+
+
+def _file_url(base_url: str) -> str:
+    """Return the prefix of files: ``.../bot`` becomes ``.../file/bot``."""
+    head, slash, tail = base_url.rpartition("/")
+    return f"{head}{slash}file/{tail}"

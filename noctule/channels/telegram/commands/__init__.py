@@ -1,0 +1,19 @@
+"""Commands: everything that begins with a slash, one file per subject."""
+
+from telegram import BotCommand
+
+from noctule.channels.telegram.commands import basics
+from noctule.channels.telegram.commands.command import Command
+
+
+def _every() -> list[Command]:
+    return list(COMMANDS.values())
+
+
+COMMANDS: dict[str, Command] = {command.name: command for command in basics.commands(_every)}
+"""Every command by its name, in the order of the menu."""
+
+
+def menu() -> list[BotCommand]:
+    """Return the commands as Telegram shows them in its menu."""
+    return [BotCommand(command.name, command.does) for command in COMMANDS.values()]

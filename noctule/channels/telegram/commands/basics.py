@@ -1,0 +1,64 @@
+"""``/start``, ``/help`` and ``/new``."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+
+from noctule.channels.telegram.commands.command import Command, answer
+from noctule.channels.telegram.office import Office, Said
+
+Commands = Callable[[], Iterable[Command]]
+
+
+def commands(every: Commands) -> tuple[Command, ...]:
+    """Return the commands of this file.
+
+    Args:
+        every: returns all commands, for the help.
+    """
+
+    async def help_(office: Office, said: Said) -> None:
+        wanted = said.text.removeprefix("/").strip().lower()
+        known = {command.name: command for command in every()}
+        if wanted in known:
+            await answer(office, said, _page(known[wanted]))
+        else:
+            lines = [f"/{command.name} {command.usage}: {command.does}" for command in every()]
+            await answer(office, said, "\n".join(" ".join(line.split()) for line in lines))
+
+    return (
+        Command("start", "who I am", "", "Says who I am and what I can do.", _start),
+        Command("help", "what I can do", "[COMMAND]", "Lists the commands.", help_),
+        Command(
+            "new",
+            "begin a new conversation",
+            "[TEXT]",
+            "What you say from now on begins a new session; the old one stays in /sessions.",
+            _new,
+        ),
+    )
+
+
+async def _start(office: Office, said: Said) -> None:
+    await answer(
+        office,
+        said,
+        "I am Noctule. Talk to me, or give me work with /run; I tell you when it sleeps, when it "
+        "wakes and what it cost. /help lists what I can do.",
+    )
+
+
+async def _new(office: Office, said: Said) -> None:
+    chat = await office.chat(said.place, said.owner)
+    async with office.records.database.work() as work:
+        await work.chats.put(replace(chat, session_id=None))
+        await work.commit()
+    if said.text:
+        from noctule.channels.telegram.messages import on_message  # noqa: PLC0415 - it comes later
+
+        await on_message(office, said)
+    else:
+        await answer(office, said, "A new conversation. What is it about?")
+
+
+def _page(command: Command) -> str:
+    return f"**/{command.name}** {command.usage}\n\n{command.help}"

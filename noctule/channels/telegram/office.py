@@ -1,0 +1,120 @@
+"""Office: what everybody in this channel works with."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from telegram import Bot, Message, User
+
+from noctule.channels.telegram.gate import Gate
+from noctule.channels.telegram.outbox import Outbox
+from noctule.channels.telegram.pace import Pace
+from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.signing import Signer
+from noctule.channels.telegram.signs import Signs
+from noctule.core.chats import Chat
+from noctule.core.mail import Outgoing
+from noctule.core.settings import TelegramSettings
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+    from noctule.channels.telegram.watching import Watching
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """What everybody in this channel works with.
+
+    Args:
+        records: the configuration, the database, the desk, the events, the clock, the zone.
+        bot: calls the Bot API within its limits.
+        quick: calls it without waiting for anybody: only for signs of life and answers to presses.
+        me: the bot itself.
+        outbox: whatever is to arrive for certain goes through it.
+        pace: how often one chat may be written to.
+        gate: who may talk.
+        signer: makes buttons.
+        signs: shows that somebody is at work.
+        watching: tells chats of their sessions.
+    """
+
+    records: "Records"
+    bot: Bot
+    quick: Bot
+    me: Callable[[], User]
+    outbox: Outbox
+    pace: Pace
+    gate: Gate
+    signer: Signer
+    signs: Signs
+    watching: "Watching" = field(repr=False)
+
+    @property
+    def settings(self) -> TelegramSettings:
+        """The channel's own part of the configuration."""
+        return self.records.settings.telegram
+
+    async def chat(self, place: Place, owner: str) -> Chat:
+        """Return a chat as it is stored, or a new one."""
+        async with self.records.database.read() as work:
+            known = await work.chats.get(CHANNEL, str(place))
+        return known or Chat(CHANNEL, str(place), owner)
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """One message of a person who may talk.
+
+    Args:
+        number: of its update; keys of what comes of it are made from it.
+        place: where.
+        person: who.
+        owner: whose sessions theirs are.
+        text: what, without the command or the mention of the bot.
+        message: as Telegram sent it.
+        answers: the message of ours it replies to; None when it replies to none.
+        edited: whether it is a change of an earlier message.
+    """
+
+    number: int
+    place: Place
+    person: int
+    owner: str
+    text: str
+    message: Message
+    answers: Outgoing | None = None
+    edited: bool = False
+
+    @property
+    def origin(self) -> str:
+        """What the turn it becomes is known by."""
+        return f"{CHANNEL}:{self.place.chat}:{self.message.message_id}"
+
+    def key(self, what: str) -> str:
+        """Return the key of something that is sent because of it; once, whatever happens."""
+        return f"update:{self.place.chat}:{self.number}:{what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Press:
+    """One press on a button of ours.
+
+    Args:
+        number: of its update.
+        place: where.
+        person: who.
+        owner: whose sessions theirs are.
+        argument: what the button carries.
+        query_id: what the answer to the press goes to.
+        message_id: the message the button is under.
+        under: that message as we sent it; None when it is no longer known.
+    """
+
+    number: int
+    place: Place
+    person: int
+    owner: str
+    argument: str
+    query_id: str
+    message_id: int
+    under: Outgoing | None = None

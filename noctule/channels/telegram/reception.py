@@ -1,0 +1,216 @@
+"""Reception: whose update is it, what is it, and who of us deals with it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
+from datetime import timedelta
+from typing import Any
+
+from telegram import CallbackQuery, Message, MessageEntity, Update
+from telegram.error import TelegramError
+
+from noctule.channels.telegram.gate import Stranger
+from noctule.channels.telegram.letters import Letter, plain
+from noctule.channels.telegram.office import Office, Press, Said
+from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.core.errors import NoctuleError
+from noctule.core.mail import Incoming, Outgoing
+
+OnMessage = Callable[[Office, Said], Awaitable[None]]
+OnCommand = Callable[[Office, Said], Awaitable[None]]
+OnPress = Callable[[Office, Press], Awaitable[str | None]]
+"""Deals with a press; returns a few words shown over the chat, or None for nothing."""
+
+_REFUSAL_EVERY = timedelta(hours=1)
+_PRESS_TOO_OLD = "This button does not count any more."
+_NOT_YOURS = "Only the owner can press this."
+
+
+class Reception:
+    """Deals with updates.
+
+    Args:
+        office: what everybody works with.
+        on_message: deals with what people say.
+        commands: what deals with each command, by its name without the slash.
+        presses: what deals with each button, by its verb.
+        heads_only: the verbs that only the owner of the data folder may press.
+    """
+
+    def __init__(
+        self,
+        office: Office,
+        *,
+        on_message: OnMessage,
+        commands: Mapping[str, OnCommand],
+        presses: Mapping[str, OnPress],
+        heads_only: frozenset[str],
+    ) -> None:
+        self._office = office
+        self._on_message = on_message
+        self._commands = commands
+        self._presses = presses
+        self._heads_only = heads_only
+
+    async def deal(self, incoming: Incoming) -> None:
+        """Deal with one update; may be called again for the same one after a kill."""
+        update = Update.de_json(dict(incoming.payload), self._office.bot)
+        message = update.message or update.edited_message
+        if update.callback_query is not None:
+            await self._press(incoming.number, update.callback_query)
+        elif message is not None and message.from_user is not None:
+            edited = update.edited_message is not None
+            await self._message(incoming.number, message, edited=edited)
+
+    async def gave_up(self, incoming: Incoming, why: str) -> None:
+        """Tell a person that their message came to nothing."""
+        if not incoming.place or "callback_query" in incoming.payload:
+            return
+        place = Place.parse(incoming.place)
+        sentence = f"I could not deal with your message: {why} Please say it again."
+        key = f"update:{place.chat}:{incoming.number}:gave-up"
+        await self._office.outbox.post(Letter(place, key, "notice", plain(sentence)))
+
+    async def _message(self, number: int, message: Message, *, edited: bool) -> None:
+        place = place_of(message)
+        user = message.from_user
+        if user is None or user.is_bot or not self._office.gate.answers_in(place):
+            return
+        if message.migrate_to_chat_id is not None:
+            return  # the move itself is done when something is sent there
+        text = message.text or message.caption or ""
+        if not place.is_private and not self._is_for_us(message):
+            return
+        owner = self._office.gate.owner_of(user.id)
+        if owner is None:
+            if place.is_private:
+                await self._refuse(Stranger(user.id, place, user.full_name, text))
+            return
+        self._office.signs.give(place)
+        said = Said(
+            number=number,
+            place=place,
+            person=user.id,
+            owner=owner,
+            text=self._without_mention(text),
+            message=message,
+            answers=await self._answered(place, message),
+            edited=edited,
+        )
+        name, rest = _command(message, self._office.me().username)
+        command = self._commands.get(name) if name else None
+        if command is None or edited:
+            await self._on_message(self._office, said)
+        else:
+            await command(self._office, _replaced(said, rest))
+
+    async def _press(self, number: int, query: CallbackQuery) -> None:
+        message = query.message
+        if message is None:
+            return
+        topic = getattr(message, "message_thread_id", None)
+        in_topic = getattr(message, "is_topic_message", False)
+        place = Place(message.chat.id, topic if in_topic else None)
+        told = await self._pressed(number, query, place, message.message_id)
+        with suppress(TelegramError):  # the press is done, only its little sign has expired
+            await self._office.quick.answer_callback_query(query.id, text=told)
+
+    async def _pressed(
+        self, number: int, query: CallbackQuery, place: Place, message_id: int
+    ) -> str | None:
+        owner = self._office.gate.owner_of(query.from_user.id)
+        if owner is None:
+            return _NOT_YOURS
+        pressed = self._office.signer.read(place, query.data or "")
+        deal = self._presses.get(pressed.verb) if pressed is not None else None
+        if pressed is None or deal is None:
+            return _PRESS_TOO_OLD
+        if pressed.verb in self._heads_only and not self._office.gate.is_head(query.from_user.id):
+            return _NOT_YOURS
+        press = Press(
+            number=number,
+            place=place,
+            person=query.from_user.id,
+            owner=owner,
+            argument=pressed.argument,
+            query_id=query.id,
+            message_id=message_id,
+            under=await self._ours(place, message_id),
+        )
+        try:
+            return await deal(self._office, press)
+        except NoctuleError as error:
+            return _short(str(error))
+
+    async def _refuse(self, stranger: Stranger) -> None:
+        before = self._office.gate.owner_of(stranger.person)
+        told = await self._office.gate.knock(stranger)
+        admitted = before is None and self._office.gate.owner_of(stranger.person) is not None
+        tries_code = any(letter.isdigit() for letter in stranger.said)
+        now = self._office.records.clock.now()
+        hour = int(now.timestamp() // _REFUSAL_EVERY.total_seconds())
+        what = f"{int(now.timestamp())}" if admitted or tries_code else f"hour-{hour}"
+        key = f"refusal:{stranger.place.chat}:{what}"
+        await self._office.outbox.post(Letter(stranger.place, key, "refusal", plain(told)))
+
+    async def _answered(self, place: Place, message: Message) -> Outgoing | None:
+        replied = message.reply_to_message
+        return None if replied is None else await self._ours(place, replied.message_id)
+
+    async def _ours(self, place: Place, message_id: int) -> Outgoing | None:
+        async with self._office.records.database.read() as work:
+            return await work.outbox.by_message(CHANNEL, str(place), str(message_id))
+
+    def _is_for_us(self, message: Message) -> bool:
+        """Whether a message in a group mentions the bot, commands it or answers it."""
+        me = self._office.me()
+        replied = message.reply_to_message
+        if replied is not None and replied.from_user is not None and replied.from_user.id == me.id:
+            return True
+        name, _ = _command(message, me.username)
+        mention = f"@{me.username}".lower()
+        texts = message.parse_entities([MessageEntity.MENTION, MessageEntity.TEXT_MENTION])
+        captions = message.parse_caption_entities([MessageEntity.MENTION])
+        mentioned = any(text.lower() == mention for text in (*texts.values(), *captions.values()))
+        return mentioned or (name is not None and name in self._commands)
+
+    def _without_mention(self, text: str) -> str:
+        mention = f"@{self._office.me().username}"
+        return text.replace(mention, "").strip() if mention in text else text
+
+
+def place_of(message: Any) -> Place:
+    """Return where a message was said."""
+    topic = message.message_thread_id if message.is_topic_message else None
+    return Place(message.chat.id, topic)
+
+
+def _command(message: Message, username: str | None) -> tuple[str | None, str]:
+    """Return the command a message begins with, and what follows it; None when it has none."""
+    text = message.text or message.caption or ""
+    if not text.startswith("/"):
+        return None, text
+    word, _, rest = text.partition(" ")
+    if "\n" in word:
+        word, _, first = word.partition("\n")
+        rest = f"{first} {rest}"
+    name, _, whose = word[1:].partition("@")
+    if whose and username and whose.lower() != username.lower():
+        return None, text
+    return name.lower(), rest.strip()
+
+
+def _replaced(said: Said, text: str) -> Said:
+    return Said(
+        said.number,
+        said.place,
+        said.person,
+        said.owner,
+        text,
+        said.message,
+        said.answers,
+        said.edited,
+    )
+
+
+def _short(text: str, most: int = 190) -> str:
+    return text if len(text) <= most else text[:most].rsplit(" ", 1)[0] + " …"

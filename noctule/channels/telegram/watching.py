@@ -1,0 +1,182 @@
+"""Watching: chats are told of their sessions, from the event stream, over restarts.
+
+What was told is noted with what is to be sent, in one transaction: a kill at any line tells nothing
+twice and leaves nothing out.
+"""
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from contextlib import aclosing, suppress
+from typing import TYPE_CHECKING, Protocol
+
+from noctule.channels.telegram.letters import Letter
+from noctule.channels.telegram.outbox import Outbox
+from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.core.chats import Watch, WatchKind
+from noctule.core.errors import NoctuleError
+from noctule.core.events import Event
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+
+_LOG = logging.getLogger(__name__)
+
+_WAIT_S = 1.0
+
+
+class Narrator(Protocol):
+    """Tells one chat of one session."""
+
+    async def tell(self, event: Event) -> None:
+        """Tell of one event; letters go through ``Telling.send``, with the event's number."""
+        ...
+
+    async def close(self) -> None:
+        """Stop whatever goes on in the background."""
+        ...
+
+
+class Telling:
+    """How a narrator sends: letters and the number of the event they tell of, together.
+
+    Args:
+        records: the database.
+        outbox: where letters go.
+        watch: whose event it is.
+        end: ends the watch.
+    """
+
+    def __init__(
+        self,
+        records: "Records",
+        outbox: Outbox,
+        watch: Watch,
+        end: Callable[[], Awaitable[None]],
+    ) -> None:
+        self._records = records
+        self._outbox = outbox
+        self._end = end
+        self.watch = watch
+        self.place = Place.parse(watch.place)
+
+    async def send(self, seq: int, letters: Iterable[Letter] = ()) -> None:
+        """Store letters and note that everything up to an event was told.
+
+        Args:
+            seq: the event's number.
+            letters: what it makes the bot say; nothing is fine too.
+        """
+        watch, letters = self.watch, list(letters)
+        async with self._records.database.work(durable=bool(letters)) as work:
+            await self._outbox.store(work, letters)
+            await work.chats.saw(CHANNEL, watch.place, watch.session_id, seq)
+            await work.commit()
+        for place in {str(letter.place) for letter in letters}:
+            self._outbox.wake(place)
+
+    async def end(self) -> None:
+        """Watch this session no longer: nothing more will come of it."""
+        await self._end()
+
+
+NarratorOf = Callable[[Telling], Narrator]
+"""Makes the narrator of a watch."""
+
+
+class Watching:
+    """Keeps one task per watched session and chat.
+
+    Args:
+        records: the database and the event stream.
+        outbox: where letters go.
+        narrators: makes the narrator of each kind of watch; set before ``start``.
+    """
+
+    def __init__(self, records: "Records", outbox: Outbox) -> None:
+        self._records = records
+        self._outbox = outbox
+        self._tasks: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self.narrators: dict[WatchKind, NarratorOf] = {}
+
+    async def start(self) -> None:
+        """Go on with every watch of an earlier process."""
+        async with self._records.database.read() as work:
+            watches = await work.chats.watches(CHANNEL)
+        for watch in watches:
+            self._begin(watch)
+
+    async def watch(self, place: Place, session_id: str, kind: WatchKind, *, after: int) -> None:
+        """Tell a chat of a session from now on; one that is told already goes on being told.
+
+        Args:
+            place: the chat.
+            session_id: the session's whole id.
+            kind: how it is told.
+            after: the last event it need not be told of; 0 tells of everything.
+        """
+        async with self._records.database.work() as work:
+            known = await work.chats.watches(CHANNEL, place=str(place))
+            watch = next((w for w in known if w.session_id == session_id), None)
+            if watch is None or watch.kind is not kind:
+                seen = after if watch is None else watch.seen_seq
+                watch = Watch(CHANNEL, str(place), session_id, kind, seen)
+                await work.chats.watch(watch)
+                await work.commit()
+                await self._stop(str(place), session_id)
+        self._begin(watch)
+
+    async def close(self) -> None:
+        """Stop watching; the next start goes on behind what was told."""
+        tasks = list(self._tasks.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _begin(self, watch: Watch) -> None:
+        key = (watch.place, watch.session_id)
+        if key not in self._tasks:
+            self._tasks[key] = asyncio.create_task(self._follow(watch))
+
+    async def _stop(self, place: str, session_id: str) -> None:
+        task = self._tasks.pop((place, session_id), None)
+        if task is not None:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
+
+    async def _follow(self, watch: Watch) -> None:
+        ended = asyncio.Event()
+
+        async def end() -> None:
+            async with self._records.database.work() as work:
+                await work.chats.unwatch(CHANNEL, watch.place, watch.session_id)
+                await work.commit()
+            ended.set()
+
+        narrator = self.narrators[watch.kind](Telling(self._records, self._outbox, watch, end))
+        after = watch.seen_seq
+        try:
+            while not ended.is_set():
+                try:
+                    # aclosing: a generator left half-way would stay a follower
+                    async with aclosing(self._events(watch.session_id, after)) as events:
+                        async for event in events:
+                            after = event.seq
+                            await narrator.tell(event)
+                            if ended.is_set():
+                                break
+                except NoctuleError as error:
+                    after -= 1  # what it makes the bot say has keys: nothing is said twice
+                    _LOG.warning("session %s is told later: %s", watch.session_id, error)
+                    await self._records.clock.sleep(_WAIT_S)
+                except Exception:  # noqa: BLE001 - one event must not silence a session
+                    _LOG.exception("an event of session %s could not be told", watch.session_id)
+                    await self._records.clock.sleep(_WAIT_S)
+        finally:
+            await narrator.close()
+            if ended.is_set():
+                self._tasks.pop((watch.place, watch.session_id), None)
+
+    def _events(self, session_id: str, after: int) -> AsyncGenerator[Event, None]:
+        return self._records.events.follow(session_id, after)
