@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 from noctule.cli.moments import iso, show
 from noctule.cli.tables import print_table
+from noctule.core.durations import show_duration
 from noctule.core.inventory import ModelEntry
+from noctule.core.settings import EndpointKind
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -26,6 +28,18 @@ def document(entry: ModelEntry, records: "Records") -> dict[str, Any]:
         "context": model.context,
         "memory_gb": model.memory_gb,
         "tools": model.tools,
+        "proof": None
+        if entry.proof is None
+        else {
+            "outcome": entry.proof.outcome.value,
+            "proven": entry.proof.is_proven,
+            "score": entry.proof.score,
+            "latency_s": entry.proof.latency_s,
+            "probed_at": iso(entry.proof.probed_at, records.zone),
+            "version": entry.proof.key.version,
+            "imitations": entry.proof.imitations,
+            "calls": entry.proof.calls,
+        },
         "vision": model.vision,
         "thinking": model.thinking,
         "json_schema": model.json_schema,
@@ -76,7 +90,7 @@ def print_models(entries: Sequence[ModelEntry], records: "Records") -> None:
                 entry.settings.tier.value,
                 _unknown(entry.settings.context),
                 _unknown(entry.settings.memory_gb),
-                _can(entry),
+                _can(entry, records),
                 _price(entry),
                 _roles(entry),
                 _now(entry, records),
@@ -86,15 +100,34 @@ def print_models(entries: Sequence[ModelEntry], records: "Records") -> None:
     )
 
 
-def _can(entry: ModelEntry) -> str:
+def _can(entry: ModelEntry, records: "Records") -> str:
     model = entry.settings
     words = {True: "{}", False: "no {}", None: "{}?"}
-    parts = [words[model.tools].format("tools")]
+    parts = [_tools(entry, records)]
     if model.vision:
         parts.append("vision")
     if model.thinking is not None:
         parts.append(words[model.thinking].format("thinking"))
     return ", ".join(parts)
+
+
+def _tools(entry: ModelEntry, records: "Records") -> str:
+    """Say what is known of its calling tools: what it was told not to, what it showed, and when."""
+    if entry.settings.tools is False:
+        return "no tools"
+    if entry.settings.endpoint in _taken_at_their_word(records):
+        return "tools"
+    proof = entry.proof
+    if proof is None:
+        return "tools? (never asked)"
+    age = show_duration((records.clock.now() - proof.probed_at).total_seconds())
+    said = f"{proof.outcome.value}, {proof.score:.0%}, {age} ago"
+    return f"tools ({said})" if proof.is_proven else f"no tools ({said})"
+
+
+def _taken_at_their_word(records: "Records") -> set[str]:
+    endpoints = records.settings.endpoints.items()
+    return {name for name, own in endpoints if own.kind is EndpointKind.SCRIPTED}
 
 
 def _price(entry: ModelEntry) -> str:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.core.roles import Role
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -52,6 +53,7 @@ async def _inventory(records: "Records") -> "list[ModelEntry]":
             prices={name: prices.price_of(name, now) for name in records.settings.models},
             limits=await work.limits.list(),
             attempts=await work.attempts.list(limit=_LOOKED_AT),
+            proofs=await work.proofs.list(),
             now=now,
         )
 
@@ -81,3 +83,39 @@ async def warm(invocation: Invocation, *, names: tuple[str, ...]) -> int:
             if not warmed:
                 click.echo("No role uses a model that has to be loaded.")
     return 1 if any(result.error is not None for result in warmed) else 0
+
+
+@command.command("probe")
+@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.option("--role", "role", type=click.Choice([own.value for own in Role]), help="Only what this role may use.")
+@click.option("--fresh", is_flag=True, help="Ask again, whatever is known.")
+@_JSON
+@runs
+async def probe(
+    invocation: Invocation, *, names: tuple[str, ...], role: str | None, fresh: bool
+) -> int:
+    """Ask models to call tools, seven questions each, and keep what comes of it.
+
+    Without MODEL it asks all that roles with tools may use. What is known of the version served
+    now is not asked again without --fresh. The calls cost what calls cost. Exit code 1 when a
+    role that needs tools has no model that is proven to call them, or a named MODEL is not.
+    """
+    from noctule.bootstrap import open_models, open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli import probing  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        asked = probing.wanted(records.settings, names, role)
+        async with open_models(records) as models:
+            found = await models.prove(asked.models, fresh=fresh, denied=asked.named)
+        short = probing.shortfalls(
+            records.settings, asked, {proved.model: proved for proved in found}
+        )
+        if invocation.as_json:
+            invocation.print_document([probing.document(proved, records) for proved in found])
+        elif found:
+            probing.print_probes(found, records)
+        else:
+            click.echo("No role offers tools to a model.")
+        for sentence in short:
+            click.echo(sentence, err=True)
+    return 1 if short else 0

@@ -7,6 +7,7 @@ from datetime import datetime
 from noctule.core.attempts import Attempt, CostSource
 from noctule.core.limits import Limit
 from noctule.core.outcomes import Outcome
+from noctule.core.proofs import Proof
 from noctule.core.roles import Role
 from noctule.core.settings import ModelSettings, PriceSettings, Settings
 
@@ -37,6 +38,7 @@ class ModelEntry:
         price_source: who says so; None likewise.
         limit: what refuses it now; None when nothing does.
         health: how it has done lately.
+        proof: the newest of asking it to call tools; None when that was never done.
     """
 
     name: str
@@ -47,6 +49,7 @@ class ModelEntry:
     price_source: CostSource | None
     limit: Limit | None
     health: Health
+    proof: Proof | None = None
 
 
 def take_inventory(
@@ -56,6 +59,7 @@ def take_inventory(
     limits: Iterable[Limit],
     attempts: Sequence[Attempt],
     now: datetime,
+    proofs: Iterable[Proof] = (),
 ) -> list[ModelEntry]:
     """List every configured model, in the order of the configuration.
 
@@ -65,7 +69,12 @@ def take_inventory(
         limits: what is stored, past ones included.
         attempts: newest first.
         now: decides which limits are in force.
+        proofs: all that are stored.
     """
+    newest = {
+        (proof.key.endpoint, proof.key.model): proof
+        for proof in sorted(proofs, key=lambda proof: proof.probed_at)
+    }
     in_force = [limit for limit in limits if limit.in_force(now)]
     return [
         ModelEntry(
@@ -77,6 +86,7 @@ def take_inventory(
             price_source=prices[name][1],
             limit=_limit(in_force, name, model.endpoint),
             health=health_of([attempt for attempt in attempts if attempt.model == name]),
+            proof=newest.get((model.endpoint, model.name)),
         )
         for name, model in settings.models.items()
     ]

@@ -1,6 +1,6 @@
 """The models of one process: what the rest of Noctule asks for a role's answer."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from functools import partial
 from typing import TypeVar
 
@@ -160,14 +160,18 @@ class Models:
         self._prover.is_insistent = True
 
     async def prove(
-        self, models: Sequence[str] | None = None, *, fresh: bool = False
+        self,
+        models: Sequence[str] | None = None,
+        *,
+        fresh: bool = False,
+        denied: Collection[str] = (),
     ) -> list[Proved]:
         """Find out which models call tools, asking those of which it is not known.
 
         Args:
-            models: by their configured names, also such as the configuration says call none; None
-                means all that roles with tools may use.
+            models: by their configured names; None means all that roles with tools may use.
             fresh: True asks all of them, whatever is known.
+            denied: those that are asked though the configuration says that they call none.
 
         Returns:
             What is known of each, in this order.
@@ -176,7 +180,7 @@ class Models:
             DatabaseBusyError: a proof could not be stored.
         """
         wanted = tool_bound(self._layer.settings) if models is None else models
-        return await self._prover.prove_all(wanted, fresh=fresh, denied=models is not None)
+        return await self._prover.prove_all(wanted, fresh=fresh, denied=denied)
 
     async def tools_of(self, role: Role, *, prove: bool = False) -> list[ToolAbility]:
         """Return which candidates of a role call tools, in the order in which they are asked.

@@ -1,7 +1,7 @@
 """The prover: who calls tools is found out once, when somebody needs to know."""
 
 import asyncio
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from noctule.core.clock import Clock
@@ -133,14 +133,14 @@ class Prover:
         return await asyncio.shield(self._start(model, fresh=fresh))
 
     async def prove_all(
-        self, models: Iterable[str], *, fresh: bool = False, denied: bool = False
+        self, models: Iterable[str], *, fresh: bool = False, denied: Collection[str] = ()
     ) -> list[Proved]:
         """Prove several: endpoints at once, the models of one after another.
 
         Args:
             models: by their configured names.
             fresh: as ``prove``.
-            denied: as ``prove``.
+            denied: those that are asked though the configuration says that they call none.
         """
         by_endpoint: dict[str, list[str]] = {}
         names = list(dict.fromkeys(models))
@@ -148,7 +148,7 @@ class Prover:
             by_endpoint.setdefault(self._settings.models[name].endpoint, []).append(name)
 
         async def one_after_another(own: Sequence[str]) -> list[Proved]:
-            return [await self.prove(name, fresh=fresh, denied=denied) for name in own]
+            return [await self.prove(name, fresh=fresh, denied=name in denied) for name in own]
 
         groups = await asyncio.gather(*map(one_after_another, by_endpoint.values()))
         found = {proved.model: proved for group in groups for proved in group}

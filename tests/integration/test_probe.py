@@ -245,6 +245,8 @@ async def test_what_the_configuration_denies_is_not_asked() -> None:
         assert reply.attempt.skipped[0].reason == "cannot call tools: models.first.tools is false"
         assert there.first.requests == []
         [proved] = await there.models.prove(["first"])
+        assert (proved.able, proved.proof) == (False, None)
+        [proved] = await there.models.prove(["first"], denied=["first"])
         assert proved.proof is not None
         assert proved.proof.outcome is ProofOutcome.PROVEN
 
