@@ -1,9 +1,11 @@
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
+from noctule.core.accounts import account_key
 from noctule.core.books import Bill, Claim, Placed
 from noctule.core.coverage import Coverage, Payer
 from noctule.core.lifecycle import Status
@@ -180,3 +182,22 @@ async def test_a_late_bill_of_nothing_wakes_the_sleepers_in_order(tmp_path):
         assert first == now
         assert second == now + timedelta(seconds=2.05)
         assert (await theatre.rest(sleepers[0])).status is Status.DONE
+
+
+async def test_sleepers_on_an_account_that_nobody_asks_for_any_more_wake(tmp_path):
+    """While it is asked, a start wakes nobody: its reset does, or a person."""
+    async with open_theatre(tmp_path, paid_stage(**hourly("0.12"))) as theatre:
+        await theatre.say("hello there")
+        turn = await theatre.say("hello again")
+        database = theatre.runtime.records.database
+        async with database.work() as work:
+            [parking] = await work.parkings.open_of_turn(turn.id)
+            await work.parkings.close([parking.id], woken_at=theatre.clock.now())
+            key = account_key("here").limit_key
+            await work.parkings.add(replace(parking, id="another", key=key))
+            await work.commit()
+        account = {"url": "http://127.0.0.1:9/", "left": "left"}
+        asked = make_settings(endpoints={"here": {"account": account}})
+        assert await wake_raised(database, Coverage(asked), theatre.clock) == 0
+        assert await wake_raised(database, Coverage(make_settings()), theatre.clock) == 1
+        assert (await theatre.turn(turn.id)).wake_at == theatre.clock.now()
