@@ -80,7 +80,7 @@ async def park(invocation: Invocation, records: "Records", session_id: str) -> N
 
 
 async def _go_on_here(invocation: Invocation, records: "Records", turn: Turn, after: int) -> int:
-    from noctule.bootstrap import open_runtime  # noqa: PLC0415 - loads the graph
+    from noctule.bootstrap import open_runtime, run_reports  # noqa: PLC0415 - loads the graph
     from noctule.channels.terminal.opening import open_screen  # noqa: PLC0415 - only when shown
     from noctule.channels.terminal.said import Said  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.watch import Watch  # noqa: PLC0415 - likewise
@@ -101,6 +101,9 @@ async def _go_on_here(invocation: Invocation, records: "Records", turn: Turn, af
         click.echo(sentence, err=True)
     if invocation.as_json:
         await _print_turn(invocation, records, turn, sentence)
+    elif said.turn.status.finished:
+        report = await run_reports(records).of(said.turn)
+        click.echo(report.sentence(records.zone), err=True)
     return said.exit_code
 
 

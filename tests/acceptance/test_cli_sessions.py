@@ -1,5 +1,6 @@
 import asyncio
 import json
+import re
 import signal
 
 import pytest
@@ -182,6 +183,8 @@ async def test_the_log_tells_the_steps_in_order(shell):
         "Bye.",
     ):
         assert words in page.out
+    last = page.out.splitlines()[-1]
+    assert last == "Parked 13:00:00 for 0.0 s, woken 13:00:00; 0 repeated; cost $0.00."
 
 
 async def test_lists_and_the_log_load_no_graph(shell):
@@ -208,6 +211,18 @@ async def test_a_refused_session_parks_and_resume_goes_on_from_there(tmp_path):
     assert (resumed.code, resumed.json["status"]) == (0, "done"), resumed
     assert resumed.json["reply"] == "There you are."
     assert len(provider.requests) == 2
+
+
+async def test_resume_says_at_its_end_how_long_it_slept(tmp_path):
+    """The line of a run stands under the reply: parked, woken, repeated, cost."""
+    async with Provider() as provider:
+        provider.enqueue(Reply.refusal(429, headers=LIMIT), Reply(text="There you are."))
+        shell = Shell(tmp_path, served_at(provider.openai_url))
+        asked = await shell("chat", "@writer a line, please", "--json")
+        await shell("limits", "clear")
+        resumed = await shell("sessions", "resume", asked.json["session"])
+    assert (resumed.code, "There you are." in resumed.out) == (0, True)
+    assert re.search(r"\nParked \S+ for .*, woken \S+; 0 repeated; cost \$", "\n" + resumed.err)
 
 
 async def test_resume_asks_again_what_still_refuses(tmp_path):
