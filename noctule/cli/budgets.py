@@ -44,6 +44,8 @@ async def _list(invocation: Invocation) -> None:
             return
         if lines:
             _print(lines, records)
+        if lines and accounts:
+            click.echo()
         if accounts:
             print_accounts(accounts, records)
         if not lines and not accounts:

@@ -105,7 +105,7 @@ class AccountWatch:
         """
         await self._remember()
         self._attempts += 1
-        if self._begun is None or self._attempts >= self._every:
+        if self._begun is None or self._attempts >= self._every or self._is_over():
             self.ask_soon()
         while True:
             said = self.statement()
@@ -217,6 +217,11 @@ class AccountWatch:
         now = self._clock.monotonic()
         self._held = {id_: held for id_, held in self._held.items() if held[1] > now}
         return sum((usd for usd, _ in self._held.values()), Decimal(0))
+
+    def _is_over(self) -> bool:
+        """Whether what it said ended with the reset it named."""
+        said = self._account.trouble is None and self._account.statement is not None
+        return said and self.statement() is None
 
     def _is_older_than(self, seconds: float) -> bool:
         return self._begun is None or self._clock.monotonic() - self._begun >= seconds

@@ -211,7 +211,12 @@ async def test_after_its_reset_a_statement_counts_no_more() -> None:
             with pytest.raises(LimitError):
                 await stage.ask()
             await stage.clock.advance(3600)
+            provider.documents["/v1/usage"] = says(5, 0, "2026-01-01T02:00:00Z")
             assert (await stage.ask()).attempt.model == "first"
+            await until(lambda: not stage_is_asking())
+            assert len(provider.other_requests) == 2
+            assert (await stage.ask()).attempt.model == "first"
+            assert len(provider.other_requests) == 2
 
 
 async def test_a_reset_that_is_late_is_looked_for_every_minute() -> None:
