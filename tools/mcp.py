@@ -1,0 +1,190 @@
+"""Tools of MCP servers: taken from the configuration, filtered, prefixed, bounded."""
+
+import asyncio
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from noctule.core.clock import Clock
+from noctule.core.effects import EffectClass
+from noctule.core.settings import McpServerSettings
+from tools.json_arguments import JsonArguments, arguments_like
+from tools.mcp_server import McpServer
+from tools.tool import Tool, ToolContext, ToolError, ToolResult
+
+if TYPE_CHECKING:
+    from mcp.types import CallToolResult
+    from mcp.types import Tool as OfferedTool
+
+_LONGEST_NAME = 64
+"""The most characters every provider takes in a tool's name (OpenAI, Anthropic; 2026-11)."""
+_MOST_DESCRIPTION_CHARS = 1500
+_MOST_SCHEMA_CHARS = 30_000
+_MOST_SUBJECT_CHARS = 500
+_MOST_ERROR_CHARS = 4000
+_ODD = re.compile(r"[^A-Za-z0-9_-]+")
+
+
+class McpTool(Tool[JsonArguments]):
+    """One tool of a server; ``tool_of`` makes them.
+
+    Args:
+        server: whose it is.
+        original: what the server calls it.
+        arguments: what it takes.
+    """
+
+    family: ClassVar[str] = "mcp"
+    effect = EffectClass.OUTSIDE
+
+    def __init__(self, server: McpServer, original: str, arguments: type[JsonArguments]) -> None:
+        self.server = server.name
+        self.arguments = arguments
+        self.permission = server.settings.permission
+        self._server = server
+        self._original = original
+
+    def subject(self, arguments: JsonArguments) -> str | None:
+        """Return the arguments as JSON: nobody else knows which of them names what is acted on."""
+        return str(arguments)[:_MOST_SUBJECT_CHARS]
+
+    def needs_person(self, arguments: JsonArguments, context: ToolContext) -> str | None:
+        """Say that the arguments may leave the machine when the session is private."""
+        if not context.private:
+            return None
+        return (
+            f"the session is private, and the MCP server {self.server!r} may pass on what it gets"
+        )
+
+    async def run(self, arguments: JsonArguments, context: ToolContext) -> ToolResult:
+        """Call it.
+
+        Raises:
+            ToolError: it failed, or its server did.
+        """
+        answer = await self._server.call(self._original, arguments.given())
+        text = _text(answer)
+        if answer.isError:
+            raise ToolError(text[:_MOST_ERROR_CHARS] or "It failed and does not say why.")
+        return ToolResult(text or "Done; it returned nothing.", outside=True)
+
+
+class McpHub:
+    """The servers of ``tools.mcp``.
+
+    Args:
+        servers: their settings by name.
+        clock: the time.
+    """
+
+    def __init__(self, servers: Mapping[str, McpServerSettings], clock: Clock) -> None:
+        self._servers = {name: McpServer(name, own, clock) for name, own in servers.items()}
+        self._made: dict[str, tuple[tuple[OfferedTool, ...], list[McpTool]]] = {}
+
+    def begin(self) -> None:
+        """Begin to connect to all of them, in the background."""
+        for server in self._servers.values():
+            server.begin()
+
+    async def close(self) -> None:
+        """Let go of all of them."""
+        await asyncio.gather(*(server.close() for server in self._servers.values()))
+
+    async def ready(self, names: Sequence[str]) -> None:
+        """Wait until some servers are connected or have failed; at most their longest timeout."""
+        await asyncio.gather(*(self._servers[name].ready() for name in names))
+
+    def tools(self) -> Iterator[McpTool]:
+        """Yield what the servers offered when they were last reached, as far as it is wanted."""
+        for name, server in self._servers.items():
+            made = self._made.get(name)
+            if made is None or made[0] is not server.offered:
+                made = (server.offered, list(_tools_of(server)))
+                self._made[name] = made
+            yield from made[1]
+
+    def problems(self, names: Sequence[str]) -> list[str]:
+        """Return what is wrong with some servers, a sentence each."""
+        found = []
+        for name in names:
+            server = self._servers[name]
+            if server.problem is not None:
+                found.append(server.problem)
+            elif server.offered:
+                found += _unused(server)
+        return found
+
+
+def _tools_of(server: McpServer) -> Iterator[McpTool]:
+    wanted = server.settings.tools
+    for offered in server.offered:
+        if wanted is not None and not any(fnmatchcase(offered.name, one) for one in wanted):
+            continue
+        if len(json.dumps(offered.inputSchema)) > _MOST_SCHEMA_CHARS:
+            continue  # it would fill the context of every call; ``problems`` says so
+        yield tool_of(server, offered)
+
+
+def tool_of(server: McpServer, offered: "OfferedTool") -> McpTool:
+    """Return a tool that a server offers."""
+    about = " ".join((offered.description or offered.title or "").split())
+    described = about[:_MOST_DESCRIPTION_CHARS] or "It does not say what it does."
+    kind = type(
+        "McpTool",
+        (McpTool,),
+        {
+            "name": tool_name(server.name, offered.name),
+            "description": f"(from the MCP server {server.name}) {described}",
+        },
+    )
+    made: McpTool = kind(server, offered.name, arguments_like(offered.inputSchema))
+    return made
+
+
+def tool_name(server: str, tool: str) -> str:
+    """Return what a server's tool is called here: only what every provider takes in a name."""
+    name = _ODD.sub("_", f"{server}_{tool}")
+    if len(name) <= _LONGEST_NAME:
+        return name
+    digest = sha256(tool.encode()).hexdigest()[:8]
+    return f"{name[: _LONGEST_NAME - 9]}_{digest}"
+
+
+def _unused(server: McpServer) -> Iterator[str]:
+    """Yield what of a server's settings and tools comes to nothing."""
+    names = [offered.name for offered in server.offered]
+    for pattern in server.settings.tools or ():
+        if not any(fnmatchcase(name, pattern) for name in names):
+            yield (
+                f"tools.mcp.{server.name}.tools: {pattern!r} fits none of its tools; it offers "
+                f"{', '.join(names[:30])}."
+            )
+    for offered in server.offered:
+        if len(json.dumps(offered.inputSchema)) > _MOST_SCHEMA_CHARS:
+            yield (
+                f"The tool {offered.name!r} of the MCP server {server.name!r} is left out: its "
+                f"schema is longer than {_MOST_SCHEMA_CHARS:,} characters."
+            )
+
+
+def _text(answer: "CallToolResult") -> str:
+    """Return an answer as text: what is none is named."""
+    parts = [_part(content) for content in answer.content]
+    if not any(parts) and answer.structuredContent is not None:
+        return json.dumps(answer.structuredContent, ensure_ascii=False)
+    return "\n\n".join(part for part in parts if part)
+
+
+def _part(content: Any) -> str:
+    if content.type == "text":
+        return str(content.text)
+    if content.type in {"image", "audio"}:
+        return f"[{content.type} of {content.mimeType}, not shown]"
+    if content.type == "resource_link":
+        return f"[{content.name}: {content.uri}]"
+    resource = content.resource
+    text = getattr(resource, "text", None)
+    return str(text) if text is not None else f"[{resource.uri}, not text, not shown]"
