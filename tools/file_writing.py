@@ -1,6 +1,5 @@
 """Tools that write files: ``write_file``, ``edit_file``."""
 
-import difflib
 import hashlib
 from typing import ClassVar
 
@@ -8,6 +7,7 @@ from pydantic import BaseModel, Field
 
 from noctule.core.effects import EffectClass
 from tools.file_tool import WritingTool, plain_path
+from tools.likeness import nearest
 from tools.tool import ToolContext, ToolError, ToolResult
 from tools.workspace import Workspace, readable_size
 
@@ -16,8 +16,6 @@ LONGEST_TEXT = 4_000_000
 
 _SHOWN_AROUND = 2
 _SHOWN_AT_MOST = 20
-_SEARCHED_LINES = 5000
-_NEAR_ENOUGH = 0.5
 
 
 class WriteArguments(BaseModel):
@@ -176,35 +174,6 @@ def _not_found(path: str, text: str, old: str) -> str:
     ]:
         why = " Only spaces differ."
     return f"That text does not stand in {path}.{why} What is nearest to it:\n{shown}"
-
-
-def nearest(lines: list[str], wanted: list[str]) -> tuple[int, list[str]] | None:
-    """Return the lines of a file that are most like some others, and the first one's number.
-
-    Args:
-        lines: of the file; the first 5,000 are looked at.
-        wanted: what is looked for; its first 20 lines count.
-
-    Returns:
-        None when nothing is like it.
-    """
-    wanted = wanted[:_SHOWN_AT_MOST]
-    if not any(line.strip() for line in wanted):
-        return None
-    first = next(index for index, line in enumerate(wanted) if line.strip())
-    matcher = difflib.SequenceMatcher(autojunk=False)
-    matcher.set_seq2(wanted[first].strip())
-    best, at = _NEAR_ENOUGH, -1
-    for index, line in enumerate(lines[:_SEARCHED_LINES]):
-        matcher.set_seq1(line.strip()[:500])
-        if matcher.real_quick_ratio() <= best or matcher.quick_ratio() <= best:
-            continue
-        if (ratio := matcher.ratio()) > best:
-            best, at = ratio, index
-    if at < 0:
-        return None
-    start = max(0, at - first)
-    return start + 1, lines[start : start + len(wanted)]
 
 
 def _around(content: bytes, line: int, height: int) -> str:

@@ -5,6 +5,7 @@ from typing import Any
 from noctule.core.settings.tools import ToolsSettings
 from tools.file_reading import ListFiles, ReadFile
 from tools.file_writing import EditFile, WriteFile
+from tools.patching import ApplyPatch
 from tools.tool import Tool
 
 
@@ -14,4 +15,10 @@ def file_tools(settings: ToolsSettings) -> list[Tool[Any]]:
     Args:
         settings: how much they may show.
     """
-    return [ListFiles(settings), ReadFile(settings), WriteFile(settings), EditFile(settings)]
+    return [
+        ListFiles(settings),
+        ReadFile(settings),
+        WriteFile(settings),
+        EditFile(settings),
+        ApplyPatch(settings),
+    ]
