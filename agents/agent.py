@@ -28,14 +28,21 @@ class Agent:
     hands_over: bool = True
     tools: tuple[str, ...] = ()
 
-    def system_prompt(self, *, may_hand_over: bool, part: str | None = None) -> str:
+    def system_prompt(
+        self, *, may_hand_over: bool, part: str | None = None, tooled: bool = False
+    ) -> str:
         """Return what it is told first.
 
         Args:
             may_hand_over: False when the person chose the role, or it was handed over before.
             part: what it does of a request that several share; None when it does all of it.
+            tooled: whether it is given tools.
         """
         text = read_prompt(self.role.value)
+        if tooled:
+            text += "\n\n" + read_prompt("tools")
+            if self.tools:
+                text += "\n" + read_prompt(f"{self.role.value}_tools")
         if self.hands_over and may_hand_over:
             text += "\n\n" + read_prompt("hand_over")
         if part is not None:

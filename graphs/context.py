@@ -87,8 +87,17 @@ class TurnContext:
         """Who is told what happens, with the tags of this branch."""
         return TaggedSink(self.sink, self.tags) if self.tags else self.sink
 
-    def call(self, role: Role, purpose: Purpose, *, stream: bool = False) -> CallContext:
-        """Return the circumstances of one model call of this turn."""
+    def call(
+        self, role: Role, purpose: Purpose, *, stream: bool = False, forced: str | None = None
+    ) -> CallContext:
+        """Return the circumstances of one model call of this turn.
+
+        Args:
+            role: whose call it is.
+            purpose: what it is for.
+            stream: whether watchers see the text as it comes.
+            forced: the only model that may serve it; None leaves the choice.
+        """
         return CallContext(
             role=role,
             purpose=purpose,
@@ -98,7 +107,7 @@ class TurnContext:
             budget_usd=self.session.budget_usd,
             private=self.turn.private or self.session.private,
             complexity=self.complexity,
-            wish=self._wish(role, purpose),
+            wish=Wish(forced=forced) if forced else self._wish(role, purpose),
             stream=stream,
             sink=self.tagged_sink,
         )

@@ -1,6 +1,7 @@
-"""The offer: which tools an agent has, and how a model is told of them."""
+"""The offer: which tools an agent is given for its next model call, and how a model is told."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from langchain_core.tools import BaseTool
@@ -8,14 +9,56 @@ from langchain_core.utils.json_schema import dereference_refs
 
 from agents.agent import Agent
 from graphs.context import TurnContext
+from graphs.delegate import delegate_of
+from noctule.core.ports import ToolAbility
+from noctule.core.roles import Role
 from tools.registry import AnyTool
 
 
-def tools_of(agent: Agent, context: TurnContext) -> tuple[AnyTool, ...]:
-    """Return the tools an agent has now; () when it has none."""
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What an agent is given.
+
+    Args:
+        tools: () lets it only write.
+        without: why it has none though it should, for people; None when nothing is amiss.
+    """
+
+    tools: tuple[AnyTool, ...] = ()
+    without: str | None = None
+
+
+def known_tools(agent: Agent, context: TurnContext) -> tuple[AnyTool, ...]:
+    """Return every tool an agent may call now, whoever of its models can."""
     if context.equipment is None:
         return ()
-    return context.equipment.toolbox.for_role(agent.role, agent.tools)
+    tools = context.equipment.toolbox.for_role(agent.role, agent.tools)
+    delegate = delegate_of(agent, context) if tools else None
+    return tools if delegate is None else (*tools, delegate)
+
+
+async def offer(agent: Agent, context: TurnContext) -> Offer:
+    """Return what an agent is given for its next model call.
+
+    A role whose configuration names its tools is offered them whatever is known of its models:
+    the binding refuses it with the evidence. One with its usual set goes on without them when no
+    model of it can call any. Chat does not wait for a model to be probed: a greeting may not.
+    """
+    equipment = context.equipment
+    if equipment is None:
+        return Offer()
+    await equipment.toolbox.prepare(agent.role, agent.tools)
+    tools = known_tools(agent, context)
+    if not tools or equipment.insists_on_tools(agent.role):
+        return Offer(tools)
+    forced = context.turn.model
+    if forced is not None:
+        facts = context.models.facts().get(forced)
+        return Offer(tools) if facts is None or facts.tools is not False else Offer()
+    abilities = await context.models.tools_of(agent.role, prove=agent.role is not Role.CHAT)
+    if any(one.able and _may_serve(one, agent, context) for one in abilities):
+        return Offer(tools)
+    return Offer(without=_why_without(agent, abilities))
 
 
 def schemas(tools: Sequence[AnyTool]) -> list[BaseTool | dict[str, Any]]:
@@ -31,6 +74,28 @@ def schemas(tools: Sequence[AnyTool]) -> list[BaseTool | dict[str, Any]]:
         }
         for tool in tools
     ]
+
+
+def _may_serve(ability: ToolAbility, agent: Agent, context: TurnContext) -> bool:
+    own = context.equipment and context.equipment.settings.roles[agent.role].private
+    if not (own or context.turn.private or context.session.private):
+        return True
+    facts = context.models.facts().get(ability.model)
+    return facts is not None and facts.local
+
+
+def _why_without(agent: Agent, abilities: Sequence[ToolAbility]) -> str | None:
+    denied = all(
+        one.able is False and "tools is false" in (one.evidence or "") for one in abilities
+    )
+    unknown = agent.role is Role.CHAT and any(one.able is None for one in abilities)
+    if denied or unknown:  # the configuration says so, or nobody has asked yet
+        return None
+    reasons = "; ".join(f"{one.model}: {one.evidence or 'not local'}" for one in abilities)
+    return (
+        f"{agent.role.value} goes on without tools, none of its models calls them ({reasons}). "
+        "`noctule models probe` asks again."
+    )
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:

@@ -16,11 +16,12 @@ GRAPH_VERSION = 1
 
 
 class AnswerState(TypedDict):
-    """What a role answered."""
+    """What a role answered; ``work`` is the record of what it called for it."""
 
     role: str
     text: str
     model: str | None
+    work: NotRequired[str]
 
 
 class AssignmentState(TypedDict):

@@ -6,10 +6,15 @@ from dataclasses import dataclass
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
+from graphs.tool_call import NOTED
 from noctule.core.durations import show_duration
 
 ERRORS_IN_A_ROW = 3
 SAME_FAILURE = 3
+LAPS = 3
+"""How often the same calls with the same results make a circle."""
+
+_LONGEST_CIRCLE = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +55,31 @@ def why_stop(messages: Sequence[AnyMessage], *, spent: Effort, caps: Effort) -> 
     return None
 
 
+def circle(messages: Sequence[AnyMessage]) -> str | None:
+    """Return which calls a loop repeats without anything new coming of them; None when none.
+
+    Args:
+        messages: what was said since a person last let it go on.
+    """
+    rounds = _rounds(messages)
+    for length in range(1, _LONGEST_CIRCLE + 1):
+        last = rounds[-length * LAPS :]
+        if len(last) == length * LAPS and last == last[:length] * LAPS:
+            names = [name for calls in last[:length] for name, _, _ in calls]
+            return ", ".join(dict.fromkeys(names))
+    return None
+
+
+def seconds_since_model(messages: Sequence[AnyMessage]) -> float:
+    """Return how long the tool calls took that the last model call led to; they ran at once."""
+    longest = 0.0
+    for message in reversed(messages):
+        if not isinstance(message, ToolMessage):
+            break
+        longest = max(longest, message.additional_kwargs.get(NOTED, {}).get("duration_s", 0.0))
+    return longest
+
+
 def tool_results_since_model(messages: Sequence[AnyMessage]) -> int:
     """Return how many tool calls the last model call led to."""
     count = 0
@@ -58,6 +88,23 @@ def tool_results_since_model(messages: Sequence[AnyMessage]) -> int:
             break
         count += 1
     return count
+
+
+def _rounds(messages: Sequence[AnyMessage]) -> list[list[tuple[str, str, str]]]:
+    """Return for each reply its calls: name, arguments, and the result without the call's id."""
+    results = {m.tool_call_id: m.text for m in messages if isinstance(m, ToolMessage)}
+    return [
+        sorted(
+            (
+                call["name"],
+                json.dumps(call["args"], sort_keys=True, default=str),
+                results.get(str(call["id"]), "").replace(str(call["id"]), ""),
+            )
+            for call in message.tool_calls
+        )
+        for message in messages
+        if isinstance(message, AIMessage) and message.tool_calls
+    ]
 
 
 def _failures_in_a_row(messages: Sequence[AnyMessage]) -> int:

@@ -7,7 +7,7 @@ model. (An interrupt in a loop around the call would replay its earlier answers 
 raised as an exception it would cancel the running siblings of a fan-out.)
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Annotated, Any, NotRequired
 
 from langchain.agents.middleware import AgentMiddleware, AgentState, hook_config
@@ -17,18 +17,34 @@ from langchain.agents.middleware.types import (
     ModelResponse,
     PrivateStateAttr,
 )
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, AnyMessage, BaseMessage, HumanMessage
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
 from agents.agent import Agent
+from graphs.compaction import Digest, begin, compacted, shown
 from graphs.context import TurnContext
 from graphs.limit import limit_state
-from graphs.middleware.bind import bound
-from graphs.middleware.guard import Effort, tool_results_since_model, why_stop
+from graphs.middleware.bind import bound, frame_of
+from graphs.middleware.guard import (
+    Effort,
+    circle,
+    seconds_since_model,
+    tool_results_since_model,
+    why_stop,
+)
 from graphs.model_calls import fit_calls
+from graphs.offer import Offer, offer
+from graphs.record import work_record
+from graphs.steering import note_read, said_meanwhile
 from noctule.core.errors import LimitError
+from noctule.core.events import EventKind
 from noctule.core.sessions import SessionKind
+
+_STOP = (
+    "You are going round in circles: {calls}, with the same results each time. Stop here, call "
+    "nothing more, and report: what was achieved, what is left, and what is in the way."
+)
 
 
 class ParkState(AgentState[Any]):
@@ -39,6 +55,7 @@ class ParkState(AgentState[Any]):
     calls: NotRequired[Annotated[int, PrivateStateAttr]]
     worked_s: NotRequired[Annotated[float, PrivateStateAttr]]
     forgiven: NotRequired[Annotated[int, PrivateStateAttr]]
+    digest: NotRequired[Annotated[dict[str, Any] | None, PrivateStateAttr]]
 
 
 class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
@@ -68,19 +85,64 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         spent = Effort(
             steps=state.get("steps", 0) + 1 + tool_results_since_model(messages),
             calls=state.get("calls", 0) + 1,
-            worked_s=state.get("worked_s", 0.0),
+            worked_s=state.get("worked_s", 0.0) + seconds_since_model(messages),
         )
-        why = why_stop(messages[state.get("forgiven", 0) :], spent=spent, caps=_caps(context))
+        since = messages[state.get("forgiven", 0) :]
+        why = why_stop(since, spent=spent, caps=_caps(context))
         if why is not None:
             return _no_step({"kind": "cap", "reason": why})
         begun = context.clock.monotonic()
+        steers = await said_meanwhile(messages, context)
+        stuck = None if steers else circle(since)
         try:
-            response = await handler(bound(request, self._agent))
+            response, digest = await self._call(request, handler, [*messages, *steers], stuck)
         except LimitError as error:
             return _no_step({"kind": "limit", **limit_state(error)})
         worked_s = spent.worked_s + context.clock.monotonic() - begun
-        update = {"steps": spent.steps, "calls": spent.calls, "worked_s": worked_s, "rest": None}
-        return ExtendedModelResponse(model_response=_fit(response), command=Command(update=update))
+        update = {
+            "steps": spent.steps,
+            "calls": spent.calls,
+            "worked_s": worked_s,
+            "digest": digest.as_state(),
+            "rest": None,
+        }
+        said = [self._fit(one, since, stuck) for one in response.result]
+        result: list[BaseMessage] = [*steers, *said]
+        return ExtendedModelResponse(
+            model_response=ModelResponse(result=result), command=Command(update=update)
+        )
+
+    async def _call(
+        self,
+        request: ModelRequest[TurnContext],
+        handler: Callable[[ModelRequest[TurnContext]], Awaitable[ModelResponse[Any]]],
+        messages: list[AnyMessage],
+        stuck: str | None,
+    ) -> tuple[ModelResponse[Any], Digest]:
+        state: Any = request.state
+        context, known = request.runtime.context, state.get("digest")
+        digest = Digest(**known) if known else begin(messages)
+        offered = Offer() if stuck else await offer(self._agent, context)
+        if not known:
+            _tell_once(offered, context)
+        frame = frame_of(self._agent, context, offered)
+        room = frame.room(context.limits.compact_tokens)
+        digest = await compacted(messages, digest, context, most=room)
+        seen = shown(messages, digest)
+        if stuck is not None:
+            seen.append(HumanMessage(_STOP.format(calls=stuck)))
+        return await handler(bound(request, self._agent, frame, seen)), digest
+
+    def _fit(
+        self, message: BaseMessage, since: Sequence[AnyMessage], stuck: str | None
+    ) -> BaseMessage:
+        if not isinstance(message, AIMessage):
+            return message
+        if stuck is None:
+            return fit_calls(message)
+        # It was offered no tools: what it calls all the same is not done, and the loop ends.
+        text = message.text or f"I stopped: I was repeating {stuck}.\n{work_record(since)}"
+        return message.model_copy(update={"content": text, "tool_calls": []})
 
     @hook_config(can_jump_to=["model"])
     async def aafter_model(
@@ -89,7 +151,7 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         """Sleep when the step was not taken, then try it again."""
         rest = state.get("rest")
         if not rest:
-            return None
+            return await _heard_out(state["messages"], runtime.context)
         interrupt(rest)
         again: dict[str, Any] = {"jump_to": "model", "rest": None}
         if rest["kind"] == "cap":
@@ -97,9 +159,18 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         return again
 
 
-def _fit(response: ModelResponse[Any]) -> ModelResponse[Any]:
-    result = [fit_calls(one) if isinstance(one, AIMessage) else one for one in response.result]
-    return ModelResponse(result=result, structured_response=response.structured_response)
+async def _heard_out(messages: Sequence[AnyMessage], context: TurnContext) -> dict[str, Any] | None:
+    """Note what was read; go on when a person said something during the last answer."""
+    await note_read(messages, context)
+    last = messages[-1]
+    if not isinstance(last, AIMessage) or last.tool_calls:
+        return None
+    return {"jump_to": "model"} if await said_meanwhile(messages, context) else None
+
+
+def _tell_once(offered: Offer, context: TurnContext) -> None:
+    if offered.without is not None:
+        context.tagged_sink.emit(EventKind.NOTICE, text=offered.without)
 
 
 def _no_step(rest: dict[str, Any]) -> ExtendedModelResponse[Any]:

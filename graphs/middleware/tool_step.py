@@ -17,7 +17,7 @@ from graphs.equipment import Equipment
 from graphs.hearing import Asked, hear
 from graphs.journal import once
 from graphs.model_calls import refused_call
-from graphs.offer import tools_of
+from graphs.offer import known_tools
 from graphs.outcome import Outcome, told
 from graphs.permission import Refused, permitted
 from graphs.tool_call import Told, ToolCall, read_arguments
@@ -69,7 +69,7 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
         if unfit is not None:
             return Told(unfit, failed=True)
         equipment = context.equipment
-        offered = {tool.name: tool for tool in tools_of(self._agent, context)}
+        offered = {tool.name: tool for tool in known_tools(self._agent, context)}
         if equipment is None or name not in offered:
             return Told(_unknown(name, list(offered)), failed=True)
         tool = offered[name]

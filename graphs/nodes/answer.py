@@ -11,6 +11,7 @@ from agents.agent import hand_over_reason
 from graphs.context import TurnContext
 from graphs.loop import Loop
 from graphs.nodes.node import Node
+from graphs.record import work_record
 from graphs.state import AnswerState, TurnState
 from noctule.core.events import EventKind
 from noctule.core.roles import Role
@@ -36,13 +37,20 @@ def answer_node(role: Role, loop: Loop) -> Node[TurnState]:
         context = runtime.context.branch(
             complexity=_complexity(state), hand_over_allowed=may_hand_over
         )
-        output = await loop.ainvoke({"messages": _prompt(state)}, context=context)
+        prompt = _prompt(state)
+        output = await loop.ainvoke({"messages": prompt}, context=context)
         message = last_answer(output["messages"])
         text = message.text
         reason = hand_over_reason(text) if may_hand_over else None
         if reason is not None:
             return _hand_over(role, reason, message, runtime.context)
-        result: AnswerState = {"role": role.value, "text": text, "model": model_of(message)}
+        result: AnswerState = {
+            "role": role.value,
+            "text": text,
+            "model": model_of(message),
+            "work": work_record(output["messages"][len(prompt) :])
+            or ("" if given is None else given.get("work", "")),
+        }
         return Command(goto=_next(state, role), update={"answer": result})
 
     return answer

@@ -4,6 +4,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
+from graphs.record import with_record
 from graphs.state import TurnState
 from noctule.core.errors import OurBugError
 
@@ -18,4 +19,4 @@ async def finish(state: TurnState) -> dict[str, Any]:
     if answer is None:
         raise OurBugError("A turn reached its end without an answer; please report this.")
     message = AIMessage(answer["text"], id=f"{state['turn_id']}-reply", name=answer["role"])
-    return {"messages": [message]}
+    return {"messages": [with_record(message, answer.get("work", ""))]}
