@@ -1,47 +1,9 @@
-"""The dim line under a reply: ``engineer · gemma (coder busy 2 s) · $0.00 · 3.1 s``."""
+"""The dim line under a reply on a terminal."""
 
-from collections.abc import Iterable, Iterator
-
-from noctule.channels.terminal.said import Said, answering
-from noctule.core.attempts import Attempt
-from noctule.core.durations import show_duration
-from noctule.core.money import show_usd
-from noctule.core.outcomes import Outcome
-
-_WORTH_TELLING_SECONDS = 1.0
+from noctule.channels.terminal.said import Said
+from noctule.core.footer import footer_of
 
 
 def footer(said: Said) -> str | None:
     """Return the line; None when no model answered."""
-    answers = answering(said)
-    if not answers:
-        return None
-    roles = ", ".join(dict.fromkeys(attempt.role for attempt in answers))
-    models = ", ".join(dict.fromkeys(attempt.model for attempt in answers))
-    why = "; ".join(_why_these(said.attempts, answers))
-    if why:
-        models += f" ({why})"
-    parts = [roles, models, show_usd(said.cost_usd), *_duration(said)]
-    return " · ".join(parts)
-
-
-def _why_these(attempts: Iterable[Attempt], answers: Iterable[Attempt]) -> Iterator[str]:
-    """Yield, once for each model, why it did not answer in place of another that did."""
-    calls = {answer.call_id: answer for answer in answers}
-    reasons: dict[str, str] = {}
-    for attempt in attempts:
-        if attempt.call_id in calls and attempt.outcome is not Outcome.SUCCESS:
-            reasons.setdefault(attempt.model, attempt.outcome.value.replace("_", " "))
-    for answer in calls.values():
-        for skip in answer.skipped if answer.fallback_from is not None else ():
-            reasons.setdefault(skip.model, skip.reason)
-    yield from (f"{model} {reason}" for model, reason in reasons.items())
-    waited = sum(answer.wait_s for answer in calls.values())
-    if not reasons and waited >= _WORTH_TELLING_SECONDS:
-        yield f"waited {show_duration(waited)}"
-
-
-def _duration(said: Said) -> Iterator[str]:
-    turn = said.turn
-    if turn.started_at is not None and turn.ended_at is not None:
-        yield show_duration((turn.ended_at - turn.started_at).total_seconds())
+    return footer_of(said.turn, said.attempts)
