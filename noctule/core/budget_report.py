@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from noctule.core.accounts import Account, Statement, account_key
+from noctule.core.accounts import Account, Statement, account_endpoint
 from noctule.core.budgets import Budget, BudgetKey, Hold, Tally
 from noctule.core.coverage import RUN_BUDGET, Coverage
 from noctule.core.parkings import Parking
@@ -76,14 +76,28 @@ def report_accounts(
         now: the present moment.
     """
     known = {(account.endpoint, account.key_fingerprint): account for account in accounts}
-    asleep = _asleep(parkings)
+    asleep: defaultdict[str, dict[str, None]] = defaultdict(dict)
+    for parking in parkings:
+        endpoint = _whole_account(parking)
+        if endpoint is not None:
+            asleep[endpoint][parking.session_id] = None
     lines = []
     for endpoint, fingerprint in sorted(fingerprints.items()):
         account = known.get((endpoint, fingerprint))
         said = account.now(now) if account is not None else None
-        waiting = tuple(asleep.get(account_key(endpoint), ()))
-        lines.append(AccountLine(endpoint, account, said, waiting))
+        lines.append(AccountLine(endpoint, account, said, tuple(asleep[endpoint])))
     return lines
+
+
+def _whole_account(parking: Parking) -> str | None:
+    """Return the endpoint whose account a parking waits for, whoever said that it is used up."""
+    key = parking.key
+    if key is None:
+        return None
+    budget = BudgetKey.of(key)
+    if budget is not None:
+        return account_endpoint(budget)
+    return key.endpoint if key.model is None else None
 
 
 def report_budgets(

@@ -8,6 +8,7 @@ from noctule.core.accounts import Account, account_endpoint, account_key
 from noctule.core.budgets import BudgetKey
 from noctule.core.clock import Clock
 from noctule.core.coverage import RUN_BUDGET, Coverage
+from noctule.core.outcomes import Outcome
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.sleepers import wake_all
 
@@ -48,6 +49,8 @@ async def wake_raised(database: Database, coverage: Coverage, clock: Clock) -> i
 async def wake_filled(database: Database, accounts: Iterable[Account], clock: Clock) -> int:
     """Store what providers say now, and wake, in order, who sleeps on those that have money left.
 
+    That their quota was used up is forgotten with it: the next call tries.
+
     Args:
         database: where views are kept.
         accounts: what they say.
@@ -63,7 +66,17 @@ async def wake_filled(database: Database, accounts: Iterable[Account], clock: Cl
             said = account.now(now)
             if said is not None and (said.left_usd is None or said.left_usd > 0):
                 woken += await wake_all(work, account_key(account.endpoint).limit_key, now)
+                woken += await _forget_quota(work, account.endpoint, now)
         await work.commit()
+    return woken
+
+
+async def _forget_quota(work: UnitOfWork, endpoint: str, now: datetime) -> int:
+    woken = 0
+    for limit in await work.limits.list():
+        if limit.key.endpoint == endpoint and limit.outcome is Outcome.QUOTA_EXHAUSTED:
+            await work.limits.clear(limit.key)
+            woken += await wake_all(work, limit.key, now)
     return woken
 
 

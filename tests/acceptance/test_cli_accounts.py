@@ -6,10 +6,12 @@ import pytest
 from noctule.core.accounts import account_key
 from noctule.core.clock import SystemClock
 from noctule.core.lifecycle import Status
+from noctule.core.limits import LimitKey
+from noctule.core.outcomes import Outcome
 from noctule.core.parkings import ParkingKind
 from tests.support.provider import Provider, Reply
 from tests.support.shell import SILENT, Shell
-from tests.support.stored_records import a_parking, a_session, a_turn
+from tests.support.stored_records import a_limit, a_parking, a_session, a_turn, later
 
 pytestmark = pytest.mark.process
 
@@ -81,19 +83,29 @@ async def test_who_sleeps_on_an_account_wakes_when_it_is_filled(tmp_path) -> Non
             await work.turns.add(a_turn(status=Status.WAITING))
             key = account_key("router").limit_key
             await work.parkings.add(a_parking(kind=ParkingKind.BUDGET, key=key, wake_at=None))
+            await work.sessions.add(a_session("s2"))
+            await work.turns.add(a_turn("t2", "s2", status=Status.PARKED))
+            refused = LimitKey("router", "f1", None)
+            quota = a_limit(refused, outcome=Outcome.QUOTA_EXHAUSTED, not_before=later(99))
+            await work.limits.put(quota)
+            parking = a_parking("p2", turn_id="t2", session_id="s2", key=refused)
+            await work.parkings.add(parking)
+        (line,) = (await shell("budgets", "--json")).json
+        assert line["asleep"] == ["s1", "s2"]
         empty = (await shell("budgets", "ask", "--json")).json
         assert empty["woken"] == 0
         assert empty["accounts"][0]["never_resets"] is True
         provider.documents["/api/v1/key"] = left(0, limit=None, reset=None)
         provider.documents["/api/v1/key"].body["data"]["limit_remaining"] = None
         filled = (await shell("budgets", "ask", "--json")).json
-        assert filled["woken"] == 1
+        assert filled["woken"] == 2
+        assert (await shell("limits", "--json")).json == []
         assert filled["accounts"][0]["unlimited"] is True
         assert filled["accounts"][0]["left_usd"] is None
         async with shell.records() as work:
-            (parking,) = await work.parkings.all_open()
-            assert parking.wake_at is not None
-            assert parking.wake_at < SystemClock().now()
+            for parking in await work.parkings.all_open():
+                assert parking.wake_at is not None
+                assert parking.wake_at < SystemClock().now()
         assert "none" in (await shell("budgets")).out
 
 

@@ -179,6 +179,30 @@ async def test_calls_under_way_and_since_are_taken_off_what_is_left() -> None:
         assert len(provider.other_requests) == 1
 
 
+async def test_forty_calls_at_once_never_pass_what_the_provider_says_is_left() -> None:
+    """It pays for some, to the cent; the others are refused once nothing is under way."""
+    async with Provider() as provider:
+        provider.documents["/v1/usage"] = says(5, "4.73")
+        account = {"every_attempts": 1000}
+        role = {"max_concurrent": 40}
+        stage = staged(provider, account=account, role=role)
+        gate = asyncio.Event()
+        stage.will("first", Act(until=gate))
+        async with stage:
+            first = asyncio.create_task(stage.ask())
+            await settle()
+            await until(lambda: not stage_is_asking())
+            calls = [asyncio.create_task(stage.ask()) for _ in range(40)]
+            gate.set()
+            for _ in range(20):
+                await settle()
+                await stage.clock.advance(0.5)
+            results = await asyncio.gather(first, *calls, return_exceptions=True)
+            paid = [one for one in results if not isinstance(one, BaseException)]
+            assert len(paid) == 4  # 0.20 of 0.27: a fifth may cost 0.10
+            assert all(isinstance(one, LimitError) for one in results if one not in paid)
+
+
 async def test_it_is_asked_every_few_attempts() -> None:
     """And at the first; free models do not count."""
     async with Provider() as provider:
@@ -354,7 +378,7 @@ async def test_trouble_means_our_own_view_and_is_said_once(
     """Nothing of the answer is repeated: it may hold the key. No call fails."""
     reply, words = TROUBLES[trouble]
     caplog.set_level(logging.DEBUG)
-    account = {"every_attempts": 1, "timeout": "200ms"}
+    account = {"every_attempts": 1, "timeout": "200ms" if trouble == "silent" else "10s"}
     async with Provider() as provider:
         provider.documents["/v1/usage"] = says(5, 5)
         async with answered(staged(provider, account=account), provider) as stage:
