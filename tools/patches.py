@@ -84,7 +84,9 @@ def apply_hunks(path: str, content: str, hunks: Sequence[Hunk]) -> str:
         lines[at : at + len(fitted.old)] = fitted.new
         shift += len(fitted.new) - len(fitted.old)
         floor = at + len(fitted.new)
-    result = "".join(lines)
+    # Where a change was made for the end of a file and found its place elsewhere, lines stay lines.
+    result = "".join([line if line.endswith("\n") else f"{line}\n" for line in lines[:-1]])
+    result += "".join(lines[-1:])
     return result.replace("\n", "\r\n") if crlf else result
 
 
