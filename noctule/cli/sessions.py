@@ -1,7 +1,6 @@
 """``noctule sessions``: what there is, how far it has come, and orders for it."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -44,18 +43,12 @@ async def _list(invocation: Invocation) -> None:
         async with records.database.read() as work:
             sessions = await work.sessions.list(limit=most)
             overviews = [await _overview(work, session) for session in sessions]
-            asks = Counter(question.session_id for question in await work.questions.open())
         if invocation.as_json:
-            invocation.print_document(
-                [
-                    overview_document(overview, records.zone, questions=asks[overview.session.id])
-                    for overview in overviews
-                ]
-            )
+            invocation.print_document([overview_document(o, records.zone) for o in overviews])
         elif not overviews:
             click.echo("No sessions yet. `noctule chat` starts one.")
         else:
-            _print(overviews[:_SHOWN], [session.id for session in sessions], asks, records)
+            _print(overviews[:_SHOWN], [session.id for session in sessions], records)
             if len(overviews) > _SHOWN:
                 click.echo(f"The newest {_SHOWN}; `--json` has all.", err=True)
 
@@ -69,12 +62,7 @@ async def _overview(work: "UnitOfWork", session: "Session") -> "Overview":
     return Overview(session, standing_turn(turns), len(turns), total_usd(attempts))
 
 
-def _print(
-    overviews: Sequence["Overview"],
-    ids: Sequence[str],
-    asks: Mapping[str, int],
-    records: "Records",
-) -> None:
+def _print(overviews: Sequence["Overview"], ids: Sequence[str], records: "Records") -> None:
     from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
     from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - likewise
     from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
@@ -87,7 +75,7 @@ def _print(
             (
                 short[overview.session.id],
                 show(overview.session.created_at, records.zone, now),
-                _status(overview, asks.get(overview.session.id, 0)),
+                "empty" if overview.status is None else overview.status.value,
                 show(overview.wake_at, records.zone, now),
                 str(overview.turns),
                 show_usd(overview.cost_usd),
@@ -98,11 +86,6 @@ def _print(
     )
 
 
-def _status(overview: "Overview", questions: int) -> str:
-    status = "empty" if overview.status is None else overview.status.value
-    return f"{status}, asks you" if questions else status
-
-
 @command.command("show")
 @_ID
 @_JSON
@@ -111,7 +94,6 @@ async def show_session(invocation: Invocation, *, session_id: str) -> None:
     """Show what was said in a session and what it waits for."""
     from noctule.bootstrap import open_records, run_reports  # noqa: PLC0415 - not for --help
     from noctule.cli.session_documents import session_document  # noqa: PLC0415 - likewise
-    from noctule.sessions.workspaces import workspace_of  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
         async with records.database.read() as work:
@@ -121,8 +103,6 @@ async def show_session(invocation: Invocation, *, session_id: str) -> None:
             routes = await work.routes.of_turns([turn.id for turn in turns])
             asleep = overview.turn
             parkings = [] if asleep is None else await work.parkings.open_of_turn(asleep.id)
-            questions = await work.questions.open(session_id=session.id)
-        folder = workspace_of(session, records.home)
         ended = [turn for turn in turns if turn.status.finished]
         reports = await run_reports(records).of_session(session.id, ended)
         if invocation.as_json:
@@ -133,24 +113,13 @@ async def show_session(invocation: Invocation, *, session_id: str) -> None:
                     routes=routes,
                     parkings=parkings,
                     reports=reports,
-                    questions=questions,
-                    workspace=folder,
                     zone=records.zone,
                 )
             )
             return
         from noctule.cli.session_page import print_session  # noqa: PLC0415 - not for --json
 
-        print_session(
-            overview,
-            turns,
-            parkings,
-            routes,
-            reports,
-            questions=questions,
-            workspace=folder,
-            records=records,
-        )
+        print_session(overview, turns, parkings, routes, reports, records)
 
 
 @command.command("log")
@@ -228,70 +197,3 @@ async def park_session(invocation: Invocation, *, session_id: str) -> None:
 
     async with open_records(invocation.load()) as records:
         await park(invocation, records, session_id)
-
-
-@command.command("answer")
-@_ID
-@click.argument("answer", required=False)
-@_JSON
-@runs
-async def answer_session(invocation: Invocation, *, session_id: str, answer: str | None) -> int:
-    """Answer what a session waits to hear; without ANSWER show it and its choices.
-
-    ID is a question, or a session with one open question. ANSWER is a choice, its number, or
-    any text where the question takes it. Then the session goes on, with `noctule serve` when it
-    runs, else here until it rests again: exit code 0 done, 75 parked or waiting, 1 failed.
-    """
-    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
-    from noctule.cli.session_answers import answer_question  # noqa: PLC0415 - likewise
-    from noctule.cli.session_answers import show_questions  # noqa: PLC0415 - likewise
-
-    async with open_records(invocation.load()) as records:
-        if answer is None:
-            return await show_questions(invocation, records, session_id)
-        return await answer_question(invocation, records, session_id, answer)
-
-
-@command.command("steer")
-@_ID
-@click.argument("text")
-@_JSON
-@runs
-async def steer_session(invocation: Invocation, *, session_id: str, text: str) -> None:
-    """Say something to a session while it works; the agent reads it before its next step."""
-    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
-    from noctule.cli.session_answers import steer  # noqa: PLC0415 - likewise
-
-    async with open_records(invocation.load()) as records:
-        await steer(invocation, records, session_id, text)
-
-
-@command.group("grants", invoke_without_command=True)
-@_JSON
-@click.pass_context
-def grants(context: click.Context) -> None:
-    """List what was allowed beyond the configuration, by an answer or by --allow."""
-    if context.invoked_subcommand is None:
-        _list_grants()
-
-
-@runs
-async def _list_grants(invocation: Invocation) -> None:
-    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
-    from noctule.cli.session_grants import list_grants  # noqa: PLC0415 - likewise
-
-    async with open_records(invocation.load()) as records:
-        await list_grants(invocation, records)
-
-
-@grants.command("revoke")
-@click.argument("grant_id", metavar="ID")
-@_JSON
-@runs
-async def revoke_grant(invocation: Invocation, *, grant_id: str) -> None:
-    """Take back what was allowed; calls under way are not stopped."""
-    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
-    from noctule.cli.session_grants import revoke  # noqa: PLC0415 - likewise
-
-    async with open_records(invocation.load()) as records:
-        await revoke(invocation, records, grant_id)
