@@ -350,6 +350,10 @@ class EventStore(Protocol):
         """Return the events with a greater sequence number, in order; 0 means from the start."""
         ...
 
+    async def of_turn(self, turn_id: str, kinds: Sequence[EventKind]) -> list[Event]:
+        """Return the events of a turn that are of some kinds, in order."""
+        ...
+
     async def last_seq(self, session_id: str) -> int:
         """Return the highest sequence number given out so far; 0 when there is no event."""
         ...

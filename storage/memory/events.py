@@ -45,6 +45,16 @@ class MemoryEvents:
         events = (await self._transaction.reading()).events.get(session_id, [])
         return [event for event in events if event.seq > seq][:limit]
 
+    async def of_turn(self, turn_id: str, kinds: Sequence[EventKind]) -> list[Event]:
+        """Return the events of a turn that are of some kinds, in order."""
+        sessions = (await self._transaction.reading()).events.values()
+        return [
+            event
+            for events in sessions
+            for event in events
+            if event.turn_id == turn_id and event.kind in kinds
+        ]
+
     async def last_seq(self, session_id: str) -> int:
         """Return the highest sequence number given out so far; 0 when there is no event."""
         return (await self._transaction.reading()).heads.get(session_id, 0)

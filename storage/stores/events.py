@@ -35,6 +35,14 @@ _AFTER = (
     .order_by(events.c.seq)
     .limit(sa.bindparam("at_most"))
 )
+_OF_TURN = (
+    sa.select(events)
+    .where(
+        events.c.turn_id == sa.bindparam("of_turn"),
+        events.c.kind.in_(sa.bindparam("kinds", expanding=True)),
+    )
+    .order_by(events.c.seq)
+)
 _LAST_SEQ = sa.select(event_heads.c.last_seq).where(
     event_heads.c.session_id == sa.bindparam("session_id")
 )
@@ -71,6 +79,10 @@ class SqlEvents:
     async def after(self, session_id: str, seq: int, *, limit: int = 500) -> list[Event]:
         """Return the events with a greater sequence number, in order; 0 means from the start."""
         return await self._transaction.run(_after, session_id, seq, limit)
+
+    async def of_turn(self, turn_id: str, kinds: Sequence[EventKind]) -> list[Event]:
+        """Return the events of a turn that are of some kinds, in order."""
+        return await self._transaction.run(_of_turn, turn_id, kinds)
 
     async def last_seq(self, session_id: str) -> int:
         """Return the highest sequence number given out so far; 0 when there is no event."""
@@ -113,6 +125,11 @@ def _append(
 def _after(connection: Connection, session_id: str, seq: int, limit: int) -> list[Event]:
     values = {"session_id": session_id, "after_seq": seq, "at_most": limit}
     return [Event(*row) for row in connection.execute(_AFTER, values)]
+
+
+def _of_turn(connection: Connection, turn_id: str, kinds: Sequence[EventKind]) -> list[Event]:
+    values = {"of_turn": turn_id, "kinds": list(kinds)}
+    return [Event(*row) for row in connection.execute(_OF_TURN, values)]
 
 
 def _last_seq(connection: Connection, session_id: str) -> int:

@@ -183,3 +183,16 @@ async def test_the_last_numbers_of_several_sessions_are_read_at_once(database: D
         many = ["s1", *(f"none{n}" for n in range(1200))]
         assert await work.events.last_seqs(many) == {"s1": 3}
         assert await work.events.last_seqs([]) == {}
+
+
+async def test_the_events_of_a_turn_are_read_by_kind(database: Database) -> None:
+    """In order, and none of another kind or turn."""
+    await with_turns(database, "t1", "t2")
+    async with database.work() as work:
+        both = [(EventKind.NOTICE, {"n": 1}), (EventKind.QUESTION, {"n": 2})]
+        await work.events.append("s1", "t1", [*both, (EventKind.NOTICE, {"n": 3})], at=NOON)
+        await work.events.append("s1", "t2", both, at=NOON)
+        found = await work.events.of_turn("t1", [EventKind.NOTICE])
+        assert [event.data["n"] for event in found] == [1, 3]
+        found = await work.events.of_turn("t1", [EventKind.NOTICE, EventKind.QUESTION])
+        assert [event.data["n"] for event in found] == [1, 2, 3]
