@@ -4,20 +4,24 @@ from typing import Any
 
 from noctule.core.settings.tools import ToolsSettings
 from tools.file_reading import ListFiles, ReadFile
+from tools.file_search import SearchFiles
 from tools.file_writing import EditFile, WriteFile
 from tools.patching import ApplyPatch
+from tools.sandbox import Sandbox
 from tools.tool import Tool
 
 
-def file_tools(settings: ToolsSettings) -> list[Tool[Any]]:
+def file_tools(settings: ToolsSettings, sandbox: Sandbox | None = None) -> list[Tool[Any]]:
     """Return the tools that work on files.
 
     Args:
         settings: how much they may show.
+        sandbox: what ripgrep runs in; None means in none.
     """
     return [
         ListFiles(settings),
         ReadFile(settings),
+        SearchFiles(settings, sandbox),
         WriteFile(settings),
         EditFile(settings),
         ApplyPatch(settings),

@@ -62,6 +62,7 @@ class Sandbox:
         env: Mapping[str, str],
         *,
         writable: bool = True,
+        shown: Sequence[str] = (),
     ) -> list[str]:
         """Return the command that runs another one inside; only when there is no flaw.
 
@@ -70,11 +71,14 @@ class Sandbox:
             workspace: what it may see, and where it runs.
             env: its environment, all of it.
             writable: whether it may change the workspace.
+            shown: files it may read besides, by absolute paths.
         """
         root = str(workspace.root)
         command = [self._program() or "bwrap", *self._walls()]
+        for path in shown:
+            command += ["--ro-bind", path, path]
         command += ["--bind" if writable else "--ro-bind", root, root]
-        command += _git_kept(workspace)
+        command += _git_kept(workspace) if writable else []
         command += ["--remount-ro", "/", "--chdir", root, "--clearenv"]
         for name, value in env.items():
             command += ["--setenv", name, value]
