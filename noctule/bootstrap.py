@@ -152,6 +152,7 @@ async def open_models(records: Records) -> AsyncIterator["Models"]:
         price=prices.cost,
         list_cost=prices.list_cost,
     )
+    models.insist_on_proofs()
     try:
         yield models
     finally:
@@ -187,7 +188,9 @@ async def open_runtime(
         if models is None:
             models = await stack.enter_async_context(open_models(records))
         if toolbox is None:
-            toolbox = await stack.enter_async_context(Toolbox(settings, clock=clock))
+            toolbox = await stack.enter_async_context(
+                Toolbox(settings, clock=clock, zone=records.zone, hidden=[records.home])
+            )
         await wake_raised(database, Coverage(settings), clock)
         saver = await stack.enter_async_context(open_saver(checkpoints_url(records)))
         orders = Orders(database)

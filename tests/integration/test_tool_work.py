@@ -181,7 +181,7 @@ async def test_usual_tools_that_no_model_calls_are_left_out(tmp_path):
     async with open_theatre(tmp_path / "named", named, tools=board.tools()) as theatre:
         turn = await theatre.say("write code", **WORK)
         assert turn.status is Status.FAILED
-        assert "engineer: no model could answer. first cannot call tools" in str(turn.error)
+        assert "engineer: no model could answer. first: cannot call tools" in str(turn.error)
 
 
 async def test_a_primary_without_tools_serves_the_one_that_drives(tmp_path):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from langchain_core.messages import HumanMessage, SystemMessage
+from langchain_core.messages import HumanMessage, SystemMessage, ToolMessage
 
 from noctule.core.clock import Clock, ManualClock
 from noctule.core.errors import ConfigError
@@ -230,3 +230,18 @@ def test_a_missing_script_is_explained(tmp_path):
 def test_broken_arguments_can_be_played():
     """Text as arguments is sent as it is."""
     assert ScriptedToolCall(name="add", args='{"a": ').args == '{"a": '
+
+
+async def test_steps_of_a_tool_loop_are_found_by_the_results_before_them():
+    """A line that names how many results it follows plays there, whenever it is asked."""
+    script = lines(
+        {"after": 0, "tool_calls": [{"name": "look", "args": {"where": "here"}}]},
+        {"after": 2, "reply": "Found {result}"},
+    )
+    client = playing(script)
+    first = await client.answer(request("look"))
+    assert [call["name"] for call in first.tool_calls] == ["look"]
+    results = [ToolMessage(text, tool_call_id=text) for text in ("one", "two")]
+    later = ModelRequest(model="small", messages=[HumanMessage("look"), first, *results])
+    for _ in range(2):
+        assert (await client.answer(later)).text == "Found two"

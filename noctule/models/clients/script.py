@@ -97,12 +97,17 @@ class Line(Section):
     system: Regex | None = None
     """The same for the text of the system message."""
 
+    after: int | None = Field(default=None, ge=0)
+    """How many tool results follow the last user message: 0 before the first call. Steps of a
+    tool loop that name it are found again after a restart. Unset: any number."""
+
     times: int | Literal["forever"] | None = None
-    """How often it plays. Unset means ``forever`` with a ``match`` or ``system``, else once: lines
-    without them are a sequence."""
+    """How often it plays. Unset means ``forever`` with a ``match``, ``system`` or ``after``, else
+    once: lines without them are a sequence."""
 
     reply: str = ""
-    """The text; ``{user}`` in it stands for the last user message."""
+    """The text; ``{user}`` in it stands for the last user message, ``{result}`` for the last tool
+    result."""
 
     thinking: str = ""
     """What it thinks before it replies."""
@@ -145,7 +150,8 @@ class Line(Section):
     def plays(self) -> int | None:
         """How often it plays; None means for ever."""
         if self.times is None:
-            return None if self.match or self.system else 1
+            conditional = self.match or self.system or self.after is not None
+            return None if conditional else 1
         return None if self.times == FOREVER else int(self.times)
 
     @property
@@ -155,10 +161,18 @@ class Line(Section):
             return self.fail_after or 0
         return self.tear_after if self.stall_after is None else self.stall_after
 
-    def fits(self, user: str, system: str) -> bool:
-        """Whether it answers this user message under this system message."""
-        return (self.match is None or bool(self.match.search(user))) and (
-            self.system is None or bool(self.system.search(system))
+    def fits(self, user: str, system: str, results: int = 0) -> bool:
+        """Whether it answers this user message under this system message.
+
+        Args:
+            user: the last user message.
+            system: the system message.
+            results: how many tool results follow the user message.
+        """
+        return (
+            (self.match is None or bool(self.match.search(user)))
+            and (self.system is None or bool(self.system.search(system)))
+            and (self.after is None or self.after == results)
         )
 
 

@@ -18,6 +18,7 @@ from langchain_core.messages import (
     BaseMessage,
     HumanMessage,
     SystemMessage,
+    ToolMessage,
     message_chunk_to_message,
 )
 from langchain_core.messages.ai import UsageMetadata
@@ -119,15 +120,18 @@ class ScriptedClient:
 
     def _choose(self, request: ModelRequest) -> Line:
         user, system = _last_user(request.messages), _system(request.messages)
+        results = len(_results(request.messages))
         for position, line in enumerate(self._script.lines_for(request.model)):
             spent = line.plays is not None and self._played[request.model, position] >= line.plays
-            if not spent and line.fits(user, system):
+            if not spent and line.fits(user, system, results):
                 self._played[request.model, position] += 1
                 return line
         return Line(reply="{user}")
 
     async def _play(self, line: Line, request: ModelRequest) -> AsyncIterator[AIMessageChunk]:
-        tokens = _TOKEN.findall(line.reply.replace("{user}", _last_user(request.messages)))
+        results = _results(request.messages)
+        reply = line.reply.replace("{user}", _last_user(request.messages))
+        tokens = _TOKEN.findall(reply.replace("{result}", results[-1] if results else ""))
         shown = tokens if line.breaks_after is None else tokens[: line.breaks_after]
         await self._pause(line.delay, self._script.delay)
         if line.thinking:
@@ -220,6 +224,17 @@ def _in_langchains_form(usage: Mapping[str, int | None]) -> UsageMetadata | None
 def _last_user(messages: Sequence[BaseMessage]) -> str:
     said = (m for m in reversed(messages) if isinstance(m, HumanMessage))
     return next((text_of(message.content) for message in said), "")
+
+
+def _results(messages: Sequence[BaseMessage]) -> list[str]:
+    """Return the tool results behind the last user message."""
+    results: list[str] = []
+    for message in reversed(messages):
+        if isinstance(message, HumanMessage):
+            break
+        if isinstance(message, ToolMessage):
+            results.insert(0, text_of(message.content))
+    return results
 
 
 def _system(messages: Sequence[BaseMessage]) -> str:
