@@ -80,9 +80,10 @@ def shortfalls(settings: Settings, asked: Wanted, found: Mapping[str, "Proved"])
         evidence = "; ".join(f"{name}: {_clause(found[name])}" for name in models)
         others = ", ".join(name for name in able if name not in models)
         fix = f"bind one that is: {others}" if others else "bind a model that calls tools"
+        goes = "is refused" if settings.roles[role].tools else "goes on without tools"
         sentences.append(
             f"{role.value} needs tools and none of its models is proven to call them ({evidence}). "
-            f"It is refused work that needs them: {fix}, or write roles.{role.value}.tools: []."
+            f"It {goes}: {fix}, or write roles.{role.value}.tools: []."
         )
     return sentences
 

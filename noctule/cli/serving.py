@@ -12,6 +12,7 @@ import click
 
 from noctule.channels.terminal.printable import printable
 from noctule.cli.invocation import Invocation
+from noctule.cli.proving import proving
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Turn
 
@@ -51,7 +52,7 @@ async def serve(
     with _signals(stop), _end_of_input(stop if until_eof else None):
         async with open_records(loaded) as records, open_runtime(records) as runtime:
             async with open_worker(runtime, what=what, reporter=Lines(records)):
-                async with _channels(records, wanted=channels):
+                async with _channels(records, wanted=channels), proving(runtime, _say):
                     await stop.wait()
                 _say("Stopping: steps under way finish; a second signal leaves at once.")
             _say("Stopped. What is unfinished goes on at the next start.")

@@ -15,6 +15,7 @@ from noctule.doctor.accounts import examine_accounts
 from noctule.doctor.bindings import advise
 from noctule.doctor.finding import Finding, Level
 from noctule.doctor.presence import compare, missing_models
+from noctule.doctor.proofs import prove_findings
 from noctule.doctor.reaching import Reached, reach, report_reached
 from noctule.doctor.traffic import traffic
 from noctule.models.client import Client
@@ -86,11 +87,13 @@ class Examination:
             async with open_records(self.loaded, clock=self.clock) as records:
                 async with records.database.read() as work:
                     attempts = await work.attempts.list()
+                    proofs = await work.proofs.list()
                 found.append(
                     Finding(Level.OK, "database", "It can be written, at the newest version.")
                 )
                 prices = prices_of(settings)
                 found += traffic(settings, attempts, prices.list_cost, self.clock.now())
+                found += prove_findings(settings, proofs)
         except NoctuleError as error:
             found.append(Finding(Level.ERROR, "database", *_sentence_and_fix(error)))
         return found

@@ -80,6 +80,12 @@ class Proofs:
             for model in self._settings.models:
                 self._choose(model, stored)
 
+    def has_any(self, model: str) -> bool:
+        """Whether any version of a model was ever proven or disproved."""
+        settings = self._settings.models[model]
+        target = (settings.endpoint, settings.name)
+        return any((key.endpoint, key.model) == target for key in self._stored)
+
     def served(self, model: str, version: str) -> None:
         """Note which version of a model its endpoint serves now."""
         self._versions[model] = version

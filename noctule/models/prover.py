@@ -83,7 +83,7 @@ class Prover:
         if self._is_settled(model):
             return able
         await self._proofs.read()
-        if not self._versions.is_known(model):
+        if self._proofs.has_any(model) and not self._versions.is_known(model):
             version = await self._versions.of(model)
             if version is not None:
                 self._proofs.served(model, version)
