@@ -1,9 +1,13 @@
 """The JSON documents of the command line: a contract that scripts depend on."""
 
+from datetime import UTC, tzinfo
 from typing import Any
 
 from noctule.channels.terminal.said import Said
+from noctule.cli.moments import iso
+from noctule.core.choices import choices_of
 from noctule.core.lifecycle import Status
+from noctule.core.questions import Question
 from noctule.core.routes import Route
 
 
@@ -26,9 +30,35 @@ def turn_document(said: Said, sentence: str | None) -> dict[str, Any]:
         "cost_usd": None if cost_usd is None else float(cost_usd),
         "wake_at": turn.wake_at.isoformat() if rests and turn.wake_at else None,
     }
+    if said.questions and rests:
+        document["questions"] = [
+            question_document(question, question.asked_at.tzinfo or UTC)
+            for question in said.questions
+        ]
     if sentence is not None:
         document["error"] = sentence
     return document
+
+
+def question_document(question: Question, zone: tzinfo) -> dict[str, Any]:
+    """Return a question as JSON values; a choice has its value and what it means.
+
+    Args:
+        question: open or answered.
+        zone: where times are shown.
+    """
+    return {
+        "id": question.id,
+        "turn": question.turn_id,
+        "kind": question.kind.value,
+        "text": question.text,
+        "choices": [{"value": c.value, "text": c.text} for c in choices_of(question)],
+        "tool": question.tool,
+        "subject": question.subject,
+        "asked_at": iso(question.asked_at, zone),
+        "answer": question.answer,
+        "answered_by": question.answered_by,
+    }
 
 
 def route_document(route: Route) -> dict[str, Any]:

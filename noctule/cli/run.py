@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.tool_options import allow_option, folder_of, rules_of, workspace_option
 from noctule.core.errors import UsageError
 from noctule.core.lifecycle import Status
 from noctule.core.roles import ANSWERING
@@ -57,6 +58,8 @@ class _Submitted:
 @click.option(
     "--budget", metavar="USD", help="The most the session may spend in all; then it waits for you."
 )
+@allow_option
+@workspace_option
 @runs
 async def command(  # noqa: PLR0913 - the contract's options
     invocation: Invocation,
@@ -70,12 +73,15 @@ async def command(  # noqa: PLR0913 - the contract's options
     at: str | None,
     on_limit: str | None,
     budget: str | None,
+    allow: tuple[str, ...],
+    workspace: str | None,
 ) -> int:
     """Do a piece of work in the background and follow it.
 
     `noctule serve` works on it when it runs; else this command does, until the work ends or
-    sleeps: 0 done, 75 parked or waiting, 1 failed. Ctrl-C stops following, not the work. TEXT may
-    be - to read it from standard input.
+    sleeps: 0 done, 75 parked or waiting, 1 failed. Ctrl-C stops following, not the work. What an
+    agent has to ask is asked on the terminal; elsewhere the session waits, and `noctule sessions
+    answer` answers. TEXT may be - to read it from standard input.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.allowance import allowance  # noqa: PLC0415 - likewise
@@ -98,6 +104,8 @@ async def command(  # noqa: PLR0913 - the contract's options
             on_limit=OnLimit(on_limit) if on_limit else None,
             not_before=_moment(at, records),
             budget_usd=parse_usd(budget) if budget is not None else None,
+            allow=rules_of(allow),
+            workspace=folder_of(workspace),
         )
         submitted = await _submit(records, request)
         allowed = await allowance(records, submitted.turn.session_id)
@@ -156,7 +164,8 @@ def _tell_detached(invocation: Invocation, submitted: _Submitted, records: "Reco
 
 async def _follow(invocation: Invocation, records: "Records", submitted: _Submitted) -> int:
     from noctule.bootstrap import open_runtime, run_reports  # noqa: PLC0415 - loads the graph
-    from noctule.channels.terminal.footer import footer  # noqa: PLC0415 - only when shown
+    from noctule.channels.terminal.asking import open_asking  # noqa: PLC0415 - only when shown
+    from noctule.channels.terminal.footer import footer  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.opening import open_screen  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.pursuit import Pursuit  # noqa: PLC0415 - likewise
     from noctule.cli.documents import turn_document  # noqa: PLC0415 - likewise
@@ -165,7 +174,8 @@ async def _follow(invocation: Invocation, records: "Records", submitted: _Submit
     if screen is not None:
         screen.note(_where(submitted, records, here=True))
     async with open_runtime(records) as runtime:
-        said = await Pursuit(runtime, screen, what="run").follow(
+        asking = open_asking(records.desk, screen)
+        said = await Pursuit(runtime, screen, what="run", asking=asking).follow(
             submitted.turn, after=submitted.after
         )
     report = await run_reports(records).of(said.turn) if said.turn.status.finished else None

@@ -1,11 +1,12 @@
 """The JSON documents of ``noctule sessions``: a contract that scripts depend on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import tzinfo
 from typing import Any
 
-from noctule.cli.documents import route_document
+from noctule.cli.documents import question_document, route_document
 from noctule.cli.moments import iso
+from noctule.cli.session_view import SessionView
 from noctule.core.lifecycle import Status
 from noctule.core.overview import Overview, first_to_wake, wakes_at
 from noctule.core.parkings import Parking
@@ -14,8 +15,14 @@ from noctule.core.run_report import RunReport
 from noctule.core.sessions import Turn
 
 
-def overview_document(overview: Overview, zone: tzinfo) -> dict[str, Any]:
-    """Return one entry of ``sessions --json``."""
+def overview_document(overview: Overview, zone: tzinfo, *, questions: int) -> dict[str, Any]:
+    """Return one entry of ``sessions --json``.
+
+    Args:
+        overview: the session.
+        zone: where times are shown.
+        questions: how many questions it waits to hear the answers of.
+    """
     session = overview.session
     return {
         "id": session.id,
@@ -28,34 +35,29 @@ def overview_document(overview: Overview, zone: tzinfo) -> dict[str, Any]:
         "private": session.private,
         "created_at": iso(session.created_at, zone),
         "turns": overview.turns,
+        "questions": questions,
     }
 
 
-def session_document(
-    overview: Overview,
-    *,
-    turns: Sequence[Turn],
-    routes: Mapping[str, Route],
-    parkings: Sequence[Parking],
-    reports: Mapping[str, RunReport],
-    zone: tzinfo,
-) -> dict[str, Any]:
+def session_document(view: SessionView, zone: tzinfo) -> dict[str, Any]:
     """Return what ``sessions show --json`` prints.
 
     Args:
-        overview: the session.
-        turns: its turns, oldest first.
-        routes: of the turns that have one.
-        parkings: open ones of the turn whose status it shows.
-        reports: of the turns that have ended.
+        view: the session.
         zone: where times are shown.
     """
-    entry = overview_document(overview, zone)
+    entry = overview_document(view.overview, zone, questions=len(view.questions))
+    turns = [
+        _turn(turn, view.routes.get(turn.id), view.reports.get(turn.id), zone)
+        for turn in view.turns
+    ]
     return {
         "session": entry.pop("id"),
         **entry,
-        "parking": _parking(overview.turn, parkings, zone),
-        "turns": [_turn(turn, routes.get(turn.id), reports.get(turn.id), zone) for turn in turns],
+        "parking": _parking(view.overview.turn, view.parkings, zone),
+        "questions": [question_document(question, zone) for question in view.questions],
+        "workspace": view.workspace,
+        "turns": turns,
     }
 
 

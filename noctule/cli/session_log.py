@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.tool_lines import ending, tool_line
 from noctule.cli.moments import iso
 from noctule.cli.session_orders import worker_of
 from noctule.cli.short_ids import short_turn
@@ -140,13 +141,23 @@ def _ended(event: Event, _: tzinfo) -> str:
     return f"{data.get('status', 'ended')!s:8} {data.get('role') or ''}".rstrip() + said
 
 
-def _tool(word: str) -> Callable[[Event, tzinfo], str]:
-    def say(event: Event, _: tzinfo) -> str:
-        name = event.data.get("tool") or event.data.get("name")
-        said = event.data.get("outcome") or event.data.get("error") or ""
-        return f"{word:8} {event.data.get('role', '')} · {name} {said}".rstrip()
+def _tool_started(event: Event, _: tzinfo) -> str:
+    return f"tool     {event.data.get('role', '')} · {tool_line(event.data)}"
 
-    return say
+
+def _tool_ended(event: Event, _: tzinfo) -> str:
+    line = tool_line(event.data)
+    return f"result   {event.data.get('role') or ''} · {line}{ending(event.data, line)}"
+
+
+def _question(event: Event, _: tzinfo) -> str:
+    first, *others = str(event.data.get("text", "")).splitlines() or [""]
+    asks = [f"asks     {first}", *(f"         {line}" for line in others)]
+    choices = [str(choice) for choice in event.data.get("choices") or ()]
+    if choices:
+        asks.append(f"         answers: {', '.join(choices)}")
+    asks.append(f"         `noctule sessions answer {event.data.get('question')} ANSWER`")
+    return "\n".join(asks)
 
 
 def _shortened(text: str) -> str:
@@ -163,11 +174,11 @@ _SAYINGS: Mapping[EventKind, Callable[[Event, tzinfo], str]] = {
     EventKind.ATTEMPT_DISCARDED: lambda event, _: (
         f"taken back what was shown of it: {event.data.get('reason')}"
     ),
-    EventKind.TOOL_STARTED: _tool("tool"),
-    EventKind.TOOL_ENDED: _tool("result"),
+    EventKind.TOOL_STARTED: _tool_started,
+    EventKind.TOOL_ENDED: _tool_ended,
     EventKind.PARKED: _parked,
     EventKind.WOKEN: _woken,
-    EventKind.QUESTION: lambda event, _: f"asks     {event.data.get('text', '')}",
+    EventKind.QUESTION: _question,
     EventKind.NOTICE: lambda event, _: f"notice   {event.data.get('text', '')}",
     EventKind.TURN_ENDED: _ended,
 }

@@ -33,11 +33,26 @@ async def resume(
         session = await work.sessions.get(session_id)
         after = await work.events.last_seq(session.id)
     turn = await records.desk.resume(session.id, model)
+    return await go_on(invocation, records, turn, after, what="sessions resume")
+
+
+async def go_on(
+    invocation: Invocation, records: "Records", turn: Turn, after: int, *, what: str
+) -> int:
+    """Go on with a turn that is due, with the worker that is alive or here.
+
+    Args:
+        invocation: how it is told.
+        records: where it is kept.
+        turn: due.
+        after: the last event of its session that was seen.
+        what: the command, for whoever asks who works on the data folder.
+    """
     holder = worker_of(records)
     if holder is None or holder.what not in _WORKERS:
-        return await _go_on_here(invocation, records, turn, after)
+        return await _go_on_here(invocation, records, turn, after, what)
     said = f"`noctule {holder.what}` (process {holder.pid}) goes on with it; "
-    said += f"`noctule sessions log {session.id} --follow` watches."
+    said += f"`noctule sessions log {turn.session_id} --follow` watches."
     if invocation.as_json:
         await _print_turn(invocation, records, turn, said)
     else:
@@ -79,23 +94,19 @@ async def park(invocation: Invocation, records: "Records", session_id: str) -> N
         click.echo(_told(turn, Status.PARKED))
 
 
-async def _go_on_here(invocation: Invocation, records: "Records", turn: Turn, after: int) -> int:
+async def _go_on_here(
+    invocation: Invocation, records: "Records", turn: Turn, after: int, what: str
+) -> int:
     from noctule.bootstrap import open_runtime, run_reports  # noqa: PLC0415 - loads the graph
-    from noctule.channels.terminal.opening import open_screen  # noqa: PLC0415 - only when shown
-    from noctule.channels.terminal.said import Said  # noqa: PLC0415 - likewise
-    from noctule.channels.terminal.watch import Watch  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.asking import open_asking  # noqa: PLC0415 - only when shown
+    from noctule.channels.terminal.opening import open_screen  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.pursuit import Pursuit  # noqa: PLC0415 - likewise
 
+    screen = None if invocation.as_json else open_screen()
     async with open_runtime(records) as runtime:
-        watch = None
-        if not invocation.as_json:
-            watch = Watch(records.events, open_screen(), turn, after, tell_route=False)
-        rested: Turn | None = None
-        try:
-            rested = await runtime.driver.until_rest(turn, what="sessions resume")
-        finally:
-            if watch is not None:
-                await watch.finish(rested)
-    said = await Said.read(records.database, turn.id)
+        asking = open_asking(records.desk, screen)
+        pursuit = Pursuit(runtime, screen, what=what, tell_route=False, asking=asking)
+        said = await pursuit.follow(turn, after=after)
     sentence = said.sentence(records.settings, records.zone)
     if sentence is not None:
         click.echo(sentence, err=True)

@@ -1,55 +1,48 @@
 """A session as a page for people: head, what it waits for, what was said."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.question_page import how_to_answer, question_lines
 from noctule.cli.moments import show
+from noctule.cli.session_view import SessionView
 from noctule.cli.short_ids import short_turn
 from noctule.core.lifecycle import Status
 from noctule.core.money import show_usd
 from noctule.core.overview import Overview, first_to_wake
 from noctule.core.parkings import Parking
+from noctule.core.questions import Question
 from noctule.core.routes import Route
-from noctule.core.run_report import RunReport
 from noctule.core.sessions import SessionKind, Turn
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
 
 
-def print_session(
-    overview: Overview,
-    turns: Sequence[Turn],
-    parkings: Sequence[Parking],
-    routes: Mapping[str, Route],
-    reports: Mapping[str, RunReport],
-    records: "Records",
-) -> None:
-    """Print a session on stdout.
+def print_session(view: SessionView, records: "Records") -> None:
+    """Print a session on stdout; reports stand under turns of runs, and under those that slept.
 
     Args:
-        overview: the session.
-        turns: its turns, oldest first.
-        parkings: open ones of the turn whose status it shows.
-        routes: of the turns that have one.
-        reports: of the turns that have ended; shown under those of runs, and those that slept.
+        view: the session.
         records: the zone and the present moment.
     """
-    for line in [*_head(overview, records), *_sleep(overview.turn, parkings)]:
+    overview, questions = view.overview, view.questions
+    waits = _asks(questions) if questions else _sleep(overview.turn, view.parkings)
+    for line in [*_head(overview, view.workspace, records), *waits]:
         click.echo(line)
-    for turn in turns:
+    for turn in view.turns:
         click.echo()
-        for line in _turn(turn, routes.get(turn.id), records):
+        for line in _turn(turn, view.routes.get(turn.id), records):
             click.echo(line)
-        report = reports.get(turn.id)
+        report = view.reports.get(turn.id)
         if report is not None and (overview.session.kind is SessionKind.RUN or report.naps):
             click.echo(click.style(report.sentence(records.zone), dim=True))
 
 
-def _head(overview: Overview, records: "Records") -> Iterator[str]:
+def _head(overview: Overview, workspace: str | None, records: "Records") -> Iterator[str]:
     session, now = overview.session, records.clock.now()
     yield click.style(printable(session.title or "(untitled)"), bold=True)
     status = "empty" if overview.status is None else overview.status.value
@@ -59,6 +52,16 @@ def _head(overview: Overview, records: "Records") -> Iterator[str]:
     yield f"{session.id}  {session.kind.value} of {session.owner}{privately}"
     begun = show(session.created_at, records.zone, now)
     yield f"{status}{until}; begun {begun}; {show_usd(overview.cost_usd)} so far"
+    if workspace is not None:
+        yield printable(f"works in {workspace}")
+
+
+def _asks(questions: Sequence[Question]) -> Iterator[str]:
+    for question in questions:
+        yield ""
+        for line in question_lines(question):
+            yield click.style(printable(line), fg="yellow")
+        yield how_to_answer(question)
 
 
 def _sleep(turn: Turn | None, parkings: Sequence[Parking]) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """``noctule sessions``: what there is, how far it has come, and orders for it."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
@@ -9,6 +10,7 @@ from noctule.cli.invocation import Invocation, runs
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.cli.session_view import SessionView
     from noctule.core.overview import Overview
     from noctule.core.ports import UnitOfWork
     from noctule.core.sessions import Session
@@ -43,12 +45,18 @@ async def _list(invocation: Invocation) -> None:
         async with records.database.read() as work:
             sessions = await work.sessions.list(limit=most)
             overviews = [await _overview(work, session) for session in sessions]
+            asks = Counter(question.session_id for question in await work.questions.open())
         if invocation.as_json:
-            invocation.print_document([overview_document(o, records.zone) for o in overviews])
+            invocation.print_document(
+                [
+                    overview_document(overview, records.zone, questions=asks[overview.session.id])
+                    for overview in overviews
+                ]
+            )
         elif not overviews:
             click.echo("No sessions yet. `noctule chat` starts one.")
         else:
-            _print(overviews[:_SHOWN], [session.id for session in sessions], records)
+            _print(overviews[:_SHOWN], [session.id for session in sessions], asks, records)
             if len(overviews) > _SHOWN:
                 click.echo(f"The newest {_SHOWN}; `--json` has all.", err=True)
 
@@ -62,7 +70,12 @@ async def _overview(work: "UnitOfWork", session: "Session") -> "Overview":
     return Overview(session, standing_turn(turns), len(turns), total_usd(attempts))
 
 
-def _print(overviews: Sequence["Overview"], ids: Sequence[str], records: "Records") -> None:
+def _print(
+    overviews: Sequence["Overview"],
+    ids: Sequence[str],
+    asks: Mapping[str, int],
+    records: "Records",
+) -> None:
     from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
     from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - likewise
     from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
@@ -75,7 +88,7 @@ def _print(overviews: Sequence["Overview"], ids: Sequence[str], records: "Record
             (
                 short[overview.session.id],
                 show(overview.session.created_at, records.zone, now),
-                "empty" if overview.status is None else overview.status.value,
+                _status(overview, asks.get(overview.session.id, 0)),
                 show(overview.wake_at, records.zone, now),
                 str(overview.turns),
                 show_usd(overview.cost_usd),
@@ -86,40 +99,53 @@ def _print(overviews: Sequence["Overview"], ids: Sequence[str], records: "Record
     )
 
 
+def _status(overview: "Overview", questions: int) -> str:
+    status = "empty" if overview.status is None else overview.status.value
+    return f"{status}, asks you" if questions else status
+
+
 @command.command("show")
 @_ID
 @_JSON
 @runs
 async def show_session(invocation: Invocation, *, session_id: str) -> None:
     """Show what was said in a session and what it waits for."""
-    from noctule.bootstrap import open_records, run_reports  # noqa: PLC0415 - not for --help
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.session_documents import session_document  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
-        async with records.database.read() as work:
-            session = await work.sessions.get(session_id)
-            turns = await work.turns.of_session(session.id)
-            overview = await _overview(work, session)
-            routes = await work.routes.of_turns([turn.id for turn in turns])
-            asleep = overview.turn
-            parkings = [] if asleep is None else await work.parkings.open_of_turn(asleep.id)
-        ended = [turn for turn in turns if turn.status.finished]
-        reports = await run_reports(records).of_session(session.id, ended)
+        view = await _view(records, session_id)
         if invocation.as_json:
-            invocation.print_document(
-                session_document(
-                    overview,
-                    turns=turns,
-                    routes=routes,
-                    parkings=parkings,
-                    reports=reports,
-                    zone=records.zone,
-                )
-            )
+            invocation.print_document(session_document(view, records.zone))
             return
         from noctule.cli.session_page import print_session  # noqa: PLC0415 - not for --json
 
-        print_session(overview, turns, parkings, routes, reports, records)
+        print_session(view, records)
+
+
+async def _view(records: "Records", session_id: str) -> "SessionView":
+    from noctule.bootstrap import run_reports  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_view import SessionView  # noqa: PLC0415 - likewise
+    from noctule.sessions.workspaces import workspace_of  # noqa: PLC0415 - likewise
+
+    async with records.database.read() as work:
+        session = await work.sessions.get(session_id)
+        turns = await work.turns.of_session(session.id)
+        overview = await _overview(work, session)
+        routes = await work.routes.of_turns([turn.id for turn in turns])
+        asleep = overview.turn
+        parkings = [] if asleep is None else await work.parkings.open_of_turn(asleep.id)
+        questions = await work.questions.open(session_id=session.id)
+    ended = [turn for turn in turns if turn.status.finished]
+    return SessionView(
+        overview=overview,
+        turns=turns,
+        routes=routes,
+        parkings=parkings,
+        reports=await run_reports(records).of_session(session.id, ended),
+        questions=questions,
+        workspace=workspace_of(session, records.home),
+    )
 
 
 @command.command("log")
@@ -197,3 +223,67 @@ async def park_session(invocation: Invocation, *, session_id: str) -> None:
 
     async with open_records(invocation.load()) as records:
         await park(invocation, records, session_id)
+
+
+@command.command("answer")
+@_ID
+@click.argument("answer", required=False)
+@_JSON
+@runs
+async def answer_session(invocation: Invocation, *, session_id: str, answer: str | None) -> int:
+    """Answer what a session waits to hear; without ANSWER show it and its choices.
+
+    ID is a question, or a session with one open question. ANSWER is a choice, its number, or
+    any text where the question takes it. Then the session goes on, with `noctule serve` when it
+    runs, else here until it rests again: exit code 0 done, 75 parked or waiting, 1 failed.
+    """
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_answers import respond  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        return await respond(invocation, records, session_id, answer)
+
+
+@command.command("steer")
+@_ID
+@click.argument("text")
+@_JSON
+@runs
+async def steer_session(invocation: Invocation, *, session_id: str, text: str) -> None:
+    """Say something to a session while it works; the agent reads it before its next step."""
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_answers import steer  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        await steer(invocation, records, session_id, text)
+
+
+@command.group("grants", invoke_without_command=True)
+@_JSON
+@click.pass_context
+def grants(context: click.Context) -> None:
+    """List what was allowed beyond the configuration, by an answer or by --allow."""
+    if context.invoked_subcommand is None:
+        _list_grants()
+
+
+@runs
+async def _list_grants(invocation: Invocation) -> None:
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_grants import list_grants  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        await list_grants(invocation, records)
+
+
+@grants.command("revoke")
+@click.argument("grant_id", metavar="ID")
+@_JSON
+@runs
+async def revoke_grant(invocation: Invocation, *, grant_id: str) -> None:
+    """Take back what was allowed; calls under way are not stopped."""
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_grants import revoke  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        await revoke(invocation, records, grant_id)

@@ -33,6 +33,17 @@ def accepted_workspace(folder: str | None, home: Path | None) -> str | None:
     return str(resolved)
 
 
+def workspace_of(session: Session, home: Path) -> str | None:
+    """Return the folder a session's agents work in; None while there is none.
+
+    Args:
+        session: which.
+        home: Noctule's data folder, where sessions that were given no folder have one of their own.
+    """
+    own = home / "workspaces" / session.id
+    return session.workspace or (str(own) if own.is_dir() else None)
+
+
 def check_has_workspace(session: Session, folder: str | None) -> None:
     """Refuse another folder for a session that has begun.
 

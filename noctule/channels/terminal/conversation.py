@@ -31,12 +31,16 @@ class Wishes:
         role: who answers; None leaves it to the route.
         model: which model answers; None leaves it to the role.
         private: True keeps it on local models.
+        allow: rules of what may be done without asking, for each session that is begun.
+        workspace: the folder sessions that are begun work in, absolute; None makes one for each.
     """
 
     session_id: str | None = None
     role: str | None = None
     model: str | None = None
     private: bool = False
+    allow: tuple[str, ...] = ()
+    workspace: str | None = None
 
 
 class Conversation:
@@ -93,6 +97,7 @@ class Conversation:
         from noctule.sessions.desk import Request  # noqa: PLC0415 - loaded with the runtime
 
         wishes = self._wishes
+        begins = wishes.session_id is None
         said = await self._talk.say(
             Request(
                 text=text,
@@ -100,6 +105,8 @@ class Conversation:
                 role=wishes.role,
                 model=wishes.model,
                 private=wishes.private,
+                allow=wishes.allow if begins or self._last is None else (),
+                workspace=wishes.workspace if begins else None,
             )
         )
         self._last = said

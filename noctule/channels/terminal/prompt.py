@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from prompt_toolkit.history import FileHistory
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 
 
@@ -14,17 +15,15 @@ class Prompt:
     Enter sends; Alt+Enter begins a new line; Ctrl-C clears what is typed, Ctrl-D leaves.
 
     Args:
-        history: the file that remembers what was typed, readable by its owner alone.
+        history: the file that remembers what was typed, readable by its owner alone; None
+            remembers nothing.
     """
 
-    def __init__(self, history: Path) -> None:
+    def __init__(self, history: Path | None) -> None:
         from prompt_toolkit import PromptSession  # noqa: PLC0415 - only for people who type
-        from prompt_toolkit.history import FileHistory  # noqa: PLC0415 - likewise
 
-        history.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        os.close(os.open(history, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         self._session: PromptSession[str] = PromptSession(
-            history=FileHistory(str(history)),
+            history=None if history is None else _history(history),
             multiline=True,
             key_bindings=_bindings(),
             prompt_continuation="  ",
@@ -41,6 +40,14 @@ class Prompt:
             return await self._session.prompt_async(label)
         except (EOFError, KeyboardInterrupt):
             return None
+
+
+def _history(file: Path) -> "FileHistory":
+    from prompt_toolkit.history import FileHistory  # noqa: PLC0415 - only for people who type
+
+    file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    os.close(os.open(file, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return FileHistory(str(file))
 
 
 def _bindings() -> "KeyBindings":

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from noctule.channels.terminal.asking import Asking
 from noctule.channels.terminal.said import FAILED, Said
 from noctule.channels.terminal.screen import Screen
 from noctule.channels.terminal.watch import Watch
@@ -31,12 +32,24 @@ class Pursuit:
         runtime: everything it takes to work.
         screen: where to show it; None shows nothing.
         what: the command, for whoever asks who works on the data folder.
+        tell_route: whether a line says who decided the route.
+        asking: puts questions to the person while they wait; None leaves them open.
     """
 
-    def __init__(self, runtime: "Runtime", screen: Screen | None, *, what: str) -> None:
+    def __init__(
+        self,
+        runtime: "Runtime",
+        screen: Screen | None,
+        *,
+        what: str,
+        tell_route: bool = True,
+        asking: Asking | None = None,
+    ) -> None:
         self._runtime = runtime
         self._screen = screen
         self._what = what
+        self._tell_route = tell_route
+        self._asking = asking
         self._leave = Leave()
 
     async def follow(self, turn: Turn, *, after: int) -> Said:
@@ -49,10 +62,22 @@ class Pursuit:
         Raises:
             NoctuleError: how it ended could not be stored.
         """
-        records = self._runtime.records
+        database = self._runtime.records.database
+        left: set[str] = set()
+        rested = await self._until_rest(turn, after)
+        while self._asking is not None and not self._leave.wanted:
+            async with database.read() as work:
+                after = await work.events.last_seq(turn.session_id)
+            if not await self._asking.settle(rested, left):
+                break
+            rested = await self._until_rest(turn, after)
+        return await Said.read(database, turn.id)
+
+    async def _until_rest(self, turn: Turn, after: int) -> Turn:
         watch = None
         if self._screen is not None:
-            watch = Watch(records.events, self._screen, turn, after, tell_route=True)
+            events = self._runtime.records.events
+            watch = Watch(events, self._screen, turn, after, tell_route=self._tell_route)
         rested: Turn | None = None
         try:
             with _Leaving(self._leave, self._tell_leaving, lambda: self._leave_at_once(turn)):
@@ -63,7 +88,7 @@ class Pursuit:
             if watch is not None:
                 goes_on = rested is None or rested.status in {Status.QUEUED, Status.RUNNING}
                 await watch.finish(None if goes_on else rested)
-        return await Said.read(records.database, turn.id)
+        return rested
 
     def _tell_leaving(self) -> None:
         if self._screen is not None and self._leave.works:

@@ -4,16 +4,19 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from decimal import Decimal
 
+from noctule.channels.terminal.question_page import how_to_answer, question_lines
 from noctule.core.attempts import Attempt, Purpose
 from noctule.core.lifecycle import Status
 from noctule.core.outcomes import Outcome
 from noctule.core.ports import Database
+from noctule.core.questions import Question
 from noctule.core.routes import Route
 from noctule.core.sessions import Turn
 from noctule.core.settings import EndpointKind, Settings
 from noctule.core.spending import total_usd
 
 DONE, FAILED, ASLEEP = 0, 1, 75
+_ASKS = frozenset({Status.QUEUED, Status.PARKED, Status.WAITING})
 _OLLAMA = "http://127.0.0.1:11434"
 
 
@@ -26,12 +29,14 @@ class Said:
         route: who was to answer; None when that was never decided.
         attempts: its requests to models, oldest first.
         ahead: the unfinished turn that has to end before this one begins; None when none has.
+        questions: what it, or the turn ahead of it, waits to hear, oldest first.
     """
 
     turn: Turn
     route: Route | None
     attempts: tuple[Attempt, ...]
     ahead: Turn | None = None
+    questions: tuple[Question, ...] = ()
 
     @classmethod
     async def read(cls, database: Database, turn_id: str) -> "Said":
@@ -45,8 +50,10 @@ class Said:
             route = await work.routes.of_turn(turn.id)
             attempts = await work.attempts.list(turn_id=turn.id)
             first = await work.turns.oldest_unfinished(turn.session_id)
+            questions = await work.questions.open(session_id=turn.session_id)
         ahead = first if first is not None and first.id < turn.id else None
-        return cls(turn, route, tuple(reversed(attempts)), ahead)
+        asked = tuple(question for question in questions if question.turn_id <= turn.id)
+        return cls(turn, route, tuple(reversed(attempts)), ahead, asked)
 
     @property
     def cost_usd(self) -> Decimal | None:
@@ -71,6 +78,8 @@ class Said:
             settings: tell where models were looked for.
             zone: where times are shown.
         """
+        if self.questions and self.turn.status in _ASKS:
+            return self._asked(zone)
         session = self.turn.session_id
         error = self.turn.error or ""
         match self.turn.status:
@@ -90,6 +99,18 @@ class Said:
             case _:
                 sentence = error
         return _joined(sentence, self._missing_ollama(settings))
+
+    def _asked(self, zone: tzinfo) -> str:
+        lines = []
+        if self.turn.status is Status.QUEUED:
+            lines.append("Stored: it comes after the earlier message, which waits for your answer.")
+        elif self.turn.status is Status.PARKED and self.turn.wake_at is not None:
+            lines.append(f"Sleeps until {_moment(self.turn.wake_at, zone)}, and waits to hear:")
+        else:
+            lines.append("Waits for your answer:")
+        for question in self.questions:
+            lines += [*question_lines(question), how_to_answer(question)]
+        return "\n".join(lines)
 
     def _stored(self, zone: tzinfo) -> str:
         if self.ahead is None:

@@ -4,6 +4,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from noctule.channels.terminal.asking import Asking
 from noctule.channels.terminal.interrupts import Interrupts
 from noctule.channels.terminal.said import FAILED, Said
 from noctule.channels.terminal.screen import Screen
@@ -24,21 +25,30 @@ class Talk:
         screen: where to show it; None shows nothing.
         what: the command, for whoever asks who works on the data folder.
         tell_route: whether a line says who decided each route.
+        asking: puts questions to the person while they wait; None leaves them open.
     """
 
     def __init__(
-        self, runtime: "Runtime", screen: Screen | None, *, what: str, tell_route: bool = False
+        self,
+        runtime: "Runtime",
+        screen: Screen | None,
+        *,
+        what: str,
+        tell_route: bool = False,
+        asking: Asking | None = None,
     ) -> None:
         self._runtime = runtime
         self._records = runtime.records
         self._screen = screen
         self._what = what
         self._tell_route = tell_route
+        self._asking = asking
 
     async def say(self, request: "Request") -> Said:
         """Store a message and return once its turn is finished, sleeps or waits for a person.
 
-        Ctrl-C cancels the turn; a second one ends the process at once.
+        What it waits to hear is asked here if somebody can be asked, and then it goes on. Ctrl-C
+        cancels the turn; a second one ends the process at once.
 
         Raises:
             UsageError: the message cannot be taken as it stands.
@@ -46,6 +56,16 @@ class Talk:
         """
         after = await self._last_event(request.session_id)
         turn = await self._records.desk.submit(request)
+        left: set[str] = set()
+        rested = await self._until_rest(turn, after)
+        while self._asking is not None:
+            after = await self._last_event(turn.session_id)
+            if not await self._asking.settle(rested, left):
+                break
+            rested = await self._until_rest(turn, after)
+        return await Said.read(self._records.database, turn.id)
+
+    async def _until_rest(self, turn: Turn, after: int) -> Turn:
         watch = self._watch(turn, after)
         rested: Turn | None = None
         try:
@@ -54,7 +74,7 @@ class Talk:
             if watch is not None:
                 waits = rested is None or rested.status is Status.QUEUED
                 await watch.finish(None if waits else rested)
-        return await Said.read(self._records.database, turn.id)
+        return rested
 
     async def _work(self, turn: Turn) -> Turn:
         interrupts = Interrupts(lambda: self._records.desk.stop(turn.id), lambda: self._leave(turn))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from noctule.channels.terminal.screen import Screen
+from noctule.channels.terminal.tool_lines import ending, tool_line
 from noctule.core.attempts import Purpose
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
@@ -44,6 +45,7 @@ class TurnView:
         self._finished: list[str] = []
         self._several = False
         self._replied: str | None = None
+        self._tools: dict[str, str] = {}
         self._handlers: Mapping[EventKind, Callable[[Mapping[str, Any]], None]] = {
             EventKind.TURN_STARTED: lambda _: self._screen.status("routing"),
             EventKind.WOKEN: self._woken,
@@ -54,6 +56,7 @@ class TurnView:
             EventKind.ATTEMPT_DISCARDED: self._discarded,
             EventKind.ATTEMPT_ENDED: self._attempt_ended,
             EventKind.TOOL_STARTED: self._tool_started,
+            EventKind.TOOL_ENDED: self._tool_ended,
             EventKind.TURN_ENDED: self._ended,
             EventKind.NOTICE: lambda data: self._screen.note(str(data.get("text", ""))),
         }
@@ -136,9 +139,14 @@ class TurnView:
             self._next_voice()
 
     def _tool_started(self, data: Mapping[str, Any]) -> None:
-        name = data.get("tool") or data.get("name")
+        at_work = tool_line(data)
+        self._tools[str(data.get("call"))] = at_work
         if self._speaking is None:
-            self._screen.status(f"{data.get('role', '')} · {name}".strip(" ·"))
+            self._screen.status(f"{data.get('role', '')} · {at_work}".strip(" ·"))
+
+    def _tool_ended(self, data: Mapping[str, Any]) -> None:
+        at_work = self._tools.pop(str(data.get("call")), None) or tool_line(data)
+        self._screen.note(f"  {at_work}{ending(data, at_work)}")
 
     def _ended(self, data: Mapping[str, Any]) -> None:
         role = data.get("role")

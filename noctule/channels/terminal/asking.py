@@ -1,0 +1,93 @@
+"""Asking: what a session waits to hear is put to the person at the terminal, right there."""
+
+import sys
+from collections.abc import Awaitable, Callable
+from typing import TYPE_CHECKING
+
+from noctule.channels.terminal.question_page import how_to_answer, question_lines
+from noctule.channels.terminal.screen import Screen
+from noctule.core.errors import UsageError
+from noctule.core.questions import Question
+from noctule.core.sessions import Turn
+
+if TYPE_CHECKING:
+    from noctule.sessions.desk import Desk
+
+Ask = Callable[[str], Awaitable[str | None]]
+"""Asks for a line behind a label; None means the person leaves."""
+
+
+class Asking:
+    """Puts open questions to a person.
+
+    Args:
+        desk: knows them, and takes the answers.
+        screen: where they are shown.
+        ask: where answers come from.
+    """
+
+    def __init__(self, desk: "Desk", screen: Screen, ask: Ask) -> None:
+        self._desk = desk
+        self._screen = screen
+        self._ask = ask
+
+    async def settle(self, turn: Turn, left: set[str]) -> bool:
+        """Ask everything the session of a turn waits to hear.
+
+        Args:
+            turn: a turn at rest, perhaps behind the one that asks.
+            left: the questions the person has left unanswered: not asked again, and added to.
+
+        Returns:
+            Whether anything was answered, here or meanwhile elsewhere, so that work goes on.
+        """
+        if turn.status.finished:
+            return False
+        answered = False
+        for question in await self._desk.questions(session_id=turn.session_id):
+            if question.id in left:
+                continue
+            if await self._put(question):
+                answered = True
+            else:
+                left.add(question.id)
+        return answered
+
+    async def _put(self, question: Question) -> bool:
+        """Ask until there is an answer (True) or the person leaves (False)."""
+        for line in question_lines(question):
+            self._screen.problem(line)
+        label = "answer> " if not question.choices else f"answer (1-{len(question.choices)})> "
+        while (said := await self._ask(label)) is not None:
+            try:
+                await self._desk.answer(question.id, said)
+            except UsageError as error:
+                self._screen.problem(str(error))
+                if not await self._is_open(question):
+                    return True
+                continue
+            return True
+        self._screen.note(f"It waits for your answer: {how_to_answer(question)}")
+        return False
+
+    async def _is_open(self, question: Question) -> bool:
+        still = await self._desk.questions(session_id=question.session_id)
+        return any(one.id == question.id for one in still)
+
+
+def open_asking(desk: "Desk", screen: Screen | None) -> Asking | None:
+    """Return who asks the person at the terminal; None where nobody sits at one.
+
+    Args:
+        desk: knows the questions.
+        screen: where they are shown; None shows nothing, and so asks nothing.
+    """
+    if screen is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return None
+
+    async def ask(label: str) -> str | None:
+        from noctule.channels.terminal.prompt import Prompt  # noqa: PLC0415 - only to type
+
+        return await Prompt(None).ask(label)
+
+    return Asking(desk, screen, ask)

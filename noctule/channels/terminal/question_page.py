@@ -1,0 +1,21 @@
+"""A question as lines for people: what is asked, which answers there are, how to give one."""
+
+from collections.abc import Iterator
+
+from noctule.core.choices import choices_of
+from noctule.core.questions import Question
+
+
+def question_lines(question: Question) -> Iterator[str]:
+    """Yield what is asked, and its choices by number."""
+    yield from question.text.splitlines()
+    choices = choices_of(question)
+    width = max((len(choice.value) for choice in choices), default=0)
+    for number, choice in enumerate(choices, 1):
+        says = "" if choice.text == choice.value else f"  {choice.text}"
+        yield f"  {number}  {choice.value:{width}}{says}".rstrip()
+
+
+def how_to_answer(question: Question) -> str:
+    """Return the command that answers a question."""
+    return f"`noctule sessions answer {question.id} ANSWER` answers it."

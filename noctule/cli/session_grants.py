@@ -1,0 +1,70 @@
+"""What was allowed beyond the configuration: listed, and taken back."""
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from noctule.cli.invocation import Invocation
+from noctule.cli.moments import iso, show
+from noctule.cli.short_ids import short_ids
+from noctule.cli.tables import print_table
+from noctule.core.grants import Grant
+
+if TYPE_CHECKING:
+    from noctule.bootstrap import Records
+
+
+async def list_grants(invocation: Invocation, records: "Records") -> None:
+    """Print every grant, oldest first."""
+    grants = await records.desk.grants()
+    if invocation.as_json:
+        invocation.print_document([_document(grant, records) for grant in grants])
+        return
+    if not grants:
+        click.echo(
+            "Nothing was allowed beyond the configuration. `noctule run --allow TOOLS` does it for "
+            "a session, and so do answers to approvals."
+        )
+        return
+    short = short_ids([grant.id for grant in grants], least=_SHORTEST)
+    sessions = short_ids([grant.session_id for grant in grants if grant.session_id])
+    now = records.clock.now()
+    print_table(
+        ("id", "since", "owner", "holds for", "allows"),
+        [
+            (
+                short[grant.id],
+                show(grant.granted_at, records.zone, now),
+                grant.owner,
+                "every session" if grant.session_id is None else sessions[grant.session_id],
+                grant.rule,
+            )
+            for grant in grants
+        ],
+    )
+
+
+async def revoke(invocation: Invocation, records: "Records", grant_id: str) -> None:
+    """Take a grant back.
+
+    Raises:
+        NotFoundError: there is no such grant.
+    """
+    grant = await records.desk.revoke(grant_id)
+    if invocation.as_json:
+        invocation.print_document(_document(grant, records))
+    else:
+        click.echo(f"Taken back: {grant.rule}. It is asked about again.")
+
+
+_SHORTEST = 18
+
+
+def _document(grant: Grant, records: "Records") -> dict[str, Any]:
+    return {
+        "id": grant.id,
+        "owner": grant.owner,
+        "session": grant.session_id,
+        "rule": grant.rule,
+        "granted_at": iso(grant.granted_at, records.zone),
+    }

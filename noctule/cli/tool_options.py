@@ -1,0 +1,27 @@
+"""The options that say what agents may do and where, alike on every command that begins work."""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+allow_option: Callable[[Any], Any] = click.option(
+    "--allow",
+    metavar="TOOLS",
+    multiple=True,
+    help="What may be done without asking: shell,web or 'shell:git push*'. Holds for the session.",
+)
+workspace_option: Callable[[Any], Any] = click.option(
+    "--workspace", metavar="DIR", help="The folder the agents work in; else one of their own."
+)
+
+
+def rules_of(allow: Sequence[str]) -> tuple[str, ...]:
+    """Return the rules of ``--allow``, which may be given several times, each with several."""
+    return tuple(rule.strip() for value in allow for rule in value.split(","))
+
+
+def folder_of(workspace: str | None) -> str | None:
+    """Return the folder of ``--workspace`` as an absolute path; None when none was named."""
+    return None if workspace is None else str(Path(workspace).expanduser().absolute())
