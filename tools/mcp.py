@@ -84,6 +84,11 @@ class McpHub:
         self._servers = {name: McpServer(name, own, clock) for name, own in servers.items()}
         self._made: dict[str, tuple[tuple[OfferedTool, ...], list[McpTool]]] = {}
 
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The servers' names."""
+        return tuple(self._servers)
+
     def begin(self) -> None:
         """Begin to connect to all of them, in the background."""
         for server in self._servers.values():
@@ -93,9 +98,15 @@ class McpHub:
         """Let go of all of them."""
         await asyncio.gather(*(server.close() for server in self._servers.values()))
 
-    async def ready(self, names: Sequence[str]) -> None:
-        """Wait until some servers are connected or have failed; at most their longest timeout."""
-        await asyncio.gather(*(self._servers[name].ready() for name in names))
+    async def ready(self, names: Sequence[str], *, patience_s: float | None = None) -> None:
+        """Wait until some servers are connected or have failed, the first time.
+
+        Args:
+            names: those that are wanted.
+            patience_s: the longest to wait; None waits for their timeouts.
+        """
+        servers = [self._servers[name] for name in names]
+        await asyncio.gather(*(server.ready(patience_s=patience_s) for server in servers))
 
     def tools(self) -> Iterator[McpTool]:
         """Yield what the servers offered when they were last reached, as far as it is wanted."""

@@ -50,20 +50,34 @@ class McpServer:
         self._connecting = asyncio.Lock()
         self._failures = 0
         self._not_before = 0.0
+        self._tried = False
         self._background: asyncio.Task[None] | None = None
         self._leaving: set[asyncio.Task[None]] = set()
 
     def begin(self) -> None:
-        """Begin to connect, in the background."""
-        if self._background is None:
-            self._background = asyncio.create_task(self.ready())
+        """Begin to connect in the background, unless it is connected or was tried just now."""
+        alive = self._connection is not None and self._connection.alive
+        trying = self._background is not None and not self._background.done()
+        if not alive and not trying and self._clock.monotonic() >= self._not_before:
+            self._background = asyncio.create_task(self._try())
 
-    async def ready(self) -> None:
-        """Wait until it is connected or has failed; at most its timeout. Never raises."""
+    async def ready(self, *, patience_s: float | None = None) -> None:
+        """Wait until it is connected or has failed, the first time; later it does not wait.
+
+        Args:
+            patience_s: the longest to wait; None waits for its timeout.
+        """
+        self.begin()
+        if not self._tried and self._background is not None:
+            await asyncio.wait({self._background}, timeout=patience_s)
+
+    async def _try(self) -> None:
         try:
             await self._connected()
         except ToolError:
             return  # ``problem`` says why
+        finally:
+            self._tried = True
 
     async def close(self) -> None:
         """Let go of it; a program is ended, within seconds even when it does not want to."""
