@@ -47,7 +47,7 @@ class Asked:
                 "tool_call_id": self.key,
                 "kind": self.kind.value,
                 "text": self.text,
-                "choices": list(self.choices),
+                "choices": [str(choice) for choice in self.choices],  # no enums in checkpoints
                 "tool": self.tool,
                 "subject": self.subject,
             },

@@ -113,7 +113,7 @@ async def _outcome(loaded: Loaded) -> list[dict[str, Any]]:
         ]
 
 
-def _in_child(work: Callable[[], Coroutine[Any, Any, Any]], last: int = 0) -> tuple[int, Any]:
+def in_child(work: Callable[[], Coroutine[Any, Any, Any]], last: int = 0) -> tuple[int, Any]:
     """Do something in a process of its own; return its exit code and what it returned.
 
     A fork: the imports, which take longer than everything else, are there already.
@@ -162,13 +162,13 @@ def _try(folder: Path, url: str, point: int) -> dict[str, Any]:
     task = f"t{point:03d}"
     loaded = _prepare(folder / task, url)
     shutil.copytree(folder / "template" / "home", loaded.home)
-    _in_child(lambda: _submit(loaded, task))
-    killed, told = _in_child(lambda: _work(loaded), point)
+    in_child(lambda: _submit(loaded, task))
+    killed, told = in_child(lambda: _work(loaded), point)
     commits = None if told is None else told["commits"]
     finished = killed
     if killed == -signal.SIGKILL:
-        finished, _ = _in_child(lambda: _work(loaded))
-    _, outcome = _in_child(lambda: _outcome(loaded))
+        finished, _ = in_child(lambda: _work(loaded))
+    _, outcome = in_child(lambda: _outcome(loaded))
     return {
         "point": point,
         "killed": killed == -signal.SIGKILL,
@@ -187,7 +187,7 @@ def _main() -> None:
     for name in _LOADED_BY_WORKERS:  # once, before the forks
         importlib.import_module(name)
     template = _prepare(options.folder / "template", options.url)
-    _in_child(lambda: _work(template))  # makes the databases once, to be copied
+    in_child(lambda: _work(template))  # makes the databases once, to be copied
     for part in options.points.split(","):
         first, _, last = part.partition("-")
         for point in range(int(first), int(last or first) + 1):
