@@ -22,6 +22,7 @@ LONGEST_COMMAND = 100_000
 _MIB = 1024 * 1024
 _SLACK_BYTES = 16 * _MIB
 _REST = 10
+_REST_SECONDS = 0.2
 _MEANINGS = {
     137: "it was killed (SIGKILL): by the system for memory, if nothing else is said",
     152: "it used more processor time than it may (SIGXCPU)",
@@ -189,7 +190,7 @@ class SizeWatch:
             return None
         excess = self.excess()
         now = self._clock.monotonic()
-        self._again_at = now + _REST * (now - begun)
+        self._again_at = now + max(_REST_SECONDS, _REST * (now - begun))
         return excess
 
     def excess(self) -> str | None:

@@ -51,6 +51,7 @@ class SearchFiles(Tool[SearchArguments]):
         sandbox: what ripgrep runs in if it works; so a file that is exchanged for a link while it
             searches shows nothing from outside.
         ripgrep: the program; "" means there is none, None looks for it.
+        seconds: how long a search may take.
     """
 
     name: ClassVar[str] = "search_files"
@@ -64,11 +65,17 @@ class SearchFiles(Tool[SearchArguments]):
     effect = EffectClass.READ
 
     def __init__(
-        self, settings: ToolsSettings, sandbox: Sandbox | None = None, ripgrep: str | None = None
+        self,
+        settings: ToolsSettings,
+        sandbox: Sandbox | None = None,
+        *,
+        ripgrep: str | None = None,
+        seconds: float = _SECONDS,
     ) -> None:
         self._most_shown = settings.output_bytes
         self._sandbox = sandbox
         self._ripgrep = ripgrep
+        self._seconds = seconds
 
     def subject(self, arguments: SearchArguments) -> str:
         """Return the path."""
@@ -93,7 +100,10 @@ class SearchFiles(Tool[SearchArguments]):
 
     async def _search(self, arguments: SearchArguments, base: str, context: ToolContext) -> Ended:
         bounds = Bounds(
-            _SECONDS, _MEMORY_BYTES, context.workspace.most_bytes, output_bytes=_MOST_PRINTED_BYTES
+            self._seconds,
+            _MEMORY_BYTES,
+            context.workspace.most_bytes,
+            output_bytes=_MOST_PRINTED_BYTES,
         )
         program = self._program()
         sandbox = self._sandbox if program else None

@@ -27,7 +27,8 @@ MOST_OUTPUT_BYTES = 64 * 1024 * 1024
 """After how much output a command is ended."""
 
 _GRACE_SECONDS = 2.0
-_LOOK_SECONDS = 0.05
+_LOOK_INSIDE_SECONDS = 0.05
+_LOOK_SECONDS = 0.5  # all processes of the machine are looked at
 _MARK = "NOCTULE_COMMAND"
 _TOGETHER = 2
 _KILOBYTE, _BLOCK = 1024, 512  # the units of `ulimit -d` and of `ulimit -f` in POSIX shells
@@ -242,7 +243,7 @@ class _Run(asyncio.Protocol):
 
     async def _excess(self, watch: Callable[[], str | None] | None) -> str:
         while True:
-            await self._clock.sleep(_LOOK_SECONDS)
+            await self._clock.sleep(_LOOK_INSIDE_SECONDS if self._contained else _LOOK_SECONDS)
             # In a sandbox this takes a moment, and must not wait for a thread that a flood of
             # processes may leave no room for.
             look = self._too_much

@@ -78,7 +78,7 @@ class Sandbox:
         for path in shown:
             command += ["--ro-bind", path, path]
         command += ["--bind" if writable else "--ro-bind", root, root]
-        command += _git_kept(workspace) if writable else []
+        command += _kept(workspace) if writable else []
         command += ["--remount-ro", "/", "--chdir", root, "--clearenv"]
         for name, value in env.items():
             command += ["--setenv", name, value]
@@ -189,18 +189,22 @@ def _secrets() -> tuple[str, ...]:
     return tuple(found)
 
 
-def _git_kept(workspace: Workspace) -> list[str]:
-    """Keep a person's repository from running something when they look at it.
+def _kept(workspace: Workspace) -> list[str]:
+    """Keep what runs outside the sandbox from being changed inside.
 
-    Whoever may write a repository's configuration or hooks decides what their next ``git status``
-    runs, outside the sandbox. That holds for the folder they gave; what else a command leaves in
-    their project runs only when they run the project.
+    That is the Python this runs on, where a project holds it, and what a person's next ``git
+    status`` runs: whoever may write a repository's configuration or hooks decides that. What else
+    a command leaves in their project runs only when they run the project.
     """
+    words = []
+    for folder in python_folders():
+        if workspace.root in Path(folder).parents:
+            words += ["--ro-bind", folder, folder]
     git = workspace.root / ".git"
     if workspace.own or git.is_symlink() or not git.is_dir():
-        return []
+        return words
     # Bound onto itself it can be neither renamed nor replaced.
-    words = ["--bind", str(git), str(git)]
+    words += ["--bind", str(git), str(git)]
     for name in _PROTECTED_GIT:
         if (path := git / name).exists() and not path.is_symlink():
             words += ["--ro-bind", str(path), str(path)]

@@ -20,6 +20,12 @@ OUTPUTS = ".noctule"
 PART_PREFIX = ".noctule-part-"
 """How the name of a file begins that is being written and not yet in its place."""
 
+_NO_PROJECTS = frozenset({
+    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/nix", "/opt", "/proc",
+    "/root", "/run", "/sbin", "/srv", "/sys", "/usr", "/usr/local", "/var", "/Applications",
+    "/Library", "/System", "/Users", "/Volumes", "/private",
+})  # fmt: skip
+
 _LONGEST_NAME_BYTES = 255
 _LONGEST_PATH_BYTES = 4096
 _DEFAULT_MODE = 0o644
@@ -123,9 +129,7 @@ class Workspace:
         Raises:
             PathError: the path is refused, or the workspace would hold too much.
         """
-        path = self.resolve(text)
-        if path == self.root or path.is_dir():
-            raise PathError(f"{text!r} is a folder; name a file.")
+        path = self._changeable(text)
         self._check_room(path, len(content))
         with _plainly(text), self._folder(path.parent, make=True) as folder:
             _put(folder, path.name, content, token)
@@ -136,9 +140,7 @@ class Workspace:
         Raises:
             PathError: there is none, or it cannot be deleted.
         """
-        path = self.resolve(text)
-        if path == self.root or path.is_dir():
-            raise PathError(f"{text!r} is a folder; name a file.")
+        path = self._changeable(text)
         with _plainly(text), self._folder(path.parent) as folder:
             os.unlink(path.name, dir_fd=folder)
 
@@ -148,6 +150,15 @@ class Workspace:
         It looks at every file: some tenths of a second where there are a hundred thousand.
         """
         return sum(_blocks(self.root))
+
+    def _changeable(self, text: str) -> Path:
+        path = self.resolve(text)
+        if path == self.root or path.is_dir():
+            raise PathError(f"{text!r} is a folder; name a file.")
+        # Whoever writes there decides what the next `git status` of a person runs.
+        if any(name.lower() == ".git" for name in path.relative_to(self.root).parts):
+            raise PathError(f"{text!r} belongs to git, which alone may write it.")
+        return path
 
     def _check_room(self, path: Path, size: int) -> None:
         room = self.most_bytes
@@ -214,7 +225,7 @@ def _acceptable(given: Path, home: Path) -> Path:
     if not folder.is_dir():
         raise PathError(f"The workspace {str(given)!r} is no folder. Make it, or name another.")
     folder, records = folder.resolve(), home.expanduser().resolve()
-    if folder in (Path(folder.anchor), Path.home().resolve()):
+    if str(folder) in _NO_PROJECTS or folder == Path.home().resolve():
         raise PathError(
             f"{folder} holds more than a project, keys and passwords among it, so it is no "
             "workspace. Name the folder of the project."

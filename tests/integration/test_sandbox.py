@@ -375,6 +375,14 @@ async def test_a_command_that_was_cut_off_is_told_of_and_not_repeated(context: T
     assert await tool.happened(arguments, context, before) is None
 
 
+async def test_the_python_of_noctule_cannot_be_changed_where_a_project_holds_it(tmp_path: Path):
+    """A project that is worked on by the environment within it cannot change what runs outside."""
+    text = await shell(
+        a_context(a_workspace(Path(sys.prefix).parent, own=False)), f"touch {sys.prefix}/x"
+    )
+    assert "Read-only file system" in text
+
+
 async def test_a_command_too_long_for_the_system_is_refused(context: ToolContext):
     """A sentence comes back, not an error of the system."""
     with pytest.raises(ToolError, match="too long"):

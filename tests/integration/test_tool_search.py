@@ -109,3 +109,11 @@ async def test_thousands_of_finds_are_bounded(tool: SearchFiles, context: ToolCo
 def test_ripgrep_is_at_hand():
     """What is under test above is what it says."""
     assert shutil.which("rg") or SearchFiles(SETTINGS)._program()
+
+
+async def test_an_expression_that_takes_for_ever_is_ended(context: ToolContext):
+    """Python's own expressions can; the event loop goes on, and a sentence comes back."""
+    (context.workspace.root / "a.py").write_text("a" * 60 + "b")
+    tool = SearchFiles(SETTINGS, ripgrep="", seconds=0.5)
+    with pytest.raises(ToolError, match=r"ran longer than 0.5 s.*simpler pattern"):
+        await finding(tool, context, "(a+)+$")

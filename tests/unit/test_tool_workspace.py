@@ -245,6 +245,26 @@ def test_a_given_folder_is_taken_unless_it_holds_more_than_a_project(tmp_path: P
     project.mkdir()
     given = open_workspace(home, "s", project, most_bytes=10)
     assert (given.root, given.own) == (project.resolve(), False)
-    for folder in (Path("/"), Path.home(), home, tmp_path, home / "workspaces", project / "none"):
+    for folder in (
+        Path("/"),
+        Path("/usr"),
+        Path.home(),
+        home,
+        tmp_path,
+        home / "workspaces",
+        project / "none",
+    ):
         with pytest.raises(PathError):
             open_workspace(home, "s", folder, most_bytes=10)
+
+
+@pytest.mark.parametrize(
+    "text", [".git/hooks/pre-commit", "sub/.git/config", ".GIT/config", ".git"]
+)
+def test_what_belongs_to_git_is_not_written(workspace: Workspace, text: str):
+    """A hook written there would run at the person's next commit."""
+    with pytest.raises(PathError, match="belongs to git"):
+        workspace.put(text, b"x", "call")
+    with pytest.raises(PathError):
+        workspace.remove(text)
+    workspace.put(".gitignore", b"x", "call")
