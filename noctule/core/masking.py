@@ -100,7 +100,7 @@ def secrets_of(settings: BaseModel, environ: Mapping[str, str]) -> set[str]:
     """
     configured = {_password_or_all(value) for value in _secret_fields(settings)}
     exported = {value for name, value in environ.items() if _is_secret(name, value)}
-    return {value for value in configured | exported if value}
+    return {value for value in configured | exported if len(value) >= _SHORTEST}
 
 
 def _forms(value: str) -> Iterator[str]:

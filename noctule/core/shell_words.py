@@ -9,8 +9,8 @@ import re
 from dataclasses import dataclass
 
 _STARTERS = re.compile(
-    r"^(?:(?:\w+=\S*|sudo|env|command|exec|nohup|time|nice|then|do|else|if|while|until|!|[({]"
-    r"|timeout\s+\S+)\s*(?=\S))+"
+    r"^(?:(?:\w+=\S*|sudo|env|command|exec|nohup|time|nice|xargs|then|do|else|if|while|until"
+    r"|timeout(?:\s+-\S+)*\s+\S+)\s+(?:-\S+\s+)*|[({!]\s*)+"
 )
 """What may stand before a command without being it."""
 
