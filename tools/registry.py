@@ -185,8 +185,9 @@ def _built_in(
     from tools.search import web_search  # noqa: PLC0415 - see above
     from tools.sessions_view import session_tools  # noqa: PLC0415 - see above
 
-    yield from file_tools(settings.tools)
-    yield from command_tools(settings.tools, Sandbox(settings.tools, hidden))
+    sandbox = Sandbox(settings.tools, hidden)
+    yield from file_tools(settings.tools, sandbox)
+    yield from command_tools(settings.tools, sandbox)
     yield web_search(settings.tools.search)
     yield web_fetch(settings.tools)
     yield AskTool()
