@@ -1,6 +1,5 @@
 """What became of a run, in a line: how long it slept, what it repeated, what it cost and saved."""
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -158,7 +157,9 @@ def report_run(
     return RunReport(
         ended_at=turn.ended_at,
         naps=tuple(_naps(own)),
-        repeated=_cut_off(own, ended=turn.status.finished) + _asked_twice(own),
+        # While the turn goes on, requests that were begun may still be on their way.
+        repeated=(_cut_off(attempts, own) if turn.status.finished else 0)
+        + _asked_twice(attempts, own),
         cost_usd=total_usd(attempts),
         elsewhere=compare(attempts, dearest, list_cost) if compares and dearest else None,
     )
@@ -182,33 +183,33 @@ def _nap(parked: Event, woken_at: datetime | None) -> Nap:
     return Nap(str(data.get("status", "parked")), parked.at, woken_at, sentence)
 
 
-def _cut_off(events: Sequence[Event], *, ended: bool) -> int:
-    """Count requests whose process died before it knew what came of them.
-
-    While the turn goes on the latest may still be on their way.
-    """
-    begun = [e.data.get("attempt") for e in events if e.kind is EventKind.ATTEMPT_STARTED]
-    told = {e.data.get("attempt") for e in events if e.kind is EventKind.ATTEMPT_ENDED}
-    return sum(attempt not in told for attempt in begun) if ended else 0
+def _cut_off(attempts: Iterable[Attempt], events: Iterable[Event]) -> int:
+    """Count requests whose process died before it knew what came of them."""
+    known = {attempt.id for attempt in attempts}
+    begun = {e.data.get("attempt") for e in events if e.kind is EventKind.ATTEMPT_STARTED}
+    return len(begun - known)
 
 
-def _asked_twice(events: Iterable[Event]) -> int:
+def _asked_twice(attempts: Iterable[Attempt], events: Iterable[Event]) -> int:
     """Count answers that were lost and asked for again.
 
-    Each step of a loop sends more than the one before it: answers of one role in one branch with
-    the same tokens, part by part, are those of the same step.
+    Each step of a loop sends more than the one before it: two answers in a row to one role in one
+    branch, from the same tokens part by part, are those of the same step.
     """
-    steps = Counter(
-        (
-            event.data.get("role"),
-            event.data.get("assignment"),
-            event.data.get("input_tokens"),
-            tuple((event.data.get("input_parts") or {}).values()),
-        )
+    branches = {
+        event.data["attempt"]: event.data.get("assignment")
         for event in events
-        if event.kind is EventKind.ATTEMPT_ENDED
-        and event.data.get("purpose") == Purpose.ANSWER
-        and event.data.get("outcome") == Outcome.SUCCESS
-        and event.data.get("input_tokens") is not None
-    )
-    return steps.total() - len(steps)
+        if event.kind is EventKind.ATTEMPT_STARTED
+    }
+    last: dict[tuple[str, object], object] = {}
+    repeated = 0
+    for attempt in sorted(attempts, key=lambda one: one.id):
+        if attempt.purpose is not Purpose.ANSWER or attempt.outcome is not Outcome.SUCCESS:
+            continue
+        if attempt.usage.input_tokens is None:
+            continue
+        branch = attempt.role, branches.get(attempt.id)
+        step = attempt.usage.input_tokens, attempt.parts
+        repeated += last.get(branch) == step
+        last[branch] = step
+    return repeated

@@ -165,6 +165,8 @@ async def test_a_run_killed_while_it_pays_is_finished_by_a_worker(
         tally = await books_are_closed(rig)
         settled = COST * (2 if point == "after-settle" else 1)
         assert (tally.recovered_usd, tally.held_usd) == (recovered, 0)
+        if point == "after-settle":  # the answer was paid and lost: people are told
+            assert (await run_reports(rig.records).of(await rig.turn(turn))).repeated == 1
         assert tally.settled_usd == settled + recovered
         # What the provider will bill, whoever died, is covered by what the budget counts.
         assert COST * len(provider.requests) <= tally.settled_usd <= LIMIT

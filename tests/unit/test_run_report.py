@@ -3,7 +3,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from noctule.core.attempts import CostSource
+from noctule.core.attempts import CostSource, Purpose, Usage
 from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
 from noctule.core.outcomes import Outcome
@@ -34,13 +34,12 @@ def ended(seconds=100):
     return event(EventKind.TURN_ENDED, seconds)
 
 
-def started(name):
-    return event(EventKind.ATTEMPT_STARTED, 0, attempt=name)
+def started(name, **tags):
+    return event(EventKind.ATTEMPT_STARTED, 0, attempt=name, **tags)
 
 
-def told(name, **more):
-    row = an_attempt(name).as_json()
-    return event(EventKind.ATTEMPT_ENDED, 1, **{**row, "attempt": name, **more})
+def answered(name, tokens=100, **changes):
+    return an_attempt(name, usage=Usage(tokens, 20), **changes)
 
 
 def report(*events, attempts=None, status=Status.DONE, dearest="opus", list_cost=ten_cents):
@@ -119,23 +118,29 @@ def test_what_was_ended_asleep_was_not_woken():
 
 @pytest.mark.parametrize(("status", "repeated"), [(Status.DONE, 1), (Status.RUNNING, 0)])
 def test_a_request_cut_off_by_a_dead_process_was_repeated(status, repeated):
-    """It began and never ended; while the turn still runs it may be on its way."""
-    found = report(started("a1"), started("a2"), told("a2"), status=status)
-    assert found.repeated == repeated
+    """It began and nobody knows its end; while the turn still runs it may be on its way."""
+    begun = started("a1"), started("a2")
+    assert report(*begun, attempts=[answered("a2")], status=status).repeated == repeated
 
 
 def test_an_answer_that_was_lost_and_asked_for_again_was_repeated():
-    """The same tokens, part by part, in one branch are one step; refusals repeat nothing."""
-    same = [started("a1"), told("a1"), started("a2"), told("a2")]
-    assert report(*same).repeated == 1
-    branches = [told("a1", assignment="x"), told("a2", assignment="y")]
-    assert report(*branches).repeated == 0
-    grown = [told("a1"), told("a2", input_tokens=101)]
-    assert report(*grown).repeated == 0
-    refused = [told("a1", outcome="rate_limited"), told("a2")]
-    assert report(*refused).repeated == 0
-    uncounted = [told("a1", input_tokens=None), told("a2", input_tokens=None)]
-    assert report(*uncounted).repeated == 0
+    """The same tokens, part by part, twice in a row in one branch are one step."""
+    assert report(attempts=[answered("a1"), answered("a2")]).repeated == 1
+    assert report(attempts=[answered("a1"), answered("a2", role="chat")]).repeated == 0
+    branches = started("a1", assignment="x"), started("a2", assignment="y")
+    assert report(*branches, attempts=[answered("a1"), answered("a2")]).repeated == 0
+    assert report(attempts=[answered("a1"), answered("a2", 101)]).repeated == 0
+    between = [answered("a3"), answered("a2", 101), answered("a1")]
+    assert report(attempts=between).repeated == 0
+    assert report(attempts=[answered("a1", None), answered("a2", None)]).repeated == 0
+
+
+def test_what_was_refused_and_asked_for_again_was_not_repeated():
+    """Nothing had been done for it; and routing twice is no step of the answer."""
+    refused = answered("a1", outcome=Outcome.RATE_LIMITED)
+    assert report(attempts=[refused, answered("a2")]).repeated == 0
+    routes = [answered(name, purpose=Purpose.ROUTE) for name in ("a1", "a2")]
+    assert report(attempts=routes).repeated == 0
 
 
 def test_programs_get_the_same_figures():
