@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 _RESTS = frozenset({EventKind.PARKED, EventKind.TURN_ENDED})
 _PAGE = 500
 _SHORT_TEXT = 72
+_WAITS_FOR_AN_ANSWER = "Waits for an answer"  # as core.sleep says it; the question stands above it
 
 
 async def steps(records: "Records", session_id: str, *, follow: bool) -> AsyncIterator[Event]:
@@ -122,6 +123,8 @@ def _attempt(event: Event, _: tzinfo) -> str:
 def _parked(event: Event, zone: tzinfo) -> str:
     data = event.data
     wake_at = data.get("wake_at")
+    if wake_at is None and str(data.get("sentence", "")).startswith(_WAITS_FOR_AN_ANSWER):
+        return f"{data.get('status')!s:8} for an answer"
     until = iso(datetime.fromisoformat(wake_at), zone) if wake_at else "somebody resumes it"
     evidence = f" ({data['evidence']})" if data.get("evidence") else ""
     tried = "".join(f"\n         tried {line}" for line in data.get("tried", ()))
@@ -147,7 +150,7 @@ def _tool_started(event: Event, _: tzinfo) -> str:
 
 def _tool_ended(event: Event, _: tzinfo) -> str:
     line = tool_line(event.data)
-    return f"result   {event.data.get('role') or ''} · {line}{ending(event.data, line)}"
+    return f"result   {line}{ending(event.data, line)}"
 
 
 def _question(event: Event, _: tzinfo) -> str:

@@ -176,3 +176,27 @@ def test_routes_and_plans_are_told_beside_the_reply():
         "part of the prompt was dropped",
     ]
     assert stage.shown() == ""
+
+
+def test_a_tool_call_is_one_line_once_it_has_ended(stage):
+    """Tool, what it acts on, duration, failure, files; calls may end in another order."""
+    for call, tool, subject in (("1", "shell", "make\n  test"), ("2", "write_file", "a.txt")):
+        stage.tell("tool_started", call=call, tool=tool, subject=subject, role="engineer")
+    assert stage.err.getvalue() == ""
+    stage.tell("tool_ended", call="2", tool="write_file", duration_s=0.04, files=["a.txt"])
+    stage.tell("tool_ended", call="1", tool="shell", duration_s=62.0, failed=True, files=["b", "c"])
+    stage.tell("tool_ended", call="3", tool="recall", failed=False)
+    assert stage.err.getvalue().splitlines() == [
+        "  write_file a.txt · 0.0 s",
+        "  shell make test · 1 min · failed · b, c",
+        "  recall",
+    ]
+
+
+def test_a_long_tool_line_is_cut(stage):
+    """A program that is handed to a shell does not fill the screen, nor do many files."""
+    stage.tell("tool_started", call="1", tool="shell", subject="x" * 500)
+    stage.tell("tool_ended", call="1", tool="shell", files=[f"f{n}" for n in range(9)])
+    (line,) = stage.err.getvalue().splitlines()
+    assert line.endswith("x … · f0, f1, f2 and 6 more")
+    assert len(line) < 120
