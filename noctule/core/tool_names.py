@@ -30,6 +30,22 @@ MCP_PREFIX = "mcp:"
 """``mcp:NAME`` means all tools of one MCP server."""
 
 
+DELEGATES = ("write_code", "write_text")
+"""Tools that a role gets by itself when its primary cannot call tools but writes best."""
+
+
+def known_names(servers: Iterable[str], known: Iterable[str] = ()) -> tuple[str, ...]:
+    """Return everything that a configuration may name, families first.
+
+    Args:
+        servers: the configured MCP servers.
+        known: tools besides the built-in ones.
+    """
+    tools = (tool for family in BUILT_IN.values() for tool in family)
+    named = (f"{MCP_PREFIX}{server}" for server in servers)
+    return tuple(dict.fromkeys((*FAMILIES, *tools, *DELEGATES, *known, *named)))
+
+
 def unknown_tools(
     names: Iterable[str], *, servers: Iterable[str], known: Iterable[str] = ()
 ) -> list[str]:
@@ -42,8 +58,7 @@ def unknown_tools(
         known: tools besides the built-in ones.
     """
     configured = tuple(servers)
-    tools = (*(tool for family in BUILT_IN.values() for tool in family), *known)
-    every = (*FAMILIES, *tools, *(f"{MCP_PREFIX}{server}" for server in configured))
+    every = known_names(configured, known)
     return [
         _sentence(name, every)
         for name in names
@@ -52,7 +67,6 @@ def unknown_tools(
 
 
 def _sentence(name: str, every: tuple[str, ...]) -> str:
-    known = ", ".join(dict.fromkeys(every))
     close = get_close_matches(name, every, n=1)
     hint = f" Did you mean {close[0]!r}?" if close else ""
-    return f"There is no tool {name!r}.{hint} Known are: {known}."
+    return f"There is no tool {name!r}.{hint} Known are: {', '.join(every)}."

@@ -16,6 +16,7 @@ from noctule.core.settings.model import ModelSettings
 from noctule.core.settings.parts import Parts
 from noctule.core.settings.role import RoleSettings
 from noctule.core.settings.root import Settings
+from noctule.core.settings.tool_checks import tool_findings
 
 _SECRET_HEADER = re.compile(r"authorization|cookie|secret|token|api-?key", re.IGNORECASE)
 
@@ -58,6 +59,7 @@ def findings_in(parts: Parts) -> list[Finding]:
             for finding in _binding(parts, role, binding)
         ),
         *(Finding(*found) for found in budget_findings(parts)),
+        *(Finding(*found) for found in tool_findings(parts)),
     ]
 
 

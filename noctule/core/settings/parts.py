@@ -15,6 +15,7 @@ from noctule.core.settings.model import ModelSettings
 from noctule.core.settings.role import RoleSettings
 from noctule.core.settings.root import Settings, StorageSettings
 from noctule.core.settings.telegram import TelegramSettings
+from noctule.core.settings.tools import ToolsSettings
 
 _S = TypeVar("_S", bound=Section)
 
@@ -33,6 +34,7 @@ class Parts:
         parking: how long a session may sleep.
         storage: where things are kept.
         telegram: the bot.
+        tools: what agents may do.
     """
 
     timezone: str | None = None
@@ -44,6 +46,7 @@ class Parts:
     parking: ParkingSettings = field(default_factory=ParkingSettings)
     storage: StorageSettings = field(default_factory=StorageSettings)
     telegram: TelegramSettings = field(default_factory=TelegramSettings)
+    tools: ToolsSettings = field(default_factory=ToolsSettings)
 
     @classmethod
     def of(cls, settings: Settings) -> "Parts":
@@ -58,6 +61,7 @@ class Parts:
             parking=settings.parking,
             storage=settings.storage,
             telegram=settings.telegram,
+            tools=settings.tools,
         )
 
     @classmethod
@@ -91,6 +95,7 @@ class Parts:
             parking=_part(ParkingSettings, data.get("parking")) or ParkingSettings(),
             storage=_part(StorageSettings, data.get("storage")) or StorageSettings(),
             telegram=_part(TelegramSettings, data.get("telegram")) or TelegramSettings(),
+            tools=_part(ToolsSettings, data.get("tools")) or ToolsSettings(),
         )
 
     def bound_endpoints(self) -> dict[str, list[str]]:
