@@ -40,7 +40,7 @@ from noctule.models.probe_cases import CASES
 from noctule.models.tool_ability import tool_bound
 
 KINDS = ("simple_python", "multiple", "parallel", "irrelevance")
-MOST_TOKENS = 256
+MOST_TOKENS = 160
 TYPES = {"dict": "object", "float": "number", "tuple": "array", "any": "string"}
 IGNORED = str.maketrans("", "", " ,./-_*^'\"")
 

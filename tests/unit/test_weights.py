@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from noctule.core.errors import EmbeddedModelError
-from noctule.models.embedded.weights import packaged_weights, readable_weights
+from noctule.models.embedded.weights import (
+    PACKAGED_SHA256,
+    packaged_weights,
+    readable_weights,
+    weights_version,
+)
 
 
 def install(folder: Path, content: bytes | None) -> Path:
@@ -107,3 +112,16 @@ def test_configured_file_in_another_format_is_refused(tmp_path, content):
 
     with pytest.raises(EmbeddedModelError, match="not a GGUF file"):
         readable_weights(model)
+
+
+def test_a_version_tells_one_file_from_another(tmp_path):
+    """By its size and both its ends; the packaged one by its checksum, a missing one not at all."""
+    assert weights_version(None) == f"sha256:{PACKAGED_SHA256}"
+    assert weights_version(tmp_path / "none.gguf") == ""
+    seen = set()
+    for number, content in enumerate((b"a" * 3_000_000, b"a" * 2_999_999 + b"b", b"a", b"")):
+        path = tmp_path / f"{number}.gguf"
+        path.write_bytes(content)
+        assert weights_version(path) == weights_version(path)
+        seen.add(weights_version(path))
+    assert len(seen) == 4
