@@ -51,6 +51,8 @@ class Request:
         allow: rules of what its agents may do without asking, like ``web`` or ``shell:git push*``;
             they hold until the session ends.
         workspace: the folder a new session's agents work in, absolute; None makes one of its own.
+        begin_as: the id a new session gets, when files were put into its workspace before; None
+            makes one.
         origin: the message of a messenger it comes from: submitted again it makes no second turn.
             None when it comes another way.
         attachments: files the person sent along, relative to the session's workspace.
@@ -68,6 +70,7 @@ class Request:
     budget_usd: Decimal | None = None
     allow: tuple[str, ...] = ()
     workspace: str | None = None
+    begin_as: str | None = None
     origin: str | None = None
     attachments: tuple[str, ...] = ()
 
@@ -316,7 +319,7 @@ class Desk:
             await grant_all(work, self._clock, session, request.allow)
             return session
         session = Session(
-            id=new_id(self._clock),
+            id=request.begin_as or new_id(self._clock),
             owner=request.owner,
             kind=request.kind,
             title=title_of(request.text),

@@ -1,20 +1,221 @@
-"""Messages: what people say becomes a turn of their chat's session."""
+"""Messages: what people say becomes a turn of their chat's session, or an honest answer."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
+from telegram import Message
+
+from noctule.channels.telegram import questions
+from noctule.channels.telegram.incoming_files import Attached, attached, fetch
+from noctule.channels.telegram.letters import Letter, plain
+from noctule.channels.telegram.morning import before
 from noctule.channels.telegram.office import Office, Said
-from noctule.core.chats import WatchKind
+from noctule.channels.telegram.preferences import Preferences
+from noctule.core.chats import Chat, WatchKind
+from noctule.core.errors import NotFoundError
+from noctule.core.ids import new_id
+from noctule.core.lifecycle import Status
+from noctule.core.mail import Outgoing
 from noctule.sessions.desk import Request
+
+_QUOTED_CHARS = 2000
+_UNHEARD = "I cannot hear this: no transcriber is configured. Please write it."
+_KINDS: Mapping[str, str] = {
+    "voice": _UNHEARD,
+    "audio": _UNHEARD,
+    "video_note": "I cannot watch videos. Please write what it is about.",
+    "video": "I cannot watch videos. Please write what it is about.",
+    "animation": "I cannot watch animations. Please write what you mean.",
+    "location": "I can do nothing with a location. Please write what you want to know of it.",
+    "contact": "I keep no contacts, and have not kept this one. Please write what you want.",
+    "poll": "I do not vote. Please write what you want to know.",
+    "dice": "I do not play. Please write what you want.",
+    "story": "I cannot see stories. Please write what you mean.",
+    "paid_media": "I cannot open paid media.",
+}
+_WORK = {"status", "card"}
 
 
 async def on_message(office: Office, said: Said) -> None:
-    """Hand what was said to the chat's session, and tell the chat what comes of it."""
+    """Deal with what a person said, wrote anew or sent."""
+    unable = _unable(said.message)
+    if unable is not None:
+        await _tell(office, said, unable)
+    elif said.edited:
+        await _edited(office, said)
+    elif said.answers is not None and await _answers_work(office, said, said.answers):
+        pass
+    elif said.message.media_group_id is not None and attached(said.message) is not None:
+        await office.albums.add(office, said)
+    else:
+        await submit(office, said, _files(said.message))
+
+
+async def submit(office: Office, said: Said, files: Sequence[Attached]) -> None:
+    """Make a turn of what was said, with what came along, and tell the chat what comes of it."""
     chat = await office.chat(said.place, said.owner)
+    for letter in await before(office, said, chat):
+        await office.outbox.post(letter)
+    session_id = await _session(office, chat)
+    begin_as = None if session_id else new_id(office.records.clock)
+    names: list[str] = []
+    if files:
+        root = await _workspace(office, session_id or str(begin_as))
+        names = await fetch(office, files[: office.settings.max_files], root)
+    text = _text(said, names)
+    if not text.strip():
+        await _tell(office, said, "There is nothing in this message that I can read.")
+        return
+    wants = Preferences.of(office, chat.settings)
     turn = await office.records.desk.submit(
-        Request(text=said.text, session_id=chat.session_id, owner=said.owner, origin=said.origin)
+        Request(
+            text=text,
+            session_id=session_id,
+            begin_as=begin_as,
+            role=chat.settings.get("next_role") or wants.role,
+            model=chat.settings.get("next_model") or wants.model,
+            private=wants.private,
+            owner=said.owner,
+            origin=said.origin,
+            attachments=tuple(names),
+        )
     )
+    settings = {k: v for k, v in chat.settings.items() if k not in {"next_role", "next_model"}}
     now = office.records.clock.now()
+    kept = replace(chat, session_id=turn.session_id, settings=settings, heard_at=now)
     async with office.records.database.work() as work:
-        await work.chats.put(replace(chat, session_id=turn.session_id, heard_at=now))
+        await work.chats.put(kept)
         await work.commit()
     await office.watching.watch(said.place, turn.session_id, WatchKind.TALK, after=0)
+    await _tell_if_it_waits(office, said, turn.session_id, turn.id)
+
+
+async def _tell_if_it_waits(office: Office, said: Said, session_id: str, turn_id: str) -> None:
+    """Say so when an earlier message of the session sleeps or waits: this one comes after it."""
+    async with office.records.database.read() as work:
+        first = await work.turns.oldest_unfinished(session_id)
+    if first is None or first.id == turn_id or first.status not in {Status.PARKED, Status.WAITING}:
+        return
+    wants = await Preferences.read(office, said.place)
+    if first.wake_at is None:
+        when = "waits for you" if first.status is Status.WAITING else "sleeps until you resume it"
+    else:
+        when = f"sleeps until {first.wake_at.astimezone(wants.zone):%H:%M %Z}"
+    await _tell(
+        office,
+        said,
+        f"Stored. It comes after your earlier message, which {when}. /resume lets that one go on "
+        "now, /stop ends it, /new begins another conversation.",
+    )
+
+
+async def _edited(office: Office, said: Said) -> None:
+    """A message was changed: take the change while nobody has read it, else say so."""
+    async with office.records.database.read() as work:
+        turn = await work.turns.by_origin(said.origin)
+    if turn is None:
+        return  # it never was a turn: a command, or something I could not read
+    if turn.status is not Status.QUEUED or turn.attachments:
+        await _tell(
+            office,
+            said,
+            "I had read your message before you changed it. Say the change as a new message.",
+        )
+        return
+    await office.records.desk.stop(turn.id)
+    await submit(office, replace(said, version=said.number, edited=False), ())
+
+
+async def _answers_work(office: Office, said: Said, answered: Outgoing) -> bool:
+    """Deal with a reply to a question or a status message; return whether it was one."""
+    if answered.purpose == "question":
+        return await questions.replied(office, said)
+    if answered.purpose not in _WORK or answered.session_id is None:
+        return False
+    chat = await office.chat(said.place, said.owner)
+    if answered.session_id == chat.session_id:
+        return False  # a card of this conversation: what is said goes on with it
+    async with office.records.database.read() as work:
+        turn = await work.turns.oldest_unfinished(answered.session_id)
+    if turn is None:
+        return False
+    await office.records.desk.steer(turn.id, said.text, by=said.owner)
+    await _tell(office, said, "Told. It reads this before its next step.")
+    return True
+
+
+async def _session(office: Office, chat: Chat) -> str | None:
+    """Return the session messages go to; None when the next one begins another."""
+    if chat.session_id is None:
+        return None
+    async with office.records.database.read() as work:
+        try:
+            return (await work.sessions.get(chat.session_id)).id
+        except NotFoundError:
+            return None
+
+
+async def _workspace(office: Office, session_id: str) -> Path:
+    own = office.records.home / "workspaces" / session_id
+    async with office.records.database.read() as work:
+        try:
+            session = await work.sessions.get(session_id)
+        except NotFoundError:
+            return own
+    return Path(session.workspace) if session.workspace else own
+
+
+def _files(message: Message) -> list[Attached]:
+    file = attached(message)
+    return [] if file is None else [file]
+
+
+def _unable(message: Message) -> str | None:
+    """Return an honest sentence for what cannot be dealt with; None for what can."""
+    if message.sticker is not None:
+        emoji = message.sticker.emoji
+        seen = f"I see a sticker that stands for {emoji}, and nothing else of it." if emoji else ""
+        return f"{seen} Stickers say nothing to me; please write it.".strip()
+    if message.document is not None:  # an animation is a document too
+        return None
+    return next((said for kind, said in _KINDS.items() if getattr(message, kind, None)), None)
+
+
+def _text(said: Said, names: Sequence[str]) -> str:
+    """Return what a turn is given: what was quoted or forwarded, what was said, what came along."""
+    parts = [_quoted(said), said.text]
+    origin = said.message.forward_origin
+    if origin is not None:
+        parts = [f"(Forwarded from {_sender(origin)}; these are not the person's own words.)"]
+        parts.append(said.text)
+    parts += [f"(The person sent the file {name}; it is in the workspace.)" for name in names]
+    return "\n\n".join(part for part in parts if part)
+
+
+def _quoted(said: Said) -> str:
+    replied, quote = said.message.reply_to_message, said.message.quote
+    text = quote.text if quote is not None else ""
+    if not text and replied is not None:
+        text = replied.text or replied.caption or ""
+    if not text:
+        return ""
+    cut = text if len(text) <= _QUOTED_CHARS else text[:_QUOTED_CHARS] + " …"
+    return "(In reply to:)\n" + "\n".join(f"> {line}" for line in cut.splitlines())
+
+
+def _sender(origin: Any) -> str:
+    user = getattr(origin, "sender_user", None)
+    chat = getattr(origin, "sender_chat", None) or getattr(origin, "chat", None)
+    name = (
+        (user.full_name if user else None)
+        or (chat.effective_name if chat else None)
+        or getattr(origin, "sender_user_name", None)
+        or "somebody"
+    )
+    return " ".join(str(name).split())[:60]
+
+
+async def _tell(office: Office, said: Said, sentence: str) -> None:
+    await office.outbox.post(Letter(said.place, said.key("told"), "answer", plain(sentence)))

@@ -18,6 +18,7 @@ from noctule.core.settings import TelegramSettings
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.channels.telegram.albums import Albums
     from noctule.channels.telegram.watching import Watching
 
 
@@ -36,6 +37,7 @@ class Office:
         signer: makes buttons.
         signs: shows that somebody is at work.
         watching: tells chats of their sessions.
+        albums: gathers pictures and files that belong together.
     """
 
     records: "Records"
@@ -48,6 +50,7 @@ class Office:
     signer: Signer
     signs: Signs
     watching: "Watching" = field(repr=False)
+    albums: "Albums" = field(repr=False)
 
     @property
     def settings(self) -> TelegramSettings:
@@ -74,6 +77,7 @@ class Said:
         message: as Telegram sent it.
         answers: the message of ours it replies to; None when it replies to none.
         edited: whether it is a change of an earlier message.
+        version: tells the turn of a changed message from that of the first; 0 for the first.
     """
 
     number: int
@@ -84,11 +88,13 @@ class Said:
     message: Message
     answers: Outgoing | None = None
     edited: bool = False
+    version: int = 0
 
     @property
     def origin(self) -> str:
         """What the turn it becomes is known by."""
-        return f"{CHANNEL}:{self.place.chat}:{self.message.message_id}"
+        version = f":{self.version}" if self.version else ""
+        return f"{CHANNEL}:{self.place.chat}:{self.message.message_id}{version}"
 
     def key(self, what: str) -> str:
         """Return the key of something that is sent because of it; once, whatever happens."""

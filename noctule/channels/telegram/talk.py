@@ -1,9 +1,20 @@
-"""Talk: tells a chat of the conversation it has."""
+"""Talk: tells a chat of the conversation it has, from the first sign of life to the answer."""
 
-from noctule.channels.telegram.letters import Letter, formatted
+from collections.abc import Mapping
+from typing import Any
+
+from noctule.channels.telegram import cards, questions
+from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.office import Office
+from noctule.channels.telegram.preferences import Preferences
+from noctule.channels.telegram.replies import reply_letters
+from noctule.channels.telegram.stream import Stream
 from noctule.channels.telegram.watching import Telling
+from noctule.core.attempts import Purpose
 from noctule.core.events import Event, EventKind
+from noctule.core.lifecycle import Status
+
+_SPEAKS = {Purpose.ANSWER.value}
 
 
 class Talk:
@@ -17,31 +28,138 @@ class Talk:
     def __init__(self, office: Office, telling: Telling) -> None:
         self._office = office
         self._telling = telling
+        self._place = telling.place
+        self._stream: Stream | None = None
+        self._roles: dict[str, str] = {}
 
     async def tell(self, event: Event) -> None:
         """Tell of one event."""
-        place = self._telling.place
         match event.kind:
             case EventKind.TURN_STARTED | EventKind.WOKEN:
-                self._office.signs.keep(place)
+                await self._begins(event)
+            case EventKind.ATTEMPT_STARTED:
+                self._attempt(event)
+            case EventKind.DELTA:
+                self._delta(event)
+            case EventKind.ATTEMPT_DISCARDED:
+                self._shown(event).takes_back(str(event.data.get("attempt")))
+            case EventKind.TOOL_STARTED:
+                self._shown(event).does(_doing(event.data))
+            case EventKind.PARKED:
+                await self._rests(event)
+            case EventKind.QUESTION:
+                await self._telling.send(
+                    event.seq, await questions.asked(self._office, self._telling, event)
+                )
+            case EventKind.NOTICE:
+                letters = await questions.answered(self._office, self._telling, event)
+                await self._telling.send(event.seq, letters or self._notice(event))
             case EventKind.TURN_ENDED:
-                self._office.signs.end(place)
-                text = str(event.data.get("reply") or event.data.get("error") or "")
-                letters = [
-                    Letter(
-                        place,
-                        f"{event.turn_id}:reply:{number}",
-                        "reply",
-                        body,
-                        session_id=event.session_id,
-                        turn_id=event.turn_id,
-                    )
-                    for number, body in enumerate(formatted(text))
-                ]
-                await self._telling.send(event.seq, letters)
+                await self._ended(event)
             case _:
                 pass
 
     async def close(self) -> None:
         """Stop whatever goes on in the background."""
-        self._office.signs.end(self._telling.place)
+        self._office.signs.end(self._place)
+        if self._stream is not None:
+            await self._stream.drop()
+
+    async def _begins(self, event: Event) -> None:
+        self._office.signs.keep(self._place)
+        if event.kind is EventKind.WOKEN:
+            letters = await cards.woken(self._office, self._telling, event)
+            letters += await questions.over(self._office, self._telling, event)
+            await self._telling.send(event.seq, letters)
+
+    def _attempt(self, event: Event) -> None:
+        self._office.signs.keep(self._place)  # it may be told after a restart of the channel
+        if event.data.get("purpose", Purpose.ANSWER.value) not in _SPEAKS:
+            return
+        attempt = str(event.data.get("attempt"))
+        self._roles[attempt] = str(event.data.get("role", ""))
+        if event.data.get("assignment") is None:
+            self._shown(event).begins(attempt)
+
+    def _delta(self, event: Event) -> None:
+        attempt = str(event.data.get("attempt"))
+        role = str(event.data.get("role") or self._roles.get(attempt, ""))
+        self._shown(event).says(attempt, role, str(event.data.get("text", "")))
+
+    async def _rests(self, event: Event) -> None:
+        self._office.signs.end(self._place)
+        await self._end_stream()
+        letters = await cards.parked(self._office, self._telling, event)
+        await self._telling.send(event.seq, letters)
+
+    def _notice(self, event: Event) -> list[Letter]:
+        text = str(event.data.get("text") or "")
+        if not text or event.data.get("steer") or event.data.get("question"):
+            return []
+        return [
+            Letter(
+                self._place,
+                f"{event.session_id}:{event.seq}:notice",
+                "notice",
+                plain(text),
+                session_id=event.session_id,
+                turn_id=event.turn_id,
+                silent=True,
+            )
+        ]
+
+    async def _ended(self, event: Event) -> None:
+        self._office.signs.end(self._place)
+        streamed = await self._end_stream(event.turn_id)
+        async with self._office.records.database.read() as work:
+            turn = await work.turns.get(event.turn_id)
+        wants = await Preferences.read(self._office, self._place)
+        if turn.status is Status.DONE:
+            letters = await reply_letters(
+                self._office,
+                self._place,
+                turn,
+                streamed=streamed,
+                wants=wants,
+            )
+        else:
+            letters = [self._failure(event, streamed)]
+        letters += await questions.over(self._office, self._telling, event)
+        await self._telling.send(event.seq, letters)
+
+    def _failure(self, event: Event, streamed: str | None) -> Letter:
+        status = event.data.get("status")
+        why = str(event.data.get("error") or "It ended without an answer; say it again.")
+        sentence = "Stopped." if status == Status.CANCELLED.value and "hand" in why else why
+        key = f"{event.turn_id}:{event.seq}:end"
+        del streamed  # what had been said stays in the chat, above the sentence
+        return Letter(
+            self._place,
+            key,
+            "notice",
+            plain(sentence),
+            session_id=event.session_id,
+            turn_id=event.turn_id,
+        )
+
+    def _shown(self, event: Event) -> Stream:
+        if self._stream is None or self._stream.turn_id != event.turn_id:
+            self._stream = Stream(self._office, self._place, event.session_id, event.turn_id)
+        return self._stream
+
+    async def _end_stream(self, turn_id: str | None = None) -> str | None:
+        """End what grows; return the key of its message, None when there is none."""
+        stream, self._stream = self._stream, None
+        if stream is None:
+            if turn_id is None:
+                return None
+            # The channel was begun anew: an earlier process may have left one.
+            stream = Stream(self._office, self._place, self._telling.watch.session_id, turn_id)
+        return stream.key if await stream.end() else None
+
+
+def _doing(data: Mapping[str, Any]) -> str:
+    subject = str(data.get("subject") or "")
+    shown = subject if len(subject) <= 80 else subject[:79] + "…"  # noqa: PLR2004 - a line of a phone
+    words = " ".join(f"{data.get('tool', 'a tool')} {shown}".split())
+    return words.replace("_", r"\_").replace("*", r"\*").replace("`", "'")

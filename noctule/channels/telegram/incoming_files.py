@@ -1,0 +1,119 @@
+"""Incoming files: what people send goes to the session's workspace, under a name of ours."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from telegram import Message
+from telegram.error import TelegramError
+
+from noctule.channels.telegram.office import Office
+from noctule.core.errors import UsageError
+
+FOLDER = "in"
+"""The folder of a workspace in which what people sent is."""
+
+_UNSAFE = re.compile(r"[^\w.()+-]+")
+_NAME_CHARS = 80
+_MEGABYTE = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Attached:
+    """A file of a message, not fetched yet.
+
+    Args:
+        file_id: what Telegram calls it.
+        name: ours: no folder, no strange characters.
+        size: in bytes; None when Telegram did not say.
+    """
+
+    file_id: str
+    name: str
+    size: int | None
+
+
+def attached(message: Message) -> Attached | None:
+    """Return the photo or document of a message; None when it has none."""
+    number = message.message_id
+    if message.photo:
+        largest = message.photo[-1]
+        return Attached(largest.file_id, f"photo-{number}.jpg", largest.file_size)
+    document = message.document
+    if document is None:
+        return None
+    return Attached(
+        document.file_id, safe_name(document.file_name, f"file-{number}"), document.file_size
+    )
+
+
+def safe_name(given: str | None, instead: str) -> str:
+    """Return a file name that is one, whatever somebody called their file.
+
+    Args:
+        given: as it came; None when it has none.
+        instead: taken when nothing of it is left.
+    """
+    last = re.split(r"[/\\]", given or "")[-1]
+    name = _UNSAFE.sub("_", last).strip("._")
+    if not name:
+        return instead
+    stem, dot, ending = name.rpartition(".")
+    if not dot:
+        return name[:_NAME_CHARS]
+    ending = ending[:10]
+    return f"{stem[: _NAME_CHARS - len(ending) - 1]}.{ending}"
+
+
+async def fetch(office: Office, files: Sequence[Attached], root: Path) -> list[str]:
+    """Bring files of a message into a workspace; return their names, relative to it.
+
+    A name that is taken gets a number; the same file fetched again after a kill takes its place.
+
+    Args:
+        office: the bot, and how large files may be.
+        files: which.
+        root: the workspace; made when it is not there.
+
+    Raises:
+        UsageError: one is too large, or cannot be had.
+    """
+    most = office.settings.max_file_mb * _MEGABYTE
+    for file in files:
+        if file.size is not None and file.size > most:
+            raise UsageError(
+                f"{file.name} has {file.size / _MEGABYTE:.1f} MB and I take at most "
+                f"{office.settings.max_file_mb} MB. Send a smaller one, or put it on the machine."
+            )
+    folder = _folder(root)
+    names = []
+    for file in files:
+        content = await _content(office, file, most)
+        path = folder / file.name
+        partial = folder / f".{file.name}.part"
+        partial.write_bytes(content)
+        partial.replace(path)
+        names.append(f"{FOLDER}/{file.name}")
+    return names
+
+
+def _folder(root: Path) -> Path:
+    folder = root / FOLDER
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    if folder.is_symlink() or not folder.resolve().is_relative_to(root.resolve()):
+        raise UsageError("The folder for files of this session leads elsewhere. I took nothing.")
+    return folder
+
+
+async def _content(office: Office, file: Attached, most: int) -> bytes:
+    try:
+        found = await office.quick.get_file(file.file_id)
+        content = bytes(await found.download_as_bytearray())
+    except TelegramError as error:
+        raise UsageError(
+            f"{file.name} could not be fetched from Telegram ({error}). Send it again."
+        ) from error
+    if len(content) > most:
+        raise UsageError(f"{file.name} is larger than {office.settings.max_file_mb} MB.")
+    return content
