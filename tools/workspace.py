@@ -133,6 +133,8 @@ class Workspace:
         self._check_room(path, len(content))
         with _plainly(text), self._folder(path.parent, make=True) as folder:
             _put(folder, path.name, content, token)
+            if path.parent == self.root / OUTPUTS:
+                _unlist(folder)
 
     def remove(self, text: str) -> None:
         """Delete a file.
@@ -297,6 +299,15 @@ def _put(folder: int, name: str, content: bytes, token: str) -> None:
             os.unlink(part, dir_fd=folder)
         raise
     os.fsync(folder)
+
+
+def _unlist(folder: int) -> None:
+    """Keep git from showing a person what tools keep in their project."""
+    with suppress(FileExistsError):
+        flags = _flags(os.O_WRONLY | os.O_CREAT | os.O_EXCL)
+        descriptor = os.open(".gitignore", flags, _DEFAULT_MODE, dir_fd=folder)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(b"*\n")
 
 
 def _blocks(folder: Path) -> Iterator[int]:

@@ -268,3 +268,11 @@ def test_what_belongs_to_git_is_not_written(workspace: Workspace, text: str):
     with pytest.raises(PathError):
         workspace.remove(text)
     workspace.put(".gitignore", b"x", "call")
+
+
+def test_what_tools_keep_in_a_project_is_ignored_by_git(workspace: Workspace):
+    """Nobody commits the output of a tool by mistake."""
+    workspace.put(".noctule/call.txt", b"x", "call")
+    workspace.put(".noctule/other.txt", b"x", "call")
+    assert workspace.content(".noctule/.gitignore") == b"*\n"
+    assert workspace.content("src/.gitignore") is None
