@@ -119,7 +119,7 @@ def _tools(entry: ModelEntry, records: "Records") -> str:
         return "tools"
     proof = entry.proof
     if proof is None:
-        return "tools? (never asked)"
+        return "tools (said, never asked)" if entry.settings.tools else "tools? (never asked)"
     age = show_duration((records.clock.now() - proof.probed_at).total_seconds())
     said = f"{proof.outcome.value}, {proof.score:.0%}, {age} ago"
     return f"tools ({said})" if proof.is_proven else f"no tools ({said})"

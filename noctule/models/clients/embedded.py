@@ -63,10 +63,11 @@ class EmbeddedClient(OpenAIClient):
         Raises:
             EmbeddedModelError: it cannot be started.
         """
-        await self._wire()
+        declared = await self._declared(await self._wire())
         version = await asyncio.to_thread(weights_version, self._endpoint.weights)
         return [
             PresentModel(
+                capabilities=declared,
                 version=version,
                 name=model.name,
                 context=model.context or DEFAULT_CONTEXT,

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,11 @@ from noctule.core.settings.endpoint import EndpointSettings
 from noctule.core.settings.model import ModelSettings
 from noctule.models.client import Conclusion, ModelRequest, PresentModel
 from noctule.models.clients.bodies import merged
+from noctule.models.clients.declared import (
+    capabilities_of_profile,
+    capabilities_of_props,
+    is_llama_cpp,
+)
 from noctule.models.clients.dialects import Dialect, dialect_of
 from noctule.models.clients.finish import STOP, TOOL_CALLS, finish_reason
 from noctule.models.clients.loopback import is_on_this_machine
@@ -82,7 +88,30 @@ class OpenAIClient:
         if self._dialect.name == "openrouter":  # its list is public and would accept any key
             await wire.sdk.get("/key", cast_to=object, options={"timeout": timeout})
         listed = await wire.sdk.get("/models", cast_to=object, options={"timeout": timeout})
-        return present_models(listed)
+        declared = await self._declared(wire) if is_llama_cpp(listed) else None
+        return [self._with_declared(wire, one, declared) for one in present_models(listed)]
+
+    async def _declared(self, wire: "OpenAIWire") -> frozenset[str] | None:
+        """Ask llama.cpp what its template can say; None when it does not tell."""
+        timeout = wire.timeout(connect_s=PRESENT_TIMEOUT_S, total_s=PRESENT_TIMEOUT_S)
+        root = str(wire.sdk.base_url).rstrip("/").removesuffix("/v1")
+        try:
+            props = await wire.sdk.get(
+                f"{root}/props", cast_to=object, options={"timeout": timeout}
+            )
+        except Exception:  # noqa: BLE001 - what is only said is not worth failing for
+            return None
+        return capabilities_of_props(props)
+
+    def _with_declared(
+        self, wire: "OpenAIWire", model: PresentModel, declared: frozenset[str] | None
+    ) -> PresentModel:
+        """Add what is declared of a model elsewhere, where the list says nothing itself."""
+        names = {own.name for own in self._models.values()}
+        if model.capabilities is None and declared is None and self._endpoint.url is None:
+            profile = wire.chat(model.name).profile if model.name in names else None
+            declared = capabilities_of_profile(profile)
+        return model if model.capabilities is not None else replace(model, capabilities=declared)
 
     async def warm(self, model: str) -> None:
         """Do nothing: what is behind the URL is somebody else's to load."""
