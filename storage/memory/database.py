@@ -10,18 +10,20 @@ from noctule.core.ports import (
     AccountStore,
     AttemptStore,
     BudgetStore,
-    EffectStore,
     EventStore,
-    GrantStore,
     LimitStore,
-    NoteStore,
     ParkingStore,
-    ProofStore,
-    QuestionStore,
     RouteStore,
     SessionStore,
-    SteerStore,
     TurnStore,
+)
+from noctule.core.tool_ports import (
+    EffectStore,
+    GrantStore,
+    NoteStore,
+    ProofStore,
+    QuestionStore,
+    SteerStore,
 )
 from storage.memory.accounts import MemoryAccounts
 from storage.memory.attempts import MemoryAttempts
