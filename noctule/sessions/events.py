@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from typing import Any
 
@@ -45,7 +45,7 @@ class EventLog:
         for signal in self._followers.get(session_id, ()):
             signal.set()
 
-    async def follow(self, session_id: str, after: int = 0) -> AsyncIterator[Event]:
+    async def follow(self, session_id: str, after: int = 0) -> AsyncGenerator[Event, None]:
         """Yield the events of a session as they come, without an end.
 
         Args:

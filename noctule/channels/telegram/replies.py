@@ -115,6 +115,7 @@ async def reply_letters(
     streamed: str | None,
     wants: Preferences,
     silent: bool = False,
+    before: str = "",
 ) -> list[Letter]:
     """Return everything that brings a reply, in order.
 
@@ -125,10 +126,11 @@ async def reply_letters(
         streamed: the key of the message that grew and becomes the first part; None when none did.
         wants: whether a line says who answered, and whether there are buttons.
         silent: True: without a sound.
+        before: what stands before the reply, in Markdown; "" for nothing.
     """
     markdown, extracts = extract_files(turn.reply or "")
     buttons = rating_buttons(office, place, turn.id) if wants.buttons else ()
-    bodies = formatted(markdown, buttons=buttons)
+    bodies = formatted(before + markdown, buttons=buttons)
     if wants.footer:
         bodies = [*bodies[:-1], *await _with_footer(office, turn, bodies[-1])]
     letters = [
