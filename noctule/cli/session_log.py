@@ -1,10 +1,10 @@
 """The steps of a session as they happened, from its event stream."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from datetime import datetime, tzinfo
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -51,8 +51,7 @@ async def steps(records: "Records", session_id: str, *, follow: bool) -> AsyncIt
         return
     if worker_of(records) is None:
         click.echo("Nobody works on it at the moment; `noctule serve` goes on with it.", err=True)
-    stream = cast("AsyncGenerator[Event]", records.events.follow(session.id, seen))
-    async with aclosing(stream):
+    async with aclosing(records.events.follow(session.id, seen)) as stream:
         async for event in stream:
             if event.kind is not EventKind.DELTA:
                 yield event

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from contextlib import aclosing
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING
 
 from noctule.channels.terminal.screen import Screen
 from noctule.channels.terminal.view import TurnView
@@ -11,7 +11,6 @@ from noctule.core.events import Event, EventKind
 from noctule.core.sessions import Turn
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
 
     from noctule.sessions.events import EventLog
 
@@ -61,8 +60,7 @@ class Watch:
         self._screen.close()
 
     async def _follow(self, events: "EventLog", after: int) -> None:
-        stream = cast("AsyncGenerator[Event]", events.follow(self._turn.session_id, after))
-        async with aclosing(stream):
+        async with aclosing(events.follow(self._turn.session_id, after)) as stream:
             async for event in stream:
                 if event.turn_id != self._turn.id:
                     self._show_earlier(event)
