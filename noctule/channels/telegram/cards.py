@@ -57,7 +57,7 @@ class Asleep:
 
     @property
     def first(self) -> Parking | None:
-        """The parking that decides when it goes on; an open question only when there is no other."""
+        """What decides when it goes on; an open question only when there is nothing else."""
         others = [p for p in self.parkings if not p.is_open_question]
         return first_to_wake(others) or first_to_wake(self.parkings)
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from telegram import Message
 
-from noctule.channels.telegram import questions
+from noctule.channels.telegram import remarks
 from noctule.channels.telegram.incoming_files import Attached, attached, fetch
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.morning import before
@@ -17,7 +17,6 @@ from noctule.core.chats import Chat, WatchKind
 from noctule.core.errors import NotFoundError
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
-from noctule.core.mail import Outgoing
 from noctule.sessions.desk import Request
 
 _QUOTED_CHARS = 2000
@@ -35,7 +34,6 @@ _KINDS: Mapping[str, str] = {
     "story": "I cannot see stories. Please write what you mean.",
     "paid_media": "I cannot open paid media.",
 }
-_WORK = {"status", "card"}
 
 
 async def on_message(office: Office, said: Said) -> None:
@@ -45,7 +43,7 @@ async def on_message(office: Office, said: Said) -> None:
         await _tell(office, said, unable)
     elif said.edited:
         await _edited(office, said)
-    elif said.answers is not None and await _answers_work(office, said, said.answers):
+    elif await remarks.taken(office, said):
         pass
     elif said.message.media_group_id is not None and attached(said.message) is not None:
         await office.albums.add(office, said)
@@ -126,24 +124,6 @@ async def _edited(office: Office, said: Said) -> None:
         return
     await office.records.desk.stop(turn.id)
     await submit(office, replace(said, version=said.number, edited=False), ())
-
-
-async def _answers_work(office: Office, said: Said, answered: Outgoing) -> bool:
-    """Deal with a reply to a question or a status message; return whether it was one."""
-    if answered.purpose == "question":
-        return await questions.replied(office, said)
-    if answered.purpose not in _WORK or answered.session_id is None:
-        return False
-    chat = await office.chat(said.place, said.owner)
-    if answered.session_id == chat.session_id:
-        return False  # a card of this conversation: what is said goes on with it
-    async with office.records.database.read() as work:
-        turn = await work.turns.oldest_unfinished(answered.session_id)
-    if turn is None:
-        return False
-    await office.records.desk.steer(turn.id, said.text, by=said.owner)
-    await _tell(office, said, "Told. It reads this before its next step.")
-    return True
 
 
 async def _session(office: Office, chat: Chat) -> str | None:

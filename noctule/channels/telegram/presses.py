@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from noctule.channels.telegram import feedback, questions
+from noctule.channels.telegram import card_presses, cards, feedback, questions, work, work_presses
 from noctule.channels.telegram.reception import OnPress
 
 PRESSES: Mapping[str, OnPress] = {
@@ -13,6 +13,14 @@ PRESSES: Mapping[str, OnPress] = {
     feedback.BACK: feedback.back,
     questions.APPROVES: questions.press,
     questions.ANSWERS: questions.press,
+    cards.RESUME: card_presses.resume,
+    cards.WAIT: card_presses.wait,
+    cards.CANCEL: card_presses.cancel,
+    cards.NOT_AT_NIGHT: card_presses.not_at_night,
+    cards.RAISE: card_presses.raise_budget,
+    work.STOP: work_presses.stop,
+    work.PARK: work_presses.park,
+    work.LOG: work_presses.log,
 }
 """What deals with each button."""
 

@@ -139,7 +139,7 @@ async def reply_letters(
     ]
     kept = _keep(office, turn, extracts)
     made = await made_files(office, turn)
-    return letters + list(_documents(place, turn, [*kept, *made], silent=silent))
+    return letters + list(file_letters(place, turn, [*kept, *made], silent=silent))
 
 
 def rating_buttons(office: Office, place: Place, turn_id: str) -> Buttons:
@@ -228,9 +228,10 @@ def _keep(office: Office, turn: Turn, extracts: Sequence[Extract]) -> list[tuple
     return kept
 
 
-def _documents(
+def file_letters(
     place: Place, turn: Turn, files: Sequence[tuple[Path, str]], *, silent: bool
 ) -> Iterator[Letter]:
+    """Yield the letters that bring files of a turn, under the names people see."""
     for number, (path, name) in enumerate(files):
         yield Letter(
             place,

@@ -125,7 +125,8 @@ class Talk:
         else:
             letters = [self._failure(event, streamed)]
         letters += await questions.over(self._office, self._telling, event)
-        await self._telling.send(event.seq, letters)
+        closed = await cards.ended(self._office, self._telling, event)
+        await self._telling.send(event.seq, [*closed, *letters])
 
     def _failure(self, event: Event, streamed: str | None) -> Letter:
         status = event.data.get("status")

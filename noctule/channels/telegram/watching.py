@@ -76,7 +76,7 @@ class Telling:
             self._outbox.wake(place)
 
     async def end(self) -> None:
-        """Watch this session no longer: nothing more will come of it."""
+        """Watch this session no longer, unless something of it is unfinished."""
         await self._end()
 
 
@@ -150,9 +150,12 @@ class Watching:
 
         async def end() -> None:
             async with self._records.database.work() as work:
+                if await work.turns.oldest_unfinished(watch.session_id) is not None:
+                    return  # more of it is on its way
                 await work.chats.unwatch(CHANNEL, watch.place, watch.session_id)
                 await work.commit()
             ended.set()
+            self._tasks.pop((watch.place, watch.session_id), None)  # it may be watched anew
 
         narrator = self.narrators[watch.kind](Telling(self._records, self._outbox, watch, end))
         after = watch.seen_seq
@@ -175,8 +178,6 @@ class Watching:
                     await self._records.clock.sleep(_WAIT_S)
         finally:
             await narrator.close()
-            if ended.is_set():
-                self._tasks.pop((watch.place, watch.session_id), None)
 
     def _events(self, session_id: str, after: int) -> AsyncGenerator[Event, None]:
         return self._records.events.follow(session_id, after)

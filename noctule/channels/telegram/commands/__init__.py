@@ -2,7 +2,7 @@
 
 from telegram import BotCommand
 
-from noctule.channels.telegram.commands import basics
+from noctule.channels.telegram.commands import basics, running
 from noctule.channels.telegram.commands.command import Command
 
 
@@ -10,7 +10,9 @@ def _every() -> list[Command]:
     return list(COMMANDS.values())
 
 
-COMMANDS: dict[str, Command] = {command.name: command for command in basics.commands(_every)}
+COMMANDS: dict[str, Command] = {
+    command.name: command for command in (*basics.commands(_every), *running.commands())
+}
 """Every command by its name, in the order of the menu."""
 
 

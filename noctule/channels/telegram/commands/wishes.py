@@ -1,14 +1,14 @@
 """Wishes: the role, the model and the privacy a chat asked for, for its next turn or for all.
 
-Keys of ``Chat.settings``: ``role`` and ``model`` (names), ``role_stays`` and ``model_stays`` (true:
-until ``/new`` or taken back; else for the next turn only), ``private``.
+Keys of ``Chat.settings``: ``role`` and ``model`` (until ``/new`` or taken back), ``next_role`` and
+``next_model`` (for the next turn, over these), ``private``.
 """
 
 from dataclasses import dataclass, replace
 
 from noctule.core.chats import Chat
 
-_LASTING = {"role": "role_stays", "model": "model_stays"}
+_NEXT = {"role": "next_role", "model": "next_model"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,26 +30,20 @@ def wishes_of(chat: Chat) -> Wishes:
     """Return what the next turn of a chat is submitted with."""
     settings = chat.settings
     return Wishes(
-        role=settings.get("role"),
-        model=settings.get("model"),
+        role=settings.get("next_role") or settings.get("role"),
+        model=settings.get("next_model") or settings.get("model"),
         private=bool(settings.get("private")),
     )
 
 
 def after_turn(chat: Chat) -> Chat:
     """Return the chat without what was wished for one turn only."""
-    spent = {
-        key
-        for name, stays in _LASTING.items()
-        if not chat.settings.get(stays)
-        for key in (name, stays)
-    }
-    return _without(chat, spent)
+    return _without(chat, set(_NEXT.values()))
 
 
 def after_session(chat: Chat) -> Chat:
     """Return the chat as a new session begins: role and model are free again, privacy stays."""
-    return _without(chat, {key for pair in _LASTING.items() for key in pair})
+    return _without(chat, {*_NEXT, *_NEXT.values()})
 
 
 def with_wish(chat: Chat, name: str, value: str | None, *, stays: bool) -> Chat:
@@ -61,10 +55,13 @@ def with_wish(chat: Chat, name: str, value: str | None, *, stays: bool) -> Chat:
         value: which; None takes the wish back.
         stays: True: until ``/new``; False: for the next turn.
     """
-    bare = _without(chat, {name, _LASTING[name]})
-    if value is None:
-        return bare
-    return replace(bare, settings={**bare.settings, name: value, _LASTING[name]: stays})
+    bare = _without(chat, {_NEXT[name], *([name] if stays or value is None else [])})
+    return bare if value is None else with_setting(bare, name if stays else _NEXT[name], value)
+
+
+def with_setting(chat: Chat, name: str, value: object) -> Chat:
+    """Return the chat with one setting changed."""
+    return replace(chat, settings={**chat.settings, name: value})
 
 
 def _without(chat: Chat, keys: set[str]) -> Chat:

@@ -1,0 +1,233 @@
+"""``/run``, ``/stop``, ``/park`` and ``/resume``: work in the background, and orders for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from noctule.channels.telegram.commands.command import Command, answer
+from noctule.channels.telegram.commands.run_words import RunWords, parse_run
+from noctule.channels.telegram.commands.wishes import wishes_of
+from noctule.channels.telegram.hours import hour
+from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.ownership import own_session
+from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.preferences import Preferences
+from noctule.core.chats import WatchKind
+from noctule.core.errors import UsageError
+from noctule.core.lifecycle import Status
+from noctule.core.sessions import Session, SessionKind, Turn
+from noctule.sessions.allowance import allowance
+from noctule.sessions.desk import Request
+
+_ACTIVE = frozenset({Status.QUEUED, Status.RUNNING})
+_ASLEEP = frozenset({Status.PARKED, Status.WAITING})
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """An unfinished session that a chat is told of.
+
+    Args:
+        session: which.
+        turn: the oldest unfinished one.
+        kind: why the chat is told of it.
+    """
+
+    session: Session
+    turn: Turn
+    kind: WatchKind
+
+
+def commands() -> tuple[Command, ...]:
+    """Return the commands of this file."""
+    return (
+        Command(
+            "run",
+            "work on something in the background",
+            "[at TIME] [budget USD] [allow TOOLS] TEXT",
+            "Begins a piece of work with a status message of its own; this chat stays free. "
+            "Reply to the status message to tell it something while it works.\n\n"
+            "In front of the text: `at 02:00` or `at +2h` begins later, `budget 2` is the most it "
+            "may spend in USD, `allow shell,web` is what it may do without asking (only the owner "
+            "says that), `role engineer` and `model NAME` say who, `--private` keeps it on local "
+            "models.\n\n`/run at 02:00 budget 2 allow shell,web Tidy the logs`",
+            _run,
+        ),
+        Command(
+            "stop",
+            "end what runs here, keep what there is",
+            "[all]",
+            "Ends everything that runs or is queued in this chat; what it wrote and made stays. In "
+            "reply to a status message only that. `/stop all` ends what sleeps or waits, too.",
+            _stop,
+        ),
+        Command(
+            "park",
+            "let what runs here sleep until /resume",
+            "",
+            "Stops what runs after its step under way; /resume goes on from there. In reply to a "
+            "status message: that one.",
+            _park,
+        ),
+        Command(
+            "resume",
+            "go on with what sleeps here",
+            "[MODEL]",
+            "Wakes what is parked, waits or failed, now; with a MODEL it goes on with that one. In "
+            "reply to a card or a status message: that one.",
+            _resume,
+        ),
+    )
+
+
+async def underway(office: Office, place: Place) -> list[Underway]:
+    """Return the unfinished sessions a chat is told of, oldest first."""
+    async with office.records.database.read() as work:
+        found = []
+        for watch in await work.chats.watches(CHANNEL, place=str(place)):
+            turn = await work.turns.oldest_unfinished(watch.session_id)
+            if turn is not None:
+                session = await work.sessions.get(watch.session_id)
+                found.append(Underway(session, turn, watch.kind))
+    return sorted(found, key=lambda one: one.turn.id)
+
+
+async def begin_work(office: Office, said: Said, words: RunWords) -> Turn:
+    """Begin a piece of work for a chat, and tell the chat of it."""
+    turn = await office.records.desk.submit(
+        Request(
+            text=words.text,
+            kind=SessionKind.RUN,
+            role=words.role,
+            model=words.model,
+            private=words.private,
+            not_before=words.not_before,
+            owner=said.owner,
+            budget_usd=words.budget_usd,
+            allow=words.allow,
+            origin=said.origin,
+        )
+    )
+    await office.watching.watch(said.place, turn.session_id, WatchKind.WORK, after=0)
+    return turn
+
+
+async def _run(office: Office, said: Said) -> None:
+    records = office.records
+    wants = await Preferences.read(office, said.place)
+    words = parse_run(
+        said.text, now=records.clock.now(), zone=wants.zone, models=records.settings.models
+    )
+    if not words.text:
+        raise UsageError("There is nothing to do. Write it behind the command: /run TEXT.")
+    if words.allow and not office.gate.is_head(said.person):
+        raise UsageError("Only my owner says what may be done without asking. Leave allow out.")
+    chat = await office.chat(said.place, said.owner)
+    if wishes_of(chat).private:
+        words = replace(words, private=True)
+    turn = await begin_work(office, said, words)
+    now = records.clock.now()
+    lines = []
+    if turn.wake_at is not None:
+        lines.append(f"It begins {hour(turn.wake_at, wants.zone, now)}.")
+    bound = await allowance(
+        records.database, records.settings, turn.session_id, now=now, zone=wants.zone
+    )
+    lines.append(bound or "No budget bounds it.")
+    if words.allow:
+        lines.append(f"Without asking: {', '.join(words.allow)}.")
+    await answer(office, said, " ".join(lines).replace("_", r"\_"))
+
+
+async def _stop(office: Office, said: Said) -> None:
+    desk, chosen = office.records.desk, await _replied_to(office, said)
+    if chosen is not None:
+        turns = await desk.cancel(chosen.id)
+        told = "Stopped." if turns else "It has ended already."
+        await answer(office, said, told)
+        return
+    here = await underway(office, said.place)
+    everything = said.text.strip().lower() == "all"
+    ended = [one for one in here if everything or one.turn.status in _ACTIVE]
+    for one in ended:
+        await desk.cancel(one.session.id)
+    left = [one for one in here if one not in ended]
+    await answer(office, said, _stopped(ended, left))
+
+
+async def _park(office: Office, said: Said) -> None:
+    session = await _chosen(office, said, {Status.RUNNING}, "runs", "park")
+    await office.records.desk.park(session.id)
+    await answer(office, said, "It sleeps after its step under way. /resume goes on.")
+
+
+async def _resume(office: Office, said: Said) -> None:
+    model = said.text.strip() or None
+    if model is not None and model not in office.records.settings.models:
+        known = ", ".join(sorted(office.records.settings.models))
+        raise UsageError(f"There is no model {model!r}. Use one of: {known}.")
+    session = await _resumable(office, said)
+    await office.records.desk.resume(session.id, model)
+    await answer(office, said, "It goes on.")
+
+
+async def _replied_to(office: Office, said: Said) -> Session | None:
+    about = said.answers
+    if about is None or about.session_id is None:
+        return None
+    return await own_session(office, about.session_id, said.owner)
+
+
+async def _chosen(
+    office: Office, said: Said, statuses: set[Status], does: str, command: str
+) -> Session:
+    """Return the session that is meant.
+
+    Raises:
+        UsageError: nothing of the kind is here, or several are.
+    """
+    session = await _replied_to(office, said)
+    if session is not None:
+        return session
+    here = [one for one in await underway(office, said.place) if one.turn.status in statuses]
+    if len(here) == 1:
+        return here[0].session
+    if not here:
+        raise UsageError(f"Nothing here {does}. /sessions lists what there is.")
+    titles = "; ".join(one.session.title or "(untitled)" for one in here)
+    raise UsageError(
+        f"Several things here: {titles}. Reply with /{command} to the status message or the card "
+        "of the one you mean."
+    )
+
+
+async def _resumable(office: Office, said: Said) -> Session:
+    try:
+        return await _chosen(office, said, set(_ASLEEP), "sleeps", "resume")
+    except UsageError:
+        chat = await office.chat(said.place, said.owner)
+        if chat.session_id is None:
+            raise
+        async with office.records.database.read() as work:
+            turns = await work.turns.of_session(chat.session_id)
+        if not turns or turns[-1].status is not Status.FAILED:
+            raise
+        return await own_session(office, chat.session_id, said.owner)
+
+
+def _stopped(ended: Sequence[Underway], left: Sequence[Underway]) -> str:
+    if not ended and not left:
+        return "Nothing runs here."
+    lines = [f"Stopped: {_title(one)}." for one in ended] or ["Nothing runs here."]
+    lines += [f"Still {_rests(one)}: {_title(one)}." for one in left]
+    if left:
+        lines.append("`/stop all` ends that too.")
+    return "\n".join(lines)
+
+
+def _rests(one: Underway) -> str:
+    return "waiting for you" if one.turn.status is Status.WAITING else "asleep"
+
+
+def _title(one: Underway) -> str:
+    title = one.session.title or "(untitled)"
+    return "".join(f"\\{mark}" if mark in r"\`*_[]~|>#" else mark for mark in title)

@@ -1,0 +1,56 @@
+"""The steps of a session as lines for a phone."""
+
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+from typing import Any
+
+from noctule.core.durations import show_duration
+from noctule.core.events import Event, EventKind
+from noctule.core.money import show_usd
+
+_MOST = 120
+
+
+def log_line(event: Event) -> str | None:
+    """Return what an event says in a log; None when it says nothing there."""
+    say = _SAYINGS.get(event.kind)
+    if say is None:
+        return None
+    line = " ".join(say(event.data).split())
+    return line if len(line) <= _MOST else f"{line[: _MOST - 1]}…"
+
+
+def _attempt(data: Mapping[str, Any]) -> str:
+    cost = data.get("cost_usd")
+    shown = show_usd(None if cost is None else Decimal(str(cost)))
+    outcome = str(data.get("outcome", "")).replace("_", " ")
+    took = show_duration(float(data.get("duration_s") or 0))
+    return f"{data.get('role')} · {data.get('model')}: {outcome}, {took}, {shown}"
+
+
+def _tool(data: Mapping[str, Any]) -> str:
+    took = show_duration(float(data.get("duration_s") or 0))
+    return f"{data.get('tool')}: {'failed' if data.get('failed') else 'done'}, {took}"
+
+
+def _route(data: Mapping[str, Any]) -> str:
+    return f"route: {' → '.join(map(str, data.get('roles', ())))} ({data.get('reason')})"
+
+
+def _text(data: Mapping[str, Any]) -> str:
+    return str(data.get("text", ""))
+
+
+_SAYINGS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
+    EventKind.TURN_QUEUED: lambda data: f"said: {_text(data)}",
+    EventKind.TURN_STARTED: lambda _: "begins",
+    EventKind.ROUTE: _route,
+    EventKind.ATTEMPT_ENDED: _attempt,
+    EventKind.TOOL_STARTED: lambda data: f"{data.get('tool')} {data.get('subject') or ''}",
+    EventKind.TOOL_ENDED: _tool,
+    EventKind.PARKED: lambda data: f"{data.get('status')}: {data.get('reason') or ''}",
+    EventKind.WOKEN: lambda _: "goes on",
+    EventKind.QUESTION: lambda data: f"asks: {_text(data)}",
+    EventKind.NOTICE: _text,
+    EventKind.TURN_ENDED: lambda data: str(data.get("status", "ended")),
+}
