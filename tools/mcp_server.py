@@ -324,7 +324,11 @@ class _Connection:
 async def _ask(
     session: "ClientSession", tool: str, arguments: Mapping[str, Any]
 ) -> "CallToolResult":
-    """Send one call. ``session.call_tool`` would fetch what the server's schemas refer to."""
+    """Send one call.
+
+    ``session.call_tool`` would also hold the answer against the server's own schema, expressions
+    of others included, and refuse one that does not fit; we read its text.
+    """
     from mcp import McpError  # noqa: PLC0415 - loaded with the session
     from mcp.types import (  # noqa: PLC0415 - likewise
         CONNECTION_CLOSED,
