@@ -23,6 +23,7 @@ _MIB = 1024 * 1024
 _SLACK_BYTES = 16 * _MIB
 _REST = 10
 _REST_SECONDS = 0.2
+_CLOCKS_DIFFER_SECONDS = 2.0  # a file's times come from a coarser clock
 _MEANINGS = {
     137: "it was killed (SIGKILL): by the system for memory, if nothing else is said",
     152: "it used more processor time than it may (SIGXCPU)",
@@ -167,21 +168,26 @@ def environment(*, contained: bool) -> dict[str, str]:
 
 
 class SizeWatch:
-    """Looks whether a workspace grows too large while a command runs; large ones less often.
+    """Looks whether a command takes too much of the disk while it runs.
+
+    A session's own workspace is measured. A folder that a person gave may be too large for that:
+    there what the disk has lost is looked at first, and only if that is too much, the files that
+    have changed.
 
     Args:
-        workspace: what is measured, at once and later.
-        clock: to measure how long measuring takes.
+        workspace: where the command runs.
+        clock: when it began; and to measure how long measuring takes.
     """
 
     def __init__(self, workspace: Workspace, clock: Clock) -> None:
         self._workspace = workspace
         self._clock = clock
-        at_first = workspace.used_bytes()
-        most = workspace.most_bytes if workspace.own else at_first + workspace.most_bytes
-        # A workspace that is full already can still be tidied up.
-        self._most = max(most, at_first + _SLACK_BYTES)
         self._again_at = clock.monotonic()
+        self._begun = clock.now().timestamp() - _CLOCKS_DIFFER_SECONDS
+        self._free = workspace.free_bytes()
+        # A workspace that is full already can still be tidied up.
+        at_first = workspace.used_bytes() if workspace.own else 0
+        self._most = max(workspace.most_bytes, at_first + _SLACK_BYTES)
 
     def look(self) -> str | None:
         """Return what is wrong, if anything is and it is time to look again."""
@@ -195,8 +201,13 @@ class SizeWatch:
 
     def excess(self) -> str | None:
         """Return what is wrong, if anything is."""
-        used = self._workspace.used_bytes()
-        if used <= self._most:
-            return None
         most = readable_size(self._most)
-        return f"the workspace holds {readable_size(used)}, and may hold {most}"
+        if not self._workspace.own:
+            if self._free - self._workspace.free_bytes() <= self._most:
+                return None
+            used = self._workspace.used_bytes(self._begun)
+            words = f"it has written {readable_size(used)}, and may write {most}"
+        else:
+            used = self._workspace.used_bytes()
+            words = f"the workspace holds {readable_size(used)}, and may hold {most}"
+        return words if used > self._most else None

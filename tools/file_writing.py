@@ -49,11 +49,10 @@ class WriteFile(WritingTool[WriteArguments]):
     def _work(self, arguments: WriteArguments, context: ToolContext) -> ToolResult:
         workspace, path = context.workspace, arguments.path
         content = encoded(arguments.content)
-        old = workspace.content(path)
+        what = _replaced(workspace, path)
         workspace.put(path, content, context.call_id)
         name = workspace.relative(workspace.resolve(path))
         size = f"{_lines(content)}, {readable_size(len(content))}"
-        what = "a new file" if old is None else f"it replaced {_lines(old)}"
         return ToolResult(f"Wrote {name}: {size}; {what}.", files=(name,))
 
 
@@ -116,6 +115,16 @@ def encoded(text: str) -> bytes:
 def decoded(content: bytes) -> str:
     """Return a content as text of which nothing is lost."""
     return content.decode("utf-8", "surrogateescape")
+
+
+def _replaced(workspace: Workspace, path: str) -> str:
+    """Say what a write is about to replace."""
+    size = workspace.size(path)
+    if size is None:
+        return "a new file"
+    if size > LONGEST_TEXT:
+        return f"it replaced {readable_size(size)}"
+    return f"it replaced {_lines(workspace.content(path) or b'')}"
 
 
 def _existing(workspace: Workspace, path: str) -> bytes:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 _PROC = Path("/proc")
 _ROUNDS = 50
-_PPID, _SESSION, _RSS = 1, 3, 21  # fields of /proc/PID/stat after the name: see proc(5)
+_PPID, _SESSION = 1, 3  # fields of /proc/PID/stat after the name: see proc(5)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,10 +44,9 @@ class ProcessTree:
         In a sandbox an orphan becomes a child of the sandbox's first process, so that all
         descend from the root; without one they keep the session, unless they left it.
         """
-        page = os.sysconf("SC_PAGE_SIZE")
         known, ours = _processes(), {self._root}
         children: dict[int, list[int]] = {}
-        for pid, (parent, session, _) in known.items():
+        for pid, (parent, session) in known.items():
             children.setdefault(parent, []).append(pid)
             if session == self._root:
                 ours.add(pid)
@@ -56,7 +55,7 @@ class ProcessTree:
             found = [pid for pid in children.get(waiting.pop(), ()) if pid not in ours]
             ours.update(found)
             waiting.extend(found)
-        return [Member(pid, known[pid][2] * page) for pid in ours if pid in known]
+        return [Member(pid, _held(_PROC / str(pid))) for pid in ours if pid in known]
 
     def inside(self, most: int) -> list[Member]:
         """Return those that are alive in a sandbox, by the sandbox's own /proc.
@@ -67,23 +66,18 @@ class ProcessTree:
         Args:
             most: at which number to stop counting.
         """
-        page = os.sysconf("SC_PAGE_SIZE")
         found: list[Member] = []
         with suppress(OSError), os.scandir(self._inner_proc()) as entries:
             for entry in entries:
                 if len(found) > most:
                     break
                 if entry.name.isdigit():
-                    resident = 0
-                    with suppress(OSError):
-                        _, held, shared, *_ = Path(entry.path, "statm").read_bytes().split()
-                        resident = (int(held) - int(shared)) * page
-                    found.append(Member(int(entry.name), resident))
+                    found.append(Member(int(entry.name), _held(Path(entry.path))))
         return found
 
     def _inner_proc(self) -> Path:
         if self._inside is None:
-            first = [pid for pid, (parent, *_) in _processes().items() if parent == self._root]
+            first = [pid for pid, (parent, _) in _processes().items() if parent == self._root]
             if not first:
                 raise ProcessLookupError
             inside = _PROC / str(first[0]) / "root" / "proc"
@@ -93,10 +87,10 @@ class ProcessTree:
         return self._inside
 
     def terminate(self) -> None:
-        """Ask all but the root to end; the root ends when its work has."""
-        others = [member.pid for member in self.members() if member.pid != self._root]
-        for pid in others or [self._root]:
-            _send(pid, signal.SIGTERM)
+        """Ask all to end, but a sandbox itself, which ends when what is in it has."""
+        for member in self.members():
+            if member.pid != self._root or self._mark is not None:
+                _send(member.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """End all of them, at once and for certain."""
@@ -121,8 +115,8 @@ class ProcessTree:
         return found
 
 
-def _processes() -> dict[int, tuple[int, int, int]]:
-    """Return parent, session and resident pages of every living process."""
+def _processes() -> dict[int, tuple[int, int]]:
+    """Return parent and session of every living process."""
     known = {}
     with suppress(FileNotFoundError):
         for name in os.listdir(_PROC):  # noqa: PTH208 - thousands of names, often
@@ -131,8 +125,17 @@ def _processes() -> dict[int, tuple[int, int, int]]:
                     # The name in brackets may hold anything, spaces and brackets too.
                     stat = Path(f"/proc/{name}/stat").read_bytes().rpartition(b")")[2].split()
                     if stat[0] != b"Z":
-                        known[int(name)] = (int(stat[_PPID]), int(stat[_SESSION]), int(stat[_RSS]))
+                        known[int(name)] = (int(stat[_PPID]), int(stat[_SESSION]))
     return known
+
+
+def _held(process: Path) -> int:
+    """Return the memory a process holds without that of files; 0 when it is gone."""
+    try:
+        _, resident, shared, *_ = (process / "statm").read_bytes().split()
+    except (OSError, ValueError):
+        return 0
+    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _send(pid: int, number: int) -> None:

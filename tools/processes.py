@@ -178,6 +178,7 @@ class _Run(asyncio.Protocol):
         self._tree = ProcessTree(process.pid, mark)
         self._bounds = bounds
         self._clock = clock
+        self._urgent = False
         self._flooded = asyncio.Event()
         self._silent = asyncio.Event()
 
@@ -186,6 +187,7 @@ class _Run(asyncio.Protocol):
         if not self._flooded.is_set():
             self.output.add(data)
         if self.output.total > self._bounds.output_bytes:
+            self._urgent = True
             self._flooded.set()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -198,8 +200,10 @@ class _Run(asyncio.Protocol):
         pipe, _ = await loop.connect_read_pipe(lambda: self, os.fdopen(read_end, "rb", 0))
         try:
             stopped = await self._until_ended(watch)
-            if stopped is not None or not self._contained:
+            if not self._contained:
                 await asyncio.to_thread(self._tree.kill)
+            elif stopped is not None:
+                self._tree.kill()  # a moment, and needs no thread
             await self._until(self._silent.wait(), _GRACE_SECONDS)
         except BaseException:
             self._tree.kill()
@@ -221,14 +225,12 @@ class _Run(asyncio.Protocol):
         ]
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-            if tasks[0].done():
-                return None
-            why = next(str(task.result()) for task in tasks[1:] if task.done())
+            why = next((str(task.result()) for task in tasks[1:] if task.done()), None)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-        if not self._flooded.is_set():
+        if why is not None and not self._urgent:
             await asyncio.to_thread(self._tree.terminate)
             await self._until(self._process.wait(), _GRACE_SECONDS)
         return why
@@ -247,16 +249,17 @@ class _Run(asyncio.Protocol):
             # In a sandbox this takes a moment, and must not wait for a thread that a flood of
             # processes may leave no room for.
             look = self._too_much
-            if why := look() if self._contained else await asyncio.to_thread(look):
-                return why
-            if watch is not None and (why := await asyncio.to_thread(watch)):
+            why = look() if self._contained else await asyncio.to_thread(look)
+            if why is None and watch is not None:
+                why = await asyncio.to_thread(watch)
+            if why is not None:
+                self._urgent = True
                 return why
 
     def _too_much(self) -> str | None:
         most = self._bounds.processes
         members = self._tree.inside(most) if self._contained else self._tree.members()
         if len(members) > most:
-            self._tree.kill()
             return f"it had more than {most} processes"
         most = _TOGETHER * self._bounds.memory_bytes
         if sum(member.resident_bytes for member in members) > most:

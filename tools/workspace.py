@@ -26,6 +26,7 @@ _NO_PROJECTS = frozenset({
     "/Library", "/System", "/Users", "/Volumes", "/private",
 })  # fmt: skip
 
+_MOST_HELD_BYTES = 64 * 1024 * 1024
 _LONGEST_NAME_BYTES = 255
 _LONGEST_PATH_BYTES = 4096
 _DEFAULT_MODE = 0o644
@@ -97,13 +98,16 @@ class Workspace:
         """Return all that is in a file; None when there is none.
 
         Raises:
-            PathError: it cannot be read, or is larger than the workspace may be.
+            PathError: it cannot be read, or is too large to be held in memory.
         """
         if not self.resolve(text).exists():
             return None
         with self.reading(text) as file:
-            if os.fstat(file.fileno()).st_size > self.most_bytes:
-                raise PathError(f"{text!r} is larger than {readable_size(self.most_bytes)}.")
+            if os.fstat(file.fileno()).st_size > _MOST_HELD_BYTES:
+                raise PathError(
+                    f"{text!r} is larger than {readable_size(_MOST_HELD_BYTES)}: too large to be "
+                    "changed as a whole. Use a program that reads it piece by piece."
+                )
             return file.read()
 
     def digest(self, text: str) -> str | None:
@@ -146,12 +150,32 @@ class Workspace:
         with _plainly(text), self._folder(path.parent) as folder:
             os.unlink(path.name, dir_fd=folder)
 
-    def used_bytes(self) -> int:
+    def size(self, text: str) -> int | None:
+        """Return how long a file is, in bytes; None when there is none.
+
+        Raises:
+            PathError: the path is refused.
+        """
+        path = self.resolve(text)
+        try:
+            return path.lstat().st_size
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def used_bytes(self, since: float = 0.0) -> int:
         """Return how much of the disk the workspace takes; what vanishes meanwhile is not counted.
 
-        It looks at every file: some tenths of a second where there are a hundred thousand.
+        It looks at every file: some tenths of a second where there are 35,000.
+
+        Args:
+            since: files that have not changed since are not counted; seconds of the epoch.
         """
-        return sum(_blocks(self.root))
+        return sum(_blocks(self.root, since))
+
+    def free_bytes(self) -> int:
+        """Return how much is left on its disk."""
+        disk = os.statvfs(self.root)
+        return disk.f_bavail * disk.f_frsize
 
     def _changeable(self, text: str) -> Path:
         path = self.resolve(text)
@@ -310,13 +334,15 @@ def _unlist(folder: int) -> None:
             file.write(b"*\n")
 
 
-def _blocks(folder: Path) -> Iterator[int]:
+def _blocks(folder: Path, since: float) -> Iterator[int]:
     waiting = [str(folder)]
     while waiting:
         with suppress(OSError), os.scandir(waiting.pop()) as entries:
             for entry in entries:
                 with suppress(OSError):
-                    yield entry.stat(follow_symlinks=False).st_blocks * 512
+                    about = entry.stat(follow_symlinks=False)
+                    if about.st_ctime >= since:
+                        yield about.st_blocks * 512
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
 

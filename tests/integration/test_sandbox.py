@@ -175,20 +175,22 @@ async def test_links_and_devices_made_inside_do_not_let_a_tool_out(context: Tool
             context.workspace.content(path)
 
 
-async def test_a_command_that_sleeps_is_ended_with_what_it_started(context: ToolContext):
-    """After its time it is asked, and then made, to end."""
+@pytest.mark.parametrize("run", [shell, bare_shell])
+async def test_a_command_that_sleeps_is_ended_with_what_it_started(context: ToolContext, run):
+    """After its time it is asked, and then made, to end; in a sandbox or without."""
     nap = f"sleep 99{uuid4().int % 10**9}"
-    text = await shell(context, f"{nap} & setsid {nap} & trap 'echo bye; exit' TERM; {nap} & wait",
-                       timeout_s=0.5)  # fmt: skip
+    command = f"{nap} & setsid {nap} & trap 'echo bye; exit' TERM; {nap} & wait"
+    text = await run(context, command, timeout_s=0.5)
     assert text.startswith("Ended by Noctule: it ran longer than 0.5 s")
     assert "bye" in text
     assert await gone(nap.replace(" ", "\0"))
 
 
-async def test_a_command_that_ignores_sigterm_is_killed(context: ToolContext):
+@pytest.mark.parametrize("run", [shell, bare_shell])
+async def test_a_command_that_ignores_sigterm_is_killed(context: ToolContext, run):
     """Nothing can refuse to end."""
     nap = f"sleep 98{uuid4().int % 10**9}"
-    text = await shell(context, f"trap '' TERM HUP INT; while :; do {nap}; done", timeout_s=0.5)
+    text = await run(context, f"trap '' TERM HUP INT; while :; do {nap}; done", timeout_s=0.5)
     assert text.startswith("Ended by Noctule")
     assert await gone(nap.replace(" ", "\0"))
 
@@ -200,6 +202,14 @@ async def test_what_a_command_leaves_running_ends_with_it(context: ToolContext):
         text = await run(context, f"setsid nohup {nap} >/dev/null 2>&1 & {nap} & echo done")
         assert text.startswith("Exit code 0")
         assert await gone(nap.replace(" ", "\0"))
+
+
+async def test_too_many_processes_are_ended_without_a_sandbox_too(context: ToolContext):
+    """There they are counted by the session they belong to."""
+    nap = f"sleep 94{uuid4().int % 10**9}"
+    text = await bare_shell(context, f"for i in `seq 600`; do {nap} & done; wait", timeout_s=60)
+    assert text.startswith("Ended by Noctule: it had more than 512 processes")
+    assert await gone(nap.replace(" ", "\0"))
 
 
 async def test_a_process_that_forks_for_ever_is_ended_with_all_it_made(context: ToolContext):
@@ -247,6 +257,16 @@ async def test_the_disk_cannot_be_filled(context: ToolContext):
     assert text.startswith("Ended by Noctule: the workspace holds")
     text = await shell(context, "i=0; while head -c 1M /dev/zero >/tmp/$i; do i=$((i+1)); done")
     assert "No space left" in text
+
+
+async def test_what_a_command_may_write_to_a_given_folder_is_bounded(tmp_path: Path):
+    """However large the folder was before; what is new in it counts."""
+    for number in range(40):
+        (tmp_path / f"old{number}").write_bytes(b"x" * MIB)
+    context = a_context(a_workspace(tmp_path, most_bytes=32 * MIB, own=False))
+    assert (await shell(context, "head -c 8M /dev/zero > new")).startswith("Exit code 0")
+    text = await shell(context, "i=0; while head -c 1M /dev/zero > f$i; do i=$((i+1)); done")
+    assert text.startswith("Ended by Noctule: it has written")
 
 
 async def test_a_full_workspace_can_still_be_tidied_up(context: ToolContext):
