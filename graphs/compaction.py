@@ -43,6 +43,9 @@ _RECENT = 0.3
 _LONGEST_ARGUMENT = 400
 _CHARS_PER_TOKEN = 3
 
+_GLANCE_PER_MESSAGE = 40
+"""Tokens a message takes besides its text and arguments, and then some."""
+
 
 @dataclass(frozen=True, slots=True)
 class Digest:
@@ -100,7 +103,7 @@ async def compacted(
         most: tokens of messages above which something is left out.
     """
     outputs = [message.id for message in messages if isinstance(message, ToolMessage)]
-    if not outputs or not _too_long(messages, digest, most):
+    if not outputs or _is_surely_short(messages, most) or not _too_long(messages, digest, most):
         return digest  # a conversation without work is cut where its window ends
     if len(outputs) > _KEPT_OUTPUTS:
         digest = replace(digest, cleared=outputs[-_KEPT_OUTPUTS - 1])
@@ -111,6 +114,18 @@ async def compacted(
         return digest
     text = await _summed_up(messages, digest, upto, context)
     return replace(digest, upto=messages[upto].id, text=text)
+
+
+def _is_surely_short(messages: Sequence[AnyMessage], most: int) -> bool:
+    """Say at a glance that a loop is far from too long, as most are: a token is no character."""
+    left = most - _GLANCE_PER_MESSAGE * len(messages)
+    for message in messages:
+        left -= len(message.content)
+        if isinstance(message, AIMessage):
+            left -= sum(len(str(call["args"])) for call in message.tool_calls)
+        if left < 0:
+            return False
+    return all(isinstance(message.content, str) for message in messages)
 
 
 def _too_long(messages: Sequence[AnyMessage], digest: Digest, most: int) -> bool:

@@ -51,21 +51,18 @@ async def once(call: ToolCall, perform: Perform) -> Told:
 async def _start(call: ToolCall, key: str) -> Effect | None:
     """Write that a call is about to happen; return what stands there if it was written before."""
     context, database = call.context, call.turn.database
-    async with database.read() as work:
-        stood = await work.effects.get(context.session_id, key)
-    if stood is None:
-        effect = Effect(
-            session_id=context.session_id,
-            tool_call_id=key,
-            turn_id=context.turn_id,
-            tool=call.tool.name,
-            arguments=_kept(call),
-            before=dict(await call.tool.before(call.arguments, context)),
-            started_at=context.clock.now(),
-        )
-        async with database.work() as work:
-            stood = await work.effects.start(effect)
-            await work.commit()
+    effect = Effect(
+        session_id=context.session_id,
+        tool_call_id=key,
+        turn_id=context.turn_id,
+        tool=call.tool.name,
+        arguments=_kept(call),
+        before=dict(await call.tool.before(call.arguments, context)),
+        started_at=context.clock.now(),
+    )
+    async with database.work() as work:
+        stood = await work.effects.start(effect)
+        await work.commit()
     if stood is not None and stood.tool != call.tool.name:
         raise OurBugError(
             f"The call {key} of {call.tool.name} has the id of a call of {stood.tool}; please "

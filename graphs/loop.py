@@ -1,5 +1,7 @@
 """The agent loop of one role: ``create_agent`` with our middleware around every step."""
 
+from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 from langchain.agents import create_agent
@@ -9,6 +11,7 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from langchain_core.outputs import ChatResult
 from langgraph.graph.state import CompiledStateGraph
+from langsmith import set_runtime_overrides
 
 from agents.agent import Agent
 from graphs.context import TurnContext
@@ -36,6 +39,17 @@ class UnboundModel(BaseChatModel):
         raise OurBugError("A loop called its model without a binding; please report this.")
 
 
+async def _at_once(
+    _default: object,
+    context: Context,
+    function: Callable[..., Any],
+    /,
+    *args: Any,
+    **kwargs: Any,
+) -> Any:
+    return context.run(function, *args, **kwargs)
+
+
 def build_loop(agent: Agent) -> Loop:
     """Return the compiled loop of one agent.
 
@@ -45,6 +59,9 @@ def build_loop(agent: Agent) -> Loop:
     Args:
         agent: whose prompt it follows.
     """
+    # LangChain wraps each hook for tracing and does the little there is to do for it in a thread,
+    # twice: four trips there and back in every step, a third of what a step costs.
+    set_runtime_overrides(aio_to_thread=_at_once)
     middleware: list[AgentMiddleware[Any, TurnContext, Any]] = [ModelStep(agent), ToolStep(agent)]
     return create_agent(
         UnboundModel(),

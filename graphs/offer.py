@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from langchain_core.tools import BaseTool
 from langchain_core.utils.json_schema import dereference_refs
@@ -13,6 +14,8 @@ from graphs.delegate import delegate_of
 from noctule.core.ports import ToolAbility
 from noctule.core.roles import Role
 from tools.registry import AnyTool
+
+_SCHEMAS: WeakKeyDictionary[AnyTool, dict[str, Any]] = WeakKeyDictionary()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +66,12 @@ async def offer(agent: Agent, context: TurnContext) -> Offer:
 
 def schemas(tools: Sequence[AnyTool]) -> list[BaseTool | dict[str, Any]]:
     """Return tools as every provider's client takes them."""
-    return [
-        {
+    return [_schema(tool) for tool in tools]
+
+
+def _schema(tool: AnyTool) -> dict[str, Any]:
+    if tool not in _SCHEMAS:  # making one takes a millisecond
+        _SCHEMAS[tool] = {
             "type": "function",
             "function": {
                 "name": tool.name,
@@ -72,8 +79,7 @@ def schemas(tools: Sequence[AnyTool]) -> list[BaseTool | dict[str, Any]]:
                 "parameters": _plain(tool.schema()),
             },
         }
-        for tool in tools
-    ]
+    return _SCHEMAS[tool]
 
 
 def _may_serve(ability: ToolAbility, agent: Agent, context: TurnContext) -> bool:

@@ -1,10 +1,12 @@
 """Guard: when a loop gets nowhere, or goes on too long, and should ask its person."""
 
 import json
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeGuard
 
-from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, ToolCall, ToolMessage
 
 from graphs.tool_call import NOTED
 from noctule.core.durations import show_duration
@@ -91,20 +93,26 @@ def tool_results_since_model(messages: Sequence[AnyMessage]) -> int:
 
 
 def _rounds(messages: Sequence[AnyMessage]) -> list[list[tuple[str, str, str]]]:
-    """Return for each reply its calls: name, arguments, and the result without the call's id."""
-    results = {m.tool_call_id: m.text for m in messages if isinstance(m, ToolMessage)}
-    return [
-        sorted(
-            (
-                call["name"],
-                json.dumps(call["args"], sort_keys=True, default=str),
-                results.get(str(call["id"]), "").replace(str(call["id"]), ""),
-            )
-            for call in message.tool_calls
-        )
-        for message in messages
-        if isinstance(message, AIMessage) and message.tool_calls
-    ]
+    """Return for each of the last replies its calls: name, arguments, result without the id."""
+    results: dict[str, str] = {}
+    rounds: list[list[tuple[str, str, str]]] = []
+    for message in reversed(messages):
+        if isinstance(message, ToolMessage):
+            results[message.tool_call_id] = message.text
+        elif isinstance(message, AIMessage) and message.tool_calls:
+            rounds.insert(0, sorted(_lap(call, results) for call in message.tool_calls))
+            if len(rounds) == _LONGEST_CIRCLE * LAPS:
+                break
+    return rounds
+
+
+def _lap(call: ToolCall, results: Mapping[str, str]) -> tuple[str, str, str]:
+    result = results.get(str(call["id"]), "").replace(str(call["id"]), "")
+    return call["name"], _arguments(call), result
+
+
+def _arguments(call: ToolCall) -> str:
+    return json.dumps(call["args"], sort_keys=True, default=str)
 
 
 def _failures_in_a_row(messages: Sequence[AnyMessage]) -> int:
@@ -118,18 +126,20 @@ def _failures_in_a_row(messages: Sequence[AnyMessage]) -> int:
 
 
 def _same_failing_call(messages: Sequence[AnyMessage]) -> str | None:
+    failed = [m.tool_call_id for m in messages if _is_failure(m)]
+    if len(failed) < SAME_FAILURE:
+        return None
+    wanted = set(failed)
     calls = {
-        call["id"]: (call["name"], json.dumps(call["args"], sort_keys=True, default=str))
+        call["id"]: (call["name"], _arguments(call))
         for message in messages
         if isinstance(message, AIMessage)
         for call in message.tool_calls
+        if call["id"] in wanted
     }
-    seen: dict[tuple[str, str], int] = {}
-    for message in messages:
-        if isinstance(message, ToolMessage) and message.status == "error":
-            call = calls.get(message.tool_call_id)
-            if call is not None:
-                seen[call] = seen.get(call, 0) + 1
-                if seen[call] >= SAME_FAILURE:
-                    return call[0]
-    return None
+    seen = Counter(calls[id_] for id_ in failed if id_ in calls)
+    return next((call[0] for call, times in seen.items() if times >= SAME_FAILURE), None)
+
+
+def _is_failure(message: AnyMessage) -> TypeGuard[ToolMessage]:
+    return isinstance(message, ToolMessage) and message.status == "error"

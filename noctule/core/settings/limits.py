@@ -38,7 +38,7 @@ class LimitsSettings(Section):
     max_model_calls: int = Field(default=300, ge=1)
     """The most model calls of one turn."""
 
-    compact_tokens: int = Field(default=16_000, ge=1000)
+    compact_tokens: int = Field(default=14_000, ge=1000)
     """How long the prompt of an agent at work may grow, in tokens, before old tool output is left
     out of it and old work is summed up; at most six tenths of what its models hold."""
 
