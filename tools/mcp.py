@@ -8,9 +8,11 @@ from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
 
+from pydantic import BaseModel
+
 from noctule.core.clock import Clock
 from noctule.core.effects import EffectClass
-from noctule.core.settings import McpServerSettings
+from noctule.core.settings import McpServerSettings, Permission
 from tools.json_arguments import JsonArguments, arguments_like
 from tools.mcp_server import McpServer
 from tools.tool import Tool, ToolContext, ToolError, ToolResult
@@ -72,6 +74,36 @@ class McpTool(Tool[JsonArguments]):
         return ToolResult(text or "Done; it returned nothing.", outside=True)
 
 
+class NoArguments(BaseModel):
+    """It takes none."""
+
+
+class McpAbsent(Tool[NoArguments]):
+    """Stands for the tools of a server that was never reached, so that an agent knows of them.
+
+    Args:
+        server: the one that is not there.
+    """
+
+    family: ClassVar[str] = "mcp"
+    arguments = NoArguments
+    effect = EffectClass.READ
+    permission = Permission.ALLOW
+
+    def __init__(self, server: McpServer) -> None:
+        self.server = server.name
+        self._server = server
+
+    async def run(self, arguments: NoArguments, context: ToolContext) -> ToolResult:
+        """Try again.
+
+        Raises:
+            ToolError: it is still not there; why, and when it is tried again.
+        """
+        await self._server.connect()
+        return ToolResult(f"{self.server} is there. You have its tools from your next step on.")
+
+
 class McpHub:
     """The servers of ``tools.mcp``.
 
@@ -83,6 +115,7 @@ class McpHub:
     def __init__(self, servers: Mapping[str, McpServerSettings], clock: Clock) -> None:
         self._servers = {name: McpServer(name, own, clock) for name, own in servers.items()}
         self._made: dict[str, tuple[tuple[OfferedTool, ...], list[McpTool]]] = {}
+        self._absent = {name: _absent(server) for name, server in self._servers.items()}
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -108,9 +141,15 @@ class McpHub:
         servers = [self._servers[name] for name in names]
         await asyncio.gather(*(server.ready(patience_s=patience_s) for server in servers))
 
-    def tools(self) -> Iterator[McpTool]:
-        """Yield what the servers offered when they were last reached, as far as it is wanted."""
+    def tools(self) -> Iterator[McpTool | McpAbsent]:
+        """Yield what the servers offered when they were last reached, as far as it is wanted.
+
+        For one that was never reached there is ``NAME_unavailable``.
+        """
         for name, server in self._servers.items():
+            if server.problem is not None and not server.offered:
+                yield self._absent[name]
+                continue
             made = self._made.get(name)
             if made is None or made[0] is not server.offered:
                 made = (server.offered, list(_tools_of(server)))
@@ -152,6 +191,23 @@ def tool_of(server: McpServer, offered: "OfferedTool") -> McpTool:
         },
     )
     made: McpTool = kind(server, offered.name, arguments_like(offered.inputSchema))
+    return made
+
+
+def _absent(server: McpServer) -> McpAbsent:
+    kind = type(
+        "McpAbsent",
+        (McpAbsent,),
+        {
+            "name": tool_name(server.name, "unavailable"),
+            "description": (
+                f"The MCP server {server.name} cannot be used now, so its tools are missing. If "
+                "you need them, call this once: it tries again and says what is wrong. Else go "
+                "on without, and tell the person if it matters."
+            ),
+        },
+    )
+    made: McpAbsent = kind(server)
     return made
 
 

@@ -71,6 +71,14 @@ class McpServer:
         if not self._tried and self._background is not None:
             await asyncio.wait({self._background}, timeout=patience_s)
 
+    async def connect(self) -> None:
+        """Connect unless it is connected; at most its timeout.
+
+        Raises:
+            ToolError: it cannot be used, or was tried just now.
+        """
+        await self._connected()
+
     async def _try(self) -> None:
         try:
             await self._connected()

@@ -104,7 +104,14 @@ async def test_a_server_that_cannot_be_used_is_one_line(settings, said, caplog):
         assert "s3cret" not in problem + caplog.text
         assert "'bad' cannot be used" in caplog.text
         assert (await call(tool_called(hub, "near_add"), {"a": 1, "b": 2})).text == "3"
-        assert [tool.name for tool in hub.tools() if tool.server == "bad"] == []
+        absent = tool_called(hub, "bad_unavailable")
+        assert [tool for tool in hub.tools() if tool.server == "bad"] == [absent]
+        assert (absent.effect, absent.permission) == (EffectClass.READ, Permission.ALLOW)
+        assert "its tools are missing" in absent.description
+        with pytest.raises(
+            ToolError, match=r"cannot be used: .* tried again in 5 s at the earliest"
+        ):
+            await call(absent, {})
 
 
 async def test_a_greeting_before_the_protocol_does_no_harm():
@@ -160,20 +167,22 @@ async def test_a_server_over_http_that_goes_and_comes_back():
 
 
 async def test_a_server_that_does_not_start_is_tried_again_after_a_pause(tmp_path):
-    """Its tools appear once it answers."""
+    """In the background at the next turn, or when the agent asks for it."""
     clock = ManualClock()
-    async with a_hub(clock, near=a_program("once", str(tmp_path / "tried"))) as hub:
-        assert list(hub.tools()) == []
-        await hub.ready(["near"])
-        assert "not yet" in hub.problems(["near"])[0]
+    one, two = (a_program("once", str(tmp_path / name)) for name in ("one", "two"))
+    async with a_hub(clock, one=one, two=two) as hub:
+        await hub.ready(["one", "two"])
+        assert ["not yet" in problem for problem in hub.problems(["one", "two"])] == [True, True]
+        absent = tool_called(hub, "two_unavailable")
         await clock.advance(5)
-        await hub.ready(["near"])
+        await hub.ready(["one"])
+        assert "from your next step on" in (await call(absent, {})).text
+        assert (await call(tool_called(hub, "two_add"), {"a": 1, "b": 1})).text == "2"
         for _ in range(400):
-            if list(hub.tools()):
+            if hub.problems(["one"]) == []:
                 break
             await SystemClock().sleep(0.05)
-        assert tool_called(hub, "near_add")
-        assert hub.problems(["near"]) == []
+        assert tool_called(hub, "one_add")
 
 
 async def test_a_server_that_does_not_want_to_go_is_ended(tmp_path):

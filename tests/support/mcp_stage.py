@@ -1,14 +1,13 @@
-"""MCP servers for tests: the program of ``mcp_program.py``, and an odd one over HTTP in process."""
+"""MCP servers for tests: the program of ``mcp_program.py`` over stdio and over HTTP."""
 
 import asyncio
-import json
 import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from noctule.core.clock import Clock, ManualClock, SystemClock
 from noctule.core.settings import McpServerSettings
@@ -50,7 +49,7 @@ async def a_hub(clock: Clock | None = None, **servers: McpServerSettings) -> Asy
 
 def tool_called(hub: McpHub, name: str) -> McpTool:
     """Return one tool."""
-    return {tool.name: tool for tool in hub.tools()}[name]
+    return cast("McpTool", {tool.name: tool for tool in hub.tools()}[name])
 
 
 def free_port() -> int:
@@ -80,15 +79,3 @@ async def http_program(port: int) -> AsyncIterator[asyncio.subprocess.Process]:
         with suppress(ProcessLookupError):
             process.kill()
         await process.wait()
-
-
-def answered(request: dict[str, Any], result: dict[str, Any]) -> bytes:
-    """Return an answer of the protocol as JSON."""
-    return json.dumps({"jsonrpc": "2.0", "id": request["id"], "result": result}).encode()
-
-
-INITIALIZED = {
-    "protocolVersion": "2025-06-18",
-    "capabilities": {"tools": {}},
-    "serverInfo": {"name": "odd", "version": "1"},
-}
