@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -21,17 +22,18 @@ from noctule.channels.telegram.narrators import NARRATORS
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.outbox import Outbox
 from noctule.channels.telegram.pace import Pace
-from noctule.channels.telegram.places import CHANNEL
+from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.poller import KINDS, Poller
 from noctule.channels.telegram.presses import HEADS_ONLY, PRESSES
 from noctule.channels.telegram.reception import Reception
-from noctule.channels.telegram.secrecy import keep_quiet, speak_again
+from noctule.channels.telegram.refusals import is_missing
+from noctule.channels.telegram.secrecy import keep_quiet, speak_again, trail
 from noctule.channels.telegram.sender import Sender
 from noctule.channels.telegram.signing import Signer
 from noctule.channels.telegram.signs import Signs
 from noctule.channels.telegram.watching import Watching
 from noctule.channels.telegram.webhook import Webhook
-from noctule.core.errors import PersonMustActError
+from noctule.core.errors import NoctuleError, PersonMustActError
 from noctule.core.settings import TelegramSettings
 
 if TYPE_CHECKING:
@@ -44,6 +46,9 @@ _CALL_S = 20.0
 _POOL_S = 30.0
 _RETRY_S = 5.0
 _SETTLE_S = 5.0
+_TIDY_S = 6 * 3600.0
+_LEAST_KEPT = timedelta(days=2)
+"""Telegram delivers updates again that were not confirmed, for a day: so long they are known."""
 
 Say = Callable[[str], None]
 
@@ -131,7 +136,10 @@ class _Channel:
         self._inbox = Inbox(
             self._mail, records.database, reception.deal, reception.gave_up, records.clock
         )
+        self._outbox.moved = self._moved
         self._running: asyncio.Task[None] | None = None
+        self._tidying: asyncio.Task[None] | None = None
+        self._complaint: str | None = None
         self._webhook: Webhook | None = None
 
     async def start(self) -> None:
@@ -143,13 +151,15 @@ class _Channel:
         await self._outbox.start()
         await self._watching.start()
         self._running = asyncio.create_task(self._run())
+        self._tidying = asyncio.create_task(self._tidy())
 
     async def close(self) -> None:
         """Take no more updates, then send what is ready, a few seconds long."""
-        if self._running is not None:
-            self._running.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._running
+        for task in (self._running, self._tidying):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         if self._webhook is not None:
             await self._webhook.close()
         await self._inbox.close()
@@ -165,11 +175,45 @@ class _Channel:
         return self._me
 
     async def _run(self) -> None:
-        try:
-            self._me = await self._introduction()
-        except InvalidToken:
-            self._say("Telegram refuses the token. Set telegram.token to one of BotFather's.")
-            return
+        while True:
+            try:
+                await self._work()
+            except InvalidToken:
+                self._say("Telegram refuses the token. Set telegram.token to one of BotFather's.")
+                return
+            except (NoctuleError, OSError) as error:
+                self._complain(f"The Telegram bot cannot work: {error}. It tries again.")
+            except Exception as broke:  # noqa: BLE001 - a bot that is deaf must not look alive
+                _LOG.error("the bot broke: %s", trail(broke))
+                self._complain(f"The Telegram bot broke ({type(broke).__name__}). It tries again.")
+            else:
+                return
+            await self._records.clock.sleep(_RETRY_S)
+
+    def _complain(self, sentence: str) -> None:
+        if sentence != self._complaint:
+            self._complaint = sentence
+            self._say(sentence)
+
+    async def _moved(self, place: Place, to: Place) -> None:
+        await self._gate.follow(place, to)
+        await self._watching.move(place, to)
+
+    async def _tidy(self) -> None:
+        keep = max(self._records.settings.telegram.keep, _LEAST_KEPT)
+        while True:
+            before = self._records.clock.now() - keep
+            try:
+                async with self._records.database.work() as work:
+                    await work.inbox.prune(self._mail, before=before)
+                    await work.outbox.prune(CHANNEL, before=before)
+                    await work.commit()
+            except NoctuleError as error:
+                _LOG.warning("old mail is dropped later: %s", error)
+            await self._records.clock.sleep(_TIDY_S)
+
+    async def _work(self) -> None:
+        self._me = await self._introduction()
         self._say(f"Telegram: I am @{self._me.username}, {self._me.full_name}. {self._admission()}")
         await self._tell_commands()
         await self._inbox.start()
@@ -177,12 +221,11 @@ class _Channel:
         if settings.webhook is not None:
             await self._listen()
             return
-        await self._quietly(self._bot.delete_webhook(drop_pending_updates=False))
+        while not await self._quietly(self._bot.delete_webhook(drop_pending_updates=False)):
+            await self._records.clock.sleep(_RETRY_S)  # there is no polling beside a webhook
         poller = Poller(
             self._bot,
             self._inbox,
-            channel=self._mail,
-            database=self._records.database,
             clock=self._records.clock,
             say=self._say,
             settings=settings,
@@ -227,6 +270,8 @@ class _Channel:
         try:
             await call
         except TelegramError as error:
+            if is_missing(error):
+                return True
             _LOG.warning("Telegram did not take a call that can wait: %s", error)
             return False
         return True

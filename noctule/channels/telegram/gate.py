@@ -4,6 +4,7 @@ People are let in by their numeric id: those of ``telegram.allow``, and those wh
 that only the terminal shows. The first of them is the owner of the data folder.
 """
 
+import asyncio
 import hashlib
 import hmac
 import secrets
@@ -12,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from noctule.channels.telegram.places import CHANNEL, Place
-from noctule.core.chats import Pairing, Person
+from noctule.core.chats import Chat, Pairing, Person
 from noctule.core.clock import Clock
 from noctule.core.ports import Database
 from noctule.core.sessions import LOCAL_OWNER
@@ -25,6 +26,7 @@ WRONG_TRIES = 5
 LOCK = timedelta(hours=1)
 _CODE_DIGITS = 6
 _NAME_CHARS = 40
+_MOVED_FROM = "moved_from"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,20 @@ class Stranger:
     place: Place
     name: str
     said: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What came of hearing a stranger out.
+
+    Args:
+        told: what they are told.
+        in_reply: whether it says what came of a code; all else is a refusal, and one an hour is
+            enough.
+    """
+
+    told: str
+    in_reply: bool = False
 
 
 class Gate:
@@ -66,11 +82,20 @@ class Gate:
         self._clock = clock
         self._say = say
         self._owners: dict[int, str] = {}
+        self._groups = set(settings.groups)
+        self._door = asyncio.Lock()
 
     async def open(self) -> None:
         """Read who was let in before."""
         async with self._database.read() as work:
             persons = await work.chats.persons(CHANNEL)
+            chats = await work.chats.everywhere(CHANNEL)
+        moves = {chat.settings.get(_MOVED_FROM): Place.parse(chat.place).chat for chat in chats}
+        for group in self._settings.groups:
+            to = moves.get(group)
+            while to is not None and to not in self._groups:
+                self._groups.add(to)
+                to = moves.get(to)
         self._owners = {int(person.person): person.owner for person in persons}
         for number, person in enumerate(self._settings.allow):
             self._owners[person] = LOCAL_OWNER if number == 0 else f"{CHANNEL}:{person}"
@@ -90,24 +115,39 @@ class Gate:
 
     def answers_in(self, place: Place) -> bool:
         """Whether the bot talks at a place at all: in private, and in listed groups."""
-        return place.is_private or place.chat in self._settings.groups
+        return place.is_private or place.chat in self._groups
 
-    async def knock(self, stranger: Stranger) -> str:
+    async def follow(self, place: Place, to: Place) -> None:
+        """Go on answering in a listed group that became a supergroup, also after a restart."""
+        if place.chat not in self._groups:
+            return
+        self._groups.add(to.chat)
+        async with self._database.work() as work:
+            chat = await work.chats.get(CHANNEL, str(to)) or Chat(CHANNEL, str(to), LOCAL_OWNER)
+            settings = {**chat.settings, _MOVED_FROM: place.chat}
+            await work.chats.put(replace(chat, settings=settings))
+            await work.commit()
+
+    async def knock(self, stranger: Stranger) -> Heard:
         """Hear a stranger out; return what they are told.
 
         A right code lets them in (``owner_of`` knows them then); else they may be given one to
         find on the terminal, a few at a time.
         """
         if self._settings.allow:
-            return "I only talk to the people of my owner's list. You are not on it."
+            return Heard("I only talk to the people of my owner's list. You are not on it.")
+        async with self._door:  # two with a right code must not both be the first
+            return await self._hear(stranger)
+
+    async def _hear(self, stranger: Stranger) -> Heard:
         pairing = await self._pairing(stranger.person)
         now = self._clock.now()
         if pairing is not None and pairing.locked_until is not None and pairing.locked_until > now:
-            return "Too many wrong codes. Try again in an hour."
+            return Heard("Too many wrong codes. Try again in an hour.")
         code = "".join(filter(str.isdigit, stranger.said))
         if pairing is not None and pairing.expires_at > now and len(code) == _CODE_DIGITS:
-            return await self._try(stranger, pairing, code)
-        return await self._give_code(stranger, pairing)
+            return Heard(await self._try(stranger, pairing, code), in_reply=True)
+        return Heard(await self._give_code(stranger, pairing))
 
     async def _try(self, stranger: Stranger, pairing: Pairing, code: str) -> str:
         if hmac.compare_digest(_digest(stranger.person, code), pairing.code_digest):

@@ -9,7 +9,10 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from telegram.error import NetworkError, RetryAfter
+
 from noctule.channels.telegram.places import Place
+from noctule.channels.telegram.secrecy import trail
 from noctule.core.clock import Clock
 from noctule.core.errors import DatabaseBusyError, NoctuleError
 from noctule.core.mail import Incoming
@@ -18,12 +21,20 @@ from noctule.core.ports import Database
 _LOG = logging.getLogger(__name__)
 
 TRIES = 3
-"""How often the handling of one update is begun before it is given up."""
+"""How often one process begins to handle an update before it gives it up."""
+
+CUT_OFFS = 12
+"""How often it may have been begun in all: an update that ends the process each time ends here."""
 
 _WAIT_S = 1.0
+_PATIENCE_S = 600.0
+"""How long handling waits for Telegram, which has the files people sent."""
 
-Handler = Callable[[Incoming], Awaitable[None]]
-"""Handles one update."""
+Deferred = asyncio.Future[None]
+"""Is done when an update is, later than those behind it may be: a part of an album."""
+
+Handler = Callable[[Incoming], Awaitable[Deferred | None]]
+"""Handles one update, or says when it will have been handled."""
 
 GaveUp = Callable[[Incoming, str], Awaitable[None]]
 """Is told of an update whose handling was given up, and why."""
@@ -51,6 +62,7 @@ class Inbox:
         self._lanes: dict[str, asyncio.Queue[Incoming]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._taken: set[int] = set()
+        self._over: set[int] = set()
 
     async def take(self, payloads: Sequence[Mapping[str, Any]]) -> int | None:
         """Store updates as Telegram sent them, then have them handled.
@@ -58,13 +70,14 @@ class Inbox:
         Returns:
             The number to ask for next; None when there was none.
         """
+        now = self._clock.now()
         updates = [
             Incoming(
                 channel=self._channel,
                 number=int(payload["update_id"]),
                 place=place_of(payload),
                 payload=payload,
-                received_at=self._clock.now(),
+                received_at=now,
             )
             for payload in payloads
         ]
@@ -87,8 +100,12 @@ class Inbox:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _dispatch(self) -> None:
+        over = set(self._over)
         async with self._database.read() as work:
             waiting = await work.inbox.waiting(self._channel)
+        # Only what was over before the database was read is not among what waits.
+        self._taken -= over
+        self._over -= over
         for update in waiting:
             if update.number not in self._taken:
                 self._taken.add(update.number)
@@ -107,38 +124,59 @@ class Inbox:
         while not lane.empty():
             update = lane.get_nowait()
             await self._handle(update)
-            self._taken.discard(update.number)
         del self._lanes[place]  # nothing was awaited since it was found empty
 
     async def _handle(self, update: Incoming) -> None:
-        tries, error = update.tries, ""
-        while tries < TRIES:
+        if update.tries >= CUT_OFFS:
+            await self._give_up(update, "It was cut off by the end of the process each time.")
+            return
+        failed, error = 0, ""
+        patient_until = self._clock.monotonic() + _PATIENCE_S
+        while failed < TRIES:
             try:
                 async with self._database.work(durable=False) as work:
                     await work.inbox.begin(self._channel, update.number)
                     await work.commit()
-                tries += 1
-                await self._handler(update)
+                deferred = await self._handler(update)
             except DatabaseBusyError as busy:
-                tries -= 1  # no fault of the update's
                 _LOG.warning("update %d waits: %s", update.number, busy)
+            except (NetworkError, RetryAfter) as outage:
+                error = "Telegram could not be reached."
+                failed = TRIES if self._clock.monotonic() > patient_until else failed
+                _LOG.warning("update %d waits: %s", update.number, type(outage).__name__)
             except NoctuleError as said:
-                error = str(said)
-                _LOG.warning("update %d could not be handled: %s", update.number, said)
+                error, failed = str(said), failed + 1
+                _LOG.warning("update %d was not handled: %s", update.number, type(said).__name__)
             except Exception as broke:  # noqa: BLE001 - it must not end its lane
                 error = f"Something in Noctule broke ({type(broke).__name__})."
-                _LOG.exception("update %d broke its handling", update.number)
+                failed += 1
+                _LOG.error("update %d broke its handling: %s", update.number, trail(broke))
             else:
-                await self._done(update, None)
+                await self._handled(update, deferred)
                 return
             await self._clock.sleep(_WAIT_S)
-        await self._give_up(update, error or "It was cut off by the end of the process each time.")
+        await self._give_up(update, error)
+
+    async def _handled(self, update: Incoming, deferred: Deferred | None) -> None:
+        if deferred is None:
+            await self._done(update, None)
+            return
+        task = asyncio.create_task(self._later(update, deferred))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _later(self, update: Incoming, deferred: Deferred) -> None:
+        await asyncio.wait({deferred})
+        if not deferred.cancelled():  # else the next start handles it
+            await self._done(update, None)
 
     async def _give_up(self, update: Incoming, error: str) -> None:
         try:
             await self._gave_up(update, error)
-        except Exception:  # noqa: BLE001 - likewise
-            _LOG.exception("nobody could be told that update %d was given up", update.number)
+        except Exception as broke:  # noqa: BLE001 - likewise
+            _LOG.error(
+                "nobody was told that update %d came to nothing: %s", update.number, trail(broke)
+            )
         await self._done(update, error)
 
     async def _done(self, update: Incoming, error: str | None) -> None:
@@ -153,6 +191,7 @@ class Inbox:
                 _LOG.warning("update %d was handled but not noted yet: %s", update.number, busy)
                 await self._clock.sleep(_WAIT_S)
             else:
+                self._over.add(update.number)
                 return
 
 

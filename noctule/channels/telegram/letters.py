@@ -15,10 +15,13 @@ from telegramify_markdown import convert, split_entities
 from noctule.channels.telegram.places import Place
 from noctule.core.mail import OutgoingKind
 
-TEXT_UNITS = 4096
+_MARK_UNITS = 96
+"""Room for the line that says that a message may be a repeat."""
+
+TEXT_UNITS = 4096 - _MARK_UNITS
 """The longest text of one message, in UTF-16 units (Bot API, sendMessage)."""
 
-CAPTION_UNITS = 1024
+CAPTION_UNITS = 1024 - _MARK_UNITS
 """The longest caption of a file, in UTF-16 units (Bot API, sendDocument)."""
 
 

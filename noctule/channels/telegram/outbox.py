@@ -6,14 +6,14 @@ handed over, may have arrived: it is sent again and says so. Nothing else is eve
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from telegram.error import TelegramError
 
-from noctule.channels.telegram.letters import Letter
+from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.pace import Pace
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.refusals import Refusal, Verdict, read_refusal
@@ -28,6 +28,17 @@ _LOG = logging.getLogger(__name__)
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
+_BROKEN_TRIES = 5
+_REFUSED_TRIES = 200
+_REFUSED_FOR = timedelta(days=3)
+"""How often and how long Telegram may refuse one message with errors of its own before it is given
+up; outages and flood control do not count."""
+
+_WORTH_A_WORD = frozenset({"reply", "file", "question", "report"})
+"""The purposes whose loss is told in the chat."""
+
+Moved = Callable[[Place, Place], Awaitable[None]]
+"""Is told when a group went to another id, from the one to the other."""
 
 
 class Outbox:
@@ -49,6 +60,7 @@ class Outbox:
         self._again: set[str] = set()
         self._refused: dict[str, int] = {}
         self._open = False
+        self.moved: Moved | None = None
 
     async def store(self, work: UnitOfWork, letters: Iterable[Letter]) -> None:
         """Store letters in a transaction of the caller's, who commits and then wakes their places.
@@ -145,30 +157,35 @@ class Outbox:
         return (message.not_before - self._clock.now()).total_seconds()
 
     async def _hand_over(self, message: Outgoing) -> None:
-        edited_id: str | None = None
+        edited: Outgoing | None = None
         if message.kind is OutgoingKind.EDIT:
-            edited_id = await self._edited(message)
-            if edited_id is None:
+            edited = await self._edited(message)
+            if edited is None:
                 await self._gone(message)
                 return
-        repeated = message.state is OutgoingState.SENDING and edited_id is None
-        async with self._database.work(durable=edited_id is None) as work:
+        repeated = message.state is OutgoingState.SENDING and edited is None
+        async with self._database.work(durable=edited is None) as work:
             await work.outbox.sending(message.id, repeated=repeated)
             await work.commit()
-        message = replace(message, repeated=message.repeated or repeated)
+        # What may stand there twice says so whatever its text becomes.
+        marked = message.repeated or repeated or (edited is not None and edited.repeated)
+        message = replace(message, repeated=marked)
         try:
-            sent_as = await self._sender.send(message, edited_id)
+            sent_as = await self._sender.send(message, edited.message_id if edited else None)
         except TelegramError as error:
             await self._refuse(message, read_refusal(error))
         except FileGoneError as error:
             await self._refuse(message, Refusal(Verdict.NEVER, str(error)))
+        except Exception as error:  # noqa: BLE001 - one message must not silence its chat
+            await self._refuse(message, _broken(message, error))
         else:
             await self._sent(message, sent_as)
 
-    async def _edited(self, message: Outgoing) -> str | None:
+    async def _edited(self, message: Outgoing) -> Outgoing | None:
+        """Return the message an edit is for, as it was sent; None when it was not."""
         async with self._database.read() as work:
             target = await work.outbox.by_key(CHANNEL, message.edits or "")
-        return None if target is None else target.message_id
+        return None if target is None or target.message_id is None else target
 
     async def _sent(self, message: Outgoing, sent_as: str | None) -> None:
         self._refused.pop(message.id, None)
@@ -184,14 +201,22 @@ class Outbox:
                 await self._rewrite(message, {**message.body, "entities": []})
             case Verdict.LOOSE if not message.body.get("loose"):
                 await self._rewrite(message, {**message.body, "reply_to": None, "loose": True})
+            case Verdict.PLAIN | Verdict.LOOSE | Verdict.BARE if not message.body.get("bare"):
+                await self._rewrite(message, _bare(message.body))
             case Verdict.MOVED if refusal.moved_to is not None:
                 await self._move(message, refusal.moved_to)
             case Verdict.GONE:
                 await self._gone(message)
+            case Verdict.LATER if refusal.answered and self._is_hopeless(message):
+                await self._fail(message, refusal.reason)
             case Verdict.LATER | Verdict.UNCLEAR | Verdict.LOCKED_OUT:
                 await self._later(message, refusal)
             case _:
                 await self._fail(message, refusal.reason)
+
+    def _is_hopeless(self, message: Outgoing) -> bool:
+        since = self._clock.now() - message.created_at
+        return message.tries > _REFUSED_TRIES and since > _REFUSED_FOR
 
     async def _later(self, message: Outgoing, refusal: Refusal) -> None:
         refused = self._refused[message.id] = self._refused.get(message.id, 0) + 1
@@ -216,12 +241,20 @@ class Outbox:
             await work.commit()
 
     async def _move(self, message: Outgoing, chat: int) -> None:
-        moved = str(replace(Place.parse(message.place), chat=chat))
         async with self._database.work() as work:
             await work.outbox.later(message.id, not_before=self._clock.now(), error="moved")
-            await work.chats.move(CHANNEL, message.place, moved)
             await work.commit()
-        self.wake(moved)
+        place = Place.parse(message.place)
+        await self.move(place, replace(place, chat=chat))
+
+    async def move(self, place: Place, to: Place) -> None:
+        """Send to another place whatever was for one: a group became a supergroup."""
+        async with self._database.work() as work:
+            await work.chats.move(CHANNEL, str(place), str(to))
+            await work.commit()
+        if self.moved is not None:
+            await self.moved(place, to)
+        self.wake(str(to))
 
     async def _gone(self, message: Outgoing) -> None:
         """Send the text of an edit as a message of its own when it is an answer; else drop it."""
@@ -243,7 +276,37 @@ class Outbox:
             await work.commit()
 
     async def _fail(self, message: Outgoing, reason: str) -> None:
-        _LOG.warning("a message of a session was given up: %s", reason)
+        self._refused.pop(message.id, None)
+        _LOG.warning("a message (%s) was given up: %s", message.purpose, reason)
+        letters = [_loss(message, reason)] if message.purpose in _WORTH_A_WORD else []
         async with self._database.work() as work:
             await work.outbox.failed(message.id, error=reason)
+            await self.store(work, letters)
             await work.commit()
+
+
+def _bare(body: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {name: body[name] for name in ("text", "path", "name", "caption") if name in body}
+    return {**kept, "bare": True}
+
+
+def _broken(message: Outgoing, error: Exception) -> Refusal:
+    tries = message.tries + 1
+    verdict = Verdict.NEVER if tries >= _BROKEN_TRIES else Verdict.LATER
+    return Refusal(verdict, f"something in Noctule broke ({type(error).__name__})")
+
+
+def _loss(message: Outgoing, reason: str) -> Letter:
+    if message.kind in {OutgoingKind.DOCUMENT, OutgoingKind.PHOTO}:
+        what = f"I could not send the file {message.body.get('name') or 'I made'}"
+    else:
+        what = "Telegram did not take a message of mine"
+    where = "`noctule sessions show` on the machine has all of it."
+    return Letter(
+        Place.parse(message.place),
+        f"{message.key}:lost",
+        "notice",
+        plain(f"{what}: {reason}. {where}"),
+        session_id=message.session_id,
+        turn_id=message.turn_id,
+    )

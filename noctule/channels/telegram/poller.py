@@ -3,14 +3,15 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from telegram import Bot
 from telegram.error import Conflict, InvalidToken, RetryAfter, TelegramError
 
 from noctule.channels.telegram.inbox import Inbox
+from noctule.channels.telegram.secrecy import trail
 from noctule.core.clock import Clock
-from noctule.core.ports import Database
+from noctule.core.errors import NoctuleError
 from noctule.core.settings import TelegramSettings
 
 _LOG = logging.getLogger(__name__)
@@ -21,9 +22,22 @@ KINDS = ["message", "edited_message", "callback_query", "my_chat_member"]
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
 _CONFLICT_WAIT_S = 30.0
+_PEACE_S = 300.0
+"""How long there must be no conflict before it is over."""
+
 _GRACE_S = 10.0
 _SURE_FOR = timedelta(days=6)
 """After a week without updates Telegram begins their numbers anew, anywhere (Bot API, Update)."""
+
+_CONFLICT = (
+    "Telegram says that somebody else polls with this token, or a webhook is set: only one may. "
+    "End the other one, or remove the webhook; this one tries again."
+)
+_REFUSED = (
+    "Telegram refuses the token. Set telegram.token to one of BotFather's and start again; "
+    "until then messages wait."
+)
+_UNREACHABLE = "Telegram cannot be reached ({}). Messages wait there and here."
 
 Say = Callable[[str], None]
 """Tells whoever looks at the terminal one line."""
@@ -35,8 +49,6 @@ class Poller:
     Args:
         bot: whose.
         inbox: stores them; only then the next call says that they arrived.
-        channel: what the database calls this bot's mail.
-        database: knows the last number.
         clock: the time.
         say: tells trouble, once per kind.
         settings: how long one call waits for an update, and when it is given up and made anew.
@@ -47,79 +59,94 @@ class Poller:
         bot: Bot,
         inbox: Inbox,
         *,
-        channel: str,
-        database: Database,
         clock: Clock,
         say: Say,
         settings: TelegramSettings,
     ) -> None:
         self._bot = bot
         self._inbox = inbox
-        self._channel = channel
-        self._database = database
         self._clock = clock
         self._say = say
         self._timeout_s = settings.poll_timeout.total_seconds()
         self._watchdog_s = max(settings.watchdog.total_seconds(), self._timeout_s + _GRACE_S)
+        self._next: int | None = None
+        self._heard_at: datetime | None = None
         self._trouble: str | None = None
+        self._conflict_at: float | None = None
 
     async def run(self) -> None:
-        """Poll until it is cancelled, or the token does not count any more."""
-        offset = await self._offset()
+        """Poll until it is cancelled; nothing else ends it."""
         failures = 0
         while True:
             try:
-                offset = await self._poll(offset)
-            except InvalidToken:
-                self._tell("Telegram refuses the token. Set another one and start again.")
-                return
-            except (TelegramError, TimeoutError) as error:
+                await self._poll()
+            except (TelegramError, NoctuleError, TimeoutError) as error:
                 failures += 1
                 await self._clock.sleep(self._wait_s(error, failures))
+            except Exception as broke:  # noqa: BLE001 - a bot that is deaf must not look alive
+                failures += 1
+                _LOG.error("a poll broke: %s", trail(broke))
+                await self._clock.sleep(self._wait_s(broke, failures))
             else:
                 failures = 0
                 self._fine()
 
-    async def _poll(self, offset: int | None) -> int | None:
+    async def _poll(self) -> None:
         async with asyncio.timeout(self._watchdog_s):
             updates = await self._bot.get_updates(
-                offset=offset,
+                offset=self._following(),
                 timeout=timedelta(seconds=self._timeout_s),
                 allowed_updates=KINDS,
                 read_timeout=self._timeout_s + 5,
             )
         following = await self._inbox.take([update.to_dict() for update in updates])
-        return offset if following is None else following
+        if following is not None:
+            self._next, self._heard_at = following, self._clock.now()
 
-    async def _offset(self) -> int | None:
-        async with self._database.read() as work:
-            following = await work.inbox.next_number(self._channel)
-            newest = await work.inbox.newest_at(self._channel)
-        if newest is None or self._clock.now() - newest > _SURE_FOR:
+    def _following(self) -> int | None:
+        """Return the number to ask for; None asks for all that was not confirmed.
+
+        After a start all of it is asked for: what is stored already is passed over.
+        """
+        if self._heard_at is None or self._clock.now() - self._heard_at > _SURE_FOR:
             return None
-        return following
+        return self._next
 
     def _wait_s(self, error: Exception, failures: int) -> float:
-        if isinstance(error, Conflict):
-            self._tell(
-                "Telegram says that somebody else polls with this token, or a webhook is set: "
-                "only one may. End the other one, or remove the webhook; this one tries again."
-            )
-            return _CONFLICT_WAIT_S
-        if isinstance(error, RetryAfter):
-            wait = error.retry_after
-            return float(wait) if isinstance(wait, int) else wait.total_seconds()
-        what = "a call for updates never ended" if isinstance(error, TimeoutError) else str(error)
-        self._tell(f"Telegram cannot be reached ({what}). Messages wait there and here.")
-        return float(min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(failures - 1, 10)))
+        longer = float(min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** min(failures - 1, 10)))
+        match error:
+            case Conflict():
+                self._conflict_at = self._clock.monotonic()
+                self._tell(_CONFLICT)
+                return _CONFLICT_WAIT_S
+            case RetryAfter():
+                wait = error.retry_after
+                return float(wait) if isinstance(wait, int) else wait.total_seconds()
+            case InvalidToken():
+                self._tell(_REFUSED)
+                return _LONGEST_WAIT_S
+            case NoctuleError():
+                self._tell(f"Messages are not taken for the moment: {error}")
+            case TimeoutError():
+                self._tell(_UNREACHABLE.format("a call for updates never ended"))
+            case TelegramError():
+                self._tell(_UNREACHABLE.format(str(error).rstrip(".")))
+            case _:
+                self._tell(_UNREACHABLE.format(f"something broke, {type(error).__name__}"))
+        return longer
 
     def _tell(self, trouble: str) -> None:
-        _LOG.warning("%s", trouble)
-        if trouble != self._trouble:
-            self._trouble = trouble
+        kind = trouble.partition("(")[0]
+        if kind != self._trouble:
+            self._trouble = kind
+            _LOG.warning("%s", trouble)
             self._say(trouble)
 
     def _fine(self) -> None:
-        if self._trouble is not None:
-            self._trouble = None
-            self._say("Telegram answers again.")
+        if self._trouble is None:
+            return
+        since = self._conflict_at
+        if since is not None and self._clock.monotonic() - since < _PEACE_S:
+            return  # two who poll take turns: one call that went well means nothing
+        self._trouble = self._conflict_at = None
+        self._say("Telegram answers again.")

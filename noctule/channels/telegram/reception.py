@@ -9,13 +9,14 @@ from telegram import CallbackQuery, Message, MessageEntity, Update
 from telegram.error import TelegramError
 
 from noctule.channels.telegram.gate import Stranger
+from noctule.channels.telegram.inbox import Deferred
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.office import Office, Press, Said
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.core.errors import NoctuleError
 from noctule.core.mail import Incoming, Outgoing
 
-OnMessage = Callable[[Office, Said], Awaitable[None]]
+OnMessage = Callable[[Office, Said], Awaitable[Deferred | None]]
 OnCommand = Callable[[Office, Said], Awaitable[None]]
 OnPress = Callable[[Office, Press], Awaitable[str | None]]
 """Deals with a press; returns a few words shown over the chat, or None for nothing."""
@@ -51,40 +52,57 @@ class Reception:
         self._presses = presses
         self._heads_only = heads_only
 
-    async def deal(self, incoming: Incoming) -> None:
-        """Deal with one update; may be called again for the same one after a kill."""
+    async def deal(self, incoming: Incoming) -> Deferred | None:
+        """Deal with one update; may be called again for the same one after a kill.
+
+        Returns:
+            None when it is dealt with; else what is done when it is.
+        """
         update = Update.de_json(dict(incoming.payload), self._office.bot)
         message = update.message or update.edited_message
         if update.callback_query is not None:
             await self._press(incoming.number, update.callback_query)
+        elif message is not None and message.migrate_to_chat_id is not None:
+            await self._move(message.chat.id, message.migrate_to_chat_id)
+        elif message is not None and message.migrate_from_chat_id is not None:
+            await self._move(message.migrate_from_chat_id, message.chat.id)
         elif message is not None and message.from_user is not None:
             edited = update.edited_message is not None
-            await self._message(incoming.number, message, edited=edited)
+            return await self._message(incoming.number, message, edited=edited)
+        return None
 
     async def gave_up(self, incoming: Incoming, why: str) -> None:
         """Tell a person that their message came to nothing."""
-        if not incoming.place or "callback_query" in incoming.payload:
+        if not incoming.place or not self._is_ours(incoming.payload):
             return
         place = Place.parse(incoming.place)
         sentence = f"I could not deal with your message: {why} Please say it again."
         key = f"update:{place.chat}:{incoming.number}:gave-up"
         await self._office.outbox.post(Letter(place, key, "notice", plain(sentence)))
 
-    async def _message(self, number: int, message: Message, *, edited: bool) -> None:
+    def _is_ours(self, payload: Mapping[str, Any]) -> bool:
+        """Whether an update is a message of somebody who may talk."""
+        message = payload.get("message") or payload.get("edited_message") or {}
+        sender = message.get("from", {}).get("id")
+        return sender is not None and self._office.gate.owner_of(sender) is not None
+
+    async def _move(self, group: int, to: int) -> None:
+        if self._office.gate.answers_in(Place(group)):
+            await self._office.outbox.move(Place(group), Place(to))
+
+    async def _message(self, number: int, message: Message, *, edited: bool) -> Deferred | None:
         place = place_of(message)
         user = message.from_user
         if user is None or user.is_bot or not self._office.gate.answers_in(place):
-            return
-        if message.migrate_to_chat_id is not None:
-            return  # the move itself is done when something is sent there
+            return None
         text = message.text or message.caption or ""
         if not place.is_private and not self._is_for_us(message):
-            return
+            return None
         owner = self._office.gate.owner_of(user.id)
         if owner is None:
             if place.is_private:
-                await self._refuse(Stranger(user.id, place, user.full_name, text))
-            return
+                await self._refuse(number, Stranger(user.id, place, user.full_name, text))
+            return None
         self._office.signs.give(place)
         said = Said(
             number=number,
@@ -99,9 +117,9 @@ class Reception:
         name, rest = _command(message, self._office.me().username)
         command = self._commands.get(name) if name else None
         if command is None or edited:
-            await self._on_message(self._office, said)
-        else:
-            await command(self._office, _replaced(said, rest))
+            return await self._on_message(self._office, said)
+        await command(self._office, _replaced(said, rest))
+        return None
 
     async def _press(self, number: int, query: CallbackQuery) -> None:
         message = query.message
@@ -141,16 +159,28 @@ class Reception:
         except NoctuleError as error:
             return _short(str(error))
 
-    async def _refuse(self, stranger: Stranger) -> None:
-        before = self._office.gate.owner_of(stranger.person)
-        told = await self._office.gate.knock(stranger)
-        admitted = before is None and self._office.gate.owner_of(stranger.person) is not None
-        tries_code = any(letter.isdigit() for letter in stranger.said)
-        now = self._office.records.clock.now()
-        hour = int(now.timestamp() // _REFUSAL_EVERY.total_seconds())
-        what = f"{int(now.timestamp())}" if admitted or tries_code else f"hour-{hour}"
-        key = f"refusal:{stranger.place.chat}:{what}"
-        await self._office.outbox.post(Letter(stranger.place, key, "refusal", plain(told)))
+    async def _refuse(self, number: int, stranger: Stranger) -> None:
+        heard = await self._office.gate.knock(stranger)
+        chat = stranger.place.chat
+        if heard.in_reply:
+            key = f"update:{chat}:{number}:code"
+        elif await self._refused_lately(chat):
+            return
+        else:
+            key = f"refusal:{chat}:{self._hour}"
+        await self._office.outbox.post(Letter(stranger.place, key, "refusal", plain(heard.told)))
+
+    @property
+    def _hour(self) -> int:
+        return int(self._office.records.clock.now().timestamp() // _REFUSAL_EVERY.total_seconds())
+
+    async def _refused_lately(self, chat: int) -> bool:
+        """Whether somebody was refused within the hour, across its full strokes and restarts."""
+        async with self._office.records.database.read() as work:
+            keys = (f"refusal:{chat}:{self._hour - past}" for past in range(2))
+            found = [await work.outbox.by_key(CHANNEL, key) for key in keys]
+        since = self._office.records.clock.now() - _REFUSAL_EVERY
+        return any(letter is not None and letter.created_at > since for letter in found)
 
     async def _answered(self, place: Place, message: Message) -> Outgoing | None:
         replied = message.reply_to_message

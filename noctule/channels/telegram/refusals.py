@@ -8,7 +8,6 @@ import httpx
 from telegram.error import (
     BadRequest,
     ChatMigrated,
-    EndPointNotFound,
     Forbidden,
     InvalidToken,
     NetworkError,
@@ -35,6 +34,8 @@ class Verdict(StrEnum):
     """The message an edit is for is gone."""
     MOVED = "moved"
     """The chat has another id now."""
+    BARE = "bare"
+    """Telegram does not like it for a reason we do not know; send the text and nothing else."""
     NEVER = "never"
     """It will not be taken, ever."""
     LOCKED_OUT = "locked_out"
@@ -50,14 +51,19 @@ class Refusal:
         reason: in Telegram's words, without the token.
         wait_s: how long Telegram wants to be left alone; None when it did not say.
         moved_to: the chat's new id; None unless it moved.
+        answered: whether Telegram itself said so; an outage is somebody else's.
     """
 
     verdict: Verdict
     reason: str
     wait_s: float | None = None
     moved_to: int | None = None
+    answered: bool = False
 
 
+_FOREVER_WORDS = ("chat not found", "not enough rights", "have no rights", "write_forbidden")
+_MISSING = "method not found"
+_TOO_LARGE = "request entity too large"
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _WORDS = (
     ("message is not modified", Verdict.UNCHANGED),
@@ -81,14 +87,23 @@ def read_refusal(error: TelegramError) -> Refusal:
         return Refusal(Verdict.LATER, "flood control", wait_s=_seconds(error.retry_after))
     if isinstance(error, ChatMigrated):
         return Refusal(Verdict.MOVED, reason, moved_to=error.new_chat_id)
-    return Refusal(_verdict(error, reason), reason)
+    answered = error.__cause__ is None and not isinstance(error, TimedOut)
+    return Refusal(_verdict(error, reason), reason, answered=answered)
+
+
+def is_missing(error: TelegramError) -> bool:
+    """Whether the Bot API server does not have a method: an older one, or one of one's own.
+
+    python-telegram-bot 22 raises ``InvalidToken`` for every 404, and the words tell them apart.
+    """
+    return isinstance(error, InvalidToken) and _MISSING in str(error).lower()
 
 
 def _verdict(error: TelegramError, reason: str) -> Verdict:
     match error:
         case InvalidToken():
-            return Verdict.LOCKED_OUT
-        case Forbidden() | EndPointNotFound():
+            return Verdict.NEVER if is_missing(error) else Verdict.LOCKED_OUT
+        case Forbidden():
             return Verdict.NEVER
         case BadRequest():
             return _by_words(reason)
@@ -104,11 +119,15 @@ def _seconds(wait: int | timedelta) -> float:
 
 def _by_words(reason: str) -> Verdict:
     said = reason.lower()
-    return next((verdict for words, verdict in _WORDS if words in said), Verdict.NEVER)
+    if any(words in said for words in _FOREVER_WORDS):
+        return Verdict.NEVER
+    return next((verdict for words, verdict in _WORDS if words in said), Verdict.BARE)
 
 
 def _by_cause(error: TelegramError) -> Verdict:
     cause = error.__cause__
+    if _TOO_LARGE in str(error).lower():
+        return Verdict.NEVER
     if isinstance(cause, _NEVER_SENT):
         return Verdict.LATER
     # Without a cause it is an answer, like "Internal Server Error": the request was not taken.

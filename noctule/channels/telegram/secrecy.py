@@ -1,9 +1,14 @@
-"""Secrecy: the bot's token never reaches a log; httpx writes whole URLs at INFO."""
+"""Secrecy: neither the bot's token nor what people write reaches a log.
+
+httpx writes whole URLs at INFO, python-telegram-bot whole messages at DEBUG.
+"""
 
 import logging
+import traceback
 
 _NOISY = ("httpx", "httpcore", "telegram", "tornado.access")
 _MASK = "<token>"
+_FRAMES = 4
 
 
 class MaskToken(logging.Filter):
@@ -22,8 +27,11 @@ class MaskToken(logging.Filter):
         message = record.getMessage()
         if self._token in message:
             record.msg, record.args = message.replace(self._token, _MASK), ()
-        if record.exc_info and record.exc_info[1] is not None:
-            _mask_error(record.exc_info[1], self._token)
+        if record.exc_info:
+            told = record.exc_text or logging.Formatter().formatException(record.exc_info)
+            if self._token in told:
+                # Formatters write the text when there is one; the error itself has the token.
+                record.exc_text, record.exc_info = told.replace(self._token, _MASK), None
         return True
 
 
@@ -51,9 +59,10 @@ def speak_again(mask: MaskToken) -> None:
         handler.removeFilter(mask)
 
 
-def _mask_error(error: BaseException, token: str) -> None:
-    error.args = tuple(
-        part.replace(token, _MASK) if isinstance(part, str) else part for part in error.args
+def trail(error: BaseException) -> str:
+    """Return what broke and where, without what the error says: that may be somebody's message."""
+    frames = traceback.extract_tb(error.__traceback__)[-_FRAMES:]
+    where = " < ".join(
+        f"{f.name} ({f.filename.rpartition('/')[2]}:{f.lineno})" for f in frames[::-1]
     )
-    if error.__cause__ is not None:
-        _mask_error(error.__cause__, token)
+    return f"{type(error).__name__} in {where or 'nowhere'}"

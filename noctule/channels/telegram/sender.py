@@ -24,8 +24,12 @@ REPEATED = "↻ Perhaps you have this already: the connection broke while it was
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
 
 
+MOST_FILE_BYTES = 50_000_000
+"""The largest file a bot may send (Bot API, sendDocument)."""
+
+
 class FileGoneError(Exception):
-    """The file of a message is not there any more, or cannot be read."""
+    """The file of a message is not there any more, cannot be read, or is too large."""
 
 
 class Sender:
@@ -52,7 +56,7 @@ class Sender:
         place = Place.parse(message.place)
         match message.kind:
             case OutgoingKind.EDIT:
-                await self._edit(place, message.body, int(edited_id or 0))
+                await self._edit(place, message, int(edited_id or 0))
                 return edited_id
             case OutgoingKind.DOCUMENT | OutgoingKind.PHOTO:
                 sent = await self._file(place, message)
@@ -70,10 +74,11 @@ class Sender:
             **_options(place, message),
         )
 
-    async def _edit(self, place: Place, body: Mapping[str, Any], message_id: int) -> None:
+    async def _edit(self, place: Place, message: Outgoing, message_id: int) -> None:
+        body = message.body
         if "text" in body:
             await self._bot.edit_message_text(
-                str(body["text"]),
+                _marked(str(body["text"]), repeated=message.repeated),
                 chat_id=place.chat,
                 message_id=message_id,
                 entities=entities_of(body),
@@ -134,6 +139,8 @@ def _marked(text: str, *, repeated: bool) -> str:
 
 def _read(path: Path) -> bytes:
     try:
+        if path.stat().st_size > MOST_FILE_BYTES:
+            raise FileGoneError("it is larger than the 50 MB Telegram takes")
         return path.read_bytes()
     except OSError as error:
-        raise FileGoneError(f"{path.name} cannot be read: {error.strerror}") from error
+        raise FileGoneError("it is not there any more, or cannot be read") from error

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Protocol
 from noctule.channels.telegram.letters import Letter
 from noctule.channels.telegram.outbox import Outbox
 from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.secrecy import trail
 from noctule.core.chats import Watch, WatchKind
 from noctule.core.errors import NoctuleError
 from noctule.core.events import Event
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 _WAIT_S = 1.0
+_LONGEST_WAIT_S = 60.0
+_TRIES = 3
+"""How often telling one event may break before it is left out."""
 
 
 class Narrator(Protocol):
@@ -126,6 +130,15 @@ class Watching:
                 await self._stop(str(place), session_id)
         self._begin(watch)
 
+    async def move(self, place: Place, to: Place) -> None:
+        """Tell another place what was told at one: the database has moved its watches already."""
+        for known, session_id in [key for key in self._tasks if key[0] == str(place)]:
+            await self._stop(known, session_id)
+        async with self._records.database.read() as work:
+            watches = await work.chats.watches(CHANNEL, place=str(to))
+        for watch in watches:
+            self._begin(watch)
+
     async def close(self) -> None:
         """Stop watching; the next start goes on behind what was told."""
         tasks = list(self._tasks.values())
@@ -158,26 +171,40 @@ class Watching:
             self._tasks.pop((watch.place, watch.session_id), None)  # it may be watched anew
 
         narrator = self.narrators[watch.kind](Telling(self._records, self._outbox, watch, end))
-        after = watch.seen_seq
+        after, waits = watch.seen_seq, 0
         try:
             while not ended.is_set():
                 try:
                     # aclosing: a generator left half-way would stay a follower
                     async with aclosing(self._events(watch.session_id, after)) as events:
                         async for event in events:
-                            after = event.seq
-                            await narrator.tell(event)
+                            await self._tell(narrator, event)
+                            after, waits = event.seq, 0
                             if ended.is_set():
                                 break
-                except NoctuleError as error:
-                    after -= 1  # what it makes the bot say has keys: nothing is said twice
-                    _LOG.warning("session %s is told later: %s", watch.session_id, error)
-                    await self._records.clock.sleep(_WAIT_S)
-                except Exception:  # noqa: BLE001 - one event must not silence a session
-                    _LOG.exception("an event of session %s could not be told", watch.session_id)
-                    await self._records.clock.sleep(_WAIT_S)
+                except Exception as error:  # noqa: BLE001 - one event must not silence a session
+                    # Told again from the event it failed at: what it makes the bot say has keys.
+                    waits += 1
+                    if waits == 1:
+                        what = trail(error)
+                        _LOG.warning("session %s is told later: %s", watch.session_id, what)
+                    await self._records.clock.sleep(
+                        min(_LONGEST_WAIT_S, _WAIT_S * 2 ** min(waits - 1, 9))
+                    )
         finally:
             await narrator.close()
+
+    async def _tell(self, narrator: Narrator, event: Event) -> None:
+        for number in range(_TRIES):
+            try:
+                await narrator.tell(event)
+            except NoctuleError:
+                raise
+            except Exception as broke:
+                _LOG.error("an event (%s) could not be told: %s", event.kind.value, trail(broke))
+                await self._records.clock.sleep(_WAIT_S * number)
+            else:
+                return
 
     def _events(self, session_id: str, after: int) -> AsyncGenerator[Event, None]:
         return self._records.events.follow(session_id, after)
