@@ -14,9 +14,11 @@ from noctule.core.ports import Database
 from noctule.core.questions import QuestionKind
 from noctule.core.sessions import Turn
 from noctule.sessions.desk import Desk, Request
+from noctule.sessions.workspaces import workspace_of
 from storage.memory import MemoryDatabase
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import NOON, a_parking, a_question, a_session, a_turn
+from tools.workspace import open_workspace
 
 
 @pytest.fixture
@@ -264,3 +266,12 @@ async def test_a_folder_no_agent_may_have_is_refused(
         await desk.submit(Request("go", workspace=folder.format(tmp=tmp_path)))
     async with database.read() as work:
         assert await work.sessions.list() == []
+
+
+async def test_the_folder_of_a_session_is_where_its_tools_work(tmp_path: Path) -> None:
+    """What people are shown is what tools open; nothing before there is one."""
+    given = a_session("s2", workspace=str(tmp_path / "project"))
+    assert workspace_of(a_session(), tmp_path) is None
+    opened = open_workspace(tmp_path, "s1", None, most_bytes=1)
+    assert workspace_of(a_session(), tmp_path) == str(opened.root)
+    assert workspace_of(given, tmp_path) == given.workspace
