@@ -37,6 +37,7 @@ from graphs.model_calls import fit_calls
 from graphs.offer import Offer, offer
 from graphs.record import work_record
 from graphs.steering import note_read, said_meanwhile
+from graphs.tool_call import NOTED
 from noctule.core.errors import LimitError
 from noctule.core.events import EventKind
 from noctule.core.sessions import SessionKind
@@ -138,6 +139,9 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
     ) -> BaseMessage:
         if not isinstance(message, AIMessage):
             return message
+        # Some servers give every answer the same id, and the state keeps one message of an id.
+        attempt = message.response_metadata.get(NOTED, {}).get("attempt")
+        message = message.model_copy(update={"id": attempt or message.id})
         if stuck is None:
             return fit_calls(message)
         # It was offered no tools: what it calls all the same is not done, and the loop ends.

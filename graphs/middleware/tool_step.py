@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import AIMessage, ToolMessage
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 
@@ -20,7 +20,9 @@ from graphs.model_calls import refused_call
 from graphs.offer import known_tools
 from graphs.outcome import Outcome, told
 from graphs.permission import Refused, permitted
+from graphs.sequence import Sequence
 from graphs.tool_call import Told, ToolCall, read_arguments
+from noctule.core.effects import EffectClass
 from noctule.core.events import EventKind
 from noctule.core.questions import QuestionKind
 from tools.tool import ToolContext, ToolError
@@ -39,6 +41,7 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
     def __init__(self, agent: Agent) -> None:
         super().__init__()
         self._agent = agent
+        self._sequence = Sequence()
 
     async def awrap_tool_call(
         self,
@@ -49,13 +52,17 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
         del handler  # LangChain's way to run a tool: ours are run here
         asked = request.tool_call
         context: Any = request.runtime.context
-        said = await self._take(asked["name"], str(asked["id"]), asked["args"], context)
+        call = self._prepared(asked["name"], str(asked["id"]), asked["args"], context)
+        if isinstance(call, Told):
+            said = call
+        else:
+            reply, number = _place(request.state, call.id)
+            changes = call.effect is not EffectClass.READ
+            async with self._sequence.turn(reply, number, changes=changes, clock=context.clock):
+                said = await self._take(call)
         return said.message(call_id=str(asked["id"]), tool=asked["name"])
 
-    async def _take(self, name: str, id_: str, given: Any, context: TurnContext) -> Told:
-        call = self._prepared(name, id_, given, context)
-        if isinstance(call, Told):
-            return call
+    async def _take(self, call: ToolCall) -> Told:
         if call.tool.asks_person:
             return await _ask(call)
         permission = await permitted(call)
@@ -96,6 +103,16 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
             sink=context.tagged_sink,
             private=turn.private or session.private,
         )
+
+
+def _place(state: Any, call_id: str) -> tuple[str, int]:
+    """Return the reply a call stands in, and its place there."""
+    for message in reversed(state["messages"]):
+        if isinstance(message, AIMessage):
+            ids = [call["id"] for call in message.tool_calls]
+            if call_id in ids:
+                return str(message.id), ids.index(call_id)
+    return call_id, 0
 
 
 async def _ask(call: ToolCall) -> Told:

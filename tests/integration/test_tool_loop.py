@@ -68,3 +68,15 @@ async def test_what_does_not_fit_a_tool_is_said_and_nothing_is_done(tmp_path):
             {"configurable": {"thread_id": turn.session_id}}
         )
         assert "x" * 1000 not in str(kept.values)
+
+
+async def test_calls_of_one_reply_that_change_something_keep_their_order(tmp_path):
+    """A file is written before what reads it runs, and two changes never overlap."""
+    board = Board(shown={"a": "1", "b": "2", "c": "3"})
+    async with open_theatre(tmp_path, Stage(**TOOLED), tools=board.tools()) as theatre:
+        looks = [("look", {"where": where}) for where in "abc"]
+        puts = [("put", {"what": what}) for what in "xy"]
+        theatre.stage.will("first", calls(looks[0], looks[1], *puts, looks[2]), "Done.")
+        turn = await theatre.say("do it", **WORK)
+        assert turn.status is Status.DONE
+        assert board.order == ["look a", "look b", "put x", "done x", "put y", "done y", "look c"]

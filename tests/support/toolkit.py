@@ -44,6 +44,7 @@ class Board:
         held: set once ``put`` waits.
         needs_person: why ``put`` must be asked about; None: need not be.
         approved: whether the last ``put`` was allowed by a person.
+        order: every call as it began, and every ``put`` as it ended.
     """
 
     read: list[str] = field(default_factory=list)
@@ -56,6 +57,7 @@ class Board:
     held: asyncio.Event = field(default_factory=asyncio.Event)
     needs_person: str | None = None
     approved: bool = False
+    order: list[str] = field(default_factory=list)
 
     def tools(self) -> list[Tool[Any]]:
         return [Look(self), Put(self), Send(self), AskTool()]
@@ -85,6 +87,7 @@ class Look(Tool[LookArguments]):
 
     async def run(self, arguments, context):
         self._board.read.append(arguments.where)
+        self._board.order.append(f"look {arguments.where}")
         if arguments.where == "broken":
             raise RuntimeError("it fell over")
         if arguments.where not in self._board.shown:
@@ -120,10 +123,13 @@ class Put(Tool[WhatArguments]):
 
     async def run(self, arguments, context):
         self._board.approved = context.approved
+        self._board.order.append(f"put {arguments.what}")
+        await asyncio.sleep(0)  # noqa: TID251 - lets what runs at the same time go first
         if self._board.hold is not None:
             self._board.held.set()
             await self._board.hold.wait()
         self._board.written.append(arguments.what)
+        self._board.order.append(f"done {arguments.what}")
         return ToolResult(f"wrote {arguments.what}", files=(f"{arguments.what}.txt",))
 
 
