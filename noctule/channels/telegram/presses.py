@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from noctule.channels.telegram import card_presses, cards, feedback, questions, work, work_presses
+from noctule.channels.telegram.commands import choosing, sessions, settings
 from noctule.channels.telegram.reception import OnPress
 
 PRESSES: Mapping[str, OnPress] = {
@@ -18,6 +19,10 @@ PRESSES: Mapping[str, OnPress] = {
     cards.CANCEL: card_presses.cancel,
     cards.NOT_AT_NIGHT: card_presses.not_at_night,
     cards.RAISE: card_presses.raise_budget,
+    sessions.SWITCH: sessions.switch,
+    sessions.PAGE: sessions.page,
+    choosing.CHOOSE: choosing.choose,
+    settings.SET: settings.press,
     work.STOP: work_presses.stop,
     work.PARK: work_presses.park,
     work.LOG: work_presses.log,

@@ -8,6 +8,7 @@ who answered what.
 from noctule.channels.telegram.letters import Button, Letter, plain
 from noctule.channels.telegram.office import Office, Press, Said
 from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.sentences import for_phones
 from noctule.channels.telegram.watching import Telling
 from noctule.core.choices import choices_of
 from noctule.core.errors import NoctuleError, UsageError
@@ -104,7 +105,7 @@ async def replied(office: Office, said: Said) -> bool:
     try:
         await office.records.desk.answer(question_id, said.text, by=said.owner)
     except NoctuleError as error:
-        await _refuse(office, said, _for_phones(error))
+        await _refuse(office, said, for_phones(error))
     return True
 
 
@@ -119,7 +120,7 @@ async def press(office: Office, pressed: Press) -> str | None:
     try:
         await office.records.desk.answer(question_id, choice, by=pressed.owner)
     except UsageError as error:
-        return _for_phones(error)
+        return for_phones(error)
     return _LABELS.get(choice, choice)
 
 
@@ -228,8 +229,3 @@ async def _refuse(office: Office, said: Said, sentence: str) -> None:
 
 def _id(said: Said) -> int:
     return said.message.message_id
-
-
-def _for_phones(error: NoctuleError) -> str:
-    """Return the first sentence of an error: what follows names commands of the terminal."""
-    return f"{str(error).split('. ', 1)[0].rstrip('.')}."

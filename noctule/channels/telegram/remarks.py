@@ -9,7 +9,9 @@ from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.office import Office, Said
 from noctule.channels.telegram.ownership import own_session
 from noctule.channels.telegram.places import CHANNEL
+from noctule.channels.telegram.sentences import for_phones
 from noctule.core.chats import WatchKind
+from noctule.core.errors import UsageError
 from noctule.core.events import EventKind
 from noctule.core.sessions import SessionKind
 from noctule.sessions.asked import check_text
@@ -23,6 +25,15 @@ _GOES_ON = "It had ended: this is its next task."
 
 async def taken(office: Office, said: Said) -> bool:
     """Deal with a reply to a question or a status message; return whether it was one."""
+    try:
+        return await _taken(office, said)
+    except UsageError as error:
+        body = plain(for_phones(error), reply_to=said.message.message_id)
+        await office.outbox.post(Letter(said.place, said.key("refused"), "answer", body))
+        return True
+
+
+async def _taken(office: Office, said: Said) -> bool:
     if said.edited or not said.text:
         return False
     if await questions.replied(office, said):

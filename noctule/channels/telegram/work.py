@@ -13,6 +13,7 @@ from noctule.channels.telegram import cards, questions
 from noctule.channels.telegram.course import Course
 from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.letters import Button, Letter, formatted, plain
+from noctule.channels.telegram.markdown import bare
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.places import CHANNEL
 from noctule.channels.telegram.preferences import Preferences
@@ -153,7 +154,7 @@ class Work:
         silent = wants.is_quiet(self._office.records.clock.now())
         head = f"{_SIGNS[turn.status]} {session.title or 'Work'}"
         report = await run_reports(self._office.records).of(turn)
-        told = f"{_took(turn)}{report.sentence(wants.zone)}"
+        told = f"{'' if wants.footer else _took(turn)}{report.sentence(wants.zone)}"
         if turn.status is Status.DONE:
             return await reply_letters(
                 self._office,
@@ -162,12 +163,12 @@ class Work:
                 streamed=None,
                 silent=silent,
                 wants=wants,
-                before=f"**{_without_marks(head)}**\n_{_without_marks(told)}_\n\n",
+                before=f"**{bare(head)}**\n_{bare(told)}_\n\n",
             )
         stopped = turn.status is Status.CANCELLED and "by hand" in (turn.error or "")
         why = "Stopped." if stopped else turn.error or "It ended without an answer."
         kept = f"\n\n**What it had written:**\n{course.partial}" if course.partial else ""
-        text = f"{_without_marks(f'{head}{chr(10)}{why} {told}')}{kept}"
+        text = f"**{bare(head)}**\n\n{bare(f'{why} {told}')}{kept}"
         parts = [
             Letter(
                 self._place,
@@ -294,8 +295,3 @@ def _took(turn: Turn) -> str:
     if turn.started_at is None or turn.ended_at is None:
         return ""
     return f"{show_duration((turn.ended_at - turn.started_at).total_seconds())}. "
-
-
-def _without_marks(text: str) -> str:
-    """Return a text in which nothing counts as Markdown."""
-    return "".join(f"\\{mark}" if mark in r"\`*_[]~|>#" else mark for mark in text)

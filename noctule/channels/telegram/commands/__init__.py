@@ -2,8 +2,15 @@
 
 from telegram import BotCommand
 
-from noctule.channels.telegram.commands import basics, running
-from noctule.channels.telegram.commands.command import Command
+from noctule.channels.telegram.commands import (
+    basics,
+    choosing,
+    running,
+    sessions,
+    settings,
+    spending,
+)
+from noctule.channels.telegram.commands.command import Command, polite
 
 
 def _every() -> list[Command]:
@@ -11,7 +18,15 @@ def _every() -> list[Command]:
 
 
 COMMANDS: dict[str, Command] = {
-    command.name: command for command in (*basics.commands(_every), *running.commands())
+    command.name: polite(command)
+    for command in (
+        *basics.commands(_every),
+        *running.commands(),
+        *sessions.commands(),
+        *spending.commands(),
+        *choosing.commands(),
+        *settings.commands(),
+    )
 }
 """Every command by its name, in the order of the menu."""
 

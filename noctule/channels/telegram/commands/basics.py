@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 
 from noctule.channels.telegram.commands.command import Command, answer
+from noctule.channels.telegram.commands.wishes import after_session
 from noctule.channels.telegram.office import Office, Said
 
 Commands = Callable[[], Iterable[Command]]
@@ -50,7 +51,7 @@ async def _start(office: Office, said: Said) -> None:
 async def _new(office: Office, said: Said) -> None:
     chat = await office.chat(said.place, said.owner)
     async with office.records.database.work() as work:
-        await work.chats.put(replace(chat, session_id=None))
+        await work.chats.put(replace(after_session(chat), session_id=None))
         await work.commit()
     if said.text:
         from noctule.channels.telegram.messages import on_message  # noqa: PLC0415 - it comes later

@@ -1,10 +1,13 @@
 """What a command is."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from noctule.channels.telegram.letters import Letter, formatted
+from noctule.channels.telegram.markdown import bare
 from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.sentences import for_phones
+from noctule.core.errors import NotFoundError, UsageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,3 +45,15 @@ async def answer(office: Office, said: Said, markdown: str, *, what: str = "answ
             for number, body in enumerate(bodies)
         )
     )
+
+
+def polite(command: Command) -> Command:
+    """Return the command so that what it cannot do is said in the chat, at once."""
+
+    async def deal(office: Office, said: Said) -> None:
+        try:
+            await command.deal(office, said)
+        except (UsageError, NotFoundError) as error:
+            await answer(office, said, bare(for_phones(error)), what="refused")
+
+    return replace(command, deal=deal)

@@ -7,6 +7,7 @@ from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.run_words import RunWords, parse_run
 from noctule.channels.telegram.commands.wishes import wishes_of
 from noctule.channels.telegram.hours import hour
+from noctule.channels.telegram.markdown import bare
 from noctule.channels.telegram.office import Office, Said
 from noctule.channels.telegram.ownership import own_session
 from noctule.channels.telegram.places import CHANNEL, Place
@@ -135,7 +136,7 @@ async def _run(office: Office, said: Said) -> None:
     lines.append(bound or "No budget bounds it.")
     if words.allow:
         lines.append(f"Without asking: {', '.join(words.allow)}.")
-    await answer(office, said, " ".join(lines).replace("_", r"\_"))
+    await answer(office, said, bare(" ".join(lines)))
 
 
 async def _stop(office: Office, said: Said) -> None:
@@ -229,5 +230,4 @@ def _rests(one: Underway) -> str:
 
 
 def _title(one: Underway) -> str:
-    title = one.session.title or "(untitled)"
-    return "".join(f"\\{mark}" if mark in r"\`*_[]~|>#" else mark for mark in title)
+    return bare(one.session.title or "(untitled)")

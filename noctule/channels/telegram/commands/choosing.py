@@ -1,0 +1,149 @@
+"""``/role``, ``/model`` and ``/private``: who answers from here on, and where it may go."""
+
+from collections.abc import Sequence
+
+from noctule.channels.telegram.cards import models_of, tag_of
+from noctule.channels.telegram.commands.command import Command, answer
+from noctule.channels.telegram.commands.wishes import wishes_of, with_setting, with_wish
+from noctule.channels.telegram.letters import Button, Letter, plain
+from noctule.channels.telegram.office import Office, Press, Said
+from noctule.channels.telegram.places import Place
+from noctule.core.chats import Chat
+from noctule.core.errors import UsageError
+from noctule.core.roles import ANSWERING
+
+CHOOSE = "choose"
+_FREE = frozenset({"auto", "off", "none", "free"})
+_STAYS = frozenset({"always", "stays", "session"})
+_PER_ROW = 2
+
+
+def commands() -> tuple[Command, ...]:
+    """Return the commands of this file."""
+    return (
+        Command(
+            "model",
+            "which model answers next",
+            "[NAME [always] | auto]",
+            "Your next message is answered by that model; with `always` every one until /new. "
+            "`/model auto` leaves it to the configuration again.",
+            _model,
+        ),
+        Command(
+            "role",
+            "which role answers next",
+            "[NAME [always] | auto]",
+            "Your next message goes to that role, whatever it says; with `always` every one until "
+            "/new. `/role auto` lets it be decided again.",
+            _role,
+        ),
+        Command(
+            "private",
+            "keep this chat on local models",
+            "[on | off]",
+            "What you say here, and what you /run from here, only reaches models on your own "
+            "machines, until `/private off`.",
+            _private,
+        ),
+    )
+
+
+async def choose(office: Office, press: Press) -> str | None:
+    """Take a press on a role or a model."""
+    kind, _, value = press.argument.partition(".")
+    names = _names(office, kind)
+    chosen = models_of(value, names) if value else None
+    if value and chosen is None:
+        return "That is no longer configured."
+    chat = await office.chat(press.place, press.owner)
+    await _put(office, with_wish(chat, kind, chosen, stays=False))
+    return _told(kind, chosen, stays=False)
+
+
+async def _model(office: Office, said: Said) -> None:
+    await _wish(office, said, "model")
+
+
+async def _role(office: Office, said: Said) -> None:
+    await _wish(office, said, "role")
+
+
+async def _wish(office: Office, said: Said, kind: str) -> None:
+    names, words = _names(office, kind), said.text.split()
+    chat = await office.chat(said.place, said.owner)
+    if not words:
+        body = plain(_now(chat, kind), buttons=_buttons(office, said.place, kind, names))
+        await office.outbox.post(Letter(said.place, said.key(kind), "answer", body))
+        return
+    name, stays = words[0], any(word.lower() in _STAYS for word in words[1:])
+    free = name.lower() in _FREE and name not in names
+    found = next((known for known in names if known.lower() == name.lower()), None)
+    if found is None and not free:
+        raise UsageError(f"There is no {kind} {name!r}. Use one of: {', '.join(names)}.")
+    if kind == "model" and found and wishes_of(chat).private:
+        _check_local(office, found)
+    await _put(office, with_wish(chat, kind, found, stays=stays))
+    await answer(office, said, _told(kind, found, stays=stays).replace("_", r"\_"))
+
+
+async def _private(office: Office, said: Said) -> None:
+    word = said.text.strip().lower() or "on"
+    if word not in {"on", "off"}:
+        raise UsageError("Write /private on or /private off.")
+    chat = await office.chat(said.place, said.owner)
+    local = [m for m in office.records.settings.models if office.records.settings.is_local(m)]
+    if word == "on":
+        if not local:
+            raise UsageError("No local model is configured, so nothing could answer you.")
+        if (model := wishes_of(chat).model) is not None and model not in local:
+            chat = with_wish(chat, "model", None, stays=True)
+    await _put(office, with_setting(chat, "private", word == "on"))
+    told = (
+        f"From now on nothing you say here leaves your machines: {', '.join(local)}. "
+        "`/private off` ends that."
+        if word == "on"
+        else "What you say here may go to every configured model again."
+    )
+    await answer(office, said, told.replace("_", r"\_"))
+
+
+def _names(office: Office, kind: str) -> list[str]:
+    if kind == "role":
+        return [role.value for role in ANSWERING]
+    return list(office.records.settings.models)
+
+
+def _check_local(office: Office, model: str) -> None:
+    if not office.records.settings.is_local(model):
+        raise UsageError(f"{model} is not local, and this chat is private. First /private off.")
+
+
+def _buttons(office: Office, place: Place, kind: str, names: Sequence[str]) -> list[list[Button]]:
+    buttons = [
+        office.signer.button(place, name, CHOOSE, f"{kind}.{tag_of(name)}") for name in names
+    ]
+    buttons.append(office.signer.button(place, "auto", CHOOSE, f"{kind}."))
+    return [buttons[at : at + _PER_ROW] for at in range(0, len(buttons), _PER_ROW)]
+
+
+def _now(chat: Chat, kind: str) -> str:
+    stays, once = chat.settings.get(kind), chat.settings.get(f"next_{kind}")
+    if once:
+        return f"Your next message is answered by {once}. Or by another {kind}?"
+    if stays:
+        return f"{stays} answers until /new. Who answers your next message?"
+    return f"Which {kind} answers your next message?"
+
+
+def _told(kind: str, chosen: str | None, *, stays: bool) -> str:
+    if chosen is None:
+        return f"The {kind} is decided anew for each message."
+    if stays:
+        return f"{chosen} answers every message until /new."
+    return f"{chosen} answers your next message."
+
+
+async def _put(office: Office, chat: Chat) -> None:
+    async with office.records.database.work() as work:
+        await work.chats.put(chat)
+        await work.commit()

@@ -1,0 +1,159 @@
+"""``/status`` and ``/sessions``: what there is, how far it has come, and going back to it."""
+
+from dataclasses import replace
+
+from noctule.channels.telegram.commands.command import Command, answer
+from noctule.channels.telegram.commands.running import underway
+from noctule.channels.telegram.hours import hour
+from noctule.channels.telegram.letters import Button, Letter, plain
+from noctule.channels.telegram.markdown import bare
+from noctule.channels.telegram.office import Office, Press, Said
+from noctule.channels.telegram.ownership import own_session
+from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.preferences import Preferences
+from noctule.core.chats import WatchKind
+from noctule.core.lifecycle import Status
+from noctule.core.mail import OutgoingKind
+from noctule.core.money import show_usd
+from noctule.core.overview import Overview, standing_turn
+from noctule.core.ports import UnitOfWork
+from noctule.core.sessions import Session
+from noctule.core.spending import total_usd
+
+SWITCH, PAGE = "switch", "page"
+
+_PER_PAGE = 8
+_LABEL_CHARS = 40
+_WORDS = {
+    Status.QUEUED: "queued",
+    Status.RUNNING: "running",
+    Status.PARKED: "asleep",
+    Status.WAITING: "waits for you",
+    Status.DONE: "done",
+    Status.FAILED: "failed",
+    Status.CANCELLED: "stopped",
+}
+
+
+def commands() -> tuple[Command, ...]:
+    """Return the commands of this file."""
+    return (
+        Command(
+            "status",
+            "what goes on here",
+            "",
+            "Lists what runs, sleeps and waits for you in this chat, with what it has cost.",
+            _status,
+        ),
+        Command(
+            "sessions",
+            "your sessions; switch to another",
+            "",
+            "Lists your conversations and works, newest first. A press on one makes this chat go "
+            "on with it: your next message belongs to it.",
+            _sessions,
+        ),
+    )
+
+
+async def _status(office: Office, said: Said) -> None:
+    wants = await Preferences.read(office, said.place)
+    now = office.records.clock.now()
+    here = await underway(office, said.place)
+    lines = []
+    async with office.records.database.read() as work:
+        for one in here:
+            seen = await overview(work, one.session)
+            wake = f" until {hour(seen.wake_at, wants.zone, now)}" if seen.wake_at else ""
+            asks = await work.questions.open(session_id=one.session.id)
+            asked = f", asks you {len(asks)} question{'s' * (len(asks) > 1)}" if asks else ""
+            state = f"{_WORDS[one.turn.status]}{wake}{asked}"
+            title = bare(one.session.title or "(untitled)")
+            lines.append(f"• **{title}**: {state}, {show_usd(seen.cost_usd)} so far")
+        chat = await work.chats.get(CHANNEL, str(said.place))
+        current = None
+        if chat is not None and chat.session_id is not None:
+            current = await work.sessions.get(chat.session_id)
+    if not lines:
+        lines.append("Nothing runs or sleeps here.")
+    if current is not None:
+        private = ", private" if current.private or wants.private else ""
+        lines.append(f"\nThis chat talks in: {bare(current.title or '(untitled)')}{private}.")
+    await answer(office, said, "\n".join(lines))
+
+
+async def _sessions(office: Office, said: Said) -> None:
+    body = await _page(office, said.place, said.owner, 0)
+    await office.outbox.post(Letter(said.place, said.key("sessions"), "answer", body))
+
+
+async def overview(work: UnitOfWork, session: Session) -> Overview:
+    """Return a session at a glance."""
+    turns = await work.turns.of_session(session.id)
+    attempts = await work.attempts.list(session_id=session.id)
+    return Overview(session, standing_turn(turns), len(turns), total_usd(attempts))
+
+
+async def switch(office: Office, press: Press) -> str | None:
+    """Make a chat go on with a session."""
+    session = await own_session(office, press.argument, press.owner)
+    chat = await office.chat(press.place, press.owner)
+    async with office.records.database.work() as work:
+        await work.chats.put(replace(chat, session_id=session.id))
+        await work.commit()
+    async with office.records.database.read() as work:
+        after = await work.events.last_seq(session.id)
+        watches = await work.chats.watches(CHANNEL, place=str(press.place))
+    if session.id not in {watch.session_id for watch in watches}:
+        await office.watching.watch(press.place, session.id, WatchKind.TALK, after=after)
+    body = plain(f"Your next message goes on with: {session.title or '(untitled)'}")
+    key = f"press:{press.place.chat}:{press.number}:switch"
+    await office.outbox.post(Letter(press.place, key, "answer", body))
+    return None
+
+
+async def page(office: Office, press: Press) -> str | None:
+    """Show another page of the list."""
+    if press.under is None:
+        return "Ask again with /sessions."
+    body = await _page(office, press.place, press.owner, int(press.argument))
+    edit = Letter(
+        press.place,
+        f"{press.under.key}:page",
+        "answer",
+        body,
+        kind=OutgoingKind.EDIT,
+        edits=press.under.key,
+    )
+    await office.outbox.post(edit)
+    return None
+
+
+async def _page(office: Office, place: Place, owner: str, first: int) -> dict[str, object]:
+    wants = await Preferences.read(office, place)
+    now = office.records.clock.now()
+    async with office.records.database.read() as work:
+        sessions = await work.sessions.list(owner=owner, limit=first + _PER_PAGE + 1)
+        shown = [await overview(work, s) for s in sessions[first : first + _PER_PAGE]]
+    if not shown:
+        return plain("No sessions yet. Say something, or begin work with /run.")
+    lines, buttons = [], []
+    for number, one in enumerate(shown, first + 1):
+        title = one.session.title or "(untitled)"
+        status = "empty" if one.status is None else _WORDS[one.status]
+        until = f" until {hour(one.wake_at, wants.zone, now)}" if one.wake_at else ""
+        begun = hour(one.session.created_at, wants.zone, now)
+        lines.append(f"{number}. {title}\n    {begun} · {status}{until} · {show_usd(one.cost_usd)}")
+        label = f"{number}. {title}"[:_LABEL_CHARS]
+        buttons.append([office.signer.button(place, label, SWITCH, one.session.id)])
+    buttons.append(_turning(office, place, first, more=len(sessions) > first + _PER_PAGE))
+    return plain("\n".join(lines), buttons=[row for row in buttons if row])
+
+
+def _turning(office: Office, place: Place, first: int, *, more: bool) -> list[Button]:
+    row = []
+    if first:
+        row.append(office.signer.button(place, "← newer", PAGE, str(max(0, first - _PER_PAGE))))
+    if more:
+        row.append(office.signer.button(place, "older →", PAGE, str(first + _PER_PAGE)))
+    return row

@@ -1,0 +1,158 @@
+"""``/settings``: how a chat wants to be told."""
+
+from datetime import time
+from typing import Any
+from zoneinfo import ZoneInfo, available_timezones
+
+from noctule.channels.telegram.commands.command import Command
+from noctule.channels.telegram.commands.wishes import with_setting
+from noctule.channels.telegram.letters import Letter, plain
+from noctule.channels.telegram.office import Office, Press, Said
+from noctule.channels.telegram.places import Place
+from noctule.channels.telegram.preferences import Preferences
+from noctule.core.chats import Chat
+from noctule.core.errors import UsageError
+from noctule.core.mail import OutgoingKind
+
+SET = "set"
+
+_NIGHTS = (("22:00", "07:00"), ("23:00", "08:00"))
+_ZONES = ("Europe/London", "Europe/Berlin", "America/New_York", "America/Los_Angeles")
+_PAIR = 2
+
+
+def commands() -> tuple[Command, ...]:
+    """Return the commands of this file."""
+    return (
+        Command(
+            "settings",
+            "time zone, quiet hours, footer, buttons",
+            "[zone NAME | quiet 22:00 07:00 | quiet off]",
+            "Shows how this chat is told, with buttons to change it. In words: `/settings zone "
+            "Europe/Paris`, `/settings quiet 22:00 07:00`, `/settings quiet off`.",
+            _settings,
+        ),
+    )
+
+
+async def press(office: Office, pressed: Press) -> str | None:
+    """Change one setting and show all of them as they are then."""
+    name, _, value = pressed.argument.partition(".")
+    chat = await office.chat(pressed.place, pressed.owner)
+    changed = _changed(chat, name, value)
+    await _put(office, changed)
+    if pressed.under is not None:
+        edit = Letter(
+            pressed.place,
+            f"{pressed.under.key}:now",
+            "answer",
+            _body(office, pressed.place, changed),
+            kind=OutgoingKind.EDIT,
+            edits=pressed.under.key,
+        )
+        await office.outbox.post(edit)
+    return "Changed."
+
+
+async def _settings(office: Office, said: Said) -> None:
+    chat = await office.chat(said.place, said.owner)
+    words = said.text.split()
+    if words:
+        chat = _from_words(chat, words)
+        await _put(office, chat)
+    body = _body(office, said.place, chat)
+    await office.outbox.post(Letter(said.place, said.key("settings"), "answer", body))
+
+
+def _from_words(chat: Chat, words: list[str]) -> Chat:
+    """Return the chat with what words ask for.
+
+    Raises:
+        UsageError: they ask for nothing there is.
+    """
+    match [words[0].lower(), *words[1:]]:
+        case ["zone", name]:
+            return with_setting(chat, "timezone", _zone(name))
+        case ["quiet", "off" | "never"]:
+            return with_setting(chat, "quiet_hours", None)
+        case ["quiet", begin, *rest] if rest:
+            return with_setting(chat, "quiet_hours", [_time(begin), _time(rest[-1])])
+        case ["footer" | "buttons" as name, "on" | "off" as value]:
+            return with_setting(chat, name, value == "on")
+        case _:
+            raise UsageError(
+                "Write /settings zone Europe/Paris, /settings quiet 22:00 07:00, /settings quiet "
+                "off, /settings footer off or /settings buttons off; /settings alone shows buttons."
+            )
+
+
+def _changed(chat: Chat, name: str, value: str) -> Chat:
+    match name:
+        case "footer" | "buttons":
+            return with_setting(chat, name, value == "on")
+        case "quiet":
+            pair = value.split("-")
+            times = [f"{one[:2]}:{one[2:]}" for one in pair]
+            return with_setting(chat, "quiet_hours", times if len(pair) == _PAIR else None)
+        case _:
+            return with_setting(chat, "timezone", _zone(value))
+
+
+def _body(office: Office, place: Place, chat: Chat) -> dict[str, Any]:
+    wants = Preferences.of(office, chat.settings)
+    now = office.records.clock.now().astimezone(wants.zone)
+    zone = chat.settings.get("timezone") or str(wants.zone)
+    quiet = "never" if wants.quiet_hours is None else " to ".join(wants.quiet_hours)
+    lines = [
+        f"Time zone: {zone} (it is {now:%H:%M})",
+        f"Quiet hours: {quiet}",
+        f"Line under answers: {'on' if wants.footer else 'off'}",
+        f"Buttons under answers: {'on' if wants.buttons else 'off'}",
+        "",
+        "Other zones and hours: /settings zone Europe/Paris, /settings quiet 21:30 06:30",
+    ]
+
+    def button(text: str, argument: str) -> Any:
+        return office.signer.button(place, text, SET, argument)
+
+    nights = [
+        button(f"{begin}-{end}", f"quiet.{begin}-{end}".replace(":", "")) for begin, end in _NIGHTS
+    ]
+    zones = [button(name.rpartition("/")[2].replace("_", " "), f"zone.{name}") for name in _ZONES]
+    rows = [
+        [
+            button(f"line {'off' if wants.footer else 'on'}", _flip("footer", on=wants.footer)),
+            button(
+                f"buttons {'off' if wants.buttons else 'on'}", _flip("buttons", on=wants.buttons)
+            ),
+        ],
+        [*nights, button("never quiet", "quiet.off")],
+        zones[:_PAIR],
+        zones[_PAIR:],
+    ]
+    return plain("\n".join(lines), buttons=rows)
+
+
+def _flip(name: str, *, on: bool) -> str:
+    return f"{name}.{'off' if on else 'on'}"
+
+
+def _zone(name: str) -> str:
+    known = {zone.lower(): zone for zone in available_timezones()}
+    found = known.get(name.lower()) or known.get(name.lower().replace(" ", "_"))
+    if found is None:
+        raise UsageError(f"There is no time zone {name[:40]!r}. Write one like Europe/Berlin.")
+    return ZoneInfo(found).key
+
+
+def _time(text: str) -> str:
+    try:
+        return time.fromisoformat(text.zfill(5)).strftime("%H:%M")
+    except ValueError:
+        raise UsageError(f"{text[:20]!r} is no time of day. Write one like 22:00.") from None
+
+
+async def _put(office: Office, chat: Chat) -> None:
+    async with office.records.database.work() as work:
+        await work.chats.put(chat)
+        await work.commit()
