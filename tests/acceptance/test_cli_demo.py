@@ -165,7 +165,7 @@ async def test_an_ollama_that_answers_is_offered(noctule):
                 shell.wait_for("with qwen3.5:latest.")
                 shell.wait_for("[y/N]")
                 shell.type("y\r")
-                shell.wait_for("4 requests", seconds=60)
+                shell.wait_for(" requests  ", seconds=60)
                 shell.wait_for("Now it is your turn.")
                 shell.wait_for(">")
                 shell.type("\x04")
