@@ -54,7 +54,7 @@ class Facts:
     def _now(self, model: str) -> ModelFacts:
         settled = self._settled[model]
         tools, evidence = self._proofs.calls_tools(model)
-        if tools is not settled.tools or evidence is not settled.tools_evidence:
+        if (tools, evidence) != (settled.tools, settled.tools_evidence):
             settled = replace(settled, tools=tools, tools_evidence=evidence)
             self._settled[model] = settled
         limit = self._limits.in_force(model)
