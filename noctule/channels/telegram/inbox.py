@@ -9,7 +9,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from telegram.error import NetworkError, RetryAfter
+from telegram.error import BadRequest, NetworkError, RetryAfter
 
 from noctule.channels.telegram.places import Place
 from noctule.channels.telegram.secrecy import trail
@@ -141,8 +141,9 @@ class Inbox:
             except DatabaseBusyError as busy:
                 _LOG.warning("update %d waits: %s", update.number, busy)
             except (NetworkError, RetryAfter) as outage:
-                error = "Telegram could not be reached."
-                failed = TRIES if self._clock.monotonic() > patient_until else failed
+                error = "Telegram did not do its part."
+                if isinstance(outage, BadRequest) or self._clock.monotonic() > patient_until:
+                    failed += 1
                 _LOG.warning("update %d waits: %s", update.number, type(outage).__name__)
             except NoctuleError as said:
                 error, failed = str(said), failed + 1

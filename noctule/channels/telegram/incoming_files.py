@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from telegram import Message
-from telegram.error import TelegramError
+from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from noctule.channels.telegram.office import Office
 from noctule.core.errors import UsageError
@@ -78,6 +78,7 @@ async def fetch(office: Office, files: Sequence[Attached], root: Path) -> list[s
 
     Raises:
         UsageError: one is too large, or cannot be had.
+        NetworkError: Telegram cannot be reached; likewise ``RetryAfter``.
     """
     most = office.settings.max_file_mb * _MEGABYTE
     for file in files:
@@ -111,6 +112,8 @@ async def _content(office: Office, file: Attached, most: int) -> bytes:
         found = await office.quick.get_file(file.file_id)
         content = bytes(await found.download_as_bytearray())
     except TelegramError as error:
+        if isinstance(error, NetworkError | RetryAfter) and not isinstance(error, BadRequest):
+            raise  # an outage: handling waits for its end
         raise UsageError(
             f"{file.name} could not be fetched from Telegram ({error}). Send it again."
         ) from error

@@ -8,6 +8,7 @@ from typing import Any
 from telegram import Message
 
 from noctule.channels.telegram import remarks
+from noctule.channels.telegram.inbox import Deferred
 from noctule.channels.telegram.incoming_files import Attached, attached, fetch
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.morning import before
@@ -36,8 +37,8 @@ _KINDS: Mapping[str, str] = {
 }
 
 
-async def on_message(office: Office, said: Said) -> None:
-    """Deal with what a person said, wrote anew or sent."""
+async def on_message(office: Office, said: Said) -> Deferred | None:
+    """Deal with what a person said, wrote anew or sent; a part of an album is dealt with later."""
     unable = _unable(said.message)
     if unable is not None:
         await _tell(office, said, unable)
@@ -46,9 +47,10 @@ async def on_message(office: Office, said: Said) -> None:
     elif await remarks.taken(office, said):
         pass
     elif said.message.media_group_id is not None and attached(said.message) is not None:
-        await office.albums.add(office, said)
+        return await office.albums.add(office, said)
     else:
         await submit(office, said, _files(said.message))
+    return None
 
 
 async def submit(office: Office, said: Said, files: Sequence[Attached]) -> None:

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
-from telegram.error import BadRequest, EndPointNotFound, RetryAfter, TelegramError
+from telegram.error import BadRequest, InvalidToken, RetryAfter, TelegramError
 
 from noctule.channels.telegram.letters import Letter, plain, split
 from noctule.channels.telegram.office import Office
@@ -209,7 +209,7 @@ class Stream:
                 message_thread_id=self._place.topic,
                 entities=entities_of(body),
             )
-        except (EndPointNotFound, BadRequest):
+        except (InvalidToken, BadRequest):  # as a method is missing: python-telegram-bot's word
             self._drafts = False  # an older Bot API server: the message that grows does it
             await self._edit(body)
 

@@ -200,7 +200,7 @@ class Watching:
                 await narrator.tell(event)
             except NoctuleError:
                 raise
-            except Exception as broke:
+            except Exception as broke:  # noqa: BLE001 - likewise
                 _LOG.error("an event (%s) could not be told: %s", event.kind.value, trail(broke))
                 await self._records.clock.sleep(_WAIT_S * number)
             else:
