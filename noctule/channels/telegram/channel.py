@@ -15,6 +15,7 @@ from telegram.request import HTTPXRequest
 
 from noctule.channels.telegram.albums import Albums
 from noctule.channels.telegram.commands import COMMANDS, menu
+from noctule.channels.telegram.countdown import Countdown
 from noctule.channels.telegram.gate import Gate
 from noctule.channels.telegram.inbox import Inbox
 from noctule.channels.telegram.messages import on_message
@@ -137,6 +138,7 @@ class _Channel:
             self._mail, records.database, reception.deal, reception.gave_up, records.clock
         )
         self._outbox.moved = self._moved
+        self._countdown = Countdown(self.office)
         self._running: asyncio.Task[None] | None = None
         self._tidying: asyncio.Task[None] | None = None
         self._complaint: str | None = None
@@ -150,6 +152,7 @@ class _Channel:
         }
         await self._outbox.start()
         await self._watching.start()
+        self._countdown.start()
         self._running = asyncio.create_task(self._run())
         self._tidying = asyncio.create_task(self._tidy())
 
@@ -165,6 +168,7 @@ class _Channel:
         await self._inbox.close()
         await self._albums.close()
         await self._watching.close()
+        await self._countdown.close()
         await self._signs.close()
         await self._outbox.settled(_SETTLE_S)
         await self._outbox.close()

@@ -1,11 +1,94 @@
 """Morning: the first message of a day is preceded by what the night brought."""
 
-from noctule.channels.telegram.letters import Letter
+from collections.abc import Iterator
+
+from noctule.channels.telegram.hours import hour
+from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.preferences import Preferences
 from noctule.core.chats import Chat
+from noctule.core.lifecycle import Status
+from noctule.core.money import show_usd
+from noctule.core.morning import MorningReport, NightWork, is_new_day, morning_report
+from noctule.core.ports import UnitOfWork
+from noctule.core.sessions import Session
+
+_MOST = 15
+_WHY_CHARS = 160
 
 
 async def before(office: Office, said: Said, chat: Chat) -> list[Letter]:
     """Return what a chat is told before the first answer of the day; nothing on other days."""
-    del office, said, chat
-    return []
+    records = office.records
+    wants = Preferences.of(office, chat.settings)
+    now = records.clock.now()
+    if chat.heard_at is None or not said.place.is_private:
+        return []
+    if not is_new_day(chat.heard_at, now, wants.zone):
+        return []
+    async with records.database.read() as work:
+        attempts = await work.attempts.list(since=chat.heard_at)
+        asked = {attempt.session_id for attempt in attempts if attempt.session_id is not None}
+        sessions = await _sessions(work, asked, said.owner)
+        report = morning_report(
+            heard_at=chat.heard_at,
+            now=now,
+            zone=wants.zone,
+            sessions=sessions,
+            turns={session.id: await work.turns.of_session(session.id) for session in sessions},
+            attempts=attempts,
+            questions=await work.questions.open(owner=said.owner),
+        )
+    if report is None:
+        return []
+    text = "\n".join(_lines(report, wants, office))
+    return [Letter(said.place, said.key("morning"), "report", plain(text))]
+
+
+async def _sessions(work: UnitOfWork, asked: set[str], owner: str) -> list[Session]:
+    unfinished = {turn.session_id for turn in await work.turns.unfinished()}
+    found = [await work.sessions.get(name) for name in sorted(asked | unfinished)]
+    return [session for session in found if session.owner == owner]
+
+
+def _lines(report: MorningReport, wants: Preferences, office: Office) -> Iterator[str]:
+    now = office.records.clock.now()
+    yield f"🌅 Good morning. Since {hour(report.since, wants.zone, now)}:"
+    for work in report.works[:_MOST]:
+        title = work.session.title or "(untitled)"
+        yield f"{_sign(work)} {title}: {_state(work, wants, office)}, {show_usd(work.cost_usd)}"
+        for question in work.questions:
+            yield f"    ❓ {_short(question.text)}"
+    if len(report.works) > _MOST:
+        yield f"… and {len(report.works) - _MOST} more: /sessions"
+    yield f"In all {show_usd(report.cost_usd)}."
+
+
+def _sign(work: NightWork) -> str:
+    return {
+        Status.DONE: "✅",
+        Status.FAILED: "⚠️",
+        Status.CANCELLED: "⏹",
+        Status.PARKED: "💤",
+        Status.WAITING: "❓",
+    }.get(work.turn.status, "⚙️")
+
+
+def _state(work: NightWork, wants: Preferences, office: Office) -> str:
+    turn, now = work.turn, office.records.clock.now()
+    ended = "" if turn.ended_at is None else f" {hour(turn.ended_at, wants.zone, now)}"
+    wakes = None if turn.wake_at is None else hour(turn.wake_at, wants.zone, now)
+    return {
+        Status.DONE: f"done{ended}",
+        Status.FAILED: f"failed{ended} ({_short(turn.error or 'nobody knows why')})",
+        Status.CANCELLED: f"stopped{ended}",
+        Status.PARKED: f"sleeps until {wakes}" if wakes else "parked by hand, /resume goes on",
+        Status.WAITING: "needs an answer" if work.questions else "needs you, /resume goes on",
+        Status.RUNNING: "at work",
+        Status.QUEUED: f"begins {wakes}" if wakes else "queued",
+    }[turn.status]
+
+
+def _short(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _WHY_CHARS else f"{line[: _WHY_CHARS - 1]}…"

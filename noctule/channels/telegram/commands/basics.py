@@ -23,8 +23,11 @@ def commands(every: Commands) -> tuple[Command, ...]:
         if wanted in known:
             await answer(office, said, _page(known[wanted]))
         else:
-            lines = [f"/{command.name} {command.usage}: {command.does}" for command in every()]
-            await answer(office, said, "\n".join(" ".join(line.split()) for line in lines))
+            lines = [
+                f"{f'/{command.name} {command.usage}'.strip()}: {command.does}"
+                for command in every()
+            ]
+            await answer(office, said, "\n".join(lines))
 
     return (
         Command("start", "who I am", "", "Says who I am and what I can do.", _start),

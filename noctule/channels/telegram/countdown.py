@@ -1,0 +1,88 @@
+"""Countdown: cards of what sleeps say from time to time how long it still does."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from noctule.channels.telegram.cards import asleep_of, card_body, card_key, edit_key
+from noctule.channels.telegram.letters import Letter
+from noctule.channels.telegram.office import Office
+from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.preferences import Preferences
+from noctule.core.errors import NoctuleError
+from noctule.core.events import EventKind
+from noctule.core.mail import Outgoing, OutgoingKind, OutgoingState
+
+_LOG = logging.getLogger(__name__)
+
+EVERY_S = 60.0
+"""How often cards are looked at; their words are so coarse that few of them change."""
+
+
+class Countdown:
+    """Keeps the cards of what sleeps.
+
+    Args:
+        office: what everybody works with.
+    """
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look at the cards."""
+        self._task = asyncio.create_task(self._again_and_again())
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def look(self) -> None:
+        """Change every card whose words are no longer right."""
+        async with self._office.records.database.read() as work:
+            parkings = await work.parkings.all_open()
+            watches = await work.chats.watches(CHANNEL) if parkings else []
+        turns = {p.turn_id: p.session_id for p in parkings if p.wake_at is not None}
+        for turn_id, session_id in turns.items():
+            for watch in watches:
+                if watch.session_id == session_id:
+                    await self._count(turn_id, Place.parse(watch.place))
+
+    async def _again_and_again(self) -> None:
+        while True:
+            await self._office.records.clock.sleep(EVERY_S)
+            try:
+                await self.look()
+            except NoctuleError as error:
+                _LOG.warning("cards are looked at later: %s", error)
+
+    async def _count(self, turn_id: str, place: Place) -> None:
+        asleep = await asleep_of(self._office, turn_id)
+        async with self._office.records.database.read() as work:
+            parks = await work.events.of_turn(turn_id, [EventKind.PARKED])
+            key = card_key(parks[-1], place) if parks else ""
+            card = await work.outbox.by_key(CHANNEL, key)
+            edit = await work.outbox.by_key(CHANNEL, edit_key(key))
+        if asleep is None or card is None or card.state is not OutgoingState.SENT:
+            return
+        newest: Outgoing = edit or card
+        wants = await Preferences.read(self._office, place)
+        folded = not newest.body.get("buttons")
+        body = card_body(self._office, place, asleep, wants, folded=folded)
+        if body["text"] == newest.body.get("text"):
+            return
+        letter = Letter(
+            place,
+            edit_key(key),
+            "card",
+            body,
+            kind=OutgoingKind.EDIT,
+            session_id=asleep.session.id,
+            turn_id=turn_id,
+            edits=key,
+        )
+        await self._office.outbox.post(letter)
