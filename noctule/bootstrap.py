@@ -4,6 +4,7 @@ Two depths, because a command that only reads the ledger should not load a graph
 ``open_records`` (database, desk, events) and ``open_runtime`` (models, graph, driver on top).
 """
 
+import logging
 import os
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from noctule.sessions.run_reports import RunReports
     from noctule.sessions.worker import Reporter, Worker
     from tools.registry import Toolbox
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,6 +194,8 @@ async def open_runtime(
             toolbox = await stack.enter_async_context(
                 Toolbox(settings, clock=clock, zone=records.zone, hidden=[records.home])
             )
+            for problem in toolbox.problems:
+                _LOG.warning("%s", problem)
         await wake_raised(database, Coverage(settings), clock)
         saver = await stack.enter_async_context(open_saver(checkpoints_url(records)))
         orders = Orders(database)

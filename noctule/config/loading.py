@@ -182,6 +182,9 @@ def _anchor_paths(data: dict[str, Any], folder: Path) -> None:
         for key in ("weights", "script"):
             if isinstance(endpoint, dict) and isinstance(endpoint.get(key), str):
                 endpoint[key] = str(folder / Path(endpoint[key]).expanduser())
+    tools = data.get("tools")
+    if isinstance(tools, dict) and isinstance(tools.get("folder"), str):
+        tools["folder"] = str(folder / Path(tools["folder"]).expanduser())
 
 
 def _missing_files(document: Document, parts: Parts) -> Iterator[Problem]:
