@@ -17,6 +17,9 @@ from tools.registry import AnyTool
 
 _SCHEMAS: WeakKeyDictionary[AnyTool, dict[str, Any]] = WeakKeyDictionary()
 
+_TALKERS = frozenset({Role.CHAT, Role.WRITER})
+"""Roles that rather answer without tools than not at all."""
+
 
 @dataclass(frozen=True, slots=True)
 class Offer:
@@ -25,10 +28,12 @@ class Offer:
     Args:
         tools: () lets it only write.
         without: why it has none though it should, for people; None when nothing is amiss.
+        dispensable: whether a model that calls no tools may answer when those that do cannot.
     """
 
     tools: tuple[AnyTool, ...] = ()
     without: str | None = None
+    dispensable: bool = False
 
 
 def known_tools(agent: Agent, context: TurnContext) -> tuple[AnyTool, ...]:
@@ -60,7 +65,8 @@ async def offer(agent: Agent, context: TurnContext) -> Offer:
         return Offer(tools) if facts is None or facts.tools is not False else Offer()
     abilities = await context.models.tools_of(agent.role, prove=agent.role is not Role.CHAT)
     if any(one.able and _may_serve(one, agent, context) for one in abilities):
-        return Offer(tools)
+        others = agent.role in _TALKERS and any(one.able is not True for one in abilities)
+        return Offer(tools, dispensable=others)
     return Offer(without=_why_without(agent, abilities))
 
 

@@ -38,7 +38,7 @@ from graphs.offer import Offer, offer
 from graphs.record import work_record
 from graphs.steering import note_read, said_meanwhile
 from graphs.tool_call import NOTED
-from noctule.core.errors import LimitError
+from noctule.core.errors import LimitError, NoModelError
 from noctule.core.events import EventKind
 from noctule.core.sessions import SessionKind
 
@@ -132,7 +132,13 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         seen = shown(messages, digest)
         if stuck is not None:
             seen.append(HumanMessage(_STOP.format(calls=stuck)))
-        return await handler(bound(request, self._agent, frame, seen)), digest
+        try:
+            return await handler(bound(request, self._agent, frame, seen)), digest
+        except (LimitError, NoModelError):
+            if not offered.dispensable:
+                raise
+            plain = frame_of(self._agent, context, Offer())
+            return await handler(bound(request, self._agent, plain, seen)), digest
 
     def _fit(
         self, message: BaseMessage, since: Sequence[AnyMessage], stuck: str | None

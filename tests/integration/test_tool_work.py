@@ -202,3 +202,17 @@ async def test_a_primary_without_tools_serves_the_one_that_drives(tmp_path):
         ]
         assert "a list" in theatre.stage.client.requests[1].messages[-1].text
         assert texts(theatre, 2)[-1] == "sorted(a)"
+
+
+async def test_chat_talks_without_tools_rather_than_not_at_all(tmp_path):
+    """While the model that calls tools is refused another one answers, and is offered none."""
+    board = Board()
+    stage = Stage(models={"second": {"tools": False}})
+    async with open_theatre(tmp_path, stage, tools=[*board.tools()]) as theatre:
+        theatre.stage.will("first", refused(429, retry_after=600))
+        theatre.stage.will("second", "Hello.")
+        turn = await theatre.say("hello there")
+        assert (turn.status, turn.reply) == (Status.DONE, "Hello.")
+        first, second = theatre.stage.client.requests
+        assert first.tools
+        assert not second.tools
