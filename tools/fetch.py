@@ -1,5 +1,6 @@
 """Reading a web page."""
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -73,7 +74,15 @@ class FetchTool(Tool[FetchArguments]):
         return ToolResult(text, outside=True)
 
     async def _read_out(self, page: Page) -> Readable:
-        return await in_thread(_safely(page), name="noctule-page")
+        seconds = self._reader.timeout_s
+        try:
+            async with asyncio.timeout(seconds):
+                return await in_thread(_safely(page), name="noctule-page")
+        except TimeoutError as error:
+            raise ToolError(
+                f"{page.url} is so large or so oddly made that its text was not found within "
+                f"{seconds:g} s. Try another source."
+            ) from error
 
 
 def web_fetch(settings: ToolsSettings, *, policy: AddressPolicy | None = None) -> FetchTool:

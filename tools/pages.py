@@ -71,7 +71,7 @@ class PageReader:
         self._policy = policy
         self._tls = tls
         self._most_bytes = most_bytes
-        self._timeout_s = timeout.total_seconds()
+        self.timeout_s = timeout.total_seconds()
 
     async def read(self, url: str) -> Page:
         """Read an address.
@@ -81,11 +81,11 @@ class PageReader:
         """
         asked = parse_url(url)
         try:
-            async with asyncio.timeout(self._timeout_s):
+            async with asyncio.timeout(self.timeout_s):
                 return await self._follow(asked)
         except TimeoutError as error:
             raise ToolError(
-                f"{asked.host} did not deliver the page within {self._timeout_s:g} s. Try another "
+                f"{asked.host} did not deliver the page within {self.timeout_s:g} s. Try another "
                 "source."
             ) from error
         except httpx.HTTPError as error:

@@ -326,6 +326,13 @@ async def test_a_hostile_page_cannot_hold_the_loop(site):
     assert reading.exception() is None or isinstance(reading.exception(), ToolError)
 
 
+async def test_a_page_whose_text_takes_too_long_to_find_is_given_up(site):
+    """The timeout covers the reading of the text too."""
+    site.page("/", "<html><body>" + "<a href=/x>y</a> " * 15_000)
+    with pytest.raises(ToolError, match=r"text was not found within 0\.3 s"):
+        await call(fetch_from(site, seconds=0.3, most_bytes=5_000_000), at(site))
+
+
 def _certificate(name):
     key = ec.generate_private_key(ec.SECP256R1())
     subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
