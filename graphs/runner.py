@@ -120,7 +120,9 @@ class TurnRunner:
 
         Whatever an earlier turn left undone is dropped.
         """
-        return await self._run(new_turn(context.turn.id, context.turn.text), context, drain)
+        turn = context.turn
+        given = new_turn(turn.id, turn.text, turn.attachments)
+        return await self._run(given, context, drain)
 
     async def go_on(self, context: TurnContext, wake: Mapping[str, Any], drain: Drain) -> Standing:
         """Go on with the turn a session's graph is in, at the step where it stopped.

@@ -4,12 +4,15 @@ Keys and node names are read back from databases written by earlier versions. A 
 older checkpoint cannot be read under raises ``GRAPH_VERSION``.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from langchain_core.messages import AnyMessage, HumanMessage
 from langgraph.graph.message import add_messages
 from langgraph.types import Overwrite
+
+ATTACHMENTS = "attachments"
+"""Under which key a person's message names the files that came along."""
 
 GRAPH_VERSION = 1
 """Raised when an older checkpoint of an unfinished turn can no longer be gone on from."""
@@ -76,11 +79,18 @@ class AssignmentInput(TypedDict):
     inputs: NotRequired[dict[str, ResultState]]
 
 
-def new_turn(turn_id: str, text: str) -> Mapping[str, Any]:
-    """Return the graph's input for a new turn: the message, and every field of a turn reset."""
+def new_turn(turn_id: str, text: str, attachments: Sequence[str] = ()) -> Mapping[str, Any]:
+    """Return the graph's input for a new turn: the message, and every field of a turn reset.
+
+    Args:
+        turn_id: of the turn.
+        text: what was said.
+        attachments: files that came along, relative to the workspace.
+    """
+    sent = {ATTACHMENTS: list(attachments)} if attachments else {}
     return {
         # The id makes a second delivery of the same input replace the first.
-        "messages": [HumanMessage(text, id=turn_id)],
+        "messages": [HumanMessage(text, id=turn_id, additional_kwargs=sent)],
         "turn_id": turn_id,
         "graph_version": GRAPH_VERSION,
         "text": text,

@@ -19,6 +19,7 @@ from langchain_core.tools import BaseTool
 from agents.agent import Agent
 from graphs.context import TurnContext
 from graphs.offer import Offer, schemas
+from graphs.pictures import with_pictures
 from graphs.record import spelled_out
 from noctule.core.attempts import Purpose
 
@@ -87,12 +88,11 @@ def bound(
     """
     context = request.runtime.context
     seen = [spelled_out(message) for message in messages]
+    fitting = fit(seen if frame.tools else in_words(seen), frame.window, reserved=frame.reserved)
     return request.override(
         model=context.models.bind(context.call(agent.role, Purpose.ANSWER, stream=True)),
         system_message=SystemMessage(frame.prompt),
-        messages=fit(
-            seen if frame.tools else in_words(seen), frame.window, reserved=frame.reserved
-        ),
+        messages=with_pictures(fitting, agent.role, context),
         tools=frame.tools,
     )
 

@@ -234,3 +234,22 @@ async def test_typing_is_shown_until_the_answer(tmp_path: Path) -> None:
         await the_answer(bot, said)
     kinds = [call.method for call in bot.telegram.calls.all]
     assert kinds.index("sendChatAction") < kinds.index("sendMessage")
+
+
+async def test_a_model_that_sees_is_shown_the_picture(tmp_path: Path) -> None:
+    """It is sent beside the words; a role without such a model says that it cannot see."""
+    seeing = {"loop": {"endpoint": "shop", "name": "loop", "context": 32000, "vision": True}}
+    blind = {"loop": {"endpoint": "shop", "name": "loop", "context": 32000}}
+    said = []
+    for folder, models in (("seeing", seeing), ("blind", blind)):
+        (tmp_path / folder).mkdir()
+        async with (
+            Provider(default=Reply(text="A bat.")) as provider,
+            open_bot(tmp_path / folder, provider, models=models) as bot,
+        ):
+            await the_answer(bot, bot.owner.sends_photo(caption="hello, what is it?"))
+            said.append(provider.requests[-1].body["messages"][-1]["content"])
+    shown, told = said
+    assert [block["type"] for block in shown] == ["text", "image_url"]
+    assert shown[1]["image_url"]["url"].startswith("data:image/jpeg;base64,")
+    assert "can see pictures" in told
