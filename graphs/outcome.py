@@ -80,7 +80,7 @@ async def _shortened(call: ToolCall, text: str) -> str:
     path = f"{OUTPUTS}/{call.id}.txt"
     kept = f"all of it is in {path}"
     try:
-        await asyncio.to_thread(call.context.workspace.put, path, encoded, call.id)
+        await asyncio.to_thread(_keep_output, call, path, encoded)
     except (PathError, OSError) as error:
         kept = f"it could not be kept in a file: {error}"
     head = int(most * _HEAD_SHARE)
@@ -88,6 +88,13 @@ async def _shortened(call: ToolCall, text: str) -> str:
     last = encoded[len(encoded) - (most - head) :].decode(errors="ignore")
     left_out = len(encoded) - most
     return f"{first}\n[... {left_out:,} bytes left out; {kept} ...]\n{last}"
+
+
+def _keep_output(call: ToolCall, path: str, content: bytes) -> None:
+    workspace, ignored = call.context.workspace, f"{OUTPUTS}/.gitignore"
+    if workspace.content(ignored) is None:  # in a repository it is nobody's change
+        workspace.put(ignored, b"*\n", call.id)
+    workspace.put(path, content, call.id)
 
 
 def _marked(call: ToolCall, text: str) -> str:
