@@ -72,7 +72,7 @@ class Add(Tool[Line]):
     """Adds a line to the ledger, and can tell whether it did."""
 
     name = "add"
-    family = "files"
+    family = "own"
     description = "Add a line."
     arguments = Line
     effect = EffectClass.WRITE
@@ -107,7 +107,6 @@ class Announce(AddBlindly):
     """Does the same as an effect outside, which asks first."""
 
     name = "announce"
-    family = "own"
     effect = EffectClass.OUTSIDE
 
 
@@ -175,13 +174,12 @@ def _prepare(folder: Path) -> Loaded:
     folder.mkdir(parents=True)
     command_line = CommandLine(folder)
     (folder / "script.yaml").write_text(json.dumps(SCRIPT))
-    tools = ["files", "add", "add_blindly", "announce"]
     path = command_line.configure(
         {
             "endpoints": {"play": {"kind": "scripted", "script": str(folder / "script.yaml")}},
             "models": {"loop": {"endpoint": "play", "name": "loop", "context": 32000}},
             "roles": {role: {"primary": "loop"} for role in ROLES}
-            | {"engineer": {"primary": "loop", "tools": tools}},
+            | {"engineer": {"primary": "loop", "tools": ["files", "own"]}},
             "limits": {"queue_timeout": "0s"},
         }
     )
