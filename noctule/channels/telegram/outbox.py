@@ -8,8 +8,9 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 from telegram.error import TelegramError
 
@@ -56,6 +57,7 @@ class Outbox:
         self._sender = sender
         self._pace = pace
         self._clock = clock
+        self._order = _Ascending(clock)
         self._lanes: dict[str, asyncio.Task[None]] = {}
         self._again: set[str] = set()
         self._refused: dict[str, int] = {}
@@ -70,7 +72,7 @@ class Outbox:
         for letter in letters:
             await work.outbox.add(
                 Outgoing(
-                    id=new_id(self._clock),
+                    id=new_id(self._order),
                     channel=CHANNEL,
                     place=str(letter.place),
                     key=letter.key,
@@ -260,7 +262,7 @@ class Outbox:
         """Send the text of an edit as a message of its own when it is an answer; else drop it."""
         anew = replace(
             message,
-            id=new_id(self._clock),
+            id=_behind(message.id),
             key=f"{message.key}:anew",
             kind=OutgoingKind.TEXT,
             edits=None,
@@ -283,6 +285,29 @@ class Outbox:
             await work.outbox.failed(message.id, error=reason)
             await self.store(work, letters)
             await work.commit()
+
+
+class _Ascending:
+    """A clock for ids: each moment is later than the one before, also when time is corrected."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+        self._last: datetime | None = None
+        self.monotonic = clock.monotonic
+        self.sleep = clock.sleep
+
+    def now(self) -> datetime:
+        """Return a moment after all before."""
+        now = self._clock.now()
+        if self._last is not None:
+            now = max(now, self._last + timedelta(microseconds=1))
+        self._last = now
+        return now
+
+
+def _behind(message_id: str) -> str:
+    """Return an id before whatever was stored after a message."""
+    return str(UUID(int=UUID(message_id).int + 1))
 
 
 def _bare(body: Mapping[str, Any]) -> dict[str, Any]:
