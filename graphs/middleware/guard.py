@@ -49,7 +49,7 @@ def why_stop(messages: Sequence[AnyMessage], *, spent: Effort, caps: Effort) -> 
     if spent.worked_s > caps.worked_s:
         return f"it worked {show_duration(spent.worked_s)} without finishing"
     failures = _failures_in_a_row(messages)
-    if failures >= ERRORS_IN_A_ROW:
+    if failures:
         return f"the last {failures} tool calls failed"
     repeated = _same_failing_call(messages)
     if repeated is not None:
@@ -116,13 +116,19 @@ def _arguments(call: ToolCall) -> str:
 
 
 def _failures_in_a_row(messages: Sequence[AnyMessage]) -> int:
-    count = 0
+    """Return how many calls failed since one did not; 0 until three replies led to nothing else.
+
+    Calls of one reply fail together: the model has seen none of it yet.
+    """
+    failures = replies = 0
     for message in reversed(messages):
         if isinstance(message, ToolMessage):
             if message.status != "error":
                 break
-            count += 1
-    return count
+            failures += 1
+        elif isinstance(message, AIMessage) and message.tool_calls:
+            replies += 1
+    return failures if replies >= ERRORS_IN_A_ROW else 0
 
 
 def _same_failing_call(messages: Sequence[AnyMessage]) -> str | None:

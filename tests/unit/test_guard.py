@@ -1,6 +1,6 @@
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from graphs.middleware.guard import Effort, tool_results_since_model, why_stop
+from graphs.middleware.guard import Effort, circle, tool_results_since_model, why_stop
 
 CAPS = Effort(steps=30, calls=20, worked_s=3600.0)
 LITTLE = Effort(steps=1, calls=1, worked_s=0.0)
@@ -37,6 +37,24 @@ def test_three_failures_in_a_row_stop_the_loop_whatever_they_are():
     assert "last 3 tool calls failed" in (why_stop(failing, spent=LITTLE, caps=CAPS) or "")
     mixed = [*failing[:4], *called(7, {}, failed=False), *failing[4:]]
     assert why_stop(mixed, spent=LITTLE, caps=CAPS) is None
+
+
+def test_failures_of_one_reply_count_as_one():
+    """A model that was wrong three times at once has not been told so yet."""
+    calls = [{"name": "look", "args": {"n": n}, "id": str(n)} for n in range(3)]
+    results = [ToolMessage("no", tool_call_id=str(n), status="error") for n in range(3)]
+    assert why_stop([AIMessage("", tool_calls=calls), *results], spent=LITTLE, caps=CAPS) is None
+
+
+def test_the_same_calls_with_the_same_results_are_a_circle_after_three_rounds():
+    """One, two or three replies that come again; a result that differs breaks it."""
+    for length in (1, 2, 3):
+        lap = [m for n in range(length) for m in called(n, {"n": n}, failed=False)]
+        assert circle(lap * 3) == "look"
+        assert circle(lap * 2) is None
+        changed = ToolMessage("something new", tool_call_id=str(length - 1))
+        assert circle([*lap, *lap, *lap[:-1], changed]) is None
+    assert circle([AIMessage("a"), AIMessage("a"), AIMessage("a")]) is None
 
 
 def test_the_same_failing_call_three_times_stops_the_loop():
