@@ -87,7 +87,12 @@ async def warm(invocation: Invocation, *, names: tuple[str, ...]) -> int:
 
 @command.command("probe")
 @click.argument("names", metavar="[MODEL]...", nargs=-1)
-@click.option("--role", "role", type=click.Choice([own.value for own in Role]), help="Only what this role may use.")
+@click.option(
+    "--role",
+    "role",
+    type=click.Choice([own.value for own in Role]),
+    help="Only what this role may use.",
+)
 @click.option("--fresh", is_flag=True, help="Ask again, whatever is known.")
 @_JSON
 @runs
