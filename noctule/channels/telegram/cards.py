@@ -214,8 +214,13 @@ def edit_key(card: str) -> str:
 def _sleep_lines(asleep: Asleep, wants: Preferences, now: datetime) -> list[str]:
     wake_at = asleep.turn.wake_at
     if wake_at is None:
-        by_hand = asleep.first is not None and asleep.first.kind is ParkingKind.HAND
-        return ["Parked by hand." if by_hand else "It gave up waiting and needs you."]
+        if asleep.first is not None and asleep.first.kind is ParkingKind.HAND:
+            return ["Parked by hand: it sleeps until you let it go on."]
+        if asleep.first is not None and asleep.first.kind is ParkingKind.CAP:
+            return ["It has worked for long and asks whether to go on."]
+        if _needs_money(asleep):
+            return ["It has spent what it may and needs you."]
+        return ["It gave up waiting and needs you."]
     seconds = (wake_at - now).total_seconds()
     return [f"Sleeps until {hour(wake_at, wants.zone, now)} ({left(seconds)})."]
 

@@ -66,7 +66,7 @@ def _route(explained: Explanation) -> Iterator[str]:
 
 def _call(number: int, call: ExplainedCall) -> Iterator[str]:
     first = call.attempts[0]
-    yield f"**{number}\\. {first.role}, {first.purpose.value}**"
+    yield f"**{number}&#46; {first.role}, {first.purpose.value}**"
     for skip in call.skipped:
         yield f"passed over {bare(skip.model)}: {bare(skip.reason)}"
     for attempt in call.attempts:

@@ -8,6 +8,7 @@ who answered what.
 from noctule.channels.telegram.letters import Button, Letter, plain
 from noctule.channels.telegram.office import Office, Press, Said
 from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.preferences import Preferences
 from noctule.channels.telegram.sentences import for_phones
 from noctule.channels.telegram.watching import Telling
 from noctule.core.choices import choices_of
@@ -44,7 +45,7 @@ async def asked(office: Office, telling: Telling, event: Event) -> list[Letter]:
     if question.answered_at is not None:
         return []  # told late: it was answered meanwhile
     if _may_answer(question, session, telling.place):
-        return [_letter(office, telling.place, question, session)]
+        return [await _letter(office, telling.place, question, session)]
     told = Letter(
         telling.place,
         f"question:{question.id}:{telling.place}",
@@ -54,7 +55,7 @@ async def asked(office: Office, telling: Telling, event: Event) -> list[Letter]:
         turn_id=question.turn_id,
     )
     places = [Place(person) for person in office.gate.heads]
-    return [told, *(_letter(office, place, question, session) for place in places)]
+    return [told, *[await _letter(office, place, question, session) for place in places]]
 
 
 async def answered(office: Office, telling: Telling, event: Event) -> list[Letter]:
@@ -132,7 +133,8 @@ def question_of(said: Said) -> str | None:
     return answers.key.split(":")[1]
 
 
-def _letter(office: Office, place: Place, question: Question, session: Session) -> Letter:
+async def _letter(office: Office, place: Place, question: Question, session: Session) -> Letter:
+    wants = await Preferences.read(office, place)
     how = "" if question.choices else "\n\nReply to this message with your answer."
     also = "\n\nOr reply to this message." if _takes_text(question) else ""
     body = plain(
@@ -146,6 +148,7 @@ def _letter(office: Office, place: Place, question: Question, session: Session) 
         body,
         session_id=session.id,
         turn_id=question.turn_id,
+        silent=wants.is_quiet(office.records.clock.now()),
     )
 
 

@@ -2,13 +2,15 @@
 
 import re
 
-from noctule.core.errors import NoctuleError
-
 _END = re.compile(r"(?<=[.!?])\s+")
 
 
-def for_phones(error: NoctuleError) -> str:
-    """Return what an error says, without its sentences about commands of the terminal."""
-    sentences = _END.split(str(error))
+def for_phones(said: object) -> str:
+    """Return what an error says, without its sentences about commands of the terminal.
+
+    Args:
+        said: the error, or its sentence.
+    """
+    sentences = _END.split(str(said))
     kept = [sentence for sentence in sentences if "`noctule" not in sentence]
     return " ".join(kept or sentences[:1])

@@ -18,6 +18,7 @@ from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.places import CHANNEL
 from noctule.channels.telegram.preferences import Preferences
 from noctule.channels.telegram.replies import file_letters, made_files, reply_letters
+from noctule.channels.telegram.sentences import for_phones
 from noctule.channels.telegram.watching import Telling
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
@@ -166,7 +167,7 @@ class Work:
                 before=f"**{bare(head)}**\n_{bare(told)}_\n\n",
             )
         stopped = turn.status is Status.CANCELLED and "by hand" in (turn.error or "")
-        why = "Stopped." if stopped else turn.error or "It ended without an answer."
+        why = "Stopped." if stopped else for_phones(turn.error or "It ended without an answer.")
         kept = f"\n\n**What it had written:**\n{course.partial}" if course.partial else ""
         text = f"**{bare(head)}**\n\n{bare(f'{why} {told}')}{kept}"
         parts = [

@@ -1,0 +1,244 @@
+"""Sleep and wake in Telegram: the card, its buttons, the line at the wake, the morning report."""
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from noctule.channels.telegram.countdown import Countdown
+from noctule.channels.telegram.office import Office
+from noctule.channels.telegram.outbox import Outbox
+from noctule.channels.telegram.pace import Pace
+from noctule.channels.telegram.signing import Signer
+from noctule.core.clock import Clock
+from noctule.core.lifecycle import Status
+from tests.support.command_line import ROLES
+from tests.support.provider import Provider
+from tests.support.replies import Reply, ToolCall, Usage
+from tests.support.telegram.messages import Message
+from tests.support.telegram_rig import Bot, open_bot
+
+pytestmark = pytest.mark.process
+
+REFUSED = "You have used up your five hours."
+
+
+def two_models(provider: Provider) -> dict[str, Any]:
+    """Return a configuration in which a second model stands by, and the first keeps its work."""
+    return {
+        "endpoints": {
+            "shop": {"kind": "openai", "url": provider.openai_url},
+            "near": {"kind": "openai", "url": provider.openai_url, "local": True},
+        },
+        "models": {
+            "loop": {"endpoint": "shop", "name": "loop", "context": 32000},
+            "spare": {"endpoint": "near", "name": "spare", "context": 32000},
+        },
+        "roles": {
+            role: {"primary": "loop", "fallback": "spare", "on_limit": "park"} for role in ROLES
+        },
+    }
+
+
+def refusal(seconds: int) -> Reply:
+    """Return what a provider says that wants to be left alone."""
+    return Reply.refusal(429, REFUSED, headers={"Retry-After": str(seconds)})
+
+
+async def the_card(bot: Bot) -> Message:
+    """Return the card of what sleeps."""
+    return await bot.owner.until(
+        lambda seen: next((m for m in seen if m.from_bot and REFUSED in m.text), None)
+    )
+
+
+async def test_a_card_says_why_and_until_when_and_a_line_that_it_woke(tmp_path: Path) -> None:
+    """It wakes by itself, the card says so, and the answer comes."""
+    async with Provider(default=Reply(text="Here it is.")) as provider:
+        provider.enqueue(refusal(3))
+        async with open_bot(tmp_path, provider, **two_models(provider)) as bot:
+            said = bot.owner.says("hello")
+            card = await the_card(bot)
+            first = card.versions[0].text
+            woke = await bot.owner.hears("goes on, after", after=said)
+            await bot.owner.hears("Here it is.", after=said)
+            await bot.owner.until(lambda _: "Slept until" in card.text)
+    assert "Sleeps until" in first
+    assert f"loop: {REFUSED} (known from: header)" in first
+    assert "So far $0.00." in first
+    assert card.button_texts == []
+    assert woke.id > card.id
+
+
+async def test_the_first_button_names_who_would_answer_and_goes_on_with_it(tmp_path: Path) -> None:
+    """The work is done by the other model, at once."""
+    async with Provider(default=Reply(text="The spare one did it.")) as provider:
+        provider.enqueue(refusal(3600))
+        async with open_bot(tmp_path, provider, **two_models(provider)) as bot:
+            said = bot.owner.says("/run role engineer Do it")
+            card = await the_card(bot)
+            assert card.button_texts == [
+                "▶ now on spare",
+                "⏳ wait",
+                "✕ cancel",
+                "🌙 not at night",
+            ]
+            press = await bot.owner.answered(bot.owner.presses(card, "now on spare"))
+            await bot.owner.hears("The spare one did it.", after=said)
+    assert press.answer == "It goes on with spare."
+    assert provider.requests[-1].model == "spare"
+
+
+async def test_wait_folds_the_buttons_and_cancel_ends_it(tmp_path: Path) -> None:
+    """A folded card keeps its words; a cancelled turn says so."""
+    async with Provider() as provider:
+        provider.enqueue(refusal(3600))
+        async with open_bot(tmp_path, provider, **two_models(provider)) as bot:
+            bot.owner.says("/run role engineer Do it")
+            card = await the_card(bot)
+            cancel = str(card.button("cancel").data)
+            await bot.owner.answered(bot.owner.presses(card, "wait"))
+            await bot.owner.until(lambda _: not card.button_texts)
+            assert "Sleeps until" in card.text
+            press = await bot.owner.answered(bot.owner.presses_data(card, cancel))
+            await bot.owner.until(lambda _: "Cancelled while it slept." in card.text)
+            late = await bot.owner.answered(bot.owner.presses_data(card, cancel))
+    assert press.answer == "Cancelled."
+    assert late.answer
+
+
+async def test_not_at_night_moves_the_wake_behind_the_quiet_hours(tmp_path: Path) -> None:
+    """All day is quiet but the minute before midnight: it wakes there."""
+    async with Provider() as provider:
+        provider.enqueue(refusal(3600))
+        async with open_bot(tmp_path, provider, **two_models(provider)) as bot:
+            await bot.owner.asks("/settings quiet 00:00 23:59")
+            bot.owner.says("/run role engineer Do it")
+            card = await the_card(bot)
+            press = await bot.owner.answered(bot.owner.presses(card, "not at night"))
+            await bot.owner.until(lambda _: "23:59" in card.text)
+            (turn,) = await _unfinished(bot)
+    assert card.silent
+    assert "23:59" in press.answer
+    assert turn.wake_at is not None
+    assert turn.wake_at.astimezone(bot.records.zone).strftime("%H:%M") == "23:59"
+
+
+async def test_a_card_counts_down_and_stays_folded(tmp_path: Path) -> None:
+    """Its words change when they are no longer right, and only then."""
+    async with Provider() as provider:
+        provider.enqueue(refusal(7200))
+        async with open_bot(tmp_path, provider, **two_models(provider)) as bot:
+            anna = bot.owner
+            anna.says("/run role engineer Do it")
+            card = await the_card(bot)
+            before = card.text
+            await anna.answered(anna.presses(card, "wait"))
+            await anna.until(lambda _: not card.button_texts)
+            countdown = Countdown(an_office(bot))
+            await countdown.look()
+            await anna.asks("/status")
+            assert card.text == before
+            (turn,) = await _unfinished(bot)
+            assert turn.wake_at is not None
+            async with bot.records.database.work() as work:
+                await work.turns.wake_at(turn.id, turn.wake_at - timedelta(hours=1))
+                await work.commit()
+            await countdown.look()
+            anna.says("/status")  # the outbox of the test's own office is closed
+            await anna.until(lambda _: card.text != before)
+    assert "(in about 60 min)" in card.text
+    assert card.button_texts == []
+
+
+async def test_a_run_out_of_its_budget_asks_for_more(tmp_path: Path) -> None:
+    """The card offers another dollar, and the work goes on with it."""
+    look = Reply(text="", tool_calls=(ToolCall("list_files", {}),), usage=Usage(8000, 1))
+    async with Provider(default=Reply(text="It was worth it.")) as provider:
+        provider.enqueue(look)
+        config = two_models(provider)
+        config["models"]["loop"]["price"] = {"input": 1, "output": 2}
+        async with open_bot(tmp_path, provider, **config) as bot:
+            said = bot.owner.says("/run budget 0.025 role engineer model loop Do it")
+            card = await bot.owner.until(
+                lambda seen: next((m for m in seen if "+ $1" in m.button_texts), None)
+            )
+            assert "It has spent what it may and needs you." in card.text
+            press = await bot.owner.answered(bot.owner.presses(card, "+ $1"))
+            await bot.owner.hears("It was worth it.", after=said)
+    assert press.answer == "It may spend $1.025 in all now, and goes on."
+
+
+async def test_giving_up_is_said_with_its_reason(tmp_path: Path) -> None:
+    """A wait longer than the longest is no sleep: the person is asked."""
+    async with Provider(default=Reply(text="Now it works.")) as provider:
+        provider.enqueue(refusal(7200))
+        async with open_bot(
+            tmp_path, provider, **two_models(provider), parking={"longest_wait": "1h"}
+        ) as bot:
+            said = bot.owner.says("hello")
+            card = await the_card(bot)
+            assert "It gave up waiting and needs you." in card.text
+            assert card.button_texts == ["▶ now on spare", "✕ cancel"]
+            await bot.owner.asks("/resume")
+            await bot.owner.hears("Now it works.", after=said)
+
+
+async def test_the_first_message_of_a_day_is_preceded_by_a_report(tmp_path: Path) -> None:
+    """What ran, what sleeps, what it cost; and once."""
+    async with (
+        Provider(default=Reply(text="Done at night.")) as provider,
+        open_bot(tmp_path, provider, **two_models(provider)) as bot,
+    ):
+        anna = bot.owner
+        await anna.hears("Done at night.", after=anna.says("hello"))
+        provider.enqueue(refusal(7200))
+        anna.says("/run role engineer Sleepy work")
+        await the_card(bot)
+        await _heard_a_day_ago(bot)
+        said = anna.says("good morning")
+        report = await anna.hears("🌅", after=said)
+        answer = await anna.hears("💤 hello", after=report)
+        again = anna.says("hello again")
+        await anna.hears("It comes after your earlier message", after=again)
+        reports = [m for m in anna.answers() if "🌅" in m.text]
+    assert "💤 Sleepy work: sleeps until" in report.text
+    assert report.id < answer.id
+    assert reports == [report]
+
+
+def an_office(bot: Bot) -> Office:
+    """Return one that only stores what it sends."""
+    clock: Clock = bot.records.clock
+    token = bot.records.settings.telegram.token
+    assert token is not None
+    unused: Any = None
+    pace = Pace(clock)
+    return Office(
+        records=bot.records,
+        bot=unused,
+        quick=unused,
+        me=unused,
+        outbox=Outbox(bot.records.database, unused, pace, clock),
+        pace=pace,
+        gate=unused,
+        signer=Signer(token.get_secret_value(), clock),
+        signs=unused,
+        watching=unused,
+        albums=unused,
+    )
+
+
+async def _heard_a_day_ago(bot: Bot) -> None:
+    async with bot.records.database.work() as work:
+        (chat,) = await work.chats.everywhere("telegram")
+        assert chat.heard_at is not None
+        await work.chats.put(replace(chat, heard_at=chat.heard_at - timedelta(days=1)))
+        await work.commit()
+
+
+async def _unfinished(bot: Bot):
+    async with bot.records.database.read() as work:
+        return [t for t in await work.turns.unfinished() if t.status is Status.PARKED]
