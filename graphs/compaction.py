@@ -24,6 +24,7 @@ from langchain_core.messages.utils import count_tokens_approximately
 
 from agents.agent import read_prompt
 from graphs.context import TurnContext
+from graphs.middleware.guard import tool_results_since_model
 from graphs.record import work_record
 from noctule.core.attempts import Purpose
 from noctule.core.errors import LimitError, NoModelError
@@ -39,6 +40,9 @@ _ENOUGH = 0.6
 
 _RECENT = 0.3
 """The share of the bound that the newest messages may take after work was summed up."""
+
+_WORTH = 0.2
+"""The share of the bound that has to be there to sum up: each summary is a model call."""
 
 _LONGEST_ARGUMENT = 400
 _CHARS_PER_TOKEN = 3
@@ -92,7 +96,12 @@ def shown(messages: Sequence[AnyMessage], digest: Digest) -> list[AnyMessage]:
 
 
 async def compacted(
-    messages: Sequence[AnyMessage], digest: Digest, context: TurnContext, *, most: int
+    messages: Sequence[AnyMessage],
+    digest: Digest,
+    context: TurnContext,
+    *,
+    most: int,
+    hard: int | None = None,
 ) -> Digest:
     """Return a digest under which a loop's prompt is short enough, as far as that is possible.
 
@@ -100,20 +109,29 @@ async def compacted(
         messages: of the loop.
         digest: as it is.
         context: of the turn; its utility role sums up.
-        most: tokens of messages above which something is left out.
+        most: tokens of messages above which something is left out; results the model has not
+            seen yet stay all the same.
+        hard: tokens of messages above which even those are left out, the oldest first; None
+            means that no such bound is known.
     """
     outputs = [message.id for message in messages if isinstance(message, ToolMessage)]
     if not outputs or _is_surely_short(messages, most) or not _too_long(messages, digest, most):
         return digest  # a conversation without work is cut where its window ends
-    if len(outputs) > _KEPT_OUTPUTS:
-        digest = replace(digest, cleared=outputs[-_KEPT_OUTPUTS - 1])
-    if not _too_long(messages, digest, int(most * _ENOUGH)):
-        return digest
-    upto = _boundary(messages, digest, int(most * _RECENT))
-    if upto is None:
-        return digest
-    text = await _summed_up(messages, digest, upto, context)
-    return replace(digest, upto=messages[upto].id, text=text)
+    unseen = tool_results_since_model(messages)
+    kept = max(_KEPT_OUTPUTS, unseen)
+    before = outputs.index(digest.cleared) if digest.cleared in outputs else -1
+    if len(outputs) - kept - 1 > before:
+        digest = replace(digest, cleared=outputs[-kept - 1])
+    if _too_long(messages, digest, int(most * _ENOUGH)):
+        upto = _boundary(messages, digest, int(most * _RECENT))
+        if upto is not None and _is_worth_it(messages, digest, upto, int(most * _WORTH)):
+            text = await _summed_up(messages, digest, upto, context)
+            digest = replace(digest, upto=messages[upto].id, text=text)
+    for output in outputs[-kept:-1]:
+        if hard is None or not _too_long(messages, digest, hard):
+            break
+        digest = replace(digest, cleared=output)
+    return digest
 
 
 def _is_surely_short(messages: Sequence[AnyMessage], most: int) -> bool:
@@ -151,29 +169,40 @@ def _short(arguments: dict[str, Any]) -> dict[str, Any]:
 
 
 def _boundary(messages: Sequence[AnyMessage], digest: Digest, most: int) -> int | None:
-    """Return the last message to be summed up; None when that would not help.
+    """Return the last message to be summed up; None when there is nothing before the last reply.
 
     Behind it stands a reply with its results or a person's words: never results without their
     call.
     """
     ids = [message.id for message in messages]
-    begun = ids.index(digest.upto) + 1 if digest.upto in ids else 0
+    begun = _first(messages, digest)
     task = ids.index(digest.task) if digest.task in ids else 0
+    best = None
     for at in range(max(begun, task) + 1, len(messages)):
         if isinstance(messages[at], ToolMessage):
             continue
+        best = at - 1
         rest = shown(messages[at:], replace(digest, text="", upto=None))
         if count_tokens_approximately(rest) <= most:
-            return at - 1
-    return None
+            break
+    return best
+
+
+def _is_worth_it(messages: Sequence[AnyMessage], digest: Digest, upto: int, least: int) -> bool:
+    told = messages[_first(messages, digest) : upto + 1]
+    return count_tokens_approximately([_without_output(message) for message in told]) >= least
+
+
+def _first(messages: Sequence[AnyMessage], digest: Digest) -> int:
+    """Return the first message the summary does not tell of."""
+    ids = [message.id for message in messages]
+    return ids.index(digest.upto) + 1 if digest.upto in ids else 0
 
 
 async def _summed_up(
     messages: Sequence[AnyMessage], digest: Digest, upto: int, context: TurnContext
 ) -> str:
-    ids = [message.id for message in messages]
-    begun = ids.index(digest.upto) + 1 if digest.upto in ids else 0
-    told = messages[begun : upto + 1]
+    told = messages[_first(messages, digest) : upto + 1]
     before = f"So far:\n{digest.text}\n\nThen:\n" if digest.text else ""
     try:
         model = context.models.bind(context.call(Role.UTILITY, Purpose.SUMMARY))

@@ -63,6 +63,13 @@ class Frame:
             return most
         return max(1, min(most, int(self.window * _WORK_SHARE) - self.reserved))
 
+    @property
+    def hard(self) -> int | None:
+        """How many tokens of messages fit at all; None when that is unknown."""
+        if self.window is None:
+            return None
+        return max(1, int(self.window * _PROMPT_SHARE) - self.reserved)
+
 
 def frame_of(agent: Agent, context: TurnContext, offered: Offer) -> Frame:
     """Return what stands around the messages of an agent's next model call."""

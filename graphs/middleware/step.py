@@ -128,7 +128,7 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
             _tell_once(offered, context)
         frame = frame_of(self._agent, context, offered)
         room = frame.room(context.limits.compact_tokens)
-        digest = await compacted(messages, digest, context, most=room)
+        digest = await compacted(messages, digest, context, most=room, hard=frame.hard)
         seen = shown(messages, digest)
         if stuck is not None:
             seen.append(HumanMessage(_STOP.format(calls=stuck)))

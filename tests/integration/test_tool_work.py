@@ -1,3 +1,4 @@
+import pytest
 from langchain_core.messages import HumanMessage, ToolMessage
 
 from noctule.core.attempts import Purpose
@@ -216,3 +217,20 @@ async def test_chat_talks_without_tools_rather_than_not_at_all(tmp_path):
         first, second = theatre.stage.client.requests
         assert first.tools
         assert not second.tools
+
+
+@pytest.mark.parametrize(("context", "whole"), [(32_000, 10), (8000, 4)])
+async def test_results_nobody_has_seen_yet_are_shown_as_far_as_they_fit(tmp_path, context, whole):
+    """Ten results at once are more than the bound and stay; what no window holds does not."""
+    board = Board(shown={str(number): f"{number} " * 2000 for number in range(10)})
+    models = {name: {"context": context} for name in ("first", "second", "third")}
+    stage = Stage(roles=TOOLS, models=models, role={"max_tokens": 100})
+    async with open_theatre(tmp_path, stage, tools=board.tools()) as theatre:
+        looks = [("look", {"where": str(number)}) for number in range(10)]
+        theatre.stage.will("first", calls(*looks), "Done.")
+        turn = await theatre.say("look at all", **WORK)
+        assert turn.status is Status.DONE
+        said = [m for m in theatre.stage.client.requests[-1].messages if isinstance(m, ToolMessage)]
+        assert len(said) == 10
+        assert sum(len(message.text) > 3000 for message in said) >= whole
+        assert len(said[-1].text) > 3000
