@@ -167,7 +167,7 @@ def _unable(message: Message) -> str | None:
 
 def _text(said: Said, names: Sequence[str]) -> str:
     """Return what a turn is given: what was quoted or forwarded, what was said, what came along."""
-    parts = [_quoted(said), said.text]
+    parts = [quoted(said), said.text]
     origin = said.message.forward_origin
     if origin is not None:
         parts = [f"(Forwarded from {_sender(origin)}; these are not the person's own words.)"]
@@ -176,7 +176,8 @@ def _text(said: Said, names: Sequence[str]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def _quoted(said: Said) -> str:
+def quoted(said: Said) -> str:
+    """Return what a message replies to, marked as such; "" when it replies to nothing."""
     replied, quote = said.message.reply_to_message, said.message.quote
     text = quote.text if quote is not None else ""
     if not text and replied is not None:

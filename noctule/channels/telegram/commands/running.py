@@ -7,13 +7,16 @@ from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.run_words import RunWords, parse_run
 from noctule.channels.telegram.commands.wishes import wishes_of
 from noctule.channels.telegram.hours import hour
+from noctule.channels.telegram.incoming_files import attached, fetch
 from noctule.channels.telegram.markdown import bare
+from noctule.channels.telegram.messages import quoted
 from noctule.channels.telegram.office import Office, Said
 from noctule.channels.telegram.ownership import own_session
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.preferences import Preferences
 from noctule.core.chats import WatchKind
 from noctule.core.errors import UsageError
+from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Session, SessionKind, Turn
 from noctule.sessions.allowance import allowance
@@ -92,12 +95,19 @@ async def underway(office: Office, place: Place) -> list[Underway]:
     return sorted(found, key=lambda one: one.turn.id)
 
 
-async def begin_work(office: Office, said: Said, words: RunWords) -> Turn:
-    """Begin a piece of work for a chat, and tell the chat of it."""
-    turn = await office.records.desk.submit(
+async def _begin(office: Office, said: Said, words: RunWords) -> Turn:
+    """Begin a piece of work, with what came along, and tell the chat of it."""
+    records, begin_as = office.records, new_id(office.records.clock)
+    file = attached(said.message)
+    names: list[str] = []
+    if file is not None:
+        names = await fetch(office, [file], records.home / "workspaces" / begin_as)
+    came = [f"(The person sent the file {name}; it is in the workspace.)" for name in names]
+    turn = await records.desk.submit(
         Request(
-            text=words.text,
+            text="\n\n".join(part for part in (words.text, quoted(said), *came) if part),
             kind=SessionKind.RUN,
+            begin_as=begin_as,
             role=words.role,
             model=words.model,
             private=words.private,
@@ -106,6 +116,7 @@ async def begin_work(office: Office, said: Said, words: RunWords) -> Turn:
             budget_usd=words.budget_usd,
             allow=words.allow,
             origin=said.origin,
+            attachments=tuple(names),
         )
     )
     await office.watching.watch(said.place, turn.session_id, WatchKind.WORK, after=0)
@@ -118,14 +129,14 @@ async def _run(office: Office, said: Said) -> None:
     words = parse_run(
         said.text, now=records.clock.now(), zone=wants.zone, models=records.settings.models
     )
-    if not words.text:
+    if not words.text and not quoted(said):
         raise UsageError("There is nothing to do. Write it behind the command: /run TEXT.")
     if words.allow and not office.gate.is_head(said.person):
         raise UsageError("Only my owner says what may be done without asking. Leave allow out.")
     chat = await office.chat(said.place, said.owner)
     if wishes_of(chat).private:
         words = replace(words, private=True)
-    turn = await begin_work(office, said, words)
+    turn = await _begin(office, said, words)
     now = records.clock.now()
     lines = []
     if turn.wake_at is not None:
