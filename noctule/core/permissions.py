@@ -11,7 +11,7 @@ such call is put to the person by itself.
 
 import glob
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from noctule.core.effects import EffectClass
@@ -123,11 +123,13 @@ class _Part:
         exact: a rule that allows something must fit this.
         guises: a rule that asks or forbids must fit one of these.
         whole: a rule without wildcards that fits this is about exactly this call.
+        alone: whether the call acts on nothing else.
     """
 
     exact: str | None
     guises: tuple[str, ...]
     whole: str
+    alone: bool = True
 
 
 def _parts(act: Act) -> list[_Part]:
@@ -135,22 +137,18 @@ def _parts(act: Act) -> list[_Part]:
         return [_Part(None, (), "")]
     if act.tool not in _COMMANDS:
         lines = [line for line in act.subject.split("\n") if line] or [act.subject]
-        single = act.subject if len(lines) == 1 else None
-        return [_Part(line, (line, act.subject), single or act.subject) for line in lines]
+        alone = len(lines) == 1
+        return [_Part(line, (line, act.subject), act.subject, alone) for line in lines]
     read = read_commands(act.subject)
     if not read.commands:
         return [_Part(None, (act.subject,), act.subject)]
-    every = read.guises()
-    return [_command(act.subject, command, read, every) for command in read.commands]
-
-
-def _command(whole: str, command: str, read: CommandLine, every: Sequence[str]) -> _Part:
-    guises = CommandLine((command,), read.hidden).guises()
-    return _Part(
-        exact=None if read.hidden else command,
-        guises=tuple(every) if read.hidden else guises,
-        whole=whole,
-    )
+    if read.hidden:
+        return [_Part(None, read.guises(), act.subject)]
+    alone = len(read.commands) == 1
+    return [
+        _Part(command, CommandLine((command,), hidden=False).guises(), act.subject, alone)
+        for command in read.commands
+    ]
 
 
 def _judge(
@@ -164,10 +162,17 @@ def _judge(
         decision = _default(act)
     if decision.permission is Permission.DENY:
         return decision
-    granted = next((g for g in grants if _fits(act, g, part, Permission.ALLOW)), None)
+    granted = next((g for g in grants if _is_granted(act, g, part)), None)
     if granted is None:
         return decision
     return Decision(Permission.ALLOW, f"granted by {granted!r}", granted=True)
+
+
+def _is_granted(act: Act, grant: str, part: _Part) -> bool:
+    """Say whether a grant covers a part: who allowed two things did not allow both in one line."""
+    if not part.alone and not glob.has_magic(_unescaped(grant)):
+        part = replace(part, exact=None)
+    return _fits(act, grant, part, Permission.ALLOW)
 
 
 def _fits(act: Act, key: str, part: _Part, permission: Permission) -> bool:

@@ -80,6 +80,21 @@ def test_the_longest_rule_that_fits_decides_and_of_equals_the_strictest(rules, c
         "{ git push; }",
         "if true; then git push; fi",
         "timeout 5 git push",
+        "'git' push",
+        "g\\it pu''sh",
+        'git "push"',
+        "nice -n 10 git push",
+        "env -u HOME git push",
+        "setsid git push",
+        "xargs -n 1 git push",
+        "bash -c git\\ push",
+        "eval git push",
+        "trap 'git push' EXIT",
+        "find . -exec git push {} +",
+        ">log git push",
+        "2>/dev/null git push",
+        "git${IFS}push",
+        "true # '\ngit push\n# '",
     ],
 )
 def test_what_is_forbidden_is_found_wherever_it_stands_in_a_line(command):
@@ -100,6 +115,12 @@ def test_what_is_forbidden_is_found_wherever_it_stands_in_a_line(command):
         "git log 'unfinished",
         "git status\nrm x",
         "git status & rm x",
+        "git status # don't\nrm x # don't",
+        "git status\\\n#; rm x",
+        "git status \\ #; rm x",
+        "git status $'a\\'b' ; rm x #'",
+        'git status "${x:-"\'"}" ; rm x # \'"',
+        "git status $[$(rm x)]",
     ],
 )
 def test_a_rule_that_allows_a_command_allows_nothing_more(command):
@@ -116,6 +137,42 @@ def test_a_grant_for_a_whole_line_fits_exactly_that_line():
     assert said(shell(line), {"shell": ASK}, grants=[rule]) is ALLOW
     assert said(shell(line.replace("*", "x")), {"shell": ASK}, grants=[rule]) is ASK
     assert said(shell(line + "; ls"), {"shell": ASK}, grants=[rule]) is ASK
+
+
+def test_what_stands_in_quotes_belongs_to_the_line():
+    """A line break in quotes makes another program of it, however alike it looks."""
+    rule = rule_for("shell", "bash -c 'echo a # rm b'")
+    assert said(shell("bash  -c 'echo a # rm b'"), {"shell": ASK}, grants=[rule]) is ALLOW
+    assert said(shell("bash -c 'echo a # \nrm b'"), {"shell": ASK}, grants=[rule]) is ASK
+
+
+def test_two_grants_are_none_for_both_at_once():
+    """Who allowed to leave a folder and to delete one did not allow to leave and delete there."""
+    grants = [rule_for("shell", "cd .."), rule_for("shell", "rm -r build")]
+    assert said(shell("rm -r build"), {"shell": ASK}, grants=grants) is ALLOW
+    assert said(shell("cd .. && rm -r build"), {"shell": ASK}, grants=grants) is ASK
+    patch = Act("apply_patch", "files", WRITE, "a\nb")
+    files = [rule_for("apply_patch", "a"), rule_for("apply_patch", "b")]
+    assert said(patch, {"files": ASK}, grants=files) is ASK
+    assert said(patch, {"files": ASK}, grants=["apply_patch:*"]) is ALLOW
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "echo $(a);" + "a;" * 45_000,
+        'bash -c "' + '\\"' * 45_000,
+        "<" * 90_000,
+        "env " * 20_000,
+        "a=b " * 20_000,
+        "#" * 90_000,
+    ],
+)
+def test_a_long_line_is_judged_in_no_time_to_speak_of(line):
+    """What a model writes cannot hold up everybody else."""
+    read = read_commands(line)
+    assert len(read.guises()) < 60_000
+    assert said(shell(line), {"shell": ALLOW, "shell:git push*": DENY}) in {ALLOW, ASK}
 
 
 def test_paths_names_families_and_servers_may_be_named():
@@ -209,4 +266,4 @@ def test_a_grant_for_exactly_this_fits_exactly_this(subject):
 def test_any_text_is_read_as_a_command_line(text):
     """Nothing a model writes breaks the reading of it."""
     for command in read_commands(text).commands:
-        assert command == " ".join(command.split())
+        assert command == command.strip(" \t\n")
