@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -17,11 +18,13 @@ from noctule.doctor.finding import Finding, Level
 from noctule.doctor.presence import compare, missing_models
 from noctule.doctor.proofs import prove_findings
 from noctule.doctor.reaching import Reached, reach, report_reached
+from noctule.doctor.telegram import BotQuestions
 from noctule.doctor.traffic import traffic
 from noctule.models.client import Client
 from noctule.models.clients.build import build_client
 from noctule.models.discovery import memory_bytes
 from noctule.models.endpoints import Endpoints
+from noctule.sessions.lock import WorkerLock
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ class Examination:
             self._reach_all(),
             examine_accounts(settings, self._with_keys(), self.clock),
         )
+        bot = await self._bot()
         zone, now = zone_of(settings), self.clock.now()
         missing = [
             name
@@ -60,6 +64,7 @@ class Examination:
             *stored,
             *self._endpoints(reached),
             *accounts,
+            *bot,
             *machine.memory(settings, memory_bytes()),
             *machine.disk(home, settings, missing),
             *machine.time_zone(settings, zone, now, self.environ),
@@ -97,6 +102,22 @@ class Examination:
         except NoctuleError as error:
             found.append(Finding(Level.ERROR, "database", *_sentence_and_fix(error)))
         return found
+
+    async def _bot(self) -> list[Finding]:
+        """Ask about the Telegram bot, where one is configured."""
+        settings = self.loaded.settings.telegram
+        if settings.token is None:
+            return []
+        people = None
+        with suppress(NoctuleError):  # said where the database is looked at
+            async with (
+                open_records(self.loaded, clock=self.clock) as records,
+                records.database.read() as work,
+            ):
+                people = len(await work.chats.persons("telegram"))
+        worker = WorkerLock(self.loaded.home, self.clock).worker()
+        served = worker is not None and worker.what == "serve"
+        return await BotQuestions(settings, people, served=served).findings()
 
     async def _reach_all(self) -> list[Reached]:
         """Ask every endpoint whose key is there."""
