@@ -206,9 +206,8 @@ def _default(act: Act) -> Decision:
     if act.family in _OWN_AFFAIRS:
         return Decision(Permission.ALLOW, f"{act.family} is always allowed unless a rule says no")
     if act.family == "mcp" or act.effect is EffectClass.OUTSIDE:
-        return Decision(
-            Permission.ASK, "what happens outside is asked about unless a rule allows it"
-        )
+        why = act.needs_person or "what happens outside is asked about unless a rule allows it"
+        return Decision(Permission.ASK, why.rstrip("."))
     if act.effect is EffectClass.READ:
         return Decision(Permission.ALLOW, "reading is allowed")
     return Decision(Permission.ALLOW, "what stays in the workspace is allowed")

@@ -40,6 +40,12 @@ def test_safe_defaults_let_a_nights_work_happen(act, wanted):
     assert said(act) is wanted
 
 
+def test_a_command_without_a_sandbox_is_asked_about_with_that_reason():
+    """The person is told what is different here, not that it is a rule in general."""
+    act = Act("shell", "shell", OUTSIDE, "ls", needs_person="There is no sandbox here.")
+    assert decide(act, rules={}).why == "There is no sandbox here"
+
+
 @pytest.mark.parametrize(
     ("rules", "command", "wanted"),
     [
