@@ -4,6 +4,7 @@ import asyncio
 import os
 from abc import abstractmethod
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -11,6 +12,7 @@ from pydantic import BaseModel, Field
 from noctule.core.clock import Clock
 from noctule.core.effects import EffectClass
 from noctule.core.settings.tools import ToolsSettings
+from tools.git_guard import guarded
 from tools.processes import Bounds, Ended, Order, limited, run_bounded
 from tools.sandbox import Sandbox, python_path
 from tools.tool import ArgumentsT, Tool, ToolContext, ToolError, ToolResult
@@ -93,14 +95,15 @@ class CommandTool(Tool[ArgumentsT]):
         contained = self._sandbox.flaw is None
         argv = limited(argv, bounds, contained=contained)
         env = {**environment(contained=contained), **env}
-        if contained:
-            argv = self._sandbox.wrapped(argv, context.workspace, env)
-        order = Order(argv, context.workspace.root, env, contained)
         watch = await asyncio.to_thread(SizeWatch, context.workspace, context.clock)
-        try:
-            ended = await run_bounded(order, bounds, context.clock, watch.look)
-        except OSError as error:
-            raise ToolError(f"The command could not be started: {error.strerror}.") from error
+        with guarded(context.workspace) if contained else nullcontext():
+            if contained:
+                argv = self._sandbox.wrapped(argv, context.workspace, env)
+            order = Order(argv, context.workspace.root, env, contained)
+            try:
+                ended = await run_bounded(order, bounds, context.clock, watch.look)
+            except OSError as error:
+                raise ToolError(f"The command could not be started: {error.strerror}.") from error
         text = told(ended)
         if ended.stopped is None and (excess := await asyncio.to_thread(watch.excess)):
             text += f"\nNow {excess}. Delete what is no longer needed."

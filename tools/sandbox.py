@@ -16,12 +16,12 @@ from functools import cache
 from pathlib import Path
 
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
+from tools.git_guard import protected
 from tools.workspace import Workspace
 
 _TRIAL_SECONDS = 20
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store")
 _MIB = 1024 * 1024
-_PROTECTED_GIT = ("config", "hooks", "config.worktree", "commondir")
 
 
 class Sandbox:
@@ -192,20 +192,11 @@ def _secrets() -> tuple[str, ...]:
 def _kept(workspace: Workspace) -> list[str]:
     """Keep what runs outside the sandbox from being changed inside.
 
-    That is the Python this runs on, where a project holds it, and what a person's next ``git
-    status`` runs: whoever may write a repository's configuration or hooks decides that. What else
-    a command leaves in their project runs only when they run the project.
+    That is the Python this runs on, where a project holds it, and what the project's git runs.
+    What else a command leaves in a person's project runs only when they run the project.
     """
     words = []
     for folder in python_folders():
         if workspace.root in Path(folder).parents:
             words += ["--ro-bind", folder, folder]
-    git = workspace.root / ".git"
-    if workspace.own or git.is_symlink() or not git.is_dir():
-        return words
-    # Bound onto itself it can be neither renamed nor replaced.
-    words += ["--bind", str(git), str(git)]
-    for name in _PROTECTED_GIT:
-        if (path := git / name).exists() and not path.is_symlink():
-            words += ["--ro-bind", str(path), str(path)]
-    return words
+    return [*words, *protected(workspace)]

@@ -346,6 +346,34 @@ async def test_a_persons_repository_cannot_be_made_to_run_something(tmp_path: Pa
     assert not (tmp_path / ".git2").exists()
 
 
+async def test_what_a_repository_lacks_cannot_be_made_up_either(tmp_path: Path):
+    """No folder for hooks, and no word that its configuration is elsewhere; nothing is left."""
+    made = await asyncio.create_subprocess_exec("git", "init", "-q", "--template=", str(tmp_path))
+    assert await made.wait() == 0
+    git = tmp_path / ".git"
+    before = {path.name for path in git.iterdir()}
+    context = a_context(a_workspace(tmp_path, own=False))
+    text = await shell(
+        context,
+        "echo x > a; git add a; git -c user.name=a -c user.email=a@b commit -q -m one; git log "
+        "--oneline | wc -l; mkdir -p .git/hooks; echo x > .git/hooks/pre-commit; "
+        "echo ../evil > .git/commondir; mv .git/commondir .git/x; echo x > .git/config.worktree",
+    )
+    assert text.splitlines()[1] == "1"
+    assert not (git / "hooks" / "pre-commit").exists()
+    assert {path.name for path in git.iterdir()} - before <= {
+        "hooks", "index", "logs", "COMMIT_EDITMSG",
+    }  # fmt: skip
+
+
+async def test_a_worktree_cannot_be_made_one_of_another_repository(tmp_path: Path):
+    """The file that says where its repository is stays as it is."""
+    (tmp_path / ".git").write_text("gitdir: /somewhere/else\n")
+    context = a_context(a_workspace(tmp_path, own=False))
+    await shell(context, "echo gitdir: evil > .git; mv .git x; rm -f .git")
+    assert (tmp_path / ".git").read_text() == "gitdir: /somewhere/else\n"
+
+
 async def test_without_a_sandbox_a_command_needs_a_person(context: ToolContext):
     """It says why, counts as an effect outside, and runs only when it was approved."""
     tool, arguments = Shell(BARE, Sandbox(BARE)), ShellArguments(command="echo hi")
