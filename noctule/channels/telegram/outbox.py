@@ -168,7 +168,10 @@ class Outbox:
         repeated = message.state is OutgoingState.SENDING and edited is None
         async with self._database.work(durable=edited is None) as work:
             await work.outbox.sending(message.id, repeated=repeated)
+            stands = await work.outbox.by_key(CHANNEL, message.key)
             await work.commit()
+        if stands is not None and stands.id == message.id:
+            message = stands  # a newer edit may have taken its place while it waited for its turn
         # What may stand there twice says so whatever its text becomes.
         marked = message.repeated or repeated or (edited is not None and edited.repeated)
         message = replace(message, repeated=marked)
