@@ -111,11 +111,11 @@ def _height(usd: Decimal, most: Decimal) -> float:
 
 
 def _round_up(usd: Decimal) -> Decimal:
-    """Return the next number of the form 1, 2, 4 or 10 times a power of ten; 1 for 0."""
+    """Return the next number of the form 1, 2, 4, 6 or 10 times a power of ten; 1 for 0."""
     if usd <= 0:
         return Decimal(1)
     power = Decimal(10) ** usd.adjusted()
-    return next(power * step for step in (1, 2, 4, 10) if power * step >= usd)
+    return next(power * step for step in (1, 2, 4, 6, 10) if power * step >= usd)
 
 
 def _font(size: int) -> ImageFont.ImageFont | ImageFont.FreeTypeFont:

@@ -13,6 +13,7 @@ from noctule.channels.telegram.inbox import Deferred
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.office import Office, Press, Said
 from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.sentences import for_phones
 from noctule.core.errors import NoctuleError
 from noctule.core.mail import Incoming, Outgoing
 
@@ -157,7 +158,7 @@ class Reception:
         try:
             return await deal(self._office, press)
         except NoctuleError as error:
-            return _short(str(error))
+            return _short(for_phones(error))
 
     async def _refuse(self, number: int, stranger: Stranger) -> None:
         heard = await self._office.gate.knock(stranger)

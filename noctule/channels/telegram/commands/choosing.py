@@ -102,7 +102,8 @@ async def _private(office: Office, said: Said) -> None:
         f"From now on nothing you say here leaves your machines: {', '.join(local)}. "
         "`/private off` ends that."
         if word == "on"
-        else "What you say here may go to every configured model again."
+        else "What you say here may go to every configured model again. A conversation that was "
+        "begun in private stays so: /new begins another."
     )
     await answer(office, said, told.replace("_", r"\_"))
 

@@ -18,7 +18,7 @@ from noctule.core.chats import WatchKind
 from noctule.core.errors import UsageError
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
-from noctule.core.sessions import Session, SessionKind, Turn
+from noctule.core.sessions import LOCAL_OWNER, Session, SessionKind, Turn
 from noctule.sessions.allowance import allowance
 from noctule.sessions.desk import Request
 
@@ -83,15 +83,22 @@ def commands() -> tuple[Command, ...]:
     )
 
 
-async def underway(office: Office, place: Place) -> list[Underway]:
-    """Return the unfinished sessions a chat is told of, oldest first."""
+async def underway(office: Office, place: Place, owner: str) -> list[Underway]:
+    """Return the unfinished sessions a chat is told of and a person may order about, oldest first.
+
+    Args:
+        office: what everybody works with.
+        place: the chat.
+        owner: whose sessions the person's are.
+    """
     async with office.records.database.read() as work:
         found = []
         for watch in await work.chats.watches(CHANNEL, place=str(place)):
             turn = await work.turns.oldest_unfinished(watch.session_id)
             if turn is not None:
                 session = await work.sessions.get(watch.session_id)
-                found.append(Underway(session, turn, watch.kind))
+                if owner in {session.owner, LOCAL_OWNER}:
+                    found.append(Underway(session, turn, watch.kind))
     return sorted(found, key=lambda one: one.turn.id)
 
 
@@ -157,7 +164,7 @@ async def _stop(office: Office, said: Said) -> None:
         told = "Stopped." if turns else "It has ended already."
         await answer(office, said, told)
         return
-    here = await underway(office, said.place)
+    here = await underway(office, said.place, said.owner)
     everything = said.text.strip().lower() == "all"
     ended = [one for one in here if everything or one.turn.status in _ACTIVE]
     for one in ended:
@@ -200,7 +207,9 @@ async def _chosen(
     session = await _replied_to(office, said)
     if session is not None:
         return session
-    here = [one for one in await underway(office, said.place) if one.turn.status in statuses]
+    here = [
+        one for one in await underway(office, said.place, said.owner) if one.turn.status in statuses
+    ]
     if len(here) == 1:
         return here[0].session
     if not here:

@@ -59,7 +59,7 @@ def commands() -> tuple[Command, ...]:
 async def _status(office: Office, said: Said) -> None:
     wants = await Preferences.read(office, said.place)
     now = office.records.clock.now()
-    here = await underway(office, said.place)
+    here = await underway(office, said.place, said.owner)
     lines = []
     async with office.records.database.read() as work:
         for one in here:
