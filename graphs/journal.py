@@ -14,6 +14,7 @@ from graphs.outcome import Outcome, told
 from graphs.tool_call import Told, ToolCall
 from noctule.core.effects import Effect, EffectClass, EffectState
 from noctule.core.errors import OurBugError
+from noctule.core.plain_sight import in_plain_sight
 from noctule.core.questions import CheckAnswer, QuestionKind
 
 _LOG = logging.getLogger(__name__)
@@ -99,7 +100,11 @@ async def _after_crash(call: ToolCall, key: str, stood: Effect) -> Outcome | Che
 
 def _check(call: ToolCall, key: str) -> Asked:
     subject = None if call.subject is None else call.mask(call.subject)
-    shown = f":\n{subject[:_KEPT_ARGUMENT_CHARS]}\n" if subject is not None else ". "
+    shown = (
+        f":\n{in_plain_sight(subject, most=_KEPT_ARGUMENT_CHARS)}\n"
+        if subject is not None
+        else ". "
+    )
     text = (
         f"{call.tool.name} was cut off by a restart, and nobody can tell whether it "
         f"happened{shown}Did it (done), is it to be done again (again), or left (skip)?"

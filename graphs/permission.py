@@ -6,10 +6,16 @@ from graphs.hearing import Asked, hear
 from graphs.tool_call import ToolCall
 from noctule.core.effects import EffectClass
 from noctule.core.permissions import Act, Decision, decide
+from noctule.core.plain_sight import hides_more_than_words, in_plain_sight
 from noctule.core.questions import Approval, QuestionKind
 from noctule.core.settings import Permission
 
 _SHOWN_SUBJECT = 2000
+_UNSEEN = (
+    "{tool} needs a person's word, and part of what it is to act on looks like a key or password, "
+    "which is not shown to anybody: nobody can allow what they cannot see. It was not called. "
+    "Leave that part out."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,8 @@ async def permitted(call: ToolCall) -> ToolCall | Refused:
     """Return a call that may happen, or why it may not; asks a person where rules say so."""
     decision = await _decide(call)
     if decision.permission is Permission.ASK:
+        if hides_more_than_words(call.equipment.masker.hidden(call.subject or "")):
+            return Refused(_UNSEEN.format(tool=call.tool.name))
         answer = await hear(_question(call, decision), call.turn)
         if answer not in {Approval.ONCE, Approval.SESSION, Approval.ALWAYS}:
             return Refused(_no(call, answer))
@@ -75,8 +83,7 @@ def _question(call: ToolCall, decision: Decision) -> Asked:
     subject = None if call.subject is None else call.mask(call.subject)
     shown = ""
     if subject is not None:
-        cut = subject if len(subject) <= _SHOWN_SUBJECT else f"{subject[:_SHOWN_SUBJECT]} ..."
-        shown = f":\n{cut}\n"
+        shown = f":\n{in_plain_sight(subject, most=_SHOWN_SUBJECT)}\n"
     text = f"May {call.context.role.value} use {call.tool.name}{shown or '? '}({decision.why})"
     return Asked(
         key=call.id,

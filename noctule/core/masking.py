@@ -72,6 +72,20 @@ class Masker:
         longest_first = sorted(forms, key=lambda form: (-len(form), form))
         self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
+    def hidden(self, text: str) -> list[str]:
+        """Return what masking a text takes out of it."""
+        found: list[str] = []
+
+        def note(match: re.Match[str]) -> str:
+            found.append(match[0].replace(MASK, ""))
+            return MASK
+
+        if self._known is not None:
+            text = self._known.sub(note, text)
+        text = _KEYS.sub(note, text)
+        found += [match[2].replace(MASK, "") for match in _URL_PASSWORD.finditer(text)]
+        return found
+
     def mask(self, text: str) -> str:
         """Return a text without secrets; masking it again changes nothing."""
         if self._known is not None:
