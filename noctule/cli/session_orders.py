@@ -9,6 +9,7 @@ import click
 
 from noctule.cli.invocation import Invocation
 from noctule.core.lifecycle import Status
+from noctule.core.overview import is_resting
 from noctule.core.sessions import Turn
 from noctule.sessions.lock import Holder, WorkerLock
 
@@ -25,6 +26,9 @@ async def resume(
 ) -> int:
     """Let a session go on, with the worker that is alive or here.
 
+    What is under way needs no order: it is followed where somebody works on it, and worked off
+    here where its process was killed.
+
     Raises:
         NotFoundError: there is no such session.
         UsageError: there is nothing to resume, or no such model.
@@ -32,7 +36,9 @@ async def resume(
     async with records.database.read() as work:
         session = await work.sessions.get(session_id)
         after = await work.events.last_seq(session.id)
-    turn = await records.desk.resume(session.id, model)
+        turn = await work.turns.oldest_unfinished(session.id)
+    if turn is None or model is not None or is_resting(turn, records.clock.now()):
+        turn = await records.desk.resume(session.id, model)
     return await go_on(invocation, records, turn, after, what="sessions resume")
 
 

@@ -59,6 +59,22 @@ async def _list(invocation: Invocation) -> None:
             _print(overviews[:_SHOWN], [session.id for session in sessions], asks, records)
             if len(overviews) > _SHOWN:
                 click.echo(f"The newest {_SHOWN}; `--json` has all.", err=True)
+            _tell_of_nobody(overviews, records)
+
+
+def _tell_of_nobody(overviews: Sequence["Overview"], records: "Records") -> None:
+    """Say that what is under way stands still: its process was killed."""
+    from noctule.cli.session_orders import worker_of  # noqa: PLC0415 - not for --help
+    from noctule.core.lifecycle import Status  # noqa: PLC0415 - likewise
+
+    running = [each.session.id for each in overviews if each.status is Status.RUNNING]
+    # On PostgreSQL workers of other data folders may be at it.
+    if running and not records.settings.storage.is_postgres and worker_of(records) is None:
+        click.echo(
+            "Nobody works on what is running: its process ended. "
+            f"`noctule serve` goes on with it, or `noctule sessions resume {running[0]}`.",
+            err=True,
+        )
 
 
 async def _overview(work: "UnitOfWork", session: "Session") -> "Overview":

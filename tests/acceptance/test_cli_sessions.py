@@ -288,6 +288,23 @@ async def test_what_a_killed_process_left_running_can_be_cancelled(tmp_path):
         assert len(provider.requests) == 1
 
 
+async def test_what_a_killed_process_left_running_can_be_resumed(tmp_path):
+    """After kill -9 the list says that nobody works on it, and resume works it off."""
+    async with Provider(default=Reply(text="There you are.")) as provider:
+        provider.enqueue(Reply(gate=asyncio.Event()))
+        shell = Shell(tmp_path, served_at(provider.openai_url))
+        with shell.running("chat", "@writer a long story", "--json") as working:
+            await provider.until(lambda p: p.busy == 1, within=60)
+            assert "Nobody works" not in (await shell("sessions")).err
+            working.send_signal(signal.SIGKILL)
+            await asyncio.to_thread(working.communicate)
+        (entry,) = (await shell("sessions", "--json")).json
+        listed = await shell("sessions")
+        assert f"`noctule sessions resume {entry['id']}`" in listed.err
+        resumed = await shell("sessions", "resume", entry["id"], "--json")
+    assert (resumed.code, resumed.json["reply"]) == (0, "There you are."), resumed
+
+
 async def test_a_living_worker_takes_over_what_is_resumed(tmp_path):
     """With a worker running, resume returns at once and the worker answers."""
     async with Provider() as provider:
