@@ -68,8 +68,11 @@ class FetchTool(Tool[FetchArguments]):
         key, now = (context.session_id, url), context.clock.monotonic()
         text = self._seen.get(key, now)
         if text is None:
-            page = await self._reader.read(url)
-            text = _shown(page, await self._read_out(page))
+            try:
+                page = await self._reader.read(url)
+                text = _shown(page, await self._read_out(page))
+            except ToolError as error:  # it may name where a page redirects to, in the page's words
+                raise ToolError(str(error), outside=True) from error
             self._seen.put(key, text, now)
         return ToolResult(text, outside=True)
 

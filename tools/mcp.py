@@ -25,7 +25,6 @@ _LONGEST_NAME = 64
 """The most characters every provider takes in a tool's name (OpenAI, Anthropic; 2026-11)."""
 _MOST_DESCRIPTION_CHARS = 1500
 _MOST_SCHEMA_CHARS = 30_000
-_MOST_SUBJECT_CHARS = 500
 _MOST_ERROR_CHARS = 4000
 _ODD = re.compile(r"[^A-Za-z0-9_-]+")
 
@@ -51,7 +50,7 @@ class McpTool(Tool[JsonArguments]):
 
     def subject(self, arguments: JsonArguments) -> str | None:
         """Return the arguments as JSON: nobody else knows which of them names what is acted on."""
-        return str(arguments)[:_MOST_SUBJECT_CHARS]
+        return str(arguments)
 
     def needs_person(self, arguments: JsonArguments, context: ToolContext) -> str | None:
         """Say that the arguments may leave the machine when the session is private."""
@@ -70,7 +69,8 @@ class McpTool(Tool[JsonArguments]):
         answer = await self._server.call(self._original, arguments.given())
         text = _text(answer)
         if answer.isError:
-            raise ToolError(text[:_MOST_ERROR_CHARS] or "It failed and does not say why.")
+            said = text[:_MOST_ERROR_CHARS] or "It failed and does not say why."
+            raise ToolError(said, outside=True)
         return ToolResult(text or "Done; it returned nothing.", outside=True)
 
 

@@ -117,7 +117,8 @@ class McpServer:
                 "whether it did what was asked: look before you ask again."
             ) from error
         except _RefusedError as error:
-            raise ToolError(f"{self.name} refuses: {self._masked(str(error))}") from error
+            said = f"{self.name} refuses: {self._masked(str(error))}"
+            raise ToolError(said, outside=True) from error
         except ToolError:
             raise
         except Exception as error:
@@ -125,7 +126,8 @@ class McpServer:
             self._lose(connection, reason)
             raise ToolError(
                 f"The MCP server {self.name!r} failed during the call: {reason}. Nobody knows "
-                "whether it did what was asked: look before you ask again."
+                "whether it did what was asked: look before you ask again.",
+                outside=True,
             ) from error
 
     async def _connected(self) -> "_Connection":
@@ -138,7 +140,8 @@ class McpServer:
             if pause > 0:
                 raise ToolError(
                     f"{self.problem} It is tried again in {pause:.0f} s at the earliest; go on "
-                    "without it."
+                    "without it.",
+                    outside=True,
                 )
             return await self._connect()
 
@@ -172,7 +175,7 @@ class McpServer:
         self._not_before = self._clock.monotonic() + pause
         self.problem = f"The MCP server {self.name!r} cannot be used: {said}."
         _LOG.warning("%s", self.problem)
-        return ToolError(f"{self.problem} Go on without it, and tell the person.")
+        return ToolError(f"{self.problem} Go on without it, and tell the person.", outside=True)
 
     def _lose(self, connection: "_Connection", reason: str) -> None:
         """Give a connection up; the next use makes a new one."""

@@ -70,7 +70,7 @@ class OwnTool(Tool[BaseModel]):
 
     def subject(self, arguments: BaseModel) -> str | None:
         """Return the arguments as JSON."""
-        return json.dumps(_given(arguments), ensure_ascii=False, default=str)[:_MOST_ERROR_CHARS]
+        return json.dumps(_given(arguments), ensure_ascii=False, default=str)
 
     def needs_person(self, arguments: BaseModel, context: ToolContext) -> str | None:
         """Say that the arguments may leave the machine when the session is private."""
@@ -94,11 +94,12 @@ class OwnTool(Tool[BaseModel]):
                 "knows what it did."
             ) from error
         except ToolException as error:
-            raise ToolError(f"{name}: {str(error)[:_MOST_ERROR_CHARS]}") from error
+            said = f"{name}: {str(error)[:_MOST_ERROR_CHARS]}"
+            raise ToolError(said, outside=self._outside) from error
         except Exception as error:
             _LOG.warning("The tool %s failed.", name, exc_info=True)
             text = f"{type(error).__name__}: {error}"[:_MOST_ERROR_CHARS]
-            raise ToolError(f"{name} failed with {text}") from error
+            raise ToolError(f"{name} failed with {text}", outside=self._outside) from error
         return ToolResult(_text(answer), outside=self._outside)
 
 

@@ -5,6 +5,7 @@ import zlib
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from http import HTTPStatus
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
 
@@ -123,7 +124,7 @@ class PageReader:
     async def _page(self, response: httpx.Response, url: httpx.URL, asked: httpx.URL) -> Page:
         if response.is_error:
             raise ToolError(
-                f"{url} answered {response.status_code} {response.reason_phrase}. Try another "
+                f"{url} answered {_status(response.status_code)}. Try another "
                 "address, or search for the page."
             )
         body, cut = await _bounded(response, self._most_bytes)
@@ -227,6 +228,14 @@ class _Unpacker:
             raise ToolError(
                 "The page is damaged: it cannot be unpacked. Try another source."
             ) from error
+
+
+def _status(code: int) -> str:
+    """Return a status with its usual name: behind the number a server may write what it likes."""
+    try:
+        return f"{code} {HTTPStatus(code).phrase}"
+    except ValueError:
+        return str(code)
 
 
 def _why(error: httpx.HTTPError) -> str:

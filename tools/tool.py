@@ -24,7 +24,16 @@ ArgumentsT = TypeVar("ArgumentsT", bound=BaseModel)
 
 
 class ToolError(Exception):
-    """A call came to nothing; ``str()`` of it tells the agent what happened and what to do."""
+    """A call came to nothing; ``str()`` of it tells the agent what happened and what to do.
+
+    Args:
+        text: the sentences.
+        outside: True when they hold words that somebody else wrote: they are marked as data.
+    """
+
+    def __init__(self, text: str, *, outside: bool = False) -> None:
+        super().__init__(text)
+        self.outside = outside
 
 
 @dataclass(frozen=True, slots=True)

@@ -158,7 +158,7 @@ async def _run(call: ToolCall) -> Outcome:
     try:
         result = await call.tool.run(call.arguments, call.context)
     except ToolError as error:
-        return Outcome(str(error), failed=True)
+        return Outcome(str(error), failed=True, outside=error.outside)
     except asyncio.CancelledError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a tool does, its siblings go on

@@ -54,8 +54,9 @@ async def test_what_is_no_text_is_named_and_what_fails_is_an_error():
     async with a_hub(near=a_program("stdio")) as hub:
         picture = await call(tool_called(hub, "near_picture"), {})
         assert picture.text == "[image of image/png, not shown]"
-        with pytest.raises(ToolError, match="the moon is full"):
+        with pytest.raises(ToolError, match="the moon is full") as failed:
             await call(tool_called(hub, "near_fail"), {"reason": "the moon is full"})
+        assert failed.value.outside
         assert (await call(tool_called(hub, "near_add"), {"a": 1, "b": 1})).text == "2"
 
 
@@ -220,5 +221,7 @@ async def test_a_private_session_asks_and_shows_the_arguments():
         add = tool_called(hub, "near_add")
         arguments = add.arguments.model_validate({"a": 1, "b": 2})
         assert add.subject(arguments) == '{"a": 1, "b": 2}'
+        long = add.arguments.model_validate({"b": 2, "note": "x" * 5000, "a": 1})
+        assert add.subject(long).endswith('"a": 1}')  # rules and people see all of it
         assert add.needs_person(arguments, a_context()) is None
         assert "'near'" in add.needs_person(arguments, a_context(private=True))

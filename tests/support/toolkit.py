@@ -38,6 +38,7 @@ class Board:
         written: what ``put`` wrote.
         sent: what ``send`` sent into the world.
         shown: what ``look`` returns; what is not there is an error.
+        fails: what ``look`` fails with, in the words of others.
         outside: whether ``look`` returns what others wrote.
         tells: whether ``put`` can tell what happened.
         hold: ``put`` waits for this before it writes; None does not.
@@ -51,6 +52,7 @@ class Board:
     written: list[str] = field(default_factory=list)
     sent: list[str] = field(default_factory=list)
     shown: dict[str, str] = field(default_factory=dict)
+    fails: dict[str, str] = field(default_factory=dict)
     outside: bool = False
     tells: bool = True
     hold: asyncio.Event | None = None
@@ -90,6 +92,8 @@ class Look(Tool[LookArguments]):
         self._board.order.append(f"look {arguments.where}")
         if arguments.where == "broken":
             raise RuntimeError("it fell over")
+        if arguments.where in self._board.fails:
+            raise ToolError(self._board.fails[arguments.where], outside=True)
         if arguments.where not in self._board.shown:
             raise ToolError(f"There is nothing at {arguments.where}.")
         return ToolResult(self._board.shown[arguments.where], outside=self._board.outside)
