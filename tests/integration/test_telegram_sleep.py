@@ -144,7 +144,10 @@ async def test_a_card_counts_down_and_stays_folded(tmp_path: Path) -> None:
             (turn,) = await _unfinished(bot)
             assert turn.wake_at is not None
             async with bot.records.database.work() as work:
-                await work.turns.wake_at(turn.id, turn.wake_at - timedelta(hours=1))
+                sooner = turn.wake_at - timedelta(hours=1)
+                sleeping = await work.parkings.open_of_turn(turn.id)
+                await work.parkings.reschedule([parking.id for parking in sleeping], sooner)
+                await work.turns.wake_at(turn.id, sooner)
                 await work.commit()
             await countdown.look()
             anna.says("/status")  # the outbox of the test's own office is closed

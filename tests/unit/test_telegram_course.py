@@ -10,7 +10,7 @@ from PIL import Image
 
 from noctule.channels.telegram.charts import Day, spend_chart
 from noctule.channels.telegram.course import Course
-from noctule.channels.telegram.work import status_lines
+from noctule.channels.telegram.work import edit_seconds, status_lines
 from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
 from noctule.core.limits import Limit, LimitKey
@@ -141,3 +141,8 @@ def test_a_chart_is_a_picture_whatever_was_spent(usd: str) -> None:
         assert picture.format == "PNG"
         colours = {colour for _, colour in picture.getcolors(100_000) or ()}
     assert ((242, 142, 43) in colours) is (usd != "0")
+
+
+def test_the_older_the_work_the_rarer_its_status_changes() -> None:
+    """A night of work is no night of edits."""
+    assert [edit_seconds(age) for age in (0, 119, 120, 899, 900, 1e6)] == [4, 4, 10, 10, 30, 30]

@@ -2,9 +2,12 @@
 
 import asyncio
 import logging
+from collections import defaultdict
 from contextlib import suppress
+from datetime import datetime
 
 from noctule.channels.telegram.cards import asleep_of, card_body, card_key, edit_key
+from noctule.channels.telegram.hours import left
 from noctule.channels.telegram.letters import Letter
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.places import CHANNEL, Place
@@ -29,6 +32,7 @@ class Countdown:
     def __init__(self, office: Office) -> None:
         self._office = office
         self._task: asyncio.Task[None] | None = None
+        self._words: dict[tuple[str, str], str] = {}
 
     def start(self) -> None:
         """Begin to look at the cards."""
@@ -46,11 +50,21 @@ class Countdown:
         async with self._office.records.database.read() as work:
             parkings = await work.parkings.all_open()
             watches = await work.chats.watches(CHANNEL) if parkings else []
-        turns = {p.turn_id: p.session_id for p in parkings if p.wake_at is not None}
-        for turn_id, session_id in turns.items():
-            for watch in watches:
-                if watch.session_id == session_id:
-                    await self._count(turn_id, Place.parse(watch.place))
+        places: defaultdict[str, list[Place]] = defaultdict(list)
+        for watch in watches:
+            places[watch.session_id].append(Place.parse(watch.place))
+        wakes: dict[tuple[str, str], datetime] = {}
+        for parking in parkings:
+            if parking.wake_at is not None:
+                key = parking.turn_id, parking.session_id
+                wakes[key] = min(parking.wake_at, wakes.get(key, parking.wake_at))
+        now = self._office.records.clock.now()
+        words = {key: f"{at} {left((at - now).total_seconds())}" for key, at in wakes.items()}
+        for key, told in words.items():
+            if self._words.get(key) != told:
+                for place in places[key[1]]:
+                    await self._count(key[0], place)
+        self._words = words
 
     async def _again_and_again(self) -> None:
         while True:

@@ -4,6 +4,7 @@ One status message is changed in place while it works; what it comes to is a new
 """
 
 import asyncio
+import logging
 from collections.abc import Sequence
 from contextlib import suppress
 from decimal import Decimal
@@ -21,6 +22,7 @@ from noctule.channels.telegram.replies import file_letters, made_files, reply_le
 from noctule.channels.telegram.sentences import for_phones
 from noctule.channels.telegram.watching import Telling
 from noctule.core.durations import show_duration
+from noctule.core.errors import NoctuleError
 from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
 from noctule.core.mail import OutgoingKind
@@ -29,12 +31,8 @@ from noctule.core.sessions import Session, Turn
 
 STOP, PARK, LOG = "w-stop", "w-park", "w-log"
 
-_EVERY_S = 4.0
-"""How often a status message changes at most."""
-
-_EVERY_IN_GROUPS_S = 10.0
-"""Likewise in groups, where Telegram takes 20 messages and edits a minute from a bot."""
-
+_PACES = ((120.0, 4.0), (900.0, 10.0), (float("inf"), 30.0))
+_LOG = logging.getLogger(__name__)
 _ALL = 1_000_000
 _SIGNS = {
     Status.QUEUED: "🕓",
@@ -191,18 +189,27 @@ class Work:
             self._changing = asyncio.create_task(self._keep_changing())
 
     async def _keep_changing(self) -> None:
-        every_s = _EVERY_S if self._place.is_private else _EVERY_IN_GROUPS_S
+        clock = self._office.records.clock
+        begun = clock.monotonic()
         while True:
             await self._changed.wait()
-            await self._office.records.clock.sleep(every_s)
+            every_s = edit_seconds(clock.monotonic() - begun)
+            await clock.sleep(every_s if self._place.is_private else 2 * every_s)
             self._changed.clear()
-            course = self._course
-            if course is None:
-                continue
-            body = await self._status(course)
-            if body["text"] != self._shown:
-                self._shown = str(body["text"])
-                await self._office.outbox.post(self._edit(course, body))
+            try:
+                await self._show()
+            except NoctuleError as error:
+                _LOG.warning("a status message changes later: %s", error)
+                self._changed.set()
+
+    async def _show(self) -> None:
+        course = self._course
+        if course is None:
+            return
+        body = await self._status(course)
+        if body["text"] != self._shown:
+            await self._office.outbox.post(self._edit(course, body))
+            self._shown = str(body["text"])
 
     def _edit(self, course: Course, body: dict[str, object]) -> Letter:
         key = status_key(course.turn_id, self._telling)
@@ -245,6 +252,15 @@ class Work:
             row.append(signer.button(self._place, "⏸ park", PARK, session_id))
         row.append(signer.button(self._place, "≡ log", LOG, session_id))
         return [row]
+
+
+def edit_seconds(age_s: float) -> float:
+    """Return how often a status message changes at most: the older the work, the less.
+
+    Args:
+        age_s: seconds for which the work has been told.
+    """
+    return next(every_s for younger_s, every_s in _PACES if age_s < younger_s)
 
 
 def status_key(turn_id: str, telling: Telling) -> str:
