@@ -16,6 +16,8 @@ from noctule.core.settings import Settings, TelegramSettings
 from noctule.core.settings.checks import findings_in
 from noctule.core.settings.parts import Parts
 
+_ENDPOINT_FILES = ("weights", "chat_template", "script")
+
 
 @dataclass(frozen=True, slots=True)
 class Loaded:
@@ -179,7 +181,7 @@ def _anchor_paths(data: dict[str, Any], folder: Path) -> None:
     """Make paths in the configuration start at its own folder, in place."""
     endpoints = data.get("endpoints")
     for endpoint in endpoints.values() if isinstance(endpoints, dict) else ():
-        for key in ("weights", "script"):
+        for key in _ENDPOINT_FILES:
             if isinstance(endpoint, dict) and isinstance(endpoint.get(key), str):
                 endpoint[key] = str(folder / Path(endpoint[key]).expanduser())
     tools = data.get("tools")
@@ -190,7 +192,7 @@ def _anchor_paths(data: dict[str, Any], folder: Path) -> None:
 def _missing_files(document: Document, parts: Parts) -> Iterator[Problem]:
     for name in parts.bound_endpoints():
         endpoint = parts.endpoints.get(name)
-        for key in ("weights", "script") if endpoint else ():
+        for key in _ENDPOINT_FILES if endpoint else ():
             path: Path | None = getattr(endpoint, key)
             if path is not None and not path.is_file():
                 yield document.complain(

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
@@ -15,6 +16,7 @@ from noctule.models.client import Client, ModelRequest
 from noctule.models.clients.build import build_client
 from noctule.models.clients.embedded import options_of
 from noctule.models.embedded.server import ServerAddress
+from noctule.models.embedded.weights import PACKAGED_SHA256
 from noctule.models.pieces import join
 from tests.support.provider import Provider
 
@@ -96,6 +98,9 @@ def test_the_settings_say_how_it_is_served():
     models = MODELS | {"other": ModelSettings(endpoint="inside", name="smollm2")}
     options = options_of(ENDPOINT, models)
     assert (options.slots, options.context_tokens, options.weights) == (1, 8192, None)
+    assert options.chat_template is None
+    other = ENDPOINT.model_copy(update={"chat_template": Path("calls.jinja")})
+    assert options_of(other, models).chat_template == Path("calls.jinja")
 
 
 class StandIn:
@@ -109,6 +114,24 @@ class StandIn:
 
     async def close(self) -> None:
         pass
+
+
+async def test_another_template_is_another_version(tmp_path):
+    """What was proved holds for the weights and the template together; no template adds nothing."""
+    template = tmp_path / "calls.jinja"
+    other = ENDPOINT.model_copy(update={"chat_template": template})
+    versions = []
+    async with Provider() as provider:
+        at = StandIn(provider.openai_url)
+        for endpoint, text in ((ENDPOINT, "one"), (other, "one"), (other, "two")):
+            template.write_text(text)
+            client = build_client("inside", endpoint, MODELS, clock=SystemClock(), server=at)
+            [present] = await client.present()
+            versions.append(present.version)
+            await client.close()
+    assert len(set(versions)) == 3
+    assert versions[0] == f"sha256:{PACKAGED_SHA256}"
+    assert all(version.startswith(f"{versions[0]}+template:") for version in versions[1:])
 
 
 async def test_messages_reach_strict_templates_in_order():

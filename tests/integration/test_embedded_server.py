@@ -210,6 +210,28 @@ async def test_packaged_model_is_sampled_as_suits_it():
     assert params["repeat_penalty"] == pytest.approx(1.05)
 
 
+async def test_another_template_writes_the_prompt(tmp_path):
+    """The template of the options stands in for the one in the GGUF file."""
+    template = tmp_path / "calls.jinja"
+    template.write_text("{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}")
+    options = EmbeddedOptions(context_tokens=512, chat_template=template)
+    async with serving(options) as server, client(await server.address()) as http:
+        base = http.base_url.copy_with(path="/")
+        answer = await http.post(base.join("apply-template"), json=asking("Hi"))
+
+    assert answer.json()["prompt"] == "<user>Hi"
+
+
+async def test_template_that_is_no_jinja_gives_a_sentence(tmp_path):
+    """A mistake in a template is told at the start, with llama.cpp's own words."""
+    template = tmp_path / "calls.jinja"
+    template.write_text("{% for m in messages %}{{ m.content }}")
+    options = EmbeddedOptions(context_tokens=512, chat_template=template)
+    async with serving(options) as server:
+        with pytest.raises(EmbeddedModelError, match="template"):
+            await server.address()
+
+
 async def test_prompt_beyond_the_context_is_refused_with_both_sizes():
     """Each slot has the whole context asked for, and what does not fit is a 400 that says so."""
     async with serving() as server, client(await server.address()) as http:

@@ -329,10 +329,12 @@ def test_dollar_signs(tmp_path):
 
 
 def test_paths_start_at_the_configuration(tmp_path):
-    """Relative weights and scripts start at the configuration's folder and must exist."""
+    """Relative files of an endpoint start at the configuration's folder and must exist."""
     text = SOUND.replace("kind: ollama", "kind: scripted, script: replies.yaml")
     found = problems_of(tmp_path, text)
     assert "no file" in found["endpoints.local.script"].message
     (tmp_path / "replies.yaml").touch()
     loaded = load_text(tmp_path, text)
     assert loaded.settings.endpoints["local"].script == tmp_path / "replies.yaml"
+    text = text.replace("script: replies.yaml", "chat_template: calls.jinja")
+    assert "no file" in problems_of(tmp_path, text)["endpoints.local.chat_template"].message

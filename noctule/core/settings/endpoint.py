@@ -106,6 +106,11 @@ class EndpointSettings(Section):
     weights: Path | None = None
     """``embedded``: a GGUF file. Unset means the packaged SmolLM2-135M-Instruct."""
 
+    chat_template: Path | None = None
+    """``embedded``: a file with the Jinja template that turns messages, tools and calls into the
+    model's text, in place of the GGUF file's own; llama.cpp reads from it how calls are written.
+    Unset means the file's own."""
+
     slots: int = Field(default=2, ge=1, le=64)
     """``embedded``: how many replies are generated at once."""
 

@@ -15,6 +15,7 @@ from noctule.models.clients.openai import OpenAIClient, build_wire
 from noctule.models.clients.orders import orderly
 from noctule.models.embedded.options import EmbeddedOptions
 from noctule.models.embedded.server import EmbeddedServer, ServerAddress
+from noctule.models.embedded.templates import template_version
 from noctule.models.embedded.weights import weights_version
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class EmbeddedClient(OpenAIClient):
     """The embedded endpoint.
 
     Args:
-        endpoint: its settings; ``weights`` and ``slots`` count.
+        endpoint: its settings; ``weights``, ``chat_template`` and ``slots`` count.
         models: its models by name; they all are the one GGUF file, with the largest context.
         clock: measures the server's restarts.
         server: the process; None makes one that starts at the first request.
@@ -64,7 +65,7 @@ class EmbeddedClient(OpenAIClient):
             EmbeddedModelError: it cannot be started.
         """
         declared = await self._declared(await self._wire())
-        version = await asyncio.to_thread(weights_version, self._endpoint.weights)
+        version = await asyncio.to_thread(_version, self._endpoint)
         return [
             PresentModel(
                 capabilities=declared,
@@ -132,6 +133,16 @@ def options_of(endpoint: EndpointSettings, models: Mapping[str, ModelSettings]) 
     return replace(
         EmbeddedOptions(),
         weights=endpoint.weights,
+        chat_template=endpoint.chat_template,
         slots=endpoint.slots,
         context_tokens=max(contexts, default=DEFAULT_CONTEXT),
     )
+
+
+def _version(endpoint: EndpointSettings) -> str:
+    """Return what tells one pair of weights and template from another; reads both files."""
+    weights = weights_version(endpoint.weights)
+    if endpoint.chat_template is None or not weights:
+        return weights
+    template = template_version(endpoint.chat_template)
+    return f"{weights}+{template}" if template else ""

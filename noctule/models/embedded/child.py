@@ -66,6 +66,8 @@ def _serve(order: Order) -> "xllamacpp.Server":
 
     params = xllamacpp.CommonParams()
     params.model.path = order["weights"]
+    if order["chat_template"] is not None:
+        params.chat_template = order["chat_template"]
     params.model_alias = {order["alias"]}
     params.hostnames = ["127.0.0.1"]
     params.port = 0

@@ -30,6 +30,8 @@ class EmbeddedOptions:
 
     Args:
         weights: the GGUF file; None means the packaged SmolLM2-135M-Instruct.
+        chat_template: the Jinja file that turns messages into the model's text and tells llama.cpp
+            how it writes its calls; None means the one in the GGUF file.
         alias: the name the server gives the model; without one it would tell the file's path.
         slots: replies generated at once; they share the cores.
         context_tokens: context window of each slot, prompt and answer together. llama.cpp
@@ -48,6 +50,7 @@ class EmbeddedOptions:
     """
 
     weights: Path | None = None
+    chat_template: Path | None = None
     alias: str = "embedded"
     slots: int = 2
     context_tokens: int = 8192

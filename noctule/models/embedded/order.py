@@ -7,6 +7,7 @@ class Order(TypedDict):
     """What the parent wants served; over standard input, so that no process list shows the key."""
 
     weights: str
+    chat_template: str | None
     alias: str
     api_key: str
     slots: int

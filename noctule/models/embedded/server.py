@@ -14,6 +14,7 @@ from noctule.models.embedded.options import PACKAGED_SAMPLING, EmbeddedOptions
 from noctule.models.embedded.order import Order
 from noctule.models.embedded.process import ServerProcess
 from noctule.models.embedded.restarts import RestartBudget
+from noctule.models.embedded.templates import readable_template
 from noctule.models.embedded.weights import packaged_weights, readable_weights
 
 logger = logging.getLogger(__name__)
@@ -162,7 +163,7 @@ class EmbeddedServer:
 
 def _order(options: EmbeddedOptions) -> Order:
     """Say what is to be served; reads the weights, so it blocks."""
-    sampling = options.sampling
+    sampling, template = options.sampling, options.chat_template
     if options.weights is None:
         weights = packaged_weights()
         sampling = sampling or PACKAGED_SAMPLING
@@ -170,6 +171,7 @@ def _order(options: EmbeddedOptions) -> Order:
         weights = readable_weights(options.weights)
     return Order(
         weights=str(weights),
+        chat_template=None if template is None else readable_template(template),
         alias=options.alias,
         api_key=secrets.token_urlsafe(32),
         slots=options.slots,
