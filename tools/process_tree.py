@@ -30,7 +30,8 @@ class ProcessTree:
     Args:
         root: its id; it leads a session of its own.
         mark: an entry of its environment, like ``NAME=value``, by which those are found that have
-            left the session; None in a sandbox, which ends with its first process.
+            left the session where orphans get lost; None in a sandbox, which ends with its first
+            process.
     """
 
     def __init__(self, root: int, mark: str | None) -> None:
@@ -87,17 +88,19 @@ class ProcessTree:
         return self._inside
 
     def terminate(self) -> None:
-        """Ask all to end, but a sandbox itself, which ends when what is in it has."""
+        """Ask all to end but the root, which ends when they have."""
         for member in self.members():
-            if member.pid != self._root or self._mark is not None:
+            if member.pid != self._root:
                 _send(member.pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """End all of them, at once and for certain."""
+        if self._mark is not None:
+            self._kill_members()  # before the root, which takes in orphans
         with suppress(OSError):
             os.killpg(self._root, signal.SIGKILL)
-        if self._mark is None:
-            return  # the sandbox ends with its first process, and everything in it
+
+    def _kill_members(self) -> None:
         for _ in range(_ROUNDS):
             alive = {member.pid for member in self.members()} | self._marked()
             alive -= {self._root, os.getpid()}

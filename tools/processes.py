@@ -9,6 +9,7 @@ import asyncio
 import os
 import resource
 import signal
+import sys
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -140,7 +141,7 @@ async def run_bounded(
     begun = clock.monotonic()
     try:
         process = await asyncio.create_subprocess_exec(
-            *order.argv,
+            *(order.argv if order.contained else _supervised(order.argv)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=write_end,
             stderr=write_end,
@@ -164,6 +165,14 @@ async def run_bounded(
         output=run.output.text(),
         duration_s=clock.monotonic() - begun,
     )
+
+
+def _supervised(argv: Sequence[str]) -> list[str]:
+    """Return the command that runs another one and takes in what that one would orphan."""
+    if sys.platform != "linux":
+        return list(argv)
+    script = Path(__file__).with_name("supervising.py")
+    return [sys.executable, "-I", "-S", str(script), *argv]
 
 
 class _Run(asyncio.Protocol):

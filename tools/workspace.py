@@ -27,6 +27,7 @@ _NO_PROJECTS = frozenset({
 })  # fmt: skip
 
 _MOST_HELD_BYTES = 64 * 1024 * 1024
+_SMALLEST_ENTRY_BYTES = 1024
 _LONGEST_NAME_BYTES = 255
 _LONGEST_PATH_BYTES = 4096
 _DEFAULT_MODE = 0o644
@@ -341,8 +342,8 @@ def _blocks(folder: Path, since: float) -> Iterator[int]:
             for entry in entries:
                 with suppress(OSError):
                     about = entry.stat(follow_symlinks=False)
-                    if about.st_ctime >= since:
-                        yield about.st_blocks * 512
+                    if about.st_ctime >= since:  # an empty file takes room, too, and a number
+                        yield max(about.st_blocks * 512, _SMALLEST_ENTRY_BYTES)
                     if entry.is_dir(follow_symlinks=False):
                         waiting.append(entry.path)
 

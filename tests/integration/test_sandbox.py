@@ -329,6 +329,28 @@ async def test_a_cancelled_call_ends_its_command(context: ToolContext):
         assert await gone(nap.replace(" ", "\0"))
 
 
+async def test_without_a_sandbox_nothing_that_hides_is_left_running(context: ToolContext):
+    """Out of the session, without an environment or a parent: it is found and ended."""
+    nap = "sleep 86461"
+    hiding = f"(setsid env -i /bin/sh -c '{nap}; true' >/dev/null 2>&1 &)"
+    text = await bare_shell(context, f"{hiding}; sleep 0.2; exit 3")
+    assert text.startswith("Exit code 3")
+    assert await gone(nap.replace(" ", "\0"))
+    text = await bare_shell(context, f"{hiding}; sleep 60", timeout_s=1)
+    assert "ran longer than 1 s" in text
+    assert await gone(nap.replace(" ", "\0"))
+    assert "Ended by SIGSEGV" in await bare_shell(context, "kill -SEGV $$")
+    assert "Exit code 127" in await bare_shell(context, "no-such-program-here")
+
+
+async def test_a_flood_of_empty_files_is_ended(context: ToolContext):
+    """A file that holds nothing takes one of the disk's numbers."""
+    code = "import os\nfor n in range(10**6):\n    os.close(os.open(f'{n}', os.O_CREAT))"
+    text = await shell(context, f'python -c "{code}"')
+    assert "the workspace holds" in text
+    assert len(list(context.workspace.root.iterdir())) < 200_000
+
+
 async def test_a_persons_repository_cannot_be_made_to_run_something(tmp_path: Path):
     """In a given folder git works, but its configuration and hooks cannot be changed."""
     made = await asyncio.create_subprocess_exec("git", "init", "-q", str(tmp_path))
