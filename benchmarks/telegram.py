@@ -6,8 +6,9 @@ serve``. Times are the emulator's: from when a person's message is there to when
     python -m benchmarks.telegram [--chats 50] [--rounds 4] [--conversations 200] [--kills 20]
                                   [--only signs|streams|kills] [--json]
 
-- signs: fifty people, one message each within a second, several rounds: until *typing*, and until
-  the first text of the answer, beyond the model's own time to its first words.
+- signs: fifty people in conversations, each answer streams for three seconds: until *typing*, and
+  until the first text of the answer, beyond the model's own time to its first words; then all of
+  them at the same moment.
 - streams: all of them stream for some seconds at once: how evenly they are served, whether anything
   was over Telegram's limits, and how late the last answer was complete.
 - kills: conversations with a bot that gets SIGKILL again and again.
@@ -17,9 +18,10 @@ import argparse
 import asyncio
 import json
 import os
+import random
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -36,10 +38,13 @@ from tests.support.telegram_kills import talk_under_kills
 _TOKEN = "NOCTULE_BENCH_TOKEN"
 _FIRST_WORDS_S = 0.3
 _PATIENCE_S = 180.0
-_SPREAD_S = 1.0
 _PAUSE_S = 2.0
 """Longer than the second that must lie between two messages of a chat."""
 
+_THINKS_S = 12.0
+"""The longest a person thinks before the next message."""
+
+_ANSWER_WORDS = 30
 _STREAM_WORDS = 80
 _STREAM_GAP_S = 0.1
 
@@ -74,31 +79,48 @@ async def _bot(
 
 
 async def signs(folder: Path, *, chats: int, rounds: int) -> dict[str, Any]:
-    """Return how long people wait for the first sign and for the first words."""
-    typing: list[float] = []
-    words: list[float] = []
-    reply = Reply(text="These are some words.", before_token=_FIRST_WORDS_S)
+    """Return how long people wait for the first sign and the first words, in turn and at once."""
+    text = " ".join(f"word{number}" for number in range(_ANSWER_WORDS))
+    reply = Reply(text=text, before_token=_FIRST_WORDS_S, between_tokens=_STREAM_GAP_S)
+    dice = random.Random(7)
     async with _bot(folder, chats, reply) as (telegram, phones, spoken):
-        await asyncio.gather(*(_finished(phone, phone.says("hello warm")) for phone in phones))
-        for number in range(rounds):
-            await CLOCK.sleep(_PAUSE_S)
-            said = []
-            for place, phone in enumerate(phones):
-                said.append((phone, phone.says(f"hello {number} {place}")))
-                await CLOCK.sleep(_SPREAD_S / chats)
-            await asyncio.gather(*(_finished(phone, message) for phone, message in said))
-            for phone, message in said:
-                typing.append(_first_action(phone, message) - message.sent_at)
-                words.append(_first_words(phone, message) - spoken[message.text])
+        said: list[tuple[Phone, Message]] = []
+        await _finished(phones[0], phones[0].says("hello warm"))  # the first call imports libraries
+
+        async def talks(phone: Phone, place: int) -> None:
+            for number in range(rounds):
+                await CLOCK.sleep(dice.uniform(_PAUSE_S, _THINKS_S))
+                message = phone.says(f"hello {number} {place}")
+                said.append((phone, message))
+                await _finished(phone, message)
+
+        begun = CLOCK.monotonic()
+        await asyncio.gather(*(talks(phone, place) for place, phone in enumerate(phones)))
+        seconds = CLOCK.monotonic() - begun
         over = len(telegram.flood.over)
+        in_turn = _waits(said, spoken)
+        await CLOCK.sleep(_PAUSE_S)
+        said = [(phone, phone.says(f"hello at once {n}")) for n, phone in enumerate(phones)]
+        await asyncio.gather(*(_finished(phone, message) for phone, message in said))
+        at_once = _waits(said, spoken)
     return {
         "chats": chats,
-        "messages": len(typing),
+        "messages": chats * rounds,
+        "messages_a_second": round(chats * rounds / seconds, 1),
+        **in_turn,
+        "over_the_limits": over,
+        **{f"all_at_once_{name}": value for name, value in at_once.items()},
+    }
+
+
+def _waits(said: Sequence[tuple[Phone, Message]], spoken: Mapping[str, float]) -> dict[str, float]:
+    typing = [_first_action(phone, message) - message.sent_at for phone, message in said]
+    words = [_first_words(phone, message) - spoken[message.text] for phone, message in said]
+    return {
         "typing_p50_ms": _at(typing, 0.5),
         "typing_p99_ms": _at(typing, 0.99),
         "first_words_p50_ms": _at(words, 0.5),
         "first_words_p99_ms": _at(words, 0.99),
-        "over_the_limits": over,
     }
 
 

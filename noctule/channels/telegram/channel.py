@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 
-_CONNECTIONS = 64
+_CONNECTIONS = 32
 _CALL_S = 20.0
 _POOL_S = 30.0
 _RETRY_S = 5.0
@@ -135,7 +135,12 @@ class _Channel:
         # Two bots may give the same number to their updates.
         self._mail = f"{CHANNEL}:{token.partition(':')[0]}"
         self._inbox = Inbox(
-            self._mail, records.database, reception.deal, reception.gave_up, records.clock
+            self._mail,
+            records.database,
+            reception.deal,
+            reception.gave_up,
+            records.clock,
+            glance=reception.glance,
         )
         self._outbox.moved = self._moved
         self._countdown = Countdown(self.office)

@@ -36,6 +36,9 @@ Deferred = asyncio.Future[None]
 Handler = Callable[[Incoming], Awaitable[Deferred | None]]
 """Handles one update, or says when it will have been handled."""
 
+Glance = Callable[[Mapping[str, Any]], None]
+"""Sees an update the moment it is there; what it does may be lost."""
+
 GaveUp = Callable[[Incoming, str], Awaitable[None]]
 """Is told of an update whose handling was given up, and why."""
 
@@ -49,11 +52,20 @@ class Inbox:
         handler: handles one.
         gave_up: tells the person when one cannot be handled.
         clock: the time.
+        glance: sees updates before they are stored; None sees none.
     """
 
     def __init__(
-        self, channel: str, database: Database, handler: Handler, gave_up: GaveUp, clock: Clock
+        self,
+        channel: str,
+        database: Database,
+        handler: Handler,
+        gave_up: GaveUp,
+        clock: Clock,
+        *,
+        glance: Glance | None = None,
     ) -> None:
+        self._glance = glance
         self._channel = channel
         self._database = database
         self._handler = handler
@@ -83,6 +95,9 @@ class Inbox:
         ]
         if not updates:
             return None
+        if self._glance is not None:
+            for payload in payloads:
+                self._glance(payload)
         async with self._database.work() as work:
             await work.inbox.add(updates)
             await work.commit()

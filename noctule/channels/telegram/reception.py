@@ -53,6 +53,13 @@ class Reception:
         self._presses = presses
         self._heads_only = heads_only
 
+    def glance(self, payload: Mapping[str, Any]) -> None:
+        """Give the first sign of life to somebody who may talk, before anything is stored."""
+        message = payload.get("message")
+        if message and message["chat"]["id"] > 0 and self._is_ours(payload):
+            topic = message.get("message_thread_id") if message.get("is_topic_message") else None
+            self._office.signs.give(Place(int(message["chat"]["id"]), topic))
+
     async def deal(self, incoming: Incoming) -> Deferred | None:
         """Deal with one update; may be called again for the same one after a kill.
 
@@ -104,7 +111,8 @@ class Reception:
             if place.is_private:
                 await self._refuse(number, Stranger(user.id, place, user.full_name, text))
             return None
-        self._office.signs.give(place)
+        if not place.is_private:  # there it was given at a glance
+            self._office.signs.give(place)
         said = Said(
             number=number,
             place=place,
