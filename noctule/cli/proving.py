@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from noctule.cli.probing import Wanted, shortfalls
 from noctule.core.errors import NoctuleError
+from noctule.core.roles import Role
 from noctule.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
 async def proving(runtime: "Runtime", say: Callable[[str], None]) -> AsyncIterator[None]:
     """Probe in the background while the block runs, within the budgets; what is left is dropped.
 
-    Only models of roles whose configuration names tools; all others are asked before they are
-    first offered any.
+    Models of roles whose configuration names tools, and local ones of chat, which never waits for
+    a probe; all others are asked before they are first offered any.
 
     Args:
         runtime: its models.
@@ -37,10 +38,12 @@ async def proving(runtime: "Runtime", say: Callable[[str], None]) -> AsyncIterat
 
 
 def _declared(settings: Settings) -> Wanted:
-    """Return the models of roles that name tools."""
+    """Return the models to be asked, and the roles that name tools."""
     roles = tuple(role for role, own in settings.roles.items() if own.tools)
-    models = tuple(dict.fromkeys(m for role in roles for m in settings.roles[role].models))
-    return Wanted(models, (), roles)
+    models = [m for role in roles for m in settings.roles[role].models]
+    if settings.roles[Role.CHAT].tools is None:
+        models += [m for m in settings.roles[Role.CHAT].models if settings.is_local(m)]
+    return Wanted(tuple(dict.fromkeys(models)), (), roles)
 
 
 async def _prove(runtime: "Runtime", wanted: Wanted, say: Callable[[str], None]) -> None:
