@@ -16,9 +16,11 @@ from pydantic import BaseModel, SecretStr
 
 from noctule.config import find_home
 from noctule.core.clock import SystemClock
+from noctule.core.masking import Masker
 
 FILE = "noctule.log"
 _MOST_BYTES = 5_000_000
+_BY_FORM = Masker()
 _FORMAT = "%(asctime)s %(process)d %(levelname)s %(name)s: %(message)s"
 _SECRET_NAME = re.compile(r"KEY|TOKEN|SECRET|PASSWORD|CREDENTIAL", re.IGNORECASE)
 _SHORTEST_SECRET = 8  # shorter values are words, and hiding them would hide the log
@@ -56,8 +58,8 @@ class Discreet(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's line, its traceback included."""
-        return hide(super().format(record), self._secrets)
+        """Return the record's line, its traceback included; what looks like a key is hidden."""
+        return _BY_FORM.mask(hide(super().format(record), self._secrets))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
         """Return the record's moment with its offset."""
@@ -99,7 +101,7 @@ def keep_traceback(error: BaseException, home: Path | None, secrets: Sequence[st
     if home is None:
         home = find_home(environ=os.environ, cwd=Path.cwd())
     text = "".join(traceback.format_exception(error))
-    hidden = hide(text, [*secrets, *_in_environment(os.environ)])
+    hidden = _BY_FORM.mask(hide(text, [*secrets, *_in_environment(os.environ)]))
     for path in (home / FILE, Path(tempfile.gettempdir()) / f"noctule-{os.getuid()}.log"):
         with suppress(OSError):
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

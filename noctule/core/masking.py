@@ -6,11 +6,13 @@ pattern is linear in the length of the text: the text may be hostile.
 """
 
 import base64
+import html
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, SecretStr
 
@@ -22,6 +24,11 @@ _SHORTEST = 8
 
 _PLAIN_WORD_CHARS = 16
 """A value of letters alone is a word (``disabled``, ``password``) unless it is longer."""
+
+_BREAK = re.compile(r"\\?\r?\n[ \t]{0,20}(?:\d{1,7}[\t:])?")
+"""Between two lines: what continues one in a shell, what is before one, its number."""
+
+_ESCAPE = re.compile("%[0-9A-F]{2}")
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:api_?)?(?:key|token|secret|passwd|pwd|credentials?|auth)(?:_|$)|password|passphrase",
@@ -82,6 +89,7 @@ class Masker:
 
         if self._known is not None:
             text = self._known.sub(note, text)
+            found += [text[start:end] for start, end in _over_lines(self._known, text)]
         text = _KEYS.sub(note, text)
         found += [match[2].replace(MASK, "") for match in _URL_PASSWORD.finditer(text)]
         return found
@@ -90,6 +98,8 @@ class Masker:
         """Return a text without secrets; masking it again changes nothing."""
         if self._known is not None:
             text = self._known.sub(MASK, text)
+            for start, end in _over_lines(self._known, text) if "\n" in text else ():
+                text = f"{text[:start]}{MASK}{text[end:]}"
         text = _KEYS.sub(MASK, text)
         return _URL_PASSWORD.sub(rf"\g<1>{MASK}@", text) if "://" in text else text
 
@@ -118,11 +128,44 @@ def secrets_of(settings: BaseModel, environ: Mapping[str, str]) -> set[str]:
 
 
 def _forms(value: str) -> Iterator[str]:
-    """Yield a secret as it may be written: plainly, in JSON, in a URL, in base64."""
+    """Yield a secret as it may be written: plainly, in JSON, HTML or a URL, in hex, in base64."""
+    encoded = value.encode()
     yield value
     yield json.dumps(value)[1:-1]
-    yield quote(value, safe="")
-    yield base64.b64encode(value.encode()).decode().rstrip("=")
+    yield html.escape(value)
+    yield from (encoded.hex(), encoded.hex().upper())
+    for quoted in (quote(value, safe=""), quote(value), quote_plus(value)):
+        yield quoted
+        yield _ESCAPE.sub(lambda match: match[0].lower(), quoted)
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        yield encode(encoded).decode().rstrip("=")
+        yield from _within(encode, encoded)
+
+
+def _within(encode: Callable[[bytes], bytes], value: bytes) -> Iterator[str]:
+    """Yield what base64 makes of a secret behind other bytes, as in ``user:password``."""
+    for before in (1, 2):
+        letters = encode(b"\0" * before + value).decode()
+        first, last = -(-before * 8 // 6), (before + len(value)) * 8 // 6
+        if last - first >= _SHORTEST:  # letters that other bytes have a part in are left out
+            yield letters[first:last]
+
+
+def _over_lines(known: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
+    """Yield where a secret stands that was broken into lines, from the end of the text on."""
+    kept, starts, places, at = [], [0], [0], 0
+    for gap in _BREAK.finditer(text):
+        kept.append(text[at : gap.start()])
+        starts.append(starts[-1] + gap.start() - at)
+        places.append(at := gap.end())
+    whole = "".join([*kept, text[at:]])
+    for match in reversed(list(known.finditer(whole))):
+        first = bisect_right(starts, match.start()) - 1
+        last = bisect_right(starts, match.end() - 1) - 1
+        yield (
+            places[first] + match.start() - starts[first],
+            places[last] + match.end() - starts[last],
+        )
 
 
 def _secret_fields(value: object) -> Iterator[str]:

@@ -1,5 +1,7 @@
 import base64
+import html
 import json
+import textwrap
 import time
 from urllib.parse import quote
 
@@ -169,3 +171,32 @@ def test_hostile_text_takes_no_longer_than_its_length(hostile):
     begun = time.process_time()
     Masker([SECRET]).mask(hostile)
     assert time.process_time() - begun < 30  # quadratic it would be hours
+
+
+PACKED = "tok-9f8e7d6c5b4a+XYZ/12=&q"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        base64.b64encode(f"user:{PACKED}".encode()).decode(),
+        base64.b64encode(f"u:{PACKED}".encode()).decode(),
+        base64.b64encode(f"us:{PACKED}".encode()).decode(),
+        base64.urlsafe_b64encode(f"{PACKED}?~\xff".encode()).decode(),
+        PACKED.encode().hex(),
+        PACKED.encode().hex().upper(),
+        quote(PACKED),
+        quote(PACKED, safe="").replace("%2B", "%2b").replace("%2F", "%2f").replace("%3D", "%3d"),
+        html.escape(PACKED),
+        f"{PACKED[:12]}\n{PACKED[12:]}",
+        f"{PACKED[:12]}\\\n  {PACKED[12:]}",
+        f"     1\t{PACKED[:7]}\r\n     2\t{PACKED[7:20]}\r\n     3\t{PACKED[20:]}",
+        textwrap.fill(PACKED.encode().hex(), 16),
+        textwrap.fill(base64.b64encode(f"u:{PACKED}".encode()).decode(), 8),
+    ],
+)
+def test_a_known_secret_is_masked_however_it_is_packed(written):
+    """With others in base64, in hex, in HTML, escaped, and broken into lines that have numbers."""
+    masked = Masker([PACKED]).mask(written)
+    assert MASK in masked
+    assert len(masked.replace(MASK, "")) <= max(16, len(written) - len(PACKED))
