@@ -8,6 +8,7 @@ from noctule.channels.telegram.letters import Letter
 from noctule.channels.telegram.office import Office, Press
 from noctule.channels.telegram.ownership import own_session
 from noctule.channels.telegram.preferences import Preferences
+from noctule.core.lifecycle import Status
 from noctule.core.mail import OutgoingKind
 from noctule.core.sleep import after_quiet_hours
 from noctule.sessions.postponing import postpone_turn
@@ -43,9 +44,10 @@ async def cancel(office: Office, press: Press) -> str | None:
     await own_session(office, press.argument, press.owner)
     turn_id = None if press.under is None else press.under.turn_id
     if turn_id is None:
-        await office.records.desk.cancel(press.argument)
-    else:
-        await office.records.desk.stop(turn_id)
+        turn_id = await _sleeper(office, press.argument)
+    if turn_id is None:
+        return _AWAKE
+    await office.records.desk.stop(turn_id)
     return "Cancelled."
 
 
@@ -82,6 +84,14 @@ async def raise_budget(office: Office, press: Press) -> str | None:
     usd = session.budget_usd + _MORE_USD
     await office.records.desk.set_budget(session.id, usd)
     return f"It may spend ${usd:f} in all now, and goes on."
+
+
+async def _sleeper(office: Office, session_id: str) -> str | None:
+    """Return the turn a card is about that nobody knows any more; None when none sleeps."""
+    async with office.records.database.read() as work:
+        turn = await work.turns.oldest_unfinished(session_id)
+    asleep = turn is not None and turn.status in {Status.PARKED, Status.WAITING}
+    return turn.id if turn is not None and asleep else None
 
 
 async def _change(office: Office, press: Press, *, folded: bool = False) -> bool:
