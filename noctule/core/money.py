@@ -16,9 +16,15 @@ def from_nanos(nanos: int) -> Decimal:
 
 
 def show_usd(usd: Decimal | None) -> str:
-    """Write an amount for people: ``$0.00``, ``$0.0004``, ``$12.30``; ``$?`` for None (unknown)."""
+    """Write an amount for people: ``$0.00``, ``$0.0004``, ``$12.30``; ``$?`` for None (unknown).
+
+    Below ten cents there are two digits that say something, so that what is spent and left of a
+    small budget adds up before their eyes.
+    """
     if usd is None:
         return "$?"
-    if usd == 0 or usd >= Decimal("0.01"):
+    if usd == 0 or usd >= Decimal("0.1"):
         return f"${usd:.2f}"
+    if usd >= Decimal("0.01"):
+        return f"${usd:.3f}".removesuffix("0")
     return f"${usd:.2g}" if usd >= Decimal("0.000001") else "<$0.000001"

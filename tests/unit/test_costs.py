@@ -2,11 +2,13 @@ from dataclasses import replace
 from datetime import UTC, timedelta
 from decimal import Decimal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from noctule.core.attempts import CostSource, Usage
 from noctule.core.costs import Spend, compare, dearest, place_of, report_costs, share
+from noctule.core.money import show_usd
 from noctule.core.monthly import break_even, report_month
 from noctule.core.outcomes import Outcome
 from noctule.core.pricing import cost_of
@@ -145,3 +147,21 @@ def test_a_month_counts_only_its_own_days():
     assert (near.calls, near.usd_per_call) == (1, Decimal(6))
     assert (idle.calls, idle.usd_per_call, idle.break_even_calls) == (0, None, None)
     assert month.total_usd == Decimal(7)
+
+
+@pytest.mark.parametrize(
+    ("usd", "shown"),
+    [
+        ("0", "$0.00"),
+        ("0.000026", "$0.000026"),
+        ("0.0045", "$0.0045"),
+        ("0.01", "$0.01"),
+        ("0.012", "$0.012"),
+        ("0.0996", "$0.10"),
+        ("0.5", "$0.50"),
+        ("12.3", "$12.30"),
+    ],
+)
+def test_small_amounts_keep_two_digits_that_say_something(usd, shown):
+    """$0.0075 of $0.012 adds up; of $0.01 it would not."""
+    assert show_usd(Decimal(usd)) == shown
