@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, time, timedelta, tzinfo
 
+from noctule.core.budgets import BudgetKey
+from noctule.core.coverage import RUN_BUDGET
 from noctule.core.durations import show_duration
 from noctule.core.lifecycle import Status
 from noctule.core.parkings import Parking, ParkingKind
@@ -114,6 +116,12 @@ def _others(questions: Sequence[Parking]) -> str:
     return f" {len(questions)} more question{'s' if len(questions) > 1 else ''} wait."
 
 
+def _raising(parking: Parking) -> str:
+    if parking.key == BudgetKey(RUN_BUDGET, parking.session_id).limit_key:
+        return f"`noctule budgets raise {parking.session_id} USD`"
+    return "in the configuration; `noctule budgets` shows it"
+
+
 def _ask(parking: Parking, bounds: ParkingSettings, windows: int) -> str:
     resume = f"`noctule sessions resume {parking.session_id}`"
     match parking.kind:
@@ -125,7 +133,7 @@ def _ask(parking: Parking, bounds: ParkingSettings, windows: int) -> str:
         case ParkingKind.HAND:
             return f"Parked by hand. {resume} goes on."
         case ParkingKind.BUDGET:
-            return f"{parking.reason} Raise the budget (`noctule budgets`), then {resume}."
+            return f"{parking.reason} Raise the budget ({_raising(parking)}), then {resume}."
         case _:
             pass
     if windows >= bounds.max_windows:

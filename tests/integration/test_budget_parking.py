@@ -121,7 +121,7 @@ async def test_a_run_stops_at_its_own_budget_and_goes_on_when_it_is_raised(tmp_p
         assert turn.status is Status.DONE
         turn = await theatre.say("more", session_id=turn.session_id)
         assert (turn.status, turn.wake_at) == (Status.WAITING, None)
-        assert "Raise the budget" in turn.error
+        assert f"`noctule budgets raise {turn.session_id} USD`" in turn.error
         session = await theatre.desk.set_budget(turn.session_id, Decimal("0.50"))
         assert session.budget_usd == Decimal("0.50")
         assert (await theatre.rest(turn)).status is Status.DONE
