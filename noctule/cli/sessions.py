@@ -63,13 +63,19 @@ async def _list(invocation: Invocation) -> None:
 
 
 def _tell_of_nobody(overviews: Sequence["Overview"], records: "Records") -> None:
-    """Say that what is under way stands still: its process was killed."""
+    """Say that what is under way stands still, and that what sleeps does not wake by itself."""
     from noctule.cli.session_orders import worker_of  # noqa: PLC0415 - not for --help
     from noctule.core.lifecycle import Status  # noqa: PLC0415 - likewise
 
     running = [each.session.id for each in overviews if each.status is Status.RUNNING]
-    # On PostgreSQL workers of other data folders may be at it.
-    if running and not records.settings.storage.is_postgres and worker_of(records) is None:
+    asleep = any(each.wake_at is not None for each in overviews)
+    if not (running or asleep) or records.settings.storage.is_postgres:
+        return  # on PostgreSQL workers of other data folders may be at it
+    if worker_of(records) is not None:
+        return
+    if asleep:
+        click.echo("Nobody wakes what sleeps: `noctule serve` does while it runs.", err=True)
+    if running:
         click.echo(
             "Nobody works on what is running: its process ended. "
             f"`noctule serve` goes on with it, or `noctule sessions resume {running[0]}`.",

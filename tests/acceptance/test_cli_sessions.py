@@ -65,9 +65,10 @@ async def test_a_session_shows_its_oldest_unfinished_turn(shell):
         "turns": 3,
     }
     assert {key: entry[key] for key in expected} == expected
-    table = (await shell("sessions")).out
-    assert "parked" in table
-    assert "Bats" in table
+    page = await shell("sessions")
+    assert "parked" in page.out
+    assert "Bats" in page.out
+    assert page.err == "Nobody wakes what sleeps: `noctule serve` does while it runs.\n"
 
 
 async def test_show_has_the_turns_and_what_it_sleeps_on(shell):
