@@ -46,7 +46,7 @@ class ToolCall:
     @property
     def subject(self) -> str | None:
         """What it acts on; may hold secrets."""
-        return self.tool.subject(self.arguments)
+        return self.tool.subject_in(self.arguments, self.context)
 
     @property
     def effect(self) -> EffectClass:

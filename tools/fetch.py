@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
+import httpx
 from pydantic import BaseModel, Field
 
 from noctule.core.effects import EffectClass
@@ -49,8 +50,12 @@ class FetchTool(Tool[FetchArguments]):
         self._seen = _Cache()
 
     def subject(self, arguments: FetchArguments) -> str | None:
-        """Return the address."""
-        return arguments.url.strip()
+        """Return the address as it is read, however it was written."""
+        try:
+            url = parse_url(arguments.url)
+            return str(url.copy_with(host=url.host.rstrip(".")))
+        except (ToolError, httpx.InvalidURL):
+            return arguments.url.strip()
 
     def needs_person(self, arguments: FetchArguments, context: ToolContext) -> str | None:
         """Say that the address leaves the machine when the session is private."""

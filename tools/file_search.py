@@ -14,7 +14,7 @@ from noctule.core.effects import EffectClass
 from noctule.core.settings.tools import ToolsSettings
 from tools.command_tool import environment
 from tools.file_reading import NOT_LOOKED_INTO, is_outside
-from tools.file_tool import plain_path
+from tools.file_tool import plain_path, real_names
 from tools.processes import Bounds, Ended, Order, limited, run_bounded
 from tools.sandbox import Sandbox
 from tools.tool import Tool, ToolContext, ToolError, ToolResult
@@ -80,6 +80,10 @@ class SearchFiles(Tool[SearchArguments]):
     def subject(self, arguments: SearchArguments) -> str:
         """Return the path."""
         return plain_path(arguments.path)
+
+    def subject_in(self, arguments: SearchArguments, context: ToolContext) -> str | None:
+        """Return the path, and where it leads when it leads elsewhere."""
+        return real_names([arguments.path], context.workspace)
 
     async def run(self, arguments: SearchArguments, context: ToolContext) -> ToolResult:
         """Search."""

@@ -3,7 +3,8 @@
 import asyncio
 import os
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any, ClassVar
 
 from noctule.core.settings.tools import ToolsSettings
@@ -22,6 +23,15 @@ class FileTool(Tool[ArgumentsT]):
 
     def __init__(self, settings: ToolsSettings) -> None:
         self._most_shown = settings.output_bytes
+
+    def subject_in(self, arguments: ArgumentsT, context: ToolContext) -> str | None:
+        """Return the paths, and where they lead when they lead elsewhere."""
+        return real_names(self.paths(arguments), context.workspace)
+
+    def paths(self, arguments: ArgumentsT) -> Sequence[str]:
+        """Return the paths as the model wrote them."""
+        given: Any = arguments
+        return (given.path,)
 
     async def run(self, arguments: ArgumentsT, context: ToolContext) -> ToolResult:
         """Do it, and say of every refusal what it was."""
@@ -72,6 +82,25 @@ class WritingTool(FileTool[ArgumentsT]):
         if all(now[path] == was for path, (was, _) in before.items()):
             return False
         return None
+
+
+def real_names(paths: Sequence[str], workspace: Workspace) -> str | None:
+    """Return paths as rules and people know them: relative, and with a link what it leads to.
+
+    Args:
+        paths: as a model wrote them; what stands before a ``..`` in them may be a link.
+        workspace: what they are relative to.
+    """
+    found: dict[str, None] = {}
+    for path in paths:
+        try:
+            real = workspace.relative(workspace.resolve(path))
+        except PathError:
+            real = plain_path(path)  # it is about to be refused
+        if not Path(path).is_absolute():
+            found[plain_path(path)] = None
+        found[real] = None
+    return "\n".join(found) or None
 
 
 def plain_path(text: str) -> str:

@@ -1,7 +1,7 @@
 """The tool ``apply_patch``: a unified diff, applied to all its files or to none."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -41,12 +41,15 @@ class ApplyPatch(WritingTool[PatchArguments]):
 
     def subject(self, arguments: PatchArguments) -> str | None:
         """Return the paths, a line each; None when the patch cannot be read."""
+        return "\n".join(dict.fromkeys(map(plain_path, self.paths(arguments)))) or None
+
+    def paths(self, arguments: PatchArguments) -> Sequence[str]:
+        """Return the paths as they stand in the patch; () when it cannot be read."""
         try:
             patches = read_patch(arguments.patch)
         except PatchError:
-            return None
-        paths = (path for patch in patches for path in (patch.old, patch.new) if path)
-        return "\n".join(dict.fromkeys(plain_path(path) for path in paths))
+            return ()
+        return [path for patch in patches for path in (patch.old, patch.new) if path]
 
     async def happened(
         self, arguments: PatchArguments, context: ToolContext, before: Mapping[str, Any]

@@ -124,6 +124,15 @@ class Tool(ABC, Generic[ArgumentsT]):
         del arguments
         return None
 
+    def subject_in(self, arguments: ArgumentsT, context: ToolContext) -> str | None:
+        """Return what the call acts on where it is made; what has several names, by its own one.
+
+        This is what rules are held against and people are shown. Several things stand on a line
+        each, and so does a thing that is called by another name than its own.
+        """
+        del context
+        return self.subject(arguments)
+
     def effect_of(self, arguments: ArgumentsT, context: ToolContext) -> EffectClass:
         """Return what this call can change; a tool whose calls differ overrides it."""
         del arguments, context
