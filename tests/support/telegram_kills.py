@@ -36,7 +36,7 @@ class Story:
         lost: messages without a complete answer, and why.
         doubled: answers that stand there twice without saying so.
         marked: messages that say that they may be a repeat.
-        in_flight: sends the database says were in flight at a kill.
+        in_flight: sends that were in flight at a kill; not all of them had arrived.
         turns: turns there are; as many as messages when none was done twice.
         seconds: how long it took.
     """
@@ -182,7 +182,7 @@ async def _count(rig: Rig, story: Story) -> None:
             story.turns += len(await work.turns.of_session(session.id))
         backlog = await work.outbox.backlog(CHANNEL)
     with closing(sqlite3.connect(rig.home / "noctule.db")) as database:
-        (story.in_flight,) = database.execute(
-            "SELECT COUNT(*) FROM outbox WHERE repeated"
-        ).fetchone()
+        # Each try after the first was made because the one before was cut off on its way.
+        asked = "SELECT COALESCE(SUM(tries - 1), 0) FROM outbox WHERE repeated AND kind <> 'edit'"
+        (story.in_flight,) = database.execute(asked).fetchone()
     story.lost += [f"{backlog.failed} messages were given up"] * bool(backlog.failed)
