@@ -80,4 +80,5 @@ class TelegramSettings(Section):
     """Without a finished call for updates for this long, the connection is begun anew."""
 
     keep: Duration = timedelta(days=30)
-    """How long handled updates and sent messages are kept in the database. ``0s`` keeps none."""
+    """How long handled updates and sent messages are kept in the database; at least two days, for
+    Telegram may deliver an update again so long. ``0s`` keeps those two days."""
