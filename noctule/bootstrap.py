@@ -297,6 +297,18 @@ def checkpoints_url(records: Records) -> str:
     return str(database.with_name(f"{database.stem}-checkpoints.db"))
 
 
+def sandbox_flaw(settings: Settings, home: Path) -> str | None:
+    """Return why agents' commands have no sandbox here, a sentence or two; None when they have.
+
+    Args:
+        settings: whether one is wanted.
+        home: the data folder, which nothing inside sees.
+    """
+    from tools.sandbox import Sandbox  # noqa: PLC0415 - only for whoever asks
+
+    return Sandbox(settings.tools, [home]).flaw
+
+
 def zone_of(settings: Settings) -> tzinfo:
     """Return the zone times are shown in: the configured one, else the system's."""
     if settings.timezone is not None:

@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from noctule.bootstrap import open_records, prices_of, zone_of
+from noctule.bootstrap import open_records, prices_of, sandbox_flaw, zone_of
 from noctule.config import Loaded
 from noctule.core.clock import Clock
 from noctule.core.errors import ConfigError, NoctuleError
@@ -50,6 +50,7 @@ class Examination:
             examine_accounts(settings, self._with_keys(), self.clock),
         )
         bot = await self._bot()
+        flaw = await asyncio.to_thread(sandbox_flaw, settings, home)
         zone, now = zone_of(settings), self.clock.now()
         missing = [
             name
@@ -67,6 +68,7 @@ class Examination:
             *bot,
             *machine.memory(settings, memory_bytes()),
             *machine.disk(home, settings, missing),
+            *machine.sandbox(flaw, settings),
             *machine.time_zone(settings, zone, now, self.environ),
             *advise(settings, self.environ),
         ]

@@ -8,6 +8,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from noctule.core.settings import EndpointKind, Settings
+from noctule.core.settings.tools import SandboxChoice
 from noctule.doctor.finding import Finding, Level
 from noctule.models.clients.loopback import is_on_this_machine
 
@@ -124,6 +125,24 @@ def is_here(settings: Settings, endpoint: str) -> bool:
     """Whether an endpoint runs on this machine."""
     url = settings.endpoints[endpoint].url
     return url is None or is_on_this_machine(urlsplit(url).hostname)
+
+
+def sandbox(flaw: str | None, settings: Settings) -> Iterator[Finding]:
+    """Say whether the commands of agents run in a sandbox.
+
+    Args:
+        flaw: why they do not, a sentence or two; None when they do.
+        settings: whether one is wanted.
+    """
+    if flaw is None:
+        yield Finding(Level.OK, "sandbox", "Commands of agents run in it.")
+    elif settings.tools.sandbox is SandboxChoice.NONE:
+        yield Finding(Level.OK, "sandbox", "tools.sandbox is none: each command is asked about.")
+    else:
+        why, _, fix = flaw.partition(". ")
+        said = f"Each command of an agent is asked about, and runs as you: {why.rstrip('.')}."
+        fix = fix or "Allow what is harmless by rules in tools.permissions."
+        yield Finding(Level.ADVICE, "sandbox", said, fix)
 
 
 def time_zone(

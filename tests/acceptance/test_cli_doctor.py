@@ -45,7 +45,7 @@ async def test_a_sound_set_up_has_no_error(tmp_path):
     assert (done.code, done.json["ok"]) == (0, True), done
     looked_at = {finding["about"] for finding in done.json["findings"]}
     assert looked_at >= {"config", "data folder", "database", "endpoint near", "model small"}
-    assert looked_at >= {"disk", "time zone"}
+    assert looked_at >= {"disk", "sandbox", "time zone"}
     page = await shell("doctor")
     assert page.code == 0
     assert "Times are shown in Europe/Berlin" in page.out

@@ -97,6 +97,23 @@ def test_more_calls_at_once_than_ollama_serves_queue_unseen(tmp_path):
     assert advice(tmp_path, two, environ={"OLLAMA_NUM_PARALLEL": "2"}) == []
 
 
+@pytest.mark.parametrize(
+    ("flaw", "choice", "level", "says", "fix"),
+    [
+        (None, "auto", Level.OK, "run in it", None),
+        ("tools.sandbox is none.", "none", Level.OK, "each command is asked about", None),
+        ("It is not there. Install it.", "auto", Level.ADVICE, "It is not there.", "Install it."),
+        ("This is no Linux.", "auto", Level.ADVICE, "This is no Linux.", "tools.permissions"),
+    ],
+)
+def test_a_missing_sandbox_is_told_with_what_it_means(tmp_path, flaw, choice, level, says, fix):
+    """Whoever leaves work for the night learns beforehand that each command would ask."""
+    there = settings(tmp_path, ("endpoints:", f"tools: {{sandbox: {choice}}}\nendpoints:"))
+    (finding,) = machine.sandbox(flaw, there)
+    assert (finding.level, says in finding.sentence) == (level, True)
+    assert (finding.fix is None) if fix is None else (fix in finding.fix)
+
+
 def presence(tmp_path, *present, changes=()):
     """Return level and sentence for each finding about Ollama's models."""
     found = compare(settings(tmp_path, *changes), "local", present)
