@@ -339,3 +339,18 @@ async def test_telegram_may_be_away_when_the_bot_starts(tmp_path: Path, provider
         async with open_bot(tmp_path, provider, telegram=telegram) as bot:
             await the_answer(bot.owner, said)
             assert len([line for line in bot.said if "cannot be reached" in line]) == 1
+
+
+async def test_old_mail_is_dropped_but_for_two_days(tmp_path: Path, provider: Provider) -> None:
+    """Updates that Telegram may deliver again are known, whatever is configured."""
+    async with TelegramServer() as telegram:
+        async with open_bot(tmp_path, provider, telegram=telegram) as bot:
+            answer = await the_answer(bot.owner, bot.owner.says("hello"))
+            await handled(bot)
+        async with open_bot(tmp_path, provider, telegram=telegram, settings={"keep": "0s"}) as bot:
+            telegram.updates.repeat(*telegram.updates.history)
+            await handled(bot)
+            async with bot.records.database.read() as work:
+                known = await work.outbox.by_message("telegram", str(OWNER.id), str(answer.id))
+    assert known is not None
+    assert len([m for m in bot.owner.answers() if m.button_texts]) == 1
