@@ -14,6 +14,8 @@ _HUNK = re.compile(r"@@ -(\d+)(?:,(\d+))? \+(\d+)(?:,(\d+))? @@")
 _BARE_HUNK = re.compile(r"@@(\s|$)")
 _NO_NEWLINE = "\\"
 _NOWHERE = "/dev/null"
+_MOST_LINES = 1_000_000
+_MOST_LOOKED_AT = 5_000_000
 
 
 class PatchError(Exception):
@@ -74,11 +76,13 @@ def apply_hunks(path: str, content: str, hunks: Sequence[Hunk]) -> str:
         PatchError: a change does not fit.
     """
     crlf = "\r\n" in content and not re.search(r"(?<!\r)\n", content)
+    if content.count("\n") > _MOST_LINES:
+        raise PatchError(f"{path} has more than {_MOST_LINES:,} lines. Change it with a program.")
     lines = _split(content.replace("\r\n", "\n") if crlf else content)
-    shift, floor = 0, 0
+    shift, floor, patience = 0, 0, _Patience()
     for number, hunk in enumerate(hunks, 1):
         wanted = floor if hunk.start is None else hunk.start - bool(hunk.old) + shift
-        at, fitted = _place(lines, hunk, wanted, floor)
+        at, fitted = _place(lines, hunk, wanted, floor, patience)
         if at is None:
             raise PatchError(_misfit(path, lines[floor:], fitted, number, floor))
         lines[at : at + len(fitted.old)] = fitted.new
@@ -97,9 +101,26 @@ def _split(content: str) -> list[str]:
     return lines if lines[-1] else lines[:-1]
 
 
-def _place(lines: list[str], hunk: Hunk, wanted: int, floor: int) -> tuple[int | None, Hunk]:
+class _Patience:
+    """How long places of changes are looked for, in lines."""
+
+    def __init__(self) -> None:
+        self._left = _MOST_LOOKED_AT
+
+    def spend(self, lines: int) -> None:
+        self._left -= lines
+        if self._left < 0:
+            raise PatchError(
+                "The changes are so many and so far from where they say they are that finding "
+                "their places takes too long. Give line numbers, or fewer changes at a time."
+            )
+
+
+def _place(
+    lines: list[str], hunk: Hunk, wanted: int, floor: int, patience: _Patience
+) -> tuple[int | None, Hunk]:
     """Return where a change fits, nearest to where it says it does, and how it is to be made."""
-    at = _nearest_place(lines, hunk.old, wanted, floor)
+    at = _nearest_place(lines, hunk.old, wanted, floor, patience)
     if at is None and lines and not lines[-1].endswith("\n"):
         # Nobody remembers to say that a file does not end with a line break.
         plain = Hunk(hunk.start, _unended(hunk.old), _unended(hunk.new))
@@ -109,16 +130,21 @@ def _place(lines: list[str], hunk: Hunk, wanted: int, floor: int) -> tuple[int |
     return at, hunk
 
 
-def _nearest_place(lines: list[str], old: list[str], wanted: int, floor: int) -> int | None:
-    height = len(old)
+def _nearest_place(
+    lines: list[str], old: list[str], wanted: int, floor: int, patience: _Patience
+) -> int | None:
+    height, last = len(old), len(lines) - len(old)
     if not old:
         return min(max(wanted, floor), len(lines))
-    fits = [
-        at
-        for at in range(floor, len(lines) - height + 1)
-        if lines[at] == old[0] and lines[at : at + height] == old
-    ]
-    return min(fits, key=lambda at: abs(at - wanted)) if fits else None
+    begin = min(max(wanted, floor), last)
+    for away in range(max(begin - floor, last - begin) + 1):
+        patience.spend(1)
+        for at in dict.fromkeys((begin - away, begin + away)):
+            if floor <= at <= last and lines[at] == old[0]:
+                patience.spend(height)
+                if lines[at : at + height] == old:
+                    return at
+    return None
 
 
 def _unended(lines: list[str]) -> list[str]:

@@ -222,3 +222,18 @@ async def test_a_patch_whose_files_somebody_else_changed_is_put_to_the_person(
     before = await tool.before(arguments, context)
     (context.workspace.root / "a.py").write_text("other\n")
     assert await tool.happened(arguments, context, before) is None
+
+
+def test_changes_without_line_numbers_take_no_longer_than_they_must():
+    """Thousands of changes in a long file find their places, or are given up."""
+    content = "x\n" * 100_000
+    (patch,) = read_patch("--- a/f\n+++ b/f\n" + "@@\n-x\n+z\n" * 3_000)
+    assert apply_hunks("f", content, patch.hunks) == "z\n" * 3_000 + "x\n" * 97_000
+    (patch,) = read_patch("--- a/f\n+++ b/f\n" + "@@ -99999 @@\n-x\n-x\n-y\n+z\n" * 3_000)
+    with pytest.raises(PatchError):
+        apply_hunks("f", content, patch.hunks)
+    far = "".join(f"a{n}\n" + "x\n" * 50_000 for n in range(19))
+    (patch,) = read_patch("--- a/f\n+++ b/f\n" + "".join(f"@@\n-a{n}\n+z\n" for n in range(19)))
+    assert apply_hunks("f", far, patch.hunks).count("z\n") == 19
+    with pytest.raises(PatchError, match="1,000,000 lines"):
+        apply_hunks("f", "\n" * 1_000_001, patch.hunks)
