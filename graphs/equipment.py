@@ -23,12 +23,15 @@ class Equipment:
         settings: the configuration as it is now.
         masker: keeps secrets out of what is shown and stored.
         home: the data folder, absolute; workspaces without a folder of their own are in it.
+        kept: files and folders that tell Noctule what to do, besides ``tools.folder``; no agent
+            may change them.
     """
 
     toolbox: Toolbox
     settings: Settings
     masker: Masker
     home: Path
+    kept: tuple[Path, ...] = ()
 
     def workspace(self, session: Session) -> Workspace:
         """Return a session's folder, made if need be.
@@ -38,7 +41,9 @@ class Equipment:
         """
         given = None if session.workspace is None else Path(session.workspace)
         most = self.settings.tools.workspace_mb * _MIB
-        return open_workspace(self.home, session.id, given, most_bytes=most)
+        own = self.settings.tools.folder
+        kept = self.kept if own is None else (*self.kept, own)
+        return open_workspace(self.home, session.id, given, most_bytes=most, kept=kept)
 
     def role_rules(self, role: Role) -> Mapping[str, Permission]:
         """Return what a role's own section says of permissions."""

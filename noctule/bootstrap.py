@@ -50,6 +50,7 @@ class Records:
         database: everything that is kept.
         desk: takes requests and orders.
         events: what watchers see.
+        config: the file the configuration was read from; None when it was not read from one.
     """
 
     settings: Settings
@@ -59,6 +60,7 @@ class Records:
     database: Database
     desk: "Desk"
     events: "EventLog"
+    config: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,7 @@ async def open_records(
             zone=zone_of(loaded.settings),
             database=database,
             desk=Desk(loaded.settings, database, clock, home=loaded.home),
+            config=loaded.path,
             events=events,
         )
 
@@ -222,6 +225,7 @@ async def open_runtime(
                     settings=settings,
                     masker=Masker(secrets_of(settings, os.environ)),
                     home=records.home,
+                    kept=() if records.config is None else (records.config,),
                 ),
             ),
             clock=clock,

@@ -196,7 +196,12 @@ def _kept(workspace: Workspace) -> list[str]:
     What else a command leaves in a person's project runs only when they run the project.
     """
     words = []
-    for folder in python_folders():
-        if workspace.root in Path(folder).parents:
-            words += ["--ro-bind", folder, folder]
+    for kept in (*map(Path, python_folders()), *workspace.kept):
+        if workspace.root in kept.parents and kept.exists():
+            for above in reversed(kept.parents):
+                if (
+                    workspace.root in above.parents
+                ):  # or it would be renamed, with all that is in it
+                    words += ["--bind", str(above), str(above)]
+            words += ["--ro-bind", str(kept), str(kept)]
     return [*words, *protected(workspace)]

@@ -8,7 +8,7 @@ following any, so that one which is exchanged for a symlink in between leads now
 import hashlib
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from io import BufferedReader
@@ -47,11 +47,14 @@ class Workspace:
         most_bytes: how much it may hold; of a folder somebody gave, how much one call may add.
         own: True when the folder was made for the session; False when a person gave one, so that
             what is in it was written by others.
+        kept: files and folders within that nobody may change, because Noctule itself obeys or
+            runs them; absolute, symlinks resolved.
     """
 
     root: Path
     most_bytes: int
     own: bool = True
+    kept: tuple[Path, ...] = ()
 
     def resolve(self, text: str) -> Path:
         """Return the real path of what a model calls a file or folder; it need not exist.
@@ -185,6 +188,8 @@ class Workspace:
         # Whoever writes there decides what the next `git status` of a person runs.
         if any(name.lower() == ".git" for name in path.relative_to(self.root).parts):
             raise PathError(f"{text!r} belongs to git, which alone may write it.")
+        if any(path == kept or kept in path.parents for kept in self.kept):
+            raise PathError(f"{text!r} tells Noctule itself what to do; only people may write it.")
         return path
 
     def _check_room(self, path: Path, size: int) -> None:
@@ -214,7 +219,12 @@ class Workspace:
 
 
 def open_workspace(
-    home: Path, session_id: str, given: Path | None, *, most_bytes: int
+    home: Path,
+    session_id: str,
+    given: Path | None,
+    *,
+    most_bytes: int,
+    kept: Sequence[Path] = (),
 ) -> Workspace:
     """Make a session's folder, or take the one it was given.
 
@@ -224,12 +234,15 @@ def open_workspace(
         given: a folder that exists; None makes ``workspaces/<session>`` in the data folder, which
             nobody but its user may enter.
         most_bytes: see Workspace.
+        kept: what nobody may change, where it is within; it need not exist.
 
     Raises:
         PathError: the given folder does not exist, or is one that no agent may have.
     """
     if given is not None:
-        return Workspace(_acceptable(given, home), most_bytes, own=False)
+        folder = _acceptable(given, home)
+        within = tuple(path for path in map(_real, kept) if folder in path.parents)
+        return Workspace(folder, most_bytes, own=False, kept=within)
     if not session_id.replace("-", "").replace("_", "").isalnum():
         raise PathError(f"{session_id!r} is no id of a session, so it has no folder.")
     folder = home / "workspaces" / session_id
@@ -245,6 +258,10 @@ def readable_size(count: int) -> str:
             return f"{size:.0f} {unit}" if unit == "bytes" else f"{size:.1f} {unit}"
         size /= 1024
     return f"{size:.1f} GiB"
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path.expanduser()))
 
 
 def _acceptable(given: Path, home: Path) -> Path:

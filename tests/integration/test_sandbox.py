@@ -16,7 +16,7 @@ from tools.python import Python, PythonArguments
 from tools.sandbox import Sandbox
 from tools.shell import Shell, ShellArguments
 from tools.tool import ToolContext, ToolError, ToolResult
-from tools.workspace import PathError
+from tools.workspace import PathError, open_workspace
 
 pytestmark = pytest.mark.process
 
@@ -394,6 +394,30 @@ async def test_a_worktree_cannot_be_made_one_of_another_repository(tmp_path: Pat
     context = a_context(a_workspace(tmp_path, own=False))
     await shell(context, "echo gitdir: evil > .git; mv .git x; rm -f .git")
     assert (tmp_path / ".git").read_text() == "gitdir: /somewhere/else\n"
+
+
+async def test_what_noctule_itself_obeys_is_not_for_agents_to_write(tmp_path: Path):
+    """The folder of own tools and the configuration stay as they are in a project."""
+    home, project = tmp_path / "home", tmp_path / "project"
+    own = project / "a" / "own"
+    own.mkdir(parents=True)
+    (own / "mine.py").write_text("mine")
+    (project / "config.yaml").write_text("roles: {}")
+    kept = [own, project / "config.yaml"]
+    workspace = open_workspace(home, "s1", project, most_bytes=16 * MIB, kept=kept)
+    await shell(
+        a_context(workspace),
+        "echo evil > a/own/more.py; echo evil > a/own/mine.py; rm -rf a/own; mv a/own own2; "
+        "mv a b && mkdir -p a/own && echo evil > a/own/mine.py; "
+        "echo evil > config.yaml; mv config.yaml x; rm config.yaml; echo fine > other",
+    )
+    for path in ("a/own/more.py", "a/own/mine.py", "./config.yaml"):
+        with pytest.raises(PathError, match="only people may write it"):
+            workspace.put(path, b"evil", "call")
+    assert [path.name for path in own.iterdir()] == ["mine.py"]
+    assert (own / "mine.py").read_text() == "mine"
+    assert (project / "config.yaml").read_text() == "roles: {}"
+    assert (project / "other").read_text() == "fine\n"
 
 
 async def test_without_a_sandbox_a_command_needs_a_person(context: ToolContext):
