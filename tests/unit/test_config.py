@@ -314,6 +314,12 @@ def test_plain_words_keep_their_meaning(tmp_path):
     assert settings.roles.chat.primary == "no"
 
 
+def test_a_wrong_permission_is_told_which_there_are(tmp_path):
+    """Whoever writes what is no permission reads the three that are."""
+    problems = problems_of(tmp_path, f"{SOUND}tools: {{permissions: {{fetch: no}}}}\n")
+    assert "keys with allow, ask or deny" in problems["tools.permissions"].message
+
+
 def test_empty_sections_mean_their_defaults(tmp_path):
     """A section whose entries are all commented out is as good as absent."""
     assert load_text(tmp_path, SOUND + "telegram:\nlimits:\n").settings.limits.max_steps == 30

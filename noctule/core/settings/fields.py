@@ -152,6 +152,8 @@ def _compound_words(origin: Any, args: Sequence[Any]) -> str:
     if origin is Literal:
         return _one_of([str(arg) for arg in args])
     if origin is dict:
+        if isinstance(args[1], type) and issubclass(args[1], Enum):
+            return f"keys with {_value_words(args[1])}"
         return "keys with any values" if args[1] is Any else "keys with text"
     if origin is tuple:
         count = "" if args[-1] is Ellipsis else f"{len(args)} "
