@@ -11,7 +11,6 @@ from noctule.core.events import Event, EventKind
 from noctule.core.sessions import Turn
 
 if TYPE_CHECKING:
-
     from noctule.sessions.events import EventLog
 
 _LOG = logging.getLogger(__name__)
