@@ -301,6 +301,15 @@ def checkpoints_url(records: Records) -> str:
     return str(database.with_name(f"{database.stem}-checkpoints.db"))
 
 
+def own_tool_problems(settings: Settings) -> list[str]:
+    """Return what is wrong with the person's own tools, a sentence each; loads their files."""
+    from tools.own import own_tools  # noqa: PLC0415 - only for whoever asks
+
+    problems: list[str] = []
+    list(own_tools(settings.tools, problems))
+    return problems
+
+
 def sandbox_flaw(settings: Settings, home: Path) -> str | None:
     """Return why agents' commands have no sandbox here, a sentence or two; None when they have.
 

@@ -6,7 +6,13 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 
-from noctule.bootstrap import open_records, prices_of, sandbox_flaw, zone_of
+from noctule.bootstrap import (
+    open_records,
+    own_tool_problems,
+    prices_of,
+    sandbox_flaw,
+    zone_of,
+)
 from noctule.config import Loaded
 from noctule.core.clock import Clock
 from noctule.core.errors import ConfigError, NoctuleError
@@ -51,6 +57,7 @@ class Examination:
         )
         bot = await self._bot()
         flaw = await asyncio.to_thread(sandbox_flaw, settings, home)
+        unusable = await asyncio.to_thread(own_tool_problems, settings)
         zone, now = zone_of(settings), self.clock.now()
         missing = [
             name
@@ -69,6 +76,7 @@ class Examination:
             *machine.memory(settings, memory_bytes()),
             *machine.disk(home, settings, missing),
             *machine.sandbox(flaw, settings),
+            *(Finding(Level.WARNING, "own tools", problem) for problem in unusable),
             *machine.time_zone(settings, zone, now, self.environ),
             *advise(settings, self.environ),
         ]

@@ -51,6 +51,13 @@ async def test_a_sound_set_up_has_no_error(tmp_path):
     assert "Times are shown in Europe/Berlin" in page.out
 
 
+async def test_a_folder_of_own_tools_that_is_missing_is_told(tmp_path):
+    """Otherwise nothing but the log says why an agent has none of them."""
+    done = await Shell(tmp_path, f"{CONFIG}\ntools: {{folder: nowhere}}\n")("doctor", "--json")
+    ((level, sentence, _),) = found(done.json, "own tools")
+    assert (level, "nowhere. Make it" in sentence) == ("warning", True)
+
+
 async def test_each_broken_thing_comes_with_a_fix(tmp_path):
     """A missing model says what to pull; an endpoint no role uses is advice; all in one report."""
     models = [
