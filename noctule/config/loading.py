@@ -8,7 +8,7 @@ from typing import Any
 
 from noctule.config.complaints import structural_problems
 from noctule.config.document import Document, KeyPath, parse_document, read_document
-from noctule.config.places import find_config, find_home
+from noctule.config.places import find_config, find_home, needs_a_name
 from noctule.config.secrets import hide, written_secrets
 from noctule.config.variables import Substitution, substitute
 from noctule.core.errors import ConfigError, Problem
@@ -57,8 +57,18 @@ def load(
     environ = os.environ if environ is None else environ
     cwd = Path.cwd() if cwd is None else cwd
     found = find_config(path, environ=environ, cwd=cwd)
+    home = find_home(environ=environ, cwd=cwd)
+    named = path is not None or bool(environ.get("NOCTULE_CONFIG"))
+    if not named and needs_a_name(found, home):
+        raise _turned_up(found)
     settings, absent = _check(read_document(found), environ, found.parent)
-    return Loaded(settings, found, find_home(environ=environ, cwd=cwd), absent)
+    return Loaded(settings, found, home, absent)
+
+
+def _turned_up(found: Path) -> ConfigError:
+    message = "turned up after agents had been given this folder, and it can start programs."
+    fix = f"look at it, then name it: --config {found} or NOCTULE_CONFIG."
+    return ConfigError([Problem(str(found), None, "", message, fix)])
 
 
 def load_text(text: str, *, environ: Mapping[str, str], folder: Path, file: str) -> Settings:

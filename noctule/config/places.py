@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from noctule.core.given_folders import FILE, is_given
+
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
@@ -20,6 +22,20 @@ def find_config(option: Path | None, *, environ: Mapping[str, str], cwd: Path) -
         return cwd / Path(named).expanduser()
     here = cwd / "config.yaml"
     return here if here.is_file() else packaged_default()
+
+
+def needs_a_name(found: Path, home: Path) -> bool:
+    """Return whether a configuration counts only when it is named: an agent may have written it.
+
+    Args:
+        found: the file.
+        home: the data folder; it need not exist.
+    """
+    try:
+        given = (home / FILE).read_text(encoding="utf-8")
+    except OSError:
+        return False
+    return is_given(given, found.resolve().parent)
 
 
 def packaged_default() -> Path:

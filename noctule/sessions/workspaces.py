@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from noctule.core.errors import UsageError
+from noctule.core.given_folders import CONFIG, FILE, is_given
 from noctule.core.sessions import Session
 
 
@@ -30,6 +31,8 @@ def accepted_workspace(folder: str | None, home: Path | None) -> str | None:
             f"The workspace {folder[:200]!r} cannot be entered ({error}). Name another."
         ) from None
     _check(resolved, None if home is None else home.resolve())
+    if home is not None:
+        _note_given(home, resolved)
     return str(resolved)
 
 
@@ -68,3 +71,14 @@ def _check(folder: Path, home: Path | None) -> None:
             f"{folder} overlaps with Noctule's own data folder ({home}). Name the folder of the "
             "project, or move the data folder with NOCTULE_HOME."
         )
+
+
+def _note_given(home: Path, folder: Path) -> None:
+    """Put a folder on the list of those in which a configuration has to be named."""
+    given = home / FILE
+    text = given.read_text(encoding="utf-8") if given.is_file() else ""
+    if (folder / CONFIG).is_file() or is_given(text, folder):
+        return
+    home.mkdir(parents=True, exist_ok=True)
+    with given.open("a", encoding="utf-8") as file:
+        file.write(f"{folder}\n")

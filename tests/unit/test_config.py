@@ -4,6 +4,7 @@ import pytest
 
 from noctule.config import Loaded, find_config, find_home, load, packaged_default, require_telegram
 from noctule.core.errors import ConfigError, Problem
+from noctule.sessions.workspaces import accepted_workspace
 
 SOUND = """\
 endpoints:
@@ -344,3 +345,27 @@ def test_paths_start_at_the_configuration(tmp_path):
     assert loaded.settings.endpoints["local"].script == tmp_path / "replies.yaml"
     text = text.replace("script: replies.yaml", "chat_template: calls.jinja")
     assert "no file" in problems_of(tmp_path, text)["endpoints.local.chat_template"].message
+
+
+def test_a_configuration_that_turns_up_in_a_given_folder_has_to_be_named(tmp_path):
+    """An agent could have written it, and a configuration starts programs."""
+    home, folder = tmp_path / "home", tmp_path / "project"
+    folder.mkdir()
+    accepted_workspace(str(folder), home)
+    text = packaged_default().read_text(encoding="utf-8")
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    environ = {"NOCTULE_HOME": str(home)}
+    with pytest.raises(ConfigError, match="turned up after agents"):
+        load(None, environ=environ, cwd=folder)
+    named = load(folder / "config.yaml", environ=environ, cwd=folder)
+    assert named.path == folder / "config.yaml"
+
+
+def test_a_configuration_that_was_there_before_is_taken_up(tmp_path):
+    """The folder is on no list: the sandbox keeps agents from changing what was loaded."""
+    home, folder = tmp_path / "home", tmp_path / "project"
+    folder.mkdir()
+    text = packaged_default().read_text(encoding="utf-8")
+    (folder / "config.yaml").write_text(text, encoding="utf-8")
+    accepted_workspace(str(folder), home)
+    assert load(None, environ={"NOCTULE_HOME": str(home)}, cwd=folder).home == home
