@@ -47,6 +47,9 @@ _CALL_S = 20.0
 _POOL_S = 30.0
 _RETRY_S = 5.0
 _SETTLE_S = 5.0
+_PER_SECOND = 28
+_GROUP_BURST = 5
+_GROUP_PERIOD_S = 20
 _TIDY_S = 6 * 3600.0
 _LEAST_KEPT = timedelta(days=2)
 """Telegram delivers updates again that were not confirmed, for a day: so long they are known."""
@@ -82,7 +85,7 @@ async def open_telegram(records: "Records", say: Say) -> AsyncIterator[None]:
                 "request": calls,
                 "get_updates_request": polls,
             }
-            bot = ExtBot(token, rate_limiter=AIORateLimiter(max_retries=0), **places)
+            bot = ExtBot(token, rate_limiter=_limits(), **places)
             channel = _Channel(records, bot, ExtBot(token, **places), token, say)
             stack.push_async_callback(channel.close)
             await channel.start()
@@ -289,6 +292,21 @@ class _Channel:
         if self._gate.heads:
             return "Write to me."
         return "Write to me; a code for the first person will be shown here."
+
+
+def _limits() -> AIORateLimiter:
+    """Return a limiter that is within Telegram's limits in any second and minute.
+
+    Its buckets let a full one through at once and refill meanwhile, so they are small: 28 messages
+    a second in all, and in a group 5 at once and 15 more within the minute (Bots FAQ: 30 and 20).
+    """
+    return AIORateLimiter(
+        overall_max_rate=1,
+        overall_time_period=1 / _PER_SECOND,
+        group_max_rate=_GROUP_BURST,
+        group_time_period=_GROUP_PERIOD_S,
+        max_retries=0,
+    )
 
 
 def _request(settings: TelegramSettings) -> HTTPXRequest:
