@@ -4,7 +4,7 @@ import asyncio
 import os
 from abc import abstractmethod
 from collections.abc import Mapping
-from contextlib import nullcontext
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -12,7 +12,7 @@ from pydantic import BaseModel, Field
 from noctule.core.clock import Clock
 from noctule.core.effects import EffectClass
 from noctule.core.settings.tools import ToolsSettings
-from tools.git_guard import guarded
+from tools.git_guard import GitGuard, GuardError, settled
 from tools.processes import Bounds, Ended, Order, limited, run_bounded
 from tools.sandbox import Sandbox, python_path
 from tools.tool import ArgumentsT, Tool, ToolContext, ToolError, ToolResult
@@ -77,11 +77,13 @@ class CommandTool(Tool[ArgumentsT]):
         """
         if not before.get("contained"):
             return None
-        return ToolResult(
+        text = (
             "Noctule stopped while this command ran, and the command was ended with it. It is not "
             "known how far it came, and it was not run again. Look at what is in the workspace; "
             "run it again if that does no harm."
         )
+        aside = await asyncio.to_thread(settled, context.workspace)
+        return ToolResult(text if aside is None else f"{text}\n{aside}")
 
     async def _run(
         self, argv: list[str], context: ToolContext, seconds: float | None, **env: str
@@ -96,18 +98,44 @@ class CommandTool(Tool[ArgumentsT]):
         argv = limited(argv, bounds, contained=contained)
         env = {**environment(contained=contained), **env}
         watch = await asyncio.to_thread(SizeWatch, context.workspace, context.clock)
-        with guarded(context.workspace) if contained else nullcontext():
+        order = Order(argv, context.workspace.root, env, contained)
+        try:
             if contained:
-                argv = self._sandbox.wrapped(argv, context.workspace, env)
-            order = Order(argv, context.workspace.root, env, contained)
-            try:
+                ended, aside = await self._guarded(order, bounds, context, watch)
+            else:
                 ended = await run_bounded(order, bounds, context.clock, watch.look)
-            except OSError as error:
-                raise ToolError(f"The command could not be started: {error.strerror}.") from error
+                aside = None
+        except OSError as error:
+            raise ToolError(f"The command could not be started: {error.strerror}.") from error
+        except GuardError as error:
+            raise ToolError(str(error)) from error
         text = told(ended)
+        if aside is not None:
+            text = f"{text.rstrip()}\n{aside}"
         if ended.stopped is None and (excess := await asyncio.to_thread(watch.excess)):
             text += f"\nNow {excess}. Delete what is no longer needed."
         return ToolResult(text, outside=not (contained and context.workspace.own))
+
+    async def _guarded(
+        self, order: Order, bounds: Bounds, context: ToolContext, watch: "SizeWatch"
+    ) -> tuple[Ended, str | None]:
+        """Run it in the sandbox; return also what the agent is told of repositories it made.
+
+        Raises:
+            GuardError: it may not run here, or it is not known what it made.
+            OSError: it could not be started.
+        """
+        guard = GitGuard(context.workspace)
+        await asyncio.to_thread(guard.begin)
+        try:
+            argv = self._sandbox.wrapped(
+                order.argv, context.workspace, order.env, guard=guard.words()
+            )
+            inside = replace(order, argv=argv)
+            ended = await run_bounded(inside, bounds, context.clock, watch.look)
+        finally:
+            aside = await asyncio.to_thread(_end, guard)
+        return ended, aside
 
     def _check_approved(self, context: ToolContext) -> None:
         """Let nothing run outside a sandbox that nobody has approved.
@@ -131,6 +159,17 @@ class CommandTool(Tool[ArgumentsT]):
     @abstractmethod
     async def run(self, arguments: ArgumentsT, context: ToolContext) -> ToolResult:
         """Run it."""
+
+
+def _end(guard: GitGuard) -> str | None:
+    try:
+        return guard.end()
+    except OSError as error:
+        raise GuardError(
+            "The command ran, but the workspace could not be looked through afterwards for git "
+            f"repositories it made ({error.strerror}); the next command does that first. Tell the "
+            "person to use no git there before."
+        ) from error
 
 
 def told(ended: Ended) -> str:

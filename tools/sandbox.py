@@ -16,7 +16,6 @@ from functools import cache
 from pathlib import Path
 
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
-from tools.git_guard import protected
 from tools.workspace import Workspace
 
 _TRIAL_SECONDS = 20
@@ -63,6 +62,7 @@ class Sandbox:
         *,
         writable: bool = True,
         shown: Sequence[str] = (),
+        guard: Sequence[str] = (),
     ) -> list[str]:
         """Return the command that runs another one inside; only when there is no flaw.
 
@@ -72,13 +72,14 @@ class Sandbox:
             env: its environment, all of it.
             writable: whether it may change the workspace.
             shown: files it may read besides, by absolute paths.
+            guard: words that keep what is in the workspace from being changed (``GitGuard``).
         """
         root = str(workspace.root)
         command = [self._program() or "bwrap", *self._walls()]
         for path in shown:
             command += ["--ro-bind", path, path]
         command += ["--bind" if writable else "--ro-bind", root, root]
-        command += _kept(workspace) if writable else []
+        command += [*_kept(workspace), *guard] if writable else []
         command += ["--remount-ro", "/", "--chdir", root, "--clearenv"]
         for name, value in env.items():
             command += ["--setenv", name, value]
@@ -192,8 +193,7 @@ def _secrets() -> tuple[str, ...]:
 def _kept(workspace: Workspace) -> list[str]:
     """Keep what runs outside the sandbox from being changed inside.
 
-    That is the Python this runs on, where a project holds it, and what the project's git runs.
-    What else a command leaves in a person's project runs only when they run the project.
+    That is the Python this runs on, where a project holds it, and what Noctule itself obeys.
     """
     words = []
     for kept in (*map(Path, python_folders()), *workspace.kept):
@@ -204,4 +204,4 @@ def _kept(workspace: Workspace) -> list[str]:
                 ):  # or it would be renamed, with all that is in it
                     words += ["--bind", str(above), str(above)]
             words += ["--ro-bind", str(kept), str(kept)]
-    return [*words, *protected(workspace)]
+    return words

@@ -49,12 +49,15 @@ class Workspace:
             what is in it was written by others.
         kept: files and folders within that nobody may change, because Noctule itself obeys or
             runs them; absolute, symlinks resolved.
+        records: where is noted what was there before a command; None notes nothing, so that what
+            is made by one whose end nobody saw stays.
     """
 
     root: Path
     most_bytes: int
     own: bool = True
     kept: tuple[Path, ...] = ()
+    records: Path | None = None
 
     def resolve(self, text: str) -> Path:
         """Return the real path of what a model calls a file or folder; it need not exist.
@@ -154,6 +157,26 @@ class Workspace:
         with _plainly(text), self._folder(path.parent) as folder:
             os.unlink(path.name, dir_fd=folder)
 
+    def set_aside(self, place: str, name: str) -> str:
+        """Rename what is at a relative path, a link itself; return where it is then.
+
+        Args:
+            place: the path; no link on the way is followed.
+            name: the new name in the same folder, to which a number is added if it is taken.
+
+        Raises:
+            OSError: it is gone, or its folder cannot be written to.
+        """
+        path, free, number = self.root / place, name, 1
+        with self._folder(path.parent) as folder:
+            os.fchmod(folder, stat.S_IMODE(os.fstat(folder).st_mode) | stat.S_IRWXU)
+            taken = set(os.listdir(folder))  # noqa: PTH208 - of a descriptor
+            while free in taken:
+                number += 1
+                free = f"{name}-{number}"
+            os.rename(path.name, free, src_dir_fd=folder, dst_dir_fd=folder)
+        return self.relative(path.with_name(free))
+
     def size(self, text: str) -> int | None:
         """Return how long a file is, in bytes; None when there is none.
 
@@ -242,7 +265,7 @@ def open_workspace(
     if given is not None:
         folder = _acceptable(given, home)
         within = tuple(path for path in map(_real, kept) if folder in path.parents)
-        return Workspace(folder, most_bytes, own=False, kept=within)
+        return Workspace(folder, most_bytes, own=False, kept=within, records=home / "commands")
     if not session_id.replace("-", "").replace("_", "").isalnum():
         raise PathError(f"{session_id!r} is no id of a session, so it has no folder.")
     folder = home / "workspaces" / session_id
@@ -274,7 +297,7 @@ def _acceptable(given: Path, home: Path) -> Path:
             f"{folder} holds more than a project, keys and passwords among it, so it is no "
             "workspace. Name the folder of the project."
         )
-    if folder == records or folder in records.parents or folder == records / "workspaces":
+    if folder in (records, *records.parents, records / "workspaces", records / "commands"):
         raise PathError(f"{folder} holds Noctule's own records. Name a folder of the project.")
     return folder
 

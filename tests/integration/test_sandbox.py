@@ -384,7 +384,7 @@ async def test_what_a_repository_lacks_cannot_be_made_up_either(tmp_path: Path):
     assert text.splitlines()[1] == "1"
     assert not (git / "hooks" / "pre-commit").exists()
     assert {path.name for path in git.iterdir()} - before <= {
-        "hooks", "index", "logs", "COMMIT_EDITMSG",
+        "hooks", "modules", "index", "logs", "COMMIT_EDITMSG",
     }  # fmt: skip
 
 
