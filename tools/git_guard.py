@@ -89,7 +89,8 @@ class GitGuard:
     def words(self) -> list[str]:
         """Return the words for bubblewrap that keep repositories from being changed inside."""
         binds = [(self._root / place, "--ro-bind") for place in self._known]
-        binds = [(path, how) for path, how in binds if path.is_file() and not path.is_symlink()]
+        binds = [bind for bind in binds if bind[0].name != "HEAD" and _is_plain(bind[0])]
+        binds = [bind for bind in binds if bind[0].is_file()]
         for folder in self._folders:
             if folder != self._root:  # onto itself, so it can be neither renamed nor replaced
                 binds.append((folder, "--bind"))
@@ -163,7 +164,7 @@ def _sweep(
                 continue
             try:
                 # What was inside becomes an ordinary folder, where another may be hidden.
-                walk.waiting.append(workspace.set_aside(place, ASIDE))
+                walk.waiting.append(workspace.set_aside(place, _aside(place)))
                 moved.append(place)
             except OSError:
                 stuck.append(place)
@@ -182,7 +183,8 @@ def _sentences(moved: Sequence[str], stuck: Sequence[str]) -> str | None:
     told = []
     if moved:
         told.append(
-            f"Made or changed by a command, so set aside by renaming to {ASIDE}, "
+            f"Made or changed by a command, so set aside by renaming to {ASIDE} (HEAD to "
+            "HEAD-by-agent), "
             "because what a repository's config and hooks name runs when a person next uses git: "
             f"{_named(moved)}; a person can rename it back after looking at its config and hooks."
         )
@@ -192,6 +194,10 @@ def _sentences(moved: Sequence[str], stuck: Sequence[str]) -> str | None:
             "folder before they have looked at it."
         )
     return "\n".join(told) or None
+
+
+def _aside(place: str) -> str:
+    return "HEAD-by-agent" if place.endswith("HEAD") else ASIDE
 
 
 def _named(places: Sequence[str]) -> str:

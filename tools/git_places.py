@@ -20,6 +20,9 @@ MOST_FOLDERS = 64
 
 _GONE_OR_UNREACHABLE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENAMETOOLONG)
 _LONGEST_POINTER_BYTES = 8192
+_MARKS = ("HEAD", "objects", "refs", "commondir")
+"""By what git takes a folder without a ``.git`` for a repository (setup.c, is_git_directory)."""
+
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -42,7 +45,10 @@ class GitWalk:
         self.complete = True
 
     def __iter__(self) -> Iterator[str]:
-        """Yield each ``.git``; what is added to ``waiting`` meanwhile is looked through, too."""
+        """Yield each ``.git``, and the ``HEAD`` of each folder that is a repository itself.
+
+        What is added to ``waiting`` meanwhile is looked through, too.
+        """
         root = os.open(self._root, _OPEN | os.O_DIRECTORY)
         try:
             while self.waiting and self.complete:
@@ -60,19 +66,23 @@ class GitWalk:
             if error.errno in _GONE_OR_UNREACHABLE:
                 return []
             raise
-        found = []
+        found, names = [], set()
         try:
             with os.scandir(descriptor) as entries:
                 for entry in entries:
                     if self._left is not None:
                         self._left -= 1
                     path = f"{folder}/{entry.name}" if folder else entry.name
+                    if entry.name in _MARKS:
+                        names.add(entry.name)
                     if entry.name.lower() == ".git":
                         found.append(path)
                     elif entry.is_dir(follow_symlinks=False):
                         self.waiting.append(path)
         finally:
             os.close(descriptor)
+        if "HEAD" in names and ("commondir" in names or {"objects", "refs"} <= names):
+            found.append(f"{folder}/HEAD" if folder else "HEAD")
         self.complete = self._left is None or self._left >= 0
         return found
 
@@ -80,6 +90,8 @@ class GitWalk:
 def identity(root: Path, place: str) -> str | None:
     """Return what tells one ``.git`` from another in its place; None where it cannot be known."""
     path = root / place
+    if path.name == "HEAD":  # changes with each commit; its folder does not
+        path = path.parent
     try:
         about = path.lstat()
         if stat.S_ISDIR(about.st_mode):
@@ -106,7 +118,9 @@ def target(place: Path) -> Path | None:
 
 def folders(root: Path, places: Iterable[str]) -> list[Path]:
     """Return the folders within ``root`` whose configuration git obeys; one more than it may."""
-    waiting = [where for place in places if (where := target(root / place))]
+    named = [root / place for place in places]
+    named = [place.parent if place.name == "HEAD" else place for place in named]
+    waiting = [where for place in named if (where := target(place))]
     found: dict[Path, None] = {}
     while waiting and len(found) <= MOST_FOLDERS:
         folder = waiting.pop()

@@ -100,6 +100,31 @@ async def test_a_repository_where_none_was_runs_nothing(root: Path):
     assert not ran(root)
 
 
+async def test_a_folder_that_is_a_repository_itself_runs_nothing(root: Path):
+    """Git needs no folder called .git, if HEAD, objects and refs lie side by side."""
+    text = await shell(
+        root,
+        f"{EVIL} git init -q; git config core.worktree $PWD; git config core.fsmonitor $PWD/e.sh; "
+        "mv .git/* .; rmdir .git",
+    )
+    assert "'HEAD'" in text
+    assert not ran(root)
+
+
+async def test_a_bare_repository_of_a_person_stays_one(root: Path):
+    """Its configuration is kept, and what is pushed to it by a command arrives."""
+    git(root, "init", "-q", "--bare", "store.git")
+    text = await shell(
+        root,
+        f"{EVIL} git --git-dir=store.git config core.fsmonitor $PWD/e.sh; git init -q w; cd w; "
+        f"git {WHO} commit -q --allow-empty -m x; git push -q ../store.git HEAD:master",
+    )
+    assert "'w/.git'" in text
+    assert "store" not in text.rpartition("set aside")[2]
+    assert "fsmonitor" not in (root / "store.git" / "config").read_text()
+    assert "x" in git(root / "store.git", "log", "--oneline", "master")
+
+
 @pytest.mark.parametrize("kind", ["ln -s ../store sub/.git", "echo gitdir: ../store > sub/.git"])
 async def test_a_link_to_a_repository_runs_nothing(root: Path, kind: str):
     """Neither a symlink nor a file that names it stays."""
