@@ -14,8 +14,12 @@ from typing import Any
 from noctule.core.books import Bill, Books, Claim, Exhausted, Ruling, Settled
 from noctule.core.budgets import Budget, frees_at
 from noctule.core.clock import Clock
+from noctule.core.errors import DatabaseBusyError
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.sleepers import wake_all
+
+_BUSY_WAITS_S = (0.05, 0.2, 0.5)
+"""How long after two writers met the orders are carried out again."""
 
 LOOK_AGAIN_S = 0.5
 """How soon a call that waits looks for what other processes have settled."""
@@ -104,14 +108,9 @@ class Teller:
     async def _carry_out(self, batch: Sequence[_Pending]) -> None:
         bills = [pending for pending in batch if isinstance(pending.order, Bill)]
         claims = [pending for pending in batch if not isinstance(pending.order, Bill)]
+        orders = [pending.order for pending in (*bills, *claims)]
         try:
-            async with self._database.work(durable=False) as work:
-                books = await self._open(work, batch)
-                results = [_order(books, pending.order) for pending in (*bills, *claims)]
-                await work.budgets.keep(books)
-                results = [await self._timed(work, books, result) for result in results]
-                await _wake_sleepers(work, books)
-                await work.commit()
+            results = await self._stored(batch, orders)
         except Exception as error:  # noqa: BLE001 - each caller is told what became of its order
             for pending in batch:
                 if not pending.done.done():
@@ -128,6 +127,29 @@ class Teller:
                 self.settlements += 1
                 self._settled.set()
                 self._settled = asyncio.Event()
+
+    async def _stored(
+        self, batch: Sequence[_Pending], orders: Sequence[Claim | Bill]
+    ) -> list[Ruling | Settled | Refused]:
+        """Carry orders out in one transaction; again, from the start, when two writers met."""
+        for wait_s in _BUSY_WAITS_S:
+            try:
+                return await self._transact(batch, orders)
+            except DatabaseBusyError:
+                await self._clock.sleep(wait_s)
+        return await self._transact(batch, orders)
+
+    async def _transact(
+        self, batch: Sequence[_Pending], orders: Sequence[Claim | Bill]
+    ) -> list[Ruling | Settled | Refused]:
+        async with self._database.work(durable=False) as work:
+            books = await self._open(work, batch)
+            results: list[Ruling | Settled | Refused] = [_order(books, order) for order in orders]
+            await work.budgets.keep(books)
+            results = [await self._timed(work, books, result) for result in results]
+            await _wake_sleepers(work, books)
+            await work.commit()
+        return results
 
     async def _open(self, work: UnitOfWork, batch: Sequence[_Pending]) -> Books:
         budgets: dict[str, Budget] = {}

@@ -14,7 +14,7 @@ from graphs.context import TurnContext
 from graphs.runner import Drain, Standing, TurnRunner
 from graphs.state import GRAPH_VERSION
 from noctule.core.clock import Clock
-from noctule.core.errors import NoctuleError
+from noctule.core.errors import DatabaseBusyError, NoctuleError, OurBugError
 from noctule.core.lifecycle import Status
 from noctule.core.parkings import Parking
 from noctule.core.ports import Database
@@ -26,6 +26,9 @@ from noctule.sessions.progress import Progress
 from noctule.sessions.rest import Rest
 
 _LOG = logging.getLogger(__name__)
+
+_BUSY_WAITS_S = (0.1, 0.5, 2.0)
+"""How long after two writers met a turn is tried again; what is done stays done."""
 
 
 class Advancer:
@@ -67,6 +70,25 @@ class Advancer:
             turn_id: which.
             drain: asks to stop after the current step; None never does.
         """
+        drain = drain or Drain()
+        for wait_s in _BUSY_WAITS_S:
+            progress = await self._try(turn_id, drain, patient=True)
+            if progress is not None:
+                return progress
+            await self._clock.sleep(wait_s)
+        progress = await self._try(turn_id, drain, patient=False)
+        if progress is None:
+            raise OurBugError("A turn was neither advanced nor failed; please report this.")
+        return progress
+
+    async def _try(self, turn_id: str, drain: Drain, *, patient: bool) -> Progress | None:
+        """Carry a turn on; return None when writers met and it is worth another try.
+
+        Args:
+            turn_id: which.
+            drain: asks to stop after the current step.
+            patient: whether there is another try.
+        """
         async with self._database.read() as work:
             turn = await work.turns.get(turn_id)
             session = await work.sessions.get(turn.session_id)
@@ -80,8 +102,11 @@ class Advancer:
         sink = self._events.sink(session.id, turn.id)
         try:
             due = await self._waking(turn)
-            return await self._advance(turn, session, sink, due, drain or Drain())
+            return await self._advance(turn, session, sink, due, drain)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes the turn's status
+            if patient and isinstance(error, DatabaseBusyError):
+                _LOG.warning("turn %s is tried again: %s", turn.id, error)
+                return None
             return await self._failed(turn, sink, error)
         finally:
             await _close(sink)

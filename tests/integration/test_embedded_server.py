@@ -131,6 +131,7 @@ def order() -> bytes:
     """What the child is told first, as the parent would."""
     fields = {
         "weights": str(packaged_weights()),
+        "chat_template": None,
         "alias": "embedded",
         "api_key": "key",
         "slots": 1,

@@ -156,7 +156,7 @@ async def test_cost_comes_with_budgets_and_a_picture(tmp_path: Path) -> None:
             lambda seen: next((m for m in seen if m.from_bot and "photo" in m.content), None)
         )
         guest = await bot.guest.asks("/cost")
-    assert "Today: $0.02, 1 answers" in cost.text
+    assert "Today: $0.018, 1 answers" in cost.text
     assert "By role: chat $0.02" in cost.text
     assert "daily: $0.02 of $50.00, resets tomorrow" in cost.text
     assert picture.id > cost.id
