@@ -157,8 +157,8 @@ async def test_cost_comes_with_budgets_and_a_picture(tmp_path: Path) -> None:
         )
         guest = await bot.guest.asks("/cost")
     assert "Today: $0.018, 1 answers" in cost.text
-    assert "By role: chat $0.02" in cost.text
-    assert "daily: $0.02 of $50.00, resets tomorrow" in cost.text
+    assert "By role: chat $0.018" in cost.text
+    assert "daily: $0.018 of $50.00, resets tomorrow" in cost.text
     assert picture.id > cost.id
     assert (
         guest.text == "Today: $0.00, 0 answers\n7 days: $0.00, 0 answers\n14 days: $0.00, 0 answers"
