@@ -4,7 +4,7 @@ Stores live in ``storage`` (SQLAlchemy, and a twin in memory under the same cont
 chat models in ``noctule.models``. Everything is async and may raise ``DatabaseBusyError``.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from decimal import Decimal
@@ -192,6 +192,10 @@ class TurnStore(Protocol):
 
     async def count_unfinished(self) -> int:
         """Return how many turns are unfinished, of all sessions together."""
+        ...
+
+    async def reword(self, turn_id: str, text: str) -> bool:
+        """Change what was said while nobody has read it; return False when it has begun."""
         ...
 
     async def choose_model(self, turn_id: str, model: str | None) -> None:
@@ -386,6 +390,14 @@ class ParkingStore(Protocol):
 
     async def open_on(self, key: LimitKey) -> list[Parking]:
         """Return the open parkings that wait for exactly this limit, oldest first."""
+        ...
+
+    async def line_up(self, keys: Iterable[LimitKey]) -> None:
+        """Wait until nobody else moves the sleepers of some limits, to the end of the transaction.
+
+        Asked before anything else of a transaction that moves sleepers: two that move each other's
+        would wait for one another, or both give out the first place. SQLite has one writer anyway.
+        """
         ...
 
     async def all_open(self) -> list[Parking]:

@@ -22,6 +22,7 @@ async def wake_all(work: UnitOfWork, key: LimitKey, now: datetime) -> int:
         key: the limit.
         now: the first one's wake.
     """
+    await work.parkings.line_up([key])
     sleeping = await work.parkings.open_on(key)
     for number, parking in enumerate(sleeping):
         await work.parkings.reschedule([parking.id], place(now, number))

@@ -171,7 +171,9 @@ class Teller:
 
 async def _wake_sleepers(work: UnitOfWork, books: Books) -> None:
     """Let them go on, in order, when a late bill is lower than what was counted for its call."""
-    for key in sorted(books.freed):
+    freed = sorted(books.freed)
+    await work.parkings.line_up([key.limit_key for key in freed])
+    for key in freed:
         await wake_all(work, key.limit_key, books.now)
 
 

@@ -130,6 +130,18 @@ class Desk:
             await work.commit()
         return turn
 
+    async def reword(self, turn_id: str, text: str) -> bool:
+        """Change what was said while nobody has read it; return False when that is too late.
+
+        Raises:
+            UsageError: the new text cannot be taken.
+        """
+        check_text(text, "message", self._settings)
+        async with self._database.work() as work:
+            changed = await work.turns.reword(turn_id, text)
+            await work.commit()
+        return changed
+
     async def cancel(self, session_id: str) -> list[Turn]:
         """Order the end of every unfinished turn of a session; return those turns.
 
@@ -210,6 +222,7 @@ class Desk:
                 for limit in await work.limits.list()
                 if endpoint is None or limit.key.endpoint == endpoint
             ]
+            await work.parkings.line_up([limit.key for limit in limits])
             await self._clear(work, [limit.key for limit in limits])
             for limit in limits:
                 await wake_all(work, limit.key, self._clock.now())

@@ -41,6 +41,7 @@ async def wake_raised(database: Database, coverage: Coverage, clock: Clock) -> i
     if not raised:
         return 0
     async with database.work() as work:
+        await work.parkings.line_up(raised)
         woken = [await wake_all(work, key, clock.now()) for key in raised]
         await work.commit()
     return sum(woken)

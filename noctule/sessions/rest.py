@@ -113,6 +113,7 @@ class Rest:
         self, work: UnitOfWork, turn: Turn, session: Session, stops: Sequence[Stop]
     ) -> tuple[list[Parking], set[str]]:
         """Return what every stopped branch sleeps on, and the ids of parkings that are new."""
+        await self._line_up(work, turn, stops)
         earlier = await work.parkings.open_of_turn(turn.id)
         # A step that asks something else now sleeps anew, even where the graph calls it the same.
         asleep = {(stop.id, stop.question_key) for stop in stops}
@@ -129,6 +130,12 @@ class Rest:
                 fresh.add(parking.id)
             parkings.append(parking)
         return parkings, fresh
+
+    async def _line_up(self, work: UnitOfWork, turn: Turn, stops: Sequence[Stop]) -> None:
+        """Be the only one who moves the sleepers of any limit this turn has to do with."""
+        own = {parking.key for parking in await work.parkings.open_of_turn(turn.id)}
+        keys = own | {_key_of(stop) for stop in stops}
+        await work.parkings.line_up([key for key in keys if key is not None])
 
     async def _ask(self, work: UnitOfWork, turn: Turn, stop: Stop) -> None:
         """Store and tell what a branch wants to hear, once."""
@@ -295,7 +302,6 @@ class Rest:
 
     def _parking(self, turn: Turn, stop: Stop, lap: int) -> Parking:
         value = stop.value
-        key = value.get("key")
         retry_at = value.get("retry_at")
         evidence = value.get("evidence")
         return Parking(
@@ -307,13 +313,18 @@ class Rest:
             parked_at=self._clock.now(),
             wake_at=datetime.fromisoformat(retry_at) if retry_at else None,
             evidence=Evidence(evidence) if evidence else None,
-            key=LimitKey(**key) if key else None,
+            key=_key_of(stop),
             model=value.get("model"),
             tried=tuple(value.get("tried", ())),
             interrupt_id=stop.id,
             lap=lap,
             tool_call_id=stop.question_key,
         )
+
+
+def _key_of(stop: Stop) -> LimitKey | None:
+    key = stop.value.get("key")
+    return LimitKey(**key) if key else None
 
 
 def _parked(sleep: Sleep) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Turns asleep."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -40,6 +40,9 @@ class MemoryParkings:
     async def open_on(self, key: LimitKey) -> list[Parking]:
         """Return the open parkings that wait for exactly this limit, oldest first."""
         return await self._open(lambda parking: parking.key == key)
+
+    async def line_up(self, keys: Iterable[LimitKey]) -> None:
+        """Wait until nobody else moves the sleepers of some limits: who writes here is alone."""
 
     async def all_open(self) -> list[Parking]:
         """Return every open parking, oldest first."""

@@ -74,6 +74,14 @@ class MemoryTurns:
         """Return how many turns are unfinished, of all sessions together."""
         return len(await self.unfinished())
 
+    async def reword(self, turn_id: str, text: str) -> bool:
+        """Change what was said while nobody has read it; return False when it has begun."""
+        turn = await self.get(turn_id)
+        if turn.status is not Status.QUEUED or turn.started_at is not None:
+            return False
+        await self._set(turn_id, text=text)
+        return True
+
     async def choose_model(self, turn_id: str, model: str | None) -> None:
         """Force a model on a turn that has not ended; None takes it back."""
         await self._set(turn_id, model=model)

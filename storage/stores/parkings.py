@@ -1,6 +1,6 @@
 """Turns asleep."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -34,6 +34,7 @@ _CLOSE = _ONE.values(woken_at=sa.bindparam("at"))
 _CLOSE_TURN = _UPDATE.where(parkings.c.turn_id == sa.bindparam("of_turn")).values(
     woken_at=sa.bindparam("at")
 )
+_LINE_UP = sa.text("SELECT pg_advisory_xact_lock(hashtextextended('noctule line ' || :line, 0))")
 _KEY = ("key_endpoint", "key_fingerprint", "key_model")
 _PLAIN = tuple(c.name for c in parkings.columns if c.name not in {*_KEY, "tried"})
 
@@ -67,6 +68,10 @@ class SqlParkings:
         }
         return await self._transaction.run_long(_list, _OPEN_ON, values)
 
+    async def line_up(self, keys: Iterable[LimitKey]) -> None:
+        """Wait until nobody else moves the sleepers of some limits, till the transaction ends."""
+        await self._transaction.run(_line_up, sorted({_line(key) for key in keys}))
+
     async def all_open(self) -> list[Parking]:
         """Return every open parking, oldest first."""
         return await self._transaction.run_long(_list, _OPEN, {})
@@ -82,6 +87,17 @@ class SqlParkings:
     async def close_turn(self, turn_id: str, *, woken_at: datetime) -> None:
         """Close every open parking of a turn."""
         await self._transaction.run(_close_turn, turn_id, woken_at)
+
+
+def _line(key: LimitKey) -> str:
+    return "\n".join((key.endpoint, key.key_fingerprint, key.model or ""))
+
+
+def _line_up(connection: Connection, lines: Sequence[str]) -> None:
+    if connection.dialect.name != "postgresql":
+        return  # who writes is alone
+    for line in lines:  # in order: two transactions never wait for one another
+        connection.execute(_LINE_UP, {"line": line})
 
 
 def _add(connection: Connection, parking: Parking) -> None:

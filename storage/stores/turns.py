@@ -60,6 +60,9 @@ _MOVE = _UPDATE.values(
     wake_at=sa.bindparam("wakes_at"),
 ).returning(*turns.c)
 _ORDER = _UPDATE.values(order=sa.bindparam("wanted"))
+_REWORD = _UPDATE.where(turns.c.status == Status.QUEUED, turns.c.started_at.is_(None)).values(
+    text=sa.bindparam("words")
+)
 _CHOOSE_MODEL = _UPDATE.values(model=sa.bindparam("chosen"))
 _WAKE_AT = _UPDATE.values(wake_at=sa.bindparam("wakes_at"))
 _RATE = _UPDATE.values(verdict=sa.bindparam("opinion"))
@@ -113,6 +116,10 @@ class SqlTurns:
         """Return how many turns are unfinished, of all sessions together."""
         return await self._transaction.run(_count)
 
+    async def reword(self, turn_id: str, text: str) -> bool:
+        """Change what was said while nobody has read it; return False when it has begun."""
+        return await self._transaction.run(_reword, turn_id, text)
+
     async def choose_model(self, turn_id: str, model: str | None) -> None:
         """Force a model on a turn that has not ended; None takes it back."""
         await self._transaction.run(_set, _CHOOSE_MODEL, turn_id, {"chosen": model})
@@ -152,6 +159,10 @@ class SqlTurns:
     async def rate(self, turn_id: str, verdict: Verdict | None) -> None:
         """Note what the person thought of the reply; None takes it back."""
         await self._transaction.run(_set, _RATE, turn_id, {"opinion": verdict})
+
+
+def _reword(connection: Connection, turn_id: str, text: str) -> bool:
+    return connection.execute(_REWORD, {"turn_id": turn_id, "words": text}).rowcount > 0
 
 
 def _add(connection: Connection, turn: Turn) -> None:

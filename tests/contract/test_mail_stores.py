@@ -6,6 +6,7 @@ from typing import Any
 
 from noctule.core.chats import Chat, Pairing, Person, Watch, WatchKind
 from noctule.core.events import EventKind
+from noctule.core.lifecycle import Status
 from noctule.core.mail import Incoming, Outgoing, OutgoingKind, OutgoingState
 from noctule.core.ports import Database
 from tests.support.stored_records import NOON, a_turn, later, with_turns
@@ -173,6 +174,19 @@ async def test_a_message_makes_one_turn(database: Database) -> None:
         await work.turns.add(turn)
         assert await work.turns.by_origin("telegram:7:12") == turn
         assert await work.turns.by_origin("telegram:7:13") is None
+
+
+async def test_what_nobody_has_read_can_be_said_anew(database: Database) -> None:
+    """Once it runs it stays as it is, also when it ends."""
+    await with_turns(database, "t1")
+    async with database.work() as work:
+        assert await work.turns.reword("t1", "first")
+        assert await work.turns.reword("t1", "second")
+        await work.turns.move("t1", Status.RUNNING, at=NOON)
+        assert not await work.turns.reword("t1", "third")
+        await work.turns.move("t1", Status.DONE, at=NOON, reply="Fine.")
+        assert not await work.turns.reword("t1", "fourth")
+        assert (await work.turns.get("t1")).text == "second"
 
 
 async def test_the_last_numbers_of_several_sessions_are_read_at_once(database: Database) -> None:

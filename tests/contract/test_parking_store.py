@@ -1,3 +1,6 @@
+import asyncio
+from dataclasses import replace
+
 import pytest
 
 from noctule.core.errors import OurBugError
@@ -99,3 +102,32 @@ async def test_a_closed_parking_keeps_its_time(database: Database) -> None:
         assert await _open(work) == ["p3"]
         await work.parkings.close([], woken_at=NOON)
         assert await work.parkings.open_of_turn("t1") == []
+
+
+async def test_one_at_a_time_moves_the_sleepers_of_a_limit(database: Database) -> None:
+    """Two that name the same limits in another order wait for one another's end, not for ever."""
+    other = replace(KEY, model="opus")
+    inside: list[str] = []
+    first_is_in, second_comes = asyncio.Event(), asyncio.Event()
+
+    async def first() -> None:
+        async with database.work() as work:
+            await work.parkings.line_up([KEY, other])
+            first_is_in.set()
+            await second_comes.wait()
+            for _ in range(50):  # long enough for somebody who is not held up
+                await work.parkings.open_on(KEY)
+            inside.append("first")
+            await work.commit()
+
+    async def second() -> None:
+        await first_is_in.wait()
+        second_comes.set()
+        async with database.work() as work:
+            await work.parkings.line_up([other, KEY, other])
+            inside.append("second")
+            await work.commit()
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(first(), second())
+    assert inside == ["first", "second"]

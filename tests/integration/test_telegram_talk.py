@@ -28,6 +28,16 @@ async def the_answer(bot: Bot, after: Message, words: str = "") -> Message:
     )
 
 
+async def until_said(bot: Bot, session_id: str, text: str) -> None:
+    """Wait until the last turn of a session says something."""
+    async with asyncio.timeout(20):
+        async for _ in bot.records.database.changes():
+            async with bot.records.database.read() as work:
+                turns = await work.turns.of_session(session_id)
+            if turns and turns[-1].text == text:
+                return
+
+
 async def test_a_message_is_answered_with_who_answered_and_buttons(tmp_path: Path) -> None:
     """Formatting becomes entities, the line under it says role, model, cost and time."""
     async with (
@@ -183,6 +193,27 @@ async def test_an_edit_that_comes_too_late_is_said(tmp_path: Path) -> None:
         bot.owner.edits(said, "hello world")
         await bot.owner.hears("as a new message")
         assert len(provider.requests) == 1
+
+
+async def test_an_edit_in_time_is_what_is_read(tmp_path: Path) -> None:
+    """A message that waits behind another is changed as often as one likes, and read once."""
+    gate = asyncio.Event()
+    async with (
+        Provider(default=Reply(text="Fine.", gate=gate)) as provider,
+        open_bot(tmp_path, provider) as bot,
+    ):
+        bot.owner.says("hello first")
+        await provider.until(lambda one: one.busy == 1)
+        waits = bot.owner.says("hello secnd")
+        bot.owner.edits(waits, "hello secod")
+        bot.owner.edits(waits, "hello second")
+        await bot.telegram.updates.until_confirmed()
+        async with bot.records.database.read() as work:
+            (session,) = await work.sessions.list()
+        await until_said(bot, session.id, "hello second")
+        gate.set()
+        await bot.owner.until(lambda seen: sum(bool(m.button_texts) for m in seen) == 2)
+    assert [r.last_user_text for r in provider.requests] == ["hello first", "hello second"]
 
 
 async def test_thumbs_and_again_feed_the_ratings(tmp_path: Path) -> None:

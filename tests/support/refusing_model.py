@@ -42,7 +42,7 @@ class Refusing(BaseChatModel):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> ChatResult:
-        raise NotImplementedError
+        raise NotImplementedError("Noctule calls models asynchronously only.")
 
     async def _agenerate(
         self,

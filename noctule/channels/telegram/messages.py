@@ -117,15 +117,12 @@ async def _edited(office: Office, said: Said) -> None:
         turn = await work.turns.by_origin(said.origin)
     if turn is None:
         return  # it never was a turn: a command, or something I could not read
-    if turn.status is not Status.QUEUED or turn.attachments:
+    if not await office.records.desk.reword(turn.id, _text(said, turn.attachments)):
         await _tell(
             office,
             said,
             "I had read your message before you changed it. Say the change as a new message.",
         )
-        return
-    await office.records.desk.stop(turn.id)
-    await submit(office, replace(said, version=said.number, edited=False), ())
 
 
 async def _session(office: Office, chat: Chat) -> str | None:

@@ -77,7 +77,6 @@ class Said:
         message: as Telegram sent it.
         answers: the message of ours it replies to; None when it replies to none.
         edited: whether it is a change of an earlier message.
-        version: tells the turn of a changed message from that of the first; 0 for the first.
     """
 
     number: int
@@ -88,13 +87,11 @@ class Said:
     message: Message
     answers: Outgoing | None = None
     edited: bool = False
-    version: int = 0
 
     @property
     def origin(self) -> str:
         """What the turn it becomes is known by."""
-        version = f":{self.version}" if self.version else ""
-        return f"{CHANNEL}:{self.place.chat}:{self.message.message_id}{version}"
+        return f"{CHANNEL}:{self.place.chat}:{self.message.message_id}"
 
     def key(self, what: str) -> str:
         """Return the key of something that is sent because of it; once, whatever happens."""
