@@ -6,7 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
-from noctule.core.ports import (
+from noctule.core.store_ports import (
     AccountStore,
     AttemptStore,
     BudgetStore,
