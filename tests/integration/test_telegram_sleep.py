@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -169,9 +170,19 @@ async def test_a_run_out_of_its_budget_asks_for_more(tmp_path: Path) -> None:
                 lambda seen: next((m for m in seen if "+ $1" in m.button_texts), None)
             )
             assert "It has spent what it may and needs you." in card.text
-            press = await bot.owner.answered(bot.owner.presses(card, "+ $1"))
+            press = bot.owner.presses(card, "+ $1")
+            again = bot.owner.presses(card, "+ $1")
+            await bot.owner.answered(press)
+            await bot.owner.answered(again)
             await bot.owner.hears("It was worth it.", after=said)
+            async with bot.records.database.read() as work:
+                (session,) = await work.sessions.list()
     assert press.answer == "It may spend $1.025 in all now, and goes on."
+    assert again.answer in {
+        "It may spend $1.025 in all already.",
+        "It does not sleep any more.",
+    }
+    assert session.budget_usd == Decimal("1.025")
 
 
 async def test_giving_up_is_said_with_its_reason(tmp_path: Path) -> None:

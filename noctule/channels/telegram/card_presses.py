@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from noctule.channels.telegram.cards import asleep_of, card_body, edit_key, models_of
+from noctule.channels.telegram.cards import RAISE_TO, asleep_of, card_body, edit_key, models_of
 from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.letters import Letter
 from noctule.channels.telegram.office import Office, Press
@@ -17,7 +17,6 @@ ID_CHARS = 36
 """How long an id is; what follows it in a button is its own."""
 
 _NIGHT = ("22:00", "07:00")
-_MORE_USD = Decimal(1)
 _AWAKE = "It does not sleep any more."
 
 
@@ -72,16 +71,17 @@ async def not_at_night(office: Office, press: Press) -> str | None:
 
 
 async def raise_budget(office: Office, press: Press) -> str | None:
-    """Let the session spend a dollar more, and go on."""
+    """Let the session spend a dollar more than when it fell asleep, and go on."""
     session = await own_session(office, press.argument, press.owner)
     if session.budget_usd is None:
         return "It has no budget of its own."
-    asleep = None
-    if press.under is not None and press.under.turn_id is not None:
-        asleep = await asleep_of(office, press.under.turn_id)
-    if asleep is None:
+    card = press.under
+    asleep = await asleep_of(office, card.turn_id) if card is not None and card.turn_id else None
+    if card is None or asleep is None or RAISE_TO not in card.body:
         return _AWAKE
-    usd = session.budget_usd + _MORE_USD
+    usd = Decimal(card.body[RAISE_TO])
+    if session.budget_usd >= usd:
+        return f"It may spend ${session.budget_usd:f} in all already."
     await office.records.desk.set_budget(session.id, usd)
     return f"It may spend ${usd:f} in all now, and goes on."
 

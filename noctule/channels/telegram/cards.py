@@ -31,6 +31,12 @@ from noctule.core.understudy import understudy
 
 RESUME, WAIT, CANCEL, NOT_AT_NIGHT, RAISE = "go", "wait", "cancel", "day", "raise"
 
+RAISE_TO = "raise_to"
+"""Under which key a card says what its button raises the budget to: twice pressed, once raised."""
+
+MORE_USD = Decimal(1)
+"""What the button adds to the budget the session had when it fell asleep."""
+
 _QUIET_NAP_S = 120.0
 """A shorter sleep is not worth a sound."""
 
@@ -177,7 +183,11 @@ def card_body(
     lines = [f"💤 {_title(asleep.session)}", *_sleep_lines(asleep, wants, now), _reason(asleep)]
     lines.append(f"So far {show_usd(asleep.cost_usd)}.")
     buttons = () if folded else card_buttons(office, place, asleep)
-    return plain("\n".join(line for line in lines if line), buttons=buttons)
+    body = plain("\n".join(line for line in lines if line), buttons=buttons)
+    budget = asleep.session.budget_usd
+    if _needs_money(asleep) and budget is not None:
+        body[RAISE_TO] = str(budget + MORE_USD)
+    return body
 
 
 def card_buttons(office: Office, place: Place, asleep: Asleep) -> list[list[Button]]:
@@ -188,7 +198,7 @@ def card_buttons(office: Office, place: Place, asleep: Asleep) -> list[list[Butt
 
     model, wakes = asleep.understudy, asleep.turn.wake_at is not None
     if _needs_money(asleep):
-        first = button("+ $1", RAISE)
+        first = button(f"+ ${MORE_USD}", RAISE)
     elif model is not None and asleep.first is not None and asleep.first.model is not None:
         first = button(f"▶ now on {model}", RESUME, tag_of(model))
     else:
