@@ -70,7 +70,9 @@ class SqlParkings:
 
     async def line_up(self, keys: Iterable[LimitKey]) -> None:
         """Wait until nobody else moves the sleepers of some limits, till the transaction ends."""
-        await self._transaction.run(_line_up, sorted({_line(key) for key in keys}))
+        lines = sorted({_line(key) for key in keys})
+        if lines:
+            await self._transaction.run(_line_up, lines)
 
     async def all_open(self) -> list[Parking]:
         """Return every open parking, oldest first."""
