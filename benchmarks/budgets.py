@@ -26,6 +26,7 @@ from noctule.core.coverage import Payer
 from noctule.core.ports import Database
 from noctule.core.roles import Role
 from noctule.core.settings import Settings
+from noctule.heap import settle_heap
 from noctule.models.budgets import Budgets, Funds, Shortage
 from noctule.models.prices import Prices
 from storage.memory import MemoryDatabase
@@ -88,6 +89,7 @@ async def _measure(folder: Path) -> None:
                 await budgets.settle(funds, Decimal("0.001"))
                 times.append((held - begun) + (time.perf_counter() - paid))
 
+        settle_heap()  # as serve does once it is open
         await asyncio.gather(*(caller(number) for number in range(CALLERS)))
         await budgets.close()
         await database.close()

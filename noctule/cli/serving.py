@@ -15,6 +15,7 @@ from noctule.cli.invocation import Invocation
 from noctule.cli.proving import proving
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Turn
+from noctule.heap import settle_heap
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -53,6 +54,7 @@ async def serve(
         async with open_records(loaded) as records, open_runtime(records) as runtime:
             async with open_worker(runtime, what=what, reporter=Lines(records)):
                 async with _channels(records, wanted=channels), proving(runtime, _say):
+                    settle_heap()
                     await stop.wait()
                 _say("Stopping: steps under way finish; a second signal leaves at once.")
             _say("Stopped. What is unfinished goes on at the next start.")
