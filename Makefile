@@ -4,8 +4,9 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; 
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMP := .venv/installed.stamp
+FUZZ ?= 20
 
-.PHONY: help demo test setup check format lock docs bench clean
+.PHONY: help demo test fuzz setup check format lock docs bench clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -27,6 +28,9 @@ demo: setup ## the main job on the embedded model: no key, no Ollama, no network
 
 test: setup ## the whole suite, with coverage
 	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered $(ARGS)
+
+fuzz: setup ## the property tests with many new random inputs; make fuzz FUZZ=100 ARGS="tests/unit" for longer
+	@NOCTULE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -m "hypothesis or fuzz" --timeout 7200 $(ARGS)
 
 check: setup ## format, lint, types, import contracts, generated docs
 	@$(BIN)/ruff format --check .

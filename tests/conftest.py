@@ -6,11 +6,20 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.support import fuzzing
 from tests.support.postgres import fresh_database, running_server
 
-# A busy machine is slow, not wrong: neither an example nor the making of one is timed.
-settings.register_profile("untimed", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("untimed")
+# A busy machine is slow, not wrong: neither an example nor the making of one is timed. `make test`
+# tries the same examples each time, so that only a change breaks it; `make fuzz` draws new ones.
+settings.register_profile(
+    "noctule",
+    deadline=None,
+    derandomize=fuzzing.factor() == 1,
+    max_examples=fuzzing.examples(100),
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("noctule")
 
 # A job in the background of a script is started with SIGINT ignored, and so would be the processes
 # that tests send it to.

@@ -9,6 +9,7 @@ from noctule.core.errors import OurBugError
 from noctule.core.outcomes import Outcome
 from noctule.core.ports import Database
 from noctule.core.token_parts import TokenParts
+from tests.support.fuzzing import examples
 from tests.support.stored_records import an_attempt, later
 
 
@@ -53,7 +54,9 @@ async def test_unknown_stays_unknown(database: Database) -> None:
 
 
 @settings(
-    max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=examples(15),
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
 @given(nanos=st.integers(0, 9 * 10**18))
 async def test_money_is_exact(database: Database, nanos: int) -> None:

@@ -1,7 +1,7 @@
 import asyncio
-import os
 import random
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -9,12 +9,10 @@ from noctule.core.ports import Database
 from storage.memory import MemoryDatabase
 from tests.contract.conftest import Opener
 from tests.support.budget_histories import History
-
-FULL = bool(os.environ.get("NOCTULE_FULL_HISTORIES"))
-"""Set: 10,000 histories on SQLite and 1,000 on PostgreSQL instead of a handful."""
+from tests.support.fuzzing import examples
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck), deadline=None)
+@settings(max_examples=examples(60), suppress_health_check=list(HealthCheck), deadline=None)
 @given(st.integers(min_value=0), st.integers(1, 60))
 def test_no_history_ever_passes_a_limit(seed: int, steps: int) -> None:
     """Whatever fails, dies or sets the clock wrong: settled and held stay within the limit."""
@@ -25,18 +23,19 @@ def test_no_history_ever_passes_a_limit(seed: int, steps: int) -> None:
     asyncio.run(play())
 
 
-async def test_histories_on_every_database(database: Database, url: str) -> None:
+@pytest.mark.fuzz
+async def test_histories_on_every_database(database: Database) -> None:
     """The same on the real ones, many histories in one database."""
-    full = 1_000 if url.startswith("postgresql") else 10_000
-    for number in range(full if FULL else 4):
+    for number in range(examples(4)):
         chance = random.Random(number)
         await History(chance, prefix=f"{number}-").play(database, 30)
 
 
+@pytest.mark.fuzz
 async def test_histories_side_by_side_through_several_connections(open_again: Opener) -> None:
     """Callers that share budgets and know nothing of each other, on connections of their own."""
     databases = [await open_again() for _ in range(3)]
-    for round_ in range(40 if FULL else 2):
+    for round_ in range(examples(2)):
         budgets = History(random.Random(round_), prefix=f"{round_}-").budgets
         callers = []
         for number in range(9):

@@ -16,6 +16,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from graphs.savers import SqliteSaver
 from graphs.savers.index import split
 from tests.support.checkpoint_line import Line, at
+from tests.support.fuzzing import examples
 
 THREADS = ("one", "two")
 SPACES = ("", "memory", "call:1", "call:1|inner:2")
@@ -174,14 +175,14 @@ async def _run(script: list[Any]) -> None:
         _assert_counts_are_right(pair.path)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=examples(60), deadline=None)
 @given(st.lists(steps, max_size=25))
 def test_whatever_is_done_the_newest_state_is_what_langgraphs_saver_has(script: list[Any]):
     """After any work both savers return the same, and every part is counted exactly."""
     asyncio.run(_run(script))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=examples(25), deadline=None)
 @given(st.lists(st.lists(st.one_of(puts, writes), max_size=6), max_size=5))
 def test_what_many_sessions_do_in_one_transaction_is_what_each_did(scripts: list[list[Any]]):
     """Work of several threads that ends in the same transactions is kept apart and counted."""

@@ -5,6 +5,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
@@ -16,6 +17,7 @@ from noctule.core.ports import Database, UnitOfWork
 from noctule.core.sessions import Turn
 from storage.memory import MemoryDatabase
 from storage.open import open_database
+from tests.support.fuzzing import examples
 from tests.support.stored_records import NOON, a_session, a_turn
 
 T = TypeVar("T")
@@ -131,6 +133,7 @@ async def _open(url: str) -> Database:
     return await open_database(url, data_folder=Path("unused"), clock=SystemClock())
 
 
+@pytest.mark.fuzz
 def test_turns_move_as_the_table_says(url: str) -> None:
     """Any sequence of moves, rolled back ones among them, leaves what the table of moves allows."""
 
@@ -139,5 +142,6 @@ def test_turns_move_as_the_table_says(url: str) -> None:
             super().__init__(url)
 
     run_state_machine_as_test(
-        OnThisDatabase, settings=settings(max_examples=15, stateful_step_count=25, deadline=None)
+        OnThisDatabase,
+        settings=settings(max_examples=examples(15), stateful_step_count=25),
     )

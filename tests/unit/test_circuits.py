@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from noctule.core.clock import ManualClock
 from noctule.core.settings import LimitsSettings
 from noctule.models.circuits import LONGEST_PAUSE_S, Circuits, Trial
+from tests.support.fuzzing import examples
 
 LIMITS = LimitsSettings(circuit_failures=3, circuit_open=timedelta(seconds=30))
 
@@ -179,4 +180,4 @@ class AnyCircuit(RuleBasedStateMachine):
 
 
 TestAnyCircuit = AnyCircuit.TestCase
-TestAnyCircuit.settings = settings(max_examples=80, stateful_step_count=40, deadline=None)
+TestAnyCircuit.settings = settings(max_examples=examples(80), stateful_step_count=40, deadline=None)

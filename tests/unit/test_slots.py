@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from noctule.core.clock import ManualClock
 from noctule.models.slots import OVERTAKEN_AT_MOST, Slot, Slots
+from tests.support.fuzzing import examples
 from tests.support.stage import settle
 
 WHERE = ["role:r", "model:m", "endpoint:e"]
@@ -208,7 +209,7 @@ JOBS = st.lists(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=examples(150), deadline=None)
 @given(jobs=JOBS)
 def test_whatever_is_cancelled_caps_hold_and_no_slot_leaks(jobs: list[dict]) -> None:
     """Under random load and cancellations no cap is exceeded, all end, everything comes back."""
