@@ -52,19 +52,30 @@ def attempt_document(attempt: "Attempt", records: "Records") -> dict[str, Any]:
 
 def _print(attempts: Sequence["Attempt"], records: "Records") -> None:
     from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
-    from noctule.cli.short_ids import short_turn  # noqa: PLC0415 - likewise
-    from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
+    from noctule.cli.short_ids import short_id  # noqa: PLC0415 - likewise
+    from noctule.cli.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
     from noctule.core.durations import show_duration  # noqa: PLC0415 - likewise
     from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
 
     now = records.clock.now()
-    columns = ("time", "turn", "role", "model", "outcome", ">wait", ">took", ">tokens", ">cost", "")
+    columns = (
+        Column("time", rank=1),
+        Column("turn", rank=0),
+        Column("role", rank=6),
+        Column("model", Fit.SHORTEN, rank=2),
+        Column("outcome", rank=0),
+        Column("wait", rank=8, is_number=True),
+        Column("took", rank=5, is_number=True),
+        Column("tokens", rank=7, is_number=True),
+        Column("cost", rank=4, is_number=True),
+        Column("", Fit.BELOW, rank=9),
+    )
     print_table(
         columns,
         [
             (
                 show(attempt.started_at, records.zone, now),
-                short_turn(attempt.turn_id),
+                short_id(attempt.turn_id),
                 attempt.role,
                 attempt.model,
                 attempt.outcome.value.replace("_", " "),

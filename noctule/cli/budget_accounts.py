@@ -94,12 +94,20 @@ def print_accounts(lines: "Sequence[AccountLine]", records: "Records") -> None:
     """Print a table, and a sentence for each endpoint whose provider is not understood."""
     from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
     from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - likewise
-    from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
+    from noctule.cli.tables import Column, print_table  # noqa: PLC0415 - likewise
 
     short = short_ids([name for line in lines for name in line.asleep])
     now = records.clock.now()
     print_table(
-        ("by the provider", ">limit", ">spent", ">left", "resets", "heard", "asleep on it"),
+        (
+            Column("by the provider", rank=0),
+            Column("limit", rank=3, is_number=True),
+            Column("spent", rank=1, is_number=True),
+            Column("left", rank=0, is_number=True),
+            Column("resets", rank=2),
+            Column("heard", rank=5),
+            Column("asleep on it", rank=6),
+        ),
         [
             (
                 line.endpoint,

@@ -78,12 +78,21 @@ def _document(line: "BudgetLine", records: "Records") -> dict[str, Any]:
 
 def _print(lines: "list[BudgetLine]", records: "Records") -> None:
     from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - not for --json
-    from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
+    from noctule.cli.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
     from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
 
     short = short_ids([name for line in lines for name in line.asleep])
     print_table(
-        ("budget", "of", ">limit", ">spent", ">held", ">left", "resets", "asleep on it"),
+        (
+            Column("budget", rank=0),
+            Column("of", Fit.SHORTEN, rank=4),
+            Column("limit", rank=3, is_number=True),
+            Column("spent", rank=1, is_number=True),
+            Column("held", rank=6, is_number=True),
+            Column("left", rank=0, is_number=True),
+            Column("resets", rank=2),
+            Column("asleep on it", rank=7),
+        ),
         [
             (
                 line.tally.key.name,

@@ -10,7 +10,7 @@ import click
 
 from noctule.cli.moments import iso
 from noctule.cli.short_ids import short_ids
-from noctule.cli.tables import print_table
+from noctule.cli.tables import Column, Fit, print_table
 from noctule.cli.token_words import parts_in_words
 from noctule.core.acceptance import AnswerPrice
 from noctule.core.costs import OUTSIDE, Baseline, CostReport, Spend, share
@@ -92,9 +92,20 @@ def _print_group(
     if measure == "session":
         names = short_ids([name for name in spends if name != OUTSIDE]) | {OUTSIDE: OUTSIDE}
     prices = {"role": report.answers.by_role, "model": report.answers.by_model}.get(measure)
-    last = ("",) if prices is None else (">accepted", ">each")
+    last: tuple[Column, ...] = (
+        (Column("", Fit.SHORTEN, rank=6),)
+        if prices is None
+        else (Column("accepted", rank=3, is_number=True), Column("each", rank=2, is_number=True))
+    )
     print_table(
-        (f"by {measure}", ">answers", ">tokens in", ">out", ">cost", *last),
+        (
+            Column(f"by {measure}", rank=0),
+            Column("answers", rank=1, is_number=True),
+            Column("tokens in", rank=4, is_number=True),
+            Column("out", rank=5, is_number=True),
+            Column("cost", rank=0, is_number=True),
+            *last,
+        ),
         [
             (
                 names[name] or name,

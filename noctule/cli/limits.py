@@ -60,11 +60,17 @@ def _document(limit: "Limit", records: "Records") -> dict[str, Any]:
 
 def _print(limits: Sequence["Limit"], records: "Records") -> None:
     from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
-    from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
+    from noctule.cli.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
 
     now = records.clock.now()
     print_table(
-        ("endpoint", "model", "until", "known from", "reason"),
+        (
+            Column("endpoint", Fit.SHORTEN, rank=0),
+            Column("model", Fit.SHORTEN, rank=2),
+            Column("until", rank=0),
+            Column("known from", rank=3),
+            Column("reason", Fit.BELOW, rank=4),
+        ),
         [
             (
                 limit.key.endpoint,

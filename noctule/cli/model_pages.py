@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from noctule.cli.moments import iso, show
-from noctule.cli.tables import print_table
+from noctule.cli.tables import Column, Fit, print_table
 from noctule.core.durations import show_duration
 from noctule.core.inventory import ModelEntry
 from noctule.core.settings import EndpointKind
@@ -69,17 +69,17 @@ def print_models(entries: Sequence[ModelEntry], records: "Records") -> None:
     """Print the list for people on stdout."""
     print_table(
         (
-            "model",
-            "endpoint",
-            "local",
-            "its name there",
-            "tier",
-            ">context",
-            ">GB",
-            "can",
-            "USD/M",
-            "for",
-            "now",
+            Column("model", rank=0),
+            Column("endpoint", Fit.SHORTEN, rank=3),
+            Column("local", rank=4),
+            Column("its name there", rank=6),
+            Column("tier", rank=5),
+            Column("context", rank=4, is_number=True),
+            Column("GB", rank=7, is_number=True),
+            Column("can", rank=2),
+            Column("USD/M", rank=3),
+            Column("for", rank=8),
+            Column("now", rank=1),
         ),
         [
             (

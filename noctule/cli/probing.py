@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from noctule.cli.moments import iso, show
-from noctule.cli.tables import print_table
+from noctule.cli.tables import Column, print_table
 from noctule.core.durations import show_duration
 from noctule.core.errors import UsageError
 from noctule.core.needs import needs_tools, uses_tools
@@ -129,7 +129,14 @@ def print_probes(found: Sequence["Proved"], records: "Records") -> None:
     """Print what came of it for people on stdout, with why for each case that failed."""
     now = records.clock.now()
     print_table(
-        ("model", "tools", ">right", ">a reply", "asked", "needed by"),
+        (
+            Column("model", rank=0),
+            Column("tools", rank=0),
+            Column("right", rank=1, is_number=True),
+            Column("a reply", rank=3, is_number=True),
+            Column("asked", rank=2),
+            Column("needed by", rank=4),
+        ),
         [
             (
                 proved.model,

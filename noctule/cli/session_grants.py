@@ -7,7 +7,7 @@ import click
 from noctule.cli.invocation import Invocation
 from noctule.cli.moments import iso, show
 from noctule.cli.short_ids import short_ids
-from noctule.cli.tables import print_table
+from noctule.cli.tables import Column, Fit, print_table
 from noctule.core.grants import Grant
 
 if TYPE_CHECKING:
@@ -26,11 +26,17 @@ async def list_grants(invocation: Invocation, records: "Records") -> None:
             "a session, and so do answers to approvals."
         )
         return
-    short = short_ids([grant.id for grant in grants], least=_SHORTEST)
+    short = short_ids([grant.id for grant in grants])
     sessions = short_ids([grant.session_id for grant in grants if grant.session_id])
     now = records.clock.now()
     print_table(
-        ("id", "since", "owner", "holds for", "allows"),
+        (
+            Column("id", rank=0),
+            Column("since", rank=2),
+            Column("owner", rank=3),
+            Column("holds for", rank=1),
+            Column("allows", Fit.BELOW, rank=1),
+        ),
         [
             (
                 short[grant.id],
@@ -55,9 +61,6 @@ async def revoke(invocation: Invocation, records: "Records", grant_id: str) -> N
         invocation.print_document(_document(grant, records))
     else:
         click.echo(f"Taken back: {grant.rule}. It is asked about again.")
-
-
-_SHORTEST = 18
 
 
 def _document(grant: Grant, records: "Records") -> dict[str, Any]:

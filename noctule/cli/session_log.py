@@ -12,7 +12,7 @@ from noctule.channels.terminal.printable import printable
 from noctule.channels.terminal.tool_lines import ending, tool_line
 from noctule.cli.moments import iso
 from noctule.cli.session_orders import worker_of
-from noctule.cli.short_ids import short_turn
+from noctule.cli.short_ids import short_id
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
 from noctule.core.money import show_usd
@@ -89,7 +89,7 @@ def log_lines(event: Event, zone: tzinfo) -> Iterator[str]:
 
 
 def _queued(event: Event, _: tzinfo) -> str:
-    return f"queued   {short_turn(event.turn_id)}: {_shortened(str(event.data.get('text', '')))}"
+    return f"queued   {short_id(event.turn_id)}: {_shortened(str(event.data.get('text', '')))}"
 
 
 def _route(event: Event, _: tzinfo) -> str:
@@ -169,7 +169,7 @@ def _shortened(text: str) -> str:
 
 _SAYINGS: Mapping[EventKind, Callable[[Event, tzinfo], str]] = {
     EventKind.TURN_QUEUED: _queued,
-    EventKind.TURN_STARTED: lambda event, _: f"started  {short_turn(event.turn_id)}",
+    EventKind.TURN_STARTED: lambda event, _: f"started  {short_id(event.turn_id)}",
     EventKind.ROUTE: _route,
     EventKind.PLAN: _plan,
     EventKind.ATTEMPT_ENDED: _attempt,

@@ -9,7 +9,7 @@ from noctule.channels.terminal.printable import printable
 from noctule.channels.terminal.question_page import how_to_answer, question_lines
 from noctule.cli.moments import show
 from noctule.cli.session_view import SessionView
-from noctule.cli.short_ids import short_turn
+from noctule.cli.short_ids import short_id
 from noctule.core.lifecycle import Status
 from noctule.core.money import show_usd
 from noctule.core.overview import Overview, first_to_wake
@@ -81,7 +81,7 @@ def _sleep(turn: Turn | None, parkings: Sequence[Parking]) -> Iterator[str]:
 def _turn(turn: Turn, route: Route | None, records: "Records") -> Iterator[str]:
     said = show(turn.created_at, records.zone, records.clock.now())
     verdict = "" if turn.verdict is None else f", rated {turn.verdict.value}"
-    yield click.style(f"[{short_turn(turn.id)}  {said}  {turn.status.value}{verdict}]", dim=True)
+    yield click.style(f"[{short_id(turn.id)}  {said}  {turn.status.value}{verdict}]", dim=True)
     yield printable(f"> {turn.text}").replace("\n", "\n> ")
     if turn.reply is not None:
         if route is not None:

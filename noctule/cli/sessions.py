@@ -100,12 +100,20 @@ def _print(
 ) -> None:
     from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
     from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - likewise
-    from noctule.cli.tables import print_table  # noqa: PLC0415 - likewise
+    from noctule.cli.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
     from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
 
     short, now = short_ids(ids), records.clock.now()
     print_table(
-        ("id", "begun", "status", "wakes", ">turns", ">cost", "title"),
+        (
+            Column("id", rank=0),
+            Column("begun", rank=4),
+            Column("status", rank=0),
+            Column("wakes", rank=2),
+            Column("turns", rank=5, is_number=True),
+            Column("cost", rank=3, is_number=True),
+            Column("title", Fit.SHORTEN, rank=1),
+        ),
         [
             (
                 short[overview.session.id],

@@ -9,6 +9,7 @@
     │   ├── ConfigError          ... mend the configuration (all its problems at once)
     │   ├── NoModelError         ... no candidate can serve the call, and waiting cures nothing
     │   ├── NotFoundError        ... name something that exists
+    │   │   └── AmbiguousIdError ... type more of the id
     │   ├── DatabaseTooNewError  ... upgrade Noctule, or use the older database
     │   ├── DatabaseBusyError    ... end the other process, or wait
     │   ├── StorageError         ... mend the folder, disk, file, server or login
@@ -177,6 +178,16 @@ class NotFoundError(PersonMustActError):
 
     def __init__(self, what: str, name: str, listing: str) -> None:
         super().__init__(f"There is no {what} {name!r}. `{listing}` lists what there is.")
+
+
+class AmbiguousIdError(NotFoundError):
+    """Several ids begin or end like the one that was typed."""
+
+    def __init__(self, what: str, name: str, listing: str) -> None:
+        PersonMustActError.__init__(
+            self,
+            f"More than one {what} fits {name!r}. Type more of the id; `{listing}` lists them.",
+        )
 
 
 class DatabaseTooNewError(PersonMustActError):

@@ -7,6 +7,9 @@ from noctule.core.clock import Clock
 
 _RANDOM_BITS = 62
 
+SHORTEST_ENDING = 4
+"""Characters an ending must have before it names an id; fewer would fit by accident."""
+
 
 def new_id(clock: Clock) -> str:
     """Return a new id; ids made in a later microsecond sort after it.

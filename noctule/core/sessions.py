@@ -11,6 +11,9 @@ from noctule.core.settings.role import OnLimit
 LOCAL_OWNER = "local"
 """The owner of the data folder."""
 
+LAST_SESSION = "last"
+"""What a person types in place of an id for the newest session."""
+
 
 class SessionKind(StrEnum):
     """How a session was begun."""

@@ -26,7 +26,7 @@ class SessionStore(Protocol):
         ...
 
     async def get(self, session_id: str) -> Session:
-        """Return one session; a unique beginning of its id is enough.
+        """Return one session; a unique beginning or end of its id is enough.
 
         Raises:
             NotFoundError: no session begins like that, or several do.
@@ -62,7 +62,7 @@ class TurnStore(Protocol):
         ...
 
     async def get(self, turn_id: str) -> Turn:
-        """Return one turn; a unique beginning of its id is enough.
+        """Return one turn; a unique beginning or end of its id is enough.
 
         Raises:
             NotFoundError: no turn begins like that, or several do.

@@ -46,7 +46,7 @@ class QuestionStore(Protocol):
         ...
 
     async def get(self, question_id: str) -> Question:
-        """Return one question; a unique beginning of its id is enough.
+        """Return one question; a unique beginning or end of its id is enough.
 
         Raises:
             NotFoundError: no question begins like that, or several do.

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from noctule.core.clock import Clock
-from noctule.core.errors import NotFoundError, UsageError
+from noctule.core.errors import AmbiguousIdError, NotFoundError, UsageError
 from noctule.core.grants import Grant
-from noctule.core.ids import new_id
+from noctule.core.ids import SHORTEST_ENDING, new_id
 from noctule.core.ports import UnitOfWork
 from noctule.core.sessions import Session
 from noctule.core.settings import Permission, Settings
@@ -55,15 +55,17 @@ async def revoke(work: UnitOfWork, grant_id: str, *, owner: str | None) -> Grant
 
     Args:
         work: committed by the caller.
-        grant_id: which, or a unique beginning of its id.
+        grant_id: which, or a unique beginning or end of its id.
         owner: only of this owner; None means of anybody.
 
     Raises:
-        NotFoundError: no grant begins like that, or several do.
+        NotFoundError: no grant begins or ends like that; several do (AmbiguousIdError).
     """
-    grants = [grant for grant in await work.grants.list(owner) if grant.id.startswith(grant_id)]
+    grants = [grant for grant in await work.grants.list(owner) if _fits(grant.id, grant_id)]
     exact = [grant for grant in grants if grant.id == grant_id] or grants
-    if len(exact) != 1 or not grant_id:
+    if len(exact) > 1 and grant_id:
+        raise AmbiguousIdError("grant", grant_id, _LISTING)
+    if not exact or not grant_id:
         raise NotFoundError("grant", grant_id, _LISTING)
     await work.grants.revoke(exact[0].id)
     return exact[0]
@@ -82,3 +84,7 @@ def _forbidden(name: str, settings: Settings) -> str | None:
         if settings.tools.permissions.get(key) is Permission.DENY:
             return key
     return None
+
+
+def _fits(name: str, typed: str) -> bool:
+    return name.startswith(typed) or (len(typed) >= SHORTEST_ENDING and name.endswith(typed))

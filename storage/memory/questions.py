@@ -5,9 +5,9 @@ from datetime import datetime
 
 from noctule.core.errors import NotFoundError
 from noctule.core.questions import Question
-from storage.memory.prefixes import find
 from storage.memory.records import stored
 from storage.memory.transaction import MemoryTransaction, Tables, missing_parent, twice
+from storage.memory.typed_ids import find
 
 _LISTING = "noctule sessions"
 
@@ -32,7 +32,7 @@ class MemoryQuestions:
         tables.questions[question.id] = stored(question)
 
     async def get(self, question_id: str) -> Question:
-        """Return one question; a unique beginning of its id is enough."""
+        """Return one question; a unique beginning or end of its id is enough."""
         tables = await self._transaction.reading()
         return find(tables.questions, question_id, what="question", listing=_LISTING)
 

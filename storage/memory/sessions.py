@@ -5,10 +5,10 @@ from datetime import datetime
 from decimal import Decimal
 
 from noctule.core.errors import NotFoundError
-from noctule.core.sessions import Session
-from storage.memory.prefixes import find
+from noctule.core.sessions import LAST_SESSION, Session
 from storage.memory.records import stored
 from storage.memory.transaction import MemoryTransaction, twice
+from storage.memory.typed_ids import find
 from storage.types import storable_text
 
 _LISTING = "noctule sessions"
@@ -28,8 +28,10 @@ class MemorySessions:
         tables.sessions[session.id] = stored(session)
 
     async def get(self, session_id: str) -> Session:
-        """Return one session; a unique beginning of its id is enough."""
+        """Return one session, by a unique beginning or end of its id; ``last`` is the newest."""
         tables = await self._transaction.reading()
+        if session_id == LAST_SESSION and tables.sessions:
+            return tables.sessions[max(tables.sessions)]
         return find(tables.sessions, session_id, what="session", listing=_LISTING)
 
     async def list(self, *, owner: str | None = None, limit: int | None = None) -> list[Session]:

@@ -9,9 +9,9 @@ from noctule.core.acceptance import Standing
 from noctule.core.errors import NotFoundError
 from noctule.core.lifecycle import Status, check_move
 from noctule.core.sessions import Order, Turn, Verdict
-from storage.memory.prefixes import find
 from storage.memory.records import stored
 from storage.memory.transaction import MemoryTransaction, missing_parent, twice
+from storage.memory.typed_ids import find
 
 _LISTING = "noctule sessions show"
 
@@ -32,7 +32,7 @@ class MemoryTurns:
         tables.turns[turn.id] = stored(turn)
 
     async def get(self, turn_id: str) -> Turn:
-        """Return one turn; a unique beginning of its id is enough."""
+        """Return one turn; a unique beginning or end of its id is enough."""
         tables = await self._transaction.reading()
         return find(tables.turns, turn_id, what="turn", listing=_LISTING)
 

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
 from noctule.core.questions import Question
-from storage.stores.prefixes import ByPrefix
+from storage.stores.typed_ids import ByTypedId
 from storage.tables import questions, sessions, turns
 from storage.tables.questions import unanswered
 from storage.tables.turns import unfinished
@@ -38,7 +38,7 @@ _ANSWER = (
         answered_by=sa.bindparam("by", type_=questions.c.answered_by.type),
     )
 )
-_BY_PREFIX = ByPrefix(questions, what="question", listing="noctule sessions")
+_BY_TYPED_ID = ByTypedId(questions, what="question", listing="noctule sessions")
 
 
 class SqlQuestions:
@@ -54,7 +54,7 @@ class SqlQuestions:
         await self._transaction.run(_add, question)
 
     async def get(self, question_id: str) -> Question:
-        """Return one question; a unique beginning of its id is enough."""
+        """Return one question; a unique beginning or end of its id is enough."""
         return await self._transaction.run(_get, question_id)
 
     async def of_call(self, session_id: str, tool_call_id: str) -> Question | None:
@@ -86,7 +86,7 @@ def _add(connection: Connection, question: Question) -> None:
 
 
 def _get(connection: Connection, question_id: str) -> Question:
-    return _question(_BY_PREFIX.find(connection, question_id))
+    return _question(_BY_TYPED_ID.find(connection, question_id))
 
 
 def _of_call(connection: Connection, session_id: str, tool_call_id: str) -> Question | None:
@@ -102,8 +102,8 @@ def _list(connection: Connection, statement: sa.Select[Any]) -> list[Question]:
 def _answer(connection: Connection, values: dict[str, Any]) -> bool:
     if connection.execute(_ANSWER, values).rowcount:
         return True
-    if _BY_PREFIX.find(connection, values["question_id"]).id != values["question_id"]:
-        raise _BY_PREFIX.missing(values["question_id"])
+    if _BY_TYPED_ID.find(connection, values["question_id"]).id != values["question_id"]:
+        raise _BY_TYPED_ID.missing(values["question_id"])
     return False
 
 

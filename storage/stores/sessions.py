@@ -7,8 +7,8 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.sessions import Session
-from storage.stores.prefixes import ByPrefix
+from noctule.core.sessions import LAST_SESSION, Session
+from storage.stores.typed_ids import ByTypedId
 from storage.tables import sessions
 from storage.transaction import Transaction
 
@@ -23,7 +23,7 @@ _MARK_OUTSIDE = _UPDATE.values(
     )
 )
 _NEWEST_FIRST = sa.select(sessions).order_by(sessions.c.id.desc())
-_BY_PREFIX = ByPrefix(sessions, what="session", listing="noctule sessions")
+_BY_TYPED_ID = ByTypedId(sessions, what="session", listing="noctule sessions")
 
 
 class SqlSessions:
@@ -39,7 +39,7 @@ class SqlSessions:
         await self._transaction.run(_add, session)
 
     async def get(self, session_id: str) -> Session:
-        """Return one session; a unique beginning of its id is enough."""
+        """Return one session, by a unique beginning or end of its id; ``last`` is the newest."""
         return await self._transaction.run(_get, session_id)
 
     async def list(self, *, owner: str | None = None, limit: int | None = None) -> list[Session]:
@@ -68,7 +68,11 @@ def _add(connection: Connection, session: Session) -> None:
 
 
 def _get(connection: Connection, session_id: str) -> Session:
-    return Session(*tuple(_BY_PREFIX.find(connection, session_id)))
+    if session_id == LAST_SESSION:
+        newest = connection.execute(_NEWEST_FIRST.limit(1)).first()
+        if newest is not None:
+            return Session(*tuple(newest))
+    return Session(*tuple(_BY_TYPED_ID.find(connection, session_id)))
 
 
 def _list(connection: Connection, owner: str | None, limit: int | None) -> list[Session]:
@@ -82,4 +86,4 @@ def _set(
     connection: Connection, statement: sa.Update, session_id: str, values: dict[str, Any]
 ) -> None:
     if not connection.execute(statement, {"session_id": session_id, **values}).rowcount:
-        raise _BY_PREFIX.missing(session_id)
+        raise _BY_TYPED_ID.missing(session_id)

@@ -10,13 +10,13 @@ from sqlalchemy import Connection
 from noctule.core.acceptance import Standing
 from noctule.core.lifecycle import Status, check_move
 from noctule.core.sessions import Order, Turn, Verdict
-from storage.stores.prefixes import ByPrefix
+from storage.stores.typed_ids import ByTypedId
 from storage.tables import sessions, turns
 from storage.tables.turns import FINISHED, unfinished
 from storage.transaction import Transaction
 
 _INSERT = turns.insert()
-_BY_PREFIX = ByPrefix(turns, what="turn", listing="noctule sessions show")
+_BY_TYPED_ID = ByTypedId(turns, what="turn", listing="noctule sessions show")
 _SELECT = sa.select(turns)
 _OF_SESSION = _SELECT.where(turns.c.session_id == sa.bindparam("session_id")).order_by(turns.c.id)
 _BY_ORIGIN = _SELECT.where(turns.c.origin == sa.bindparam("from_message"))
@@ -81,7 +81,7 @@ class SqlTurns:
         await self._transaction.run(_add, turn)
 
     async def get(self, turn_id: str) -> Turn:
-        """Return one turn; a unique beginning of its id is enough."""
+        """Return one turn; a unique beginning or end of its id is enough."""
         return await self._transaction.run(_get, turn_id)
 
     async def by_origin(self, origin: str) -> Turn | None:
@@ -170,7 +170,7 @@ def _add(connection: Connection, turn: Turn) -> None:
 
 
 def _get(connection: Connection, turn_id: str) -> Turn:
-    return Turn(*tuple(_BY_PREFIX.find(connection, turn_id)))
+    return Turn(*tuple(_BY_TYPED_ID.find(connection, turn_id)))
 
 
 def _all(connection: Connection, statement: sa.Select[Any], values: dict[str, Any]) -> list[Turn]:
@@ -212,7 +212,7 @@ def _move(
 ) -> Turn:
     row = connection.execute(_LOCK, {"turn_id": turn_id}).first()
     if row is None:
-        raise _BY_PREFIX.missing(turn_id)
+        raise _BY_TYPED_ID.missing(turn_id)
     turn = Turn(*row)
     check_move(turn.id, turn.status, status)
     began_at = at if status is Status.RUNNING and turn.started_at is None else turn.started_at
@@ -232,4 +232,4 @@ def _set(
     connection: Connection, statement: sa.Update, turn_id: str, values: dict[str, Any]
 ) -> None:
     if not connection.execute(statement, {"turn_id": turn_id, **values}).rowcount:
-        raise _BY_PREFIX.missing(turn_id)
+        raise _BY_TYPED_ID.missing(turn_id)
