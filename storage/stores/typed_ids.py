@@ -41,7 +41,7 @@ class ByTypedId:
             return row
         if not name:
             raise self.missing(name)
-        rows = [
+        rows: list[sa.Row[Any]] = [
             *connection.execute(self._begins, {"name": name, "end": name + _LAST}),
             *self._ending(connection, name),
         ]
