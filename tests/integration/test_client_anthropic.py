@@ -164,7 +164,7 @@ async def test_thinking_comes_back_to_the_api_with_its_signature(client, provide
             "signature": "signed",
         }
         assert assistant["content"][2]["input"] == {"a": 1, "b": 1}
-        assert result["content"][0]["tool_use_id"] == "toolu_1"
+        assert result["content"][0]["tool_use_id"] == assistant["content"][2]["id"]
         assert result["content"][0]["cache_control"] == {"type": "ephemeral"}
 
 

@@ -18,6 +18,7 @@ from noctule.models.clients.finish import STOP, TOOL_CALLS, finish_reason
 from noctule.models.clients.loopback import is_on_this_machine
 from noctule.models.clients.openai import PRESENT_TIMEOUT_S, bound_tools
 from noctule.models.clients.openai_catalogue import present_models
+from noctule.models.clients.orders import orderly
 from noctule.models.clients.schemas import asked_in_words, response_format, schema_name
 from noctule.models.clients.usage import anthropic_usage
 
@@ -147,7 +148,11 @@ class AnthropicClient:
             settings.extra_body,
             request.extra.get("extra_body") or {},
         )
-        return chat, messages, options | ({"extra_body": extra} if extra else {})
+        return (
+            chat,
+            orderly(messages, blocks=True),
+            options | ({"extra_body": extra} if extra else {}),
+        )
 
 
 def _tools(chat: "ClaudeChat", claude: Claude, request: ModelRequest) -> dict[str, Any]:

@@ -5,14 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Protocol
 
-from langchain_core.messages import BaseMessage
-
 from noctule.core.clock import Clock
 from noctule.core.settings.endpoint import EndpointSettings
 from noctule.core.settings.model import ModelSettings
 from noctule.models.client import ModelRequest, PresentModel
 from noctule.models.clients.openai import OpenAIClient, build_wire
-from noctule.models.clients.orders import orderly
 from noctule.models.embedded.options import EmbeddedOptions
 from noctule.models.embedded.server import EmbeddedServer, ServerAddress
 from noctule.models.embedded.templates import template_version
@@ -112,9 +109,6 @@ class EmbeddedClient(OpenAIClient):
             if before is not None:
                 await before.close()
             return self._built
-
-    def _messages(self, settings: ModelSettings, request: ModelRequest) -> list[BaseMessage]:
-        return orderly(super()._messages(settings, request))
 
     def _tools(self, chat: "WireChat", request: ModelRequest) -> dict[str, Any]:
         """Offer a tool that must be called alone: llama.cpp takes its name for ``auto``."""

@@ -17,6 +17,7 @@ from noctule.models.clients.dialects import family
 from noctule.models.clients.finish import STOP, TOOL_CALLS, finish_reason
 from noctule.models.clients.loopback import is_on_this_machine
 from noctule.models.clients.openai import PRESENT_TIMEOUT_S, bound_tools
+from noctule.models.clients.orders import orderly
 from noctule.models.clients.schemas import asked_in_words
 from noctule.models.clients.texts import text_of
 from noctule.models.clients.usage import ollama_usage
@@ -163,7 +164,7 @@ class OllamaClient:
         messages = list(request.messages)
         if request.json_schema is not None and not settings.json_schema:
             messages = asked_in_words(messages, request.json_schema)
-        return chat, messages, options
+        return chat, orderly(messages), options
 
     def _body(self, settings: ModelSettings, request: ModelRequest) -> dict[str, Any]:
         """Put the body together; fields that are none of Ollama's are model options."""

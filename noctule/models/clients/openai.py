@@ -22,6 +22,7 @@ from noctule.models.clients.dialects import Dialect, dialect_of
 from noctule.models.clients.finish import STOP, TOOL_CALLS, finish_reason
 from noctule.models.clients.loopback import is_on_this_machine
 from noctule.models.clients.openai_catalogue import present_models
+from noctule.models.clients.orders import orderly
 from noctule.models.clients.schemas import asked_in_words, response_format
 from noctule.models.clients.usage import openai_usage
 
@@ -159,7 +160,7 @@ class OpenAIClient:
         for name, value in set_options.items():
             if value is not None:
                 options.setdefault(name, value)
-        return chat, self._messages(settings, request), options
+        return chat, orderly(self._messages(settings, request)), options
 
     def _messages(self, settings: ModelSettings, request: ModelRequest) -> list[BaseMessage]:
         if request.json_schema is None or settings.json_schema:

@@ -133,9 +133,20 @@ class WireChat(ChatOpenAI):
         if self._dialect.name in {"openai", "azure"} and fixes_temperature(self.model_name, extra):
             payload.pop("temperature", None)
         for message, sent in zip(messages, payload["messages"], strict=True):
+            if sent.get("tool_calls") and not sent.get("content") and self._leaves_content_out:
+                del sent["content"]
             if isinstance(message, AIMessage):
                 self._give_back(message, sent)
         return payload
+
+    @property
+    def _leaves_content_out(self) -> bool:
+        """Whether a message of calls alone has no ``content`` at all.
+
+        The big hosts document ``null``. Elsewhere it is what most servers take: templates fail on
+        null, Bedrock and its proxies refuse "" (checked in their issue threads, 2026-11).
+        """
+        return self._dialect.name == "any"
 
     def _give_back(self, message: AIMessage, sent: dict[str, Any]) -> None:
         thought = message.additional_kwargs.get("reasoning_content")
