@@ -49,7 +49,7 @@ class _Submitted:
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
 )
 @click.option("--detach", is_flag=True, help="Print the session's id and return.")
-@click.option("--at", metavar="TIME", help="Begin then: 23:30, +2h, 2026-12-01T08:00.")
+@click.option("--at", metavar="TIME", help="Begin then: 23:30, 9am, tomorrow 9:00, +2h, 2026-12-01T08:00.")
 @click.option(
     "--on-limit",
     type=click.Choice([choice.value for choice in OnLimit], case_sensitive=False),
@@ -125,8 +125,9 @@ def _moment(at: str | None, records: "Records") -> datetime | None:
         return parse_moment(at, now=records.clock.now(), zone=records.zone)
     except ValueError as error:
         raise UsageError(
-            f"--at {error}. Write a time of day (23:30), a duration from now (+2h, 30m) or a "
-            "moment (2026-12-01T08:00, with +01:00 for another zone)."
+            f"--at {error}. Write a time of day (23:30, 9am), a day and a time (tomorrow 9:00, "
+            "monday 8:00), a duration from now (+2h, in 90 minutes) or a moment "
+            "(2026-12-01T08:00, with +01:00 or Europe/Berlin for another zone)."
         ) from None
 
 
