@@ -49,7 +49,9 @@ class _Submitted:
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
 )
 @click.option("--detach", is_flag=True, help="Print the session's id and return.")
-@click.option("--at", metavar="TIME", help="Begin then: 23:30, 9am, tomorrow 9:00, +2h, 2026-12-01T08:00.")
+@click.option(
+    "--at", metavar="TIME", help="Begin then: 23:30, 9am, tomorrow 9:00, +2h, 2026-12-01T08:00."
+)
 @click.option(
     "--on-limit",
     type=click.Choice([choice.value for choice in OnLimit], case_sensitive=False),

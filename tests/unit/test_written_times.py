@@ -5,6 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noctule.core.written_times import TimeTrouble, read_time
+from tests.support.fuzzing import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)  # a Sunday, 13:00 in Berlin
@@ -199,7 +200,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=150, derandomize=True, deadline=None)
+@settings(max_examples=examples(150))
 @given(
     text=st.lists(PIECES, max_size=8).map(" ".join) | st.text(max_size=40),
     now=st.datetimes(datetime(1990, 1, 1), datetime(9990, 1, 1)),  # noqa: DTZ001 - the zone is added below
