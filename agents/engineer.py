@@ -7,5 +7,5 @@ ENGINEER = Agent(
     role=Role.ENGINEER,
     speciality="write, fix, review or explain code, commands and configuration",
     part="Write the code or commands it needs.",
-    tools=("files", "shell", "ask", "web"),
+    tools=("files", "shell", "python", "ask", "web"),
 )

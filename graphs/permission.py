@@ -47,6 +47,11 @@ async def permitted(call: ToolCall) -> ToolCall | Refused:
     return call.allowed_by_person() if decision.granted else call
 
 
+async def may_unasked(call: ToolCall) -> bool:
+    """Whether rules and grants let a call happen without asking anybody."""
+    return (await _decide(call)).permission is Permission.ALLOW
+
+
 async def _decide(call: ToolCall, *, approved: bool = False) -> Decision:
     equipment = call.equipment
     act = Act(

@@ -1,7 +1,9 @@
 """The record of work: what a loop called and what came of it, in few words."""
 
 import json
-from collections.abc import Sequence
+import os
+import re
+from collections.abc import Container, Sequence
 from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
@@ -11,6 +13,10 @@ from graphs.tool_call import NOTED
 _MOST_LINES = 20
 _MOST_CHARS = 100
 _WORK = "work"
+_ON_A_FILE = re.compile(
+    r'- (?P<tool>\w+) \{.*?"path": (?P<path>"(?:[^"\\]|\\[^u])*").*?(?:\}|\.\.\.): (?!failed: )'
+)
+"""A line of the record: a call on a file that came to something."""
 
 
 def work_record(messages: Sequence[AnyMessage]) -> str:
@@ -44,6 +50,24 @@ def spelled_out(message: AnyMessage) -> AnyMessage:
         return message
     text = f"{message.text}\n\n(What was called for this:\n{noted[_WORK]})"
     return AIMessage(text, id=message.id, name=message.name)
+
+
+def recorded_paths(message: AnyMessage, *, besides: Container[str] = ()) -> set[str]:
+    """Return the files that calls of an earlier turn were made on with success, as it recorded.
+
+    Args:
+        message: its answer.
+        besides: names of tools whose calls do not count.
+    """
+    noted: Any = message.additional_kwargs.get(NOTED)
+    record = noted.get(_WORK) if isinstance(noted, dict) else None
+    lines = record.splitlines() if isinstance(record, str) else ()
+    found = (match for line in lines if (match := _ON_A_FILE.match(line)))
+    return {
+        os.path.normpath(json.loads(match["path"]))
+        for match in found
+        if match["tool"] not in besides
+    }
 
 
 def _line(name: str, arguments: dict[str, Any], result: ToolMessage | None) -> str:

@@ -40,6 +40,14 @@ class WriteFile(WritingTool[WriteArguments]):
         """Return the path."""
         return plain_path(arguments.path)
 
+    def replaces(self, arguments: WriteArguments) -> str:
+        """Return the path."""
+        return arguments.path
+
+    def replacement(self, arguments: WriteArguments) -> bytes:
+        """Return the content as it is stored."""
+        return encoded(arguments.content)
+
     def _foresee(
         self, arguments: WriteArguments, workspace: Workspace
     ) -> dict[str, list[str | None]]:
@@ -49,9 +57,11 @@ class WriteFile(WritingTool[WriteArguments]):
     def _work(self, arguments: WriteArguments, context: ToolContext) -> ToolResult:
         workspace, path = context.workspace, arguments.path
         content = encoded(arguments.content)
+        name = workspace.relative(workspace.resolve(path))
+        if workspace.size(path) == len(content) and workspace.content(path) == content:
+            return ToolResult(f"Nothing changed: {name} held exactly this before.")
         what = _replaced(workspace, path)
         workspace.put(path, content, context.call_id)
-        name = workspace.relative(workspace.resolve(path))
         size = f"{_lines(content)}, {readable_size(len(content))}"
         return ToolResult(f"Wrote {name}: {size}; {what}.", files=(name,))
 

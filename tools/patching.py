@@ -119,6 +119,11 @@ def _foresee_file(patch: FilePatch, workspace: Workspace, was: _Contents, after:
         raise PatchError(f"There is no {old} to change. list_files shows what there is.")
     text = apply_hunks(str(new or old), decoded(content), patch.hunks)
     if old is not None and old != new:
+        if new is not None and after[new] is not None:
+            raise PatchError(
+                f"{old} is to be renamed to {new}, but that exists and would be lost. Delete it "
+                "in the same patch first, or choose another name."
+            )
         after[old] = None
     if new is not None:
         after[new] = encoded(text)

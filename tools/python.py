@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from tools.command_tool import CommandArguments, CommandTool
+from tools.command_words import is_command_line
 from tools.tool import ToolContext, ToolError, ToolResult
 from tools.workspace import OUTPUTS, PathError
 
@@ -37,6 +38,11 @@ class Python(CommandTool[PythonArguments]):
 
     async def run(self, arguments: PythonArguments, context: ToolContext) -> ToolResult:
         """Keep the program as a file, where a traceback finds its lines, and run it."""
+        if is_command_line(arguments.code):
+            raise ToolError(
+                "Nothing was run: this is a command line and no program in Python. Use shell for "
+                "it, if you have that tool; else write it in Python."
+            )
         self._check_approved(context)
         name = re.sub(r"[^A-Za-z0-9_-]", "_", context.call_id)[:100]
         path, workspace = f"{OUTPUTS}/{name}.py", context.workspace

@@ -9,7 +9,7 @@ from typing import Any, Self
 from noctule.core.clock import Clock
 from noctule.core.roles import Role
 from noctule.core.settings import Settings
-from noctule.core.tool_names import MCP_PREFIX, OPEN_FAMILIES, unknown_tools
+from noctule.core.tool_names import BUILT_IN, MCP_PREFIX, OPEN_FAMILIES, unknown_tools
 from tools.mcp import McpHub
 from tools.tool import Tool
 
@@ -165,7 +165,8 @@ def _fits(tool: AnyTool, wanted: Sequence[str]) -> bool:
     server = getattr(tool, "server", None)
     return (
         tool.name in wanted
-        or tool.family in wanted
+        # ``shell`` is a tool and its family: a name that is both means the tool alone.
+        or (tool.family in wanted and tool.family not in BUILT_IN.get(tool.family, ()))
         or (server is not None and f"{MCP_PREFIX}{server}" in wanted)
     )
 

@@ -6,6 +6,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from tools.command_tool import LONGEST_COMMAND, CommandArguments, CommandTool
+from tools.command_words import is_python
 from tools.tool import ToolContext, ToolError, ToolResult
 
 
@@ -38,6 +39,11 @@ class Shell(CommandTool[ShellArguments]):
         self._check_approved(context)
         if "\0" in arguments.command or len(arguments.command.encode()) > LONGEST_COMMAND:
             raise ToolError("The command is too long or holds a NUL; write a script and run that.")
+        if is_python(arguments.command):
+            raise ToolError(
+                "Nothing was run: this is a program in Python and no command line. Use python for "
+                "it, if you have that tool; else write it to a file and run `python3 FILE`."
+            )
         bash = shutil.which("bash", path="/bin:/usr/bin:/usr/local/bin")
         shell = [bash, "--noprofile", "--norc"] if bash else ["/bin/sh"]
         argv = [*shell, "-c", arguments.command]

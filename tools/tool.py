@@ -146,6 +146,16 @@ class Tool(ABC, Generic[ArgumentsT]):
         del arguments, context
         return None
 
+    def replaces(self, arguments: ArgumentsT) -> str | None:
+        """Return the file that the call would replace whatever it holds; None: it does no such."""
+        del arguments
+        return None
+
+    def replacement(self, arguments: ArgumentsT) -> bytes:
+        """Return what the file of ``replaces`` would hold after the call."""
+        del arguments
+        return b""
+
     async def before(self, arguments: ArgumentsT, context: ToolContext) -> Mapping[str, Any]:
         """Return what ``happened`` needs to know of the time before the call; JSON values."""
         del arguments, context

@@ -8,6 +8,7 @@ from typing import TypeGuard
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolCall, ToolMessage
 
+from graphs.lessons import without_lesson
 from graphs.tool_call import NOTED
 from noctule.core.durations import show_duration
 
@@ -107,7 +108,7 @@ def _rounds(messages: Sequence[AnyMessage]) -> list[list[tuple[str, str, str]]]:
 
 
 def _lap(call: ToolCall, results: Mapping[str, str]) -> tuple[str, str, str]:
-    result = results.get(str(call["id"]), "").replace(str(call["id"]), "")
+    result = without_lesson(results.get(str(call["id"]), "")).replace(str(call["id"]), "")
     return call["name"], _arguments(call), result
 
 
@@ -132,18 +133,19 @@ def _failures_in_a_row(messages: Sequence[AnyMessage]) -> int:
 
 
 def _same_failing_call(messages: Sequence[AnyMessage]) -> str | None:
-    failed = [m.tool_call_id for m in messages if _is_failure(m)]
+    """Return a tool whose same call failed in three replies; within one reply it counts once.
+
+    Calls of one reply were written before the model could see that the first of them failed.
+    """
+    failed = {m.tool_call_id for m in messages if _is_failure(m)}
     if len(failed) < SAME_FAILURE:
         return None
-    wanted = set(failed)
-    calls = {
-        call["id"]: (call["name"], _arguments(call))
-        for message in messages
-        if isinstance(message, AIMessage)
-        for call in message.tool_calls
-        if call["id"] in wanted
-    }
-    seen = Counter(calls[id_] for id_ in failed if id_ in calls)
+    seen: Counter[tuple[str, str]] = Counter()
+    for message in messages:
+        if isinstance(message, AIMessage):
+            seen.update(
+                {(c["name"], _arguments(c)) for c in message.tool_calls if c["id"] in failed}
+            )
     return next((call[0] for call, times in seen.items() if times >= SAME_FAILURE), None)
 
 

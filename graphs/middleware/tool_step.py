@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState
-from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 from langgraph.prebuilt.tool_node import ToolCallRequest
 from langgraph.types import Command
 
@@ -16,19 +16,27 @@ from graphs.context import TurnContext
 from graphs.equipment import Equipment
 from graphs.hearing import Asked, hear
 from graphs.journal import once
+from graphs.lessons import with_lesson
 from graphs.model_calls import refused_call
 from graphs.offer import known_tools
 from graphs.outcome import Outcome, told
 from graphs.permission import Refused, permitted
 from graphs.sequence import Sequence
 from graphs.tool_call import Told, ToolCall, read_arguments
+from graphs.unread import unread
 from noctule.core.effects import EffectClass
 from noctule.core.events import EventKind
 from noctule.core.questions import QuestionKind
+from tools.command_words import COMMANDS
 from tools.tool import ToolContext, ToolError
 from tools.workspace import PathError
 
 _LOG = logging.getLogger(__name__)
+
+_SHELL = "shell"
+_SHELLS = frozenset({"terminal", "command", "cmd", "run_command", "execute_command", "run_shell"})
+
+Messages = list[AnyMessage]
 
 
 class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
@@ -59,12 +67,16 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
             reply, number = _place(request.state, call.id)
             changes = call.effect is not EffectClass.READ
             async with self._sequence.turn(reply, number, changes=changes, clock=context.clock):
-                said = await self._take(call)
+                said = await self._take(call, request.state["messages"])
+        said = with_lesson(said, asked, request.state["messages"])
         return said.message(call_id=str(asked["id"]), tool=asked["name"])
 
-    async def _take(self, call: ToolCall) -> Told:
+    async def _take(self, call: ToolCall, messages: Messages) -> Told:
         if call.tool.asks_person:
             return await _ask(call)
+        blind = await unread(call, messages)
+        if blind is not None:
+            return await told(call, blind, entry=None)
         permission = await permitted(call)
         if isinstance(permission, Refused):
             return Told(call.mask(permission.text), failed=True)
@@ -174,4 +186,7 @@ async def _run(call: ToolCall) -> Outcome:
 def _unknown(name: str, offered: list[str]) -> str:
     if not offered:
         return f"There is no tool {name[:100]!r}: you have no tools here. Answer with text."
+    words = name.split()
+    if words and words[0] in _SHELLS | COMMANDS and _SHELL in offered:
+        return f"There is no tool {name[:100]!r}: this is a command line, use {_SHELL}."
     return f"There is no tool {name[:100]!r}. You have: {', '.join(offered)}."

@@ -70,3 +70,19 @@ def test_tool_results_count_as_steps():
     """What the last model call led to is counted, and nothing before it."""
     messages = [*called(1, {}, failed=False), *called(2, {}, failed=False)]
     assert tool_results_since_model(messages) == 1
+
+
+def test_the_same_failing_call_counts_over_replies_and_not_within_one():
+    """A reply that repeats a call twenty times has failed once; three such replies stop it."""
+
+    def flood(start):
+        calls = [{"name": "look", "args": {"n": 1}, "id": str(start + n)} for n in range(20)]
+        failed = [ToolMessage("no", tool_call_id=str(start + n), status="error") for n in range(20)]
+        good = called(start + 50, {"ok": start}, failed=False)
+        return [AIMessage("", tool_calls=calls), *failed, *good]
+
+    once, thrice = flood(0), [*flood(0), *flood(100), *flood(200)]
+    assert why_stop(once, spent=LITTLE, caps=CAPS) is None
+    assert "the same call of look failed 3 times" in (
+        why_stop(thrice, spent=LITTLE, caps=CAPS) or ""
+    )

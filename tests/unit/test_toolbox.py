@@ -5,6 +5,7 @@ from typing import ClassVar
 import pytest
 from pydantic import BaseModel
 
+from agents.engineer import ENGINEER
 from noctule.core.clock import ManualClock
 from noctule.core.effects import EffectClass
 from noctule.core.roles import Role
@@ -240,3 +241,12 @@ async def test_ask_hands_the_answer_on_and_is_never_run():
     assert ask.subject(ask.arguments(question="Which?", choices=["a"])) == "Which?"
     with pytest.raises(ToolError, match="Nobody can be asked"):
         await call(ask, {"question": "Which?"})
+
+
+def test_a_name_that_is_a_tool_and_a_family_means_the_tool_alone():
+    """``tools: [shell]`` leaves ``python`` out, and the engineer's usual set has both."""
+    box = a_toolbox(writer={"tools": ("shell",)}, utility={"tools": ("shell", "python")})
+    assert names(box.for_role(Role.WRITER, ())) == ["shell"]
+    assert names(box.for_role(Role.UTILITY, ())) == ["shell", "python"]
+    usual = names(box.for_role(Role.ENGINEER, ENGINEER.tools))
+    assert {"shell", "python"} <= set(usual)

@@ -52,8 +52,8 @@ class RoleSettings(Section):
     model's own default."""
 
     tools: tuple[str, ...] | None = None
-    """The tools it may use, by name or family (``files``, ``shell``, ``web``, ``mcp``, ...);
-    ``[]`` means none. Unset means the role's usual set and everything that MCP servers and the
+    """The tools it may use, by name or family (``files``, ``web``, ``mcp``, ...; ``shell`` is the
+    tool, without ``python``); ``[]`` means none. Unset means the role's usual set and everything that MCP servers and the
     folder of own tools bring."""
 
     permissions: dict[str, Permission] = Field(default_factory=dict)
