@@ -53,8 +53,8 @@ class RoleSettings(Section):
 
     tools: tuple[str, ...] | None = None
     """The tools it may use, by name or family (``files``, ``web``, ``mcp``, ...; ``shell`` is the
-    tool, without ``python``); ``[]`` means none. Unset means the role's usual set and everything that MCP servers and the
-    folder of own tools bring."""
+    tool, without ``python``); ``[]`` means none. Unset means the role's usual set and everything
+    that MCP servers and the folder of own tools bring."""
 
     permissions: dict[str, Permission] = Field(default_factory=dict)
     """What this role may do, over ``tools.permissions`` and in the same words."""
