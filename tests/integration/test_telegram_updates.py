@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -15,7 +16,13 @@ from telegram.error import NetworkError
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
-from noctule.channels.telegram.inbox import CUT_OFFS, TRIES, Deferred, Inbox
+from noctule.channels.telegram.inbox import (
+    CUT_OFFS,
+    TRIES,
+    Deferred,
+    Inbox,
+    UnreadableError,
+)
 from noctule.channels.telegram.poller import Poller
 from noctule.channels.telegram.webhook import Webhook
 from noctule.core.clock import ManualClock, SystemClock
@@ -23,9 +30,11 @@ from noctule.core.errors import DatabaseBusyError, UsageError
 from noctule.core.mail import Incoming
 from noctule.core.settings import TelegramSettings
 from storage.memory.database import MemoryDatabase
+from tests.support.provider import Provider, Reply
 from tests.support.telegram.faults import Fault, Trouble
 from tests.support.telegram.refusals import Refusal, conflict
 from tests.support.telegram.server import TelegramServer
+from tests.support.telegram_rig import OWNER, open_bot
 
 _REAL = SystemClock()
 BOT = "telegram:1"
@@ -371,12 +380,75 @@ async def test_a_webhook_takes_only_posts_with_its_secret(post: Post) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{}", b'{"update_id": "x"}', b"\xff\xfe", b"null"])
-async def test_a_webhook_refuses_what_is_no_update(post: Post, body: bytes) -> None:
-    """Malformed posts are refused, not stored, and break nothing."""
+async def test_a_webhook_takes_what_is_no_update_and_drops_it(
+    post: Post, body: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Telegram would post anything but a 200 again, before all that comes after it."""
     async with listening(post) as client:
         response = await client.post("/", content=body, headers=HEADER)
-    assert response.status_code == 400
+    assert response.status_code == 200
+    assert "holds no update" in caplog.text
     assert await post.waiting() == []
+
+
+async def test_an_update_that_cannot_be_read_is_given_up_at_once(post: Post) -> None:
+    """Trying again would change nothing; the ones behind it are handled."""
+    tries = count(1)
+
+    async def cannot(update: Incoming) -> None:
+        if update.number == 1 and next(tries):
+            raise UnreadableError("its chat is none")
+
+    post.meddle = cannot
+    await post.inbox.take([an_update(1), an_update(2, "two")])
+    await post.until(lambda: post.handled)
+    assert [number for number, _ in post.gave_up] == [1]
+    assert next(tries) == 2
+    assert await post.waiting() == []
+
+
+async def test_a_glance_that_breaks_keeps_nothing_from_being_stored(post: Post) -> None:
+    """What is seen of an update before it is stored may be lost, the update may not."""
+
+    def breaks(payload: Any) -> None:
+        raise KeyError(payload["update_id"])
+
+    post.inbox = Inbox(BOT, post.database, post._handle, post._give_up, post.clock, glance=breaks)
+    assert await post.inbox.take([an_update(1, "one")]) == 2
+    await post.until(lambda: post.handled)
+    assert post.handled == ["one"]
+
+
+async def test_what_0_1_stored_is_still_handled(tmp_path: Path) -> None:
+    """It stored updates as python-telegram-bot wrote them out, with defaults filled in."""
+    stored = {
+        "update_id": 41,
+        "message": {
+            "channel_chat_created": False,
+            "delete_chat_photo": False,
+            "group_chat_created": False,
+            "supergroup_chat_created": False,
+            "chat": {"first_name": "Anna", "id": OWNER.id, "type": "private", "username": "anna"},
+            "date": 1_700_000_000,
+            "from": {"first_name": "Anna", "id": OWNER.id, "is_bot": False, "username": "anna"},
+            "message_id": 12,
+            "text": "said before the upgrade",
+        },
+    }
+    async with Provider(default=Reply(text="Here.")) as provider:
+        async with open_bot(tmp_path, provider) as bot:
+            await bot.telegram.updates.until_polled()
+            channel = f"telegram:{bot.telegram.token.partition(':')[0]}"
+        async with (
+            open_bot(tmp_path, provider, works=False) as bot,
+            bot.records.database.work() as work,
+        ):
+            old = Incoming(channel, 41, str(OWNER.id), stored, bot.records.clock.now())
+            await work.inbox.add([old])
+            await work.commit()
+        async with open_bot(tmp_path, provider) as bot:
+            bot.owner.says("/start")
+            await bot.owner.until(lambda seen: any("Here." in message.text for message in seen))
 
 
 async def test_a_webhook_that_cannot_store_has_it_sent_again(post: Post) -> None:

@@ -26,6 +26,7 @@ from noctule.channels.telegram.pace import Pace
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.poller import KINDS, Poller
 from noctule.channels.telegram.presses import HEADS_ONLY, PRESSES
+from noctule.channels.telegram.raw import UpdatesRequest
 from noctule.channels.telegram.reception import Reception
 from noctule.channels.telegram.refusals import is_missing
 from noctule.channels.telegram.secrecy import keep_quiet, speak_again, trail
@@ -75,7 +76,7 @@ async def open_telegram(records: "Records", say: Say) -> AsyncIterator[None]:
     mask = keep_quiet(token)
     try:
         async with AsyncExitStack() as stack:
-            calls, polls = _request(settings), _request(settings)
+            calls, polls = _request(settings), _request(settings, UpdatesRequest)
             for request in (calls, polls):
                 await request.initialize()
                 stack.push_async_callback(request.shutdown)
@@ -309,8 +310,10 @@ def _limits() -> AIORateLimiter:
     )
 
 
-def _request(settings: TelegramSettings) -> HTTPXRequest:
-    return HTTPXRequest(
+def _request(
+    settings: TelegramSettings, made_as: type[HTTPXRequest] = HTTPXRequest
+) -> HTTPXRequest:
+    return made_as(
         connection_pool_size=_CONNECTIONS,
         read_timeout=_CALL_S,
         write_timeout=_CALL_S,

@@ -7,11 +7,12 @@ a turn its origin, a message its key.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeGuard
 
 from telegram.error import BadRequest, NetworkError, RetryAfter
 
 from noctule.channels.telegram.places import Place
+from noctule.channels.telegram.raw import raw_updates
 from noctule.channels.telegram.secrecy import trail
 from noctule.core.clock import Clock
 from noctule.core.errors import DatabaseBusyError, NoctuleError
@@ -26,6 +27,7 @@ TRIES = 3
 CUT_OFFS = 12
 """How often it may have been begun in all: an update that ends the process each time ends here."""
 
+_PLACED = ("message", "edited_message", "callback_query", "my_chat_member", "message_reaction")
 _WAIT_S = 1.0
 _PATIENCE_S = 600.0
 """How long handling waits for Telegram, which has the files people sent."""
@@ -41,6 +43,10 @@ Glance = Callable[[Mapping[str, Any]], None]
 
 GaveUp = Callable[[Incoming, str], Awaitable[None]]
 """Is told of an update whose handling was given up, and why."""
+
+
+class UnreadableError(Exception):
+    """An update cannot be read, and will not be however often it is tried."""
 
 
 class Inbox:
@@ -76,33 +82,39 @@ class Inbox:
         self._taken: set[int] = set()
         self._over: set[int] = set()
 
-    async def take(self, payloads: Sequence[Mapping[str, Any]]) -> int | None:
+    async def take(self, payloads: Sequence[object]) -> int | None:
         """Store updates as Telegram sent them, then have them handled.
+
+        Args:
+            payloads: JSON values; those that are no update with a number are logged and dropped.
 
         Returns:
             The number to ask for next; None when there was none.
         """
-        now = self._clock.now()
+        now, found = self._clock.now(), raw_updates(payloads)
+        if len(found) < len(payloads):
+            _LOG.warning("%d updates had no number and were dropped", len(payloads) - len(found))
         updates = [
-            Incoming(
-                channel=self._channel,
-                number=int(payload["update_id"]),
-                place=place_of(payload),
-                payload=payload,
-                received_at=now,
-            )
-            for payload in payloads
+            Incoming(self._channel, update.number, place_of(update.payload), update.payload, now)
+            for update in found
         ]
         if not updates:
             return None
-        if self._glance is not None:
-            for payload in payloads:
-                self._glance(payload)
+        self._glance_at(updates)
         async with self._database.work() as work:
             await work.inbox.add(updates)
             await work.commit()
         await self._dispatch()
         return max(update.number for update in updates) + 1
+
+    def _glance_at(self, updates: Sequence[Incoming]) -> None:
+        if self._glance is None:
+            return
+        for update in updates:
+            try:
+                self._glance(update.payload)
+            except Exception as broke:  # noqa: BLE001 - nothing in an update may keep it from being stored
+                _LOG.info("update %d was not glanced at: %s", update.number, trail(broke))
 
     async def start(self) -> None:
         """Go on with what an earlier process left."""
@@ -160,6 +172,10 @@ class Inbox:
                 if isinstance(outage, BadRequest) or self._clock.monotonic() > patient_until:
                     failed += 1
                 _LOG.warning("update %d waits: %s", update.number, type(outage).__name__)
+            except UnreadableError as unreadable:
+                _LOG.warning("update %d cannot be read: %s", update.number, unreadable)
+                await self._give_up(update, "Telegram sent it in a form I do not know.")
+                return
             except NoctuleError as said:
                 error, failed = str(said), failed + 1
                 _LOG.warning("update %d was not handled: %s", update.number, type(said).__name__)
@@ -212,14 +228,21 @@ class Inbox:
 
 
 def place_of(payload: Mapping[str, Any]) -> str:
-    """Return the place an update belongs to; "" when it belongs to none."""
-    for key in ("message", "edited_message", "callback_query", "my_chat_member"):
+    """Return the place an update belongs to; "" when it belongs to none, or does not say which."""
+    for key in _PLACED:
         found = payload.get(key)
         if isinstance(found, Mapping):
             message = found.get("message", found)
-            chat = message.get("chat") if isinstance(message, Mapping) else None
-            if not isinstance(chat, Mapping):
+            if not isinstance(message, Mapping):
                 return ""
+            chat = message.get("chat")
+            number = chat.get("id") if isinstance(chat, Mapping) else None
             topic = message.get("message_thread_id") if message.get("is_topic_message") else None
-            return str(Place(int(chat["id"]), topic))
+            if not _is_id(number) or not (topic is None or _is_id(topic)):
+                return ""
+            return str(Place(number, topic))
     return ""
+
+
+def _is_id(value: object) -> TypeGuard[int]:
+    return isinstance(value, int) and not isinstance(value, bool)

@@ -93,15 +93,22 @@ class Poller:
 
     async def _poll(self) -> None:
         async with asyncio.timeout(self._watchdog_s):
-            updates = await self._bot.get_updates(
-                offset=self._following(),
-                timeout=timedelta(seconds=self._timeout_s),
-                allowed_updates=KINDS,
+            # The public method parses the whole batch before anybody has seen one update of it.
+            found = await self._bot._post(  # noqa: SLF001 - see above
+                "getUpdates",
+                {
+                    "offset": self._following(),
+                    "timeout": int(self._timeout_s),
+                    "allowed_updates": KINDS,
+                },
                 read_timeout=self._timeout_s + 5,
             )
-        following = await self._inbox.take([update.to_dict() for update in updates])
+        updates = found if isinstance(found, list) else []
+        following = await self._inbox.take(updates)
         if following is not None:
             self._next, self._heard_at = following, self._clock.now()
+        elif updates or found is not updates:
+            raise TelegramError("its answer held no update with a number")
 
     def _following(self) -> int | None:
         """Return the number to ask for; None asks for all that was not confirmed.

@@ -5,14 +5,15 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from telegram import CallbackQuery, Message, MessageEntity, Update
+from telegram import CallbackQuery, Message, MessageEntity
 from telegram.error import TelegramError
 
 from noctule.channels.telegram.gate import Stranger
-from noctule.channels.telegram.inbox import Deferred
+from noctule.channels.telegram.inbox import Deferred, place_of
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.office import Office, Press, Said
 from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.reading import read_update
 from noctule.channels.telegram.sentences import for_phones
 from noctule.core.errors import NoctuleError
 from noctule.core.mail import Incoming, Outgoing
@@ -55,10 +56,9 @@ class Reception:
 
     def glance(self, payload: Mapping[str, Any]) -> None:
         """Give the first sign of life to somebody who may talk, before anything is stored."""
-        message = payload.get("message")
-        if message and message["chat"]["id"] > 0 and self._is_ours(payload):
-            topic = message.get("message_thread_id") if message.get("is_topic_message") else None
-            self._office.signs.give(Place(int(message["chat"]["id"]), topic))
+        place = place_of(payload) if "message" in payload else ""
+        if place and self._is_ours(payload) and Place.parse(place).is_private:
+            self._office.signs.give(Place.parse(place))
 
     async def deal(self, incoming: Incoming) -> Deferred | None:
         """Deal with one update; may be called again for the same one after a kill.
@@ -66,7 +66,9 @@ class Reception:
         Returns:
             None when it is dealt with; else what is done when it is.
         """
-        update = Update.de_json(dict(incoming.payload), self._office.bot)
+        update = read_update(incoming.payload, self._office.bot)
+        if update is None:
+            return None
         message = update.message or update.edited_message
         if update.callback_query is not None:
             await self._press(incoming.number, update.callback_query)
@@ -90,16 +92,17 @@ class Reception:
 
     def _is_ours(self, payload: Mapping[str, Any]) -> bool:
         """Whether an update is a message of somebody who may talk."""
-        message = payload.get("message") or payload.get("edited_message") or {}
-        sender = message.get("from", {}).get("id")
-        return sender is not None and self._office.gate.owner_of(sender) is not None
+        message = payload.get("message") or payload.get("edited_message")
+        sender = message.get("from") if isinstance(message, Mapping) else None
+        person = sender.get("id") if isinstance(sender, Mapping) else None
+        return isinstance(person, int) and self._office.gate.owner_of(person) is not None
 
     async def _move(self, group: int, to: int) -> None:
         if self._office.gate.answers_in(Place(group)):
             await self._office.outbox.move(Place(group), Place(to))
 
     async def _message(self, number: int, message: Message, *, edited: bool) -> Deferred | None:
-        place = place_of(message)
+        place = _place_of(message)
         user = message.from_user
         if user is None or user.is_bot or not self._office.gate.answers_in(place):
             return None
@@ -217,7 +220,7 @@ class Reception:
         return text.replace(mention, "").strip() if mention in text else text
 
 
-def place_of(message: Any) -> Place:
+def _place_of(message: Message) -> Place:
     """Return where a message was said."""
     topic = message.message_thread_id if message.is_topic_message else None
     return Place(message.chat.id, topic)

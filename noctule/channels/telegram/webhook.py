@@ -1,28 +1,29 @@
 """Webhook: Telegram posts updates to us; each is stored before the post is answered."""
 
 import hmac
-import json
 import logging
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
+from typing import Protocol
 
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 from tornado.web import Application, RequestHandler
 
+from noctule.channels.telegram.raw import posted_update
+from noctule.channels.telegram.secrecy import trail
 from noctule.core.errors import NoctuleError
 
 _LOG = logging.getLogger(__name__)
 
 _ADDRESS = "127.0.0.1"
-_MOST_BYTES = 1_000_000
+_MOST_BYTES = 20_000_000
 _SECRET_HEADER = "X-Telegram-Bot-Api-Secret-Token"  # noqa: S105 - a header's name
 
 
 class Taker(Protocol):
     """Who stores updates."""
 
-    async def take(self, payloads: Sequence[Mapping[str, Any]]) -> int | None:
+    async def take(self, payloads: Sequence[object]) -> int | None:
         """Store them."""
         ...
 
@@ -70,14 +71,16 @@ class _Post(RequestHandler):
         if not hmac.compare_digest(brought.encode(), self._secret.encode()):
             self.set_status(403)
             return
-        try:
-            payload = json.loads(self.request.body)
-            int(payload["update_id"])
-        except (ValueError, TypeError, KeyError):
-            self.set_status(400)
+        update = posted_update(self.request.body)
+        if update is None:
+            # Any other status would have Telegram post it again, before everything behind it.
+            _LOG.warning("a post of %d bytes holds no update", len(self.request.body))
             return
         try:
-            await self._inbox.take([payload])
+            await self._inbox.take([update.payload])
         except NoctuleError as error:
             _LOG.warning("an update was not stored, Telegram sends it again: %s", error)
+            self.set_status(503)
+        except Exception as broke:  # noqa: BLE001 - likewise: sent again for as long as it lasts
+            _LOG.error("an update was not stored, Telegram sends it again: %s", trail(broke))
             self.set_status(503)

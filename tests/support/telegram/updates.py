@@ -1,6 +1,7 @@
 """The updates that wait for the bot: kept until it confirms them by asking for later ones."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import count
 from typing import Any
@@ -21,16 +22,20 @@ class Update:
         at: when it came to be, in monotonic seconds.
         kind: ``message``, ``callback_query`` and so on.
         payload: the object of that kind.
+        whole: sent in place of the ``Update`` object, whatever it is; None sends that.
     """
 
     id: int
     at: float
     kind: str
     payload: dict[str, Any]
+    whole: Any = None
 
     @property
-    def document(self) -> dict[str, Any]:
+    def document(self) -> Any:
         """The ``Update`` object."""
+        if self.whole is not None:
+            return self.whole
         return {"update_id": self.id, self.kind: self.payload}
 
 
@@ -81,6 +86,14 @@ class Updates:
             return None
         update = Update(next(self._ids), at, kind, payload)
         self.history.append(update)
+        self._pending.append(update)
+        self._wake()
+        return update
+
+    def publish_odd(self, made: Callable[[int], Any]) -> Update:
+        """Add whatever a function makes of its number, in place of an ``Update`` object."""
+        number = next(self._ids)
+        update = Update(number, 0.0, "odd", {}, made(number))
         self._pending.append(update)
         self._wake()
         return update
