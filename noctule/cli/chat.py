@@ -1,11 +1,17 @@
 """``noctule chat``: talk in the terminal, or say one thing and get the answer."""
 
 import sys
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from noctule.cli.examples import examples
+from noctule.cli.handed_files import file_option, image_option, with_files
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.last_session import continue_option, last_session
+from noctule.cli.short_ids import short_id
 from noctule.cli.tool_options import allow_option, folder_of, rules_of, workspace_option
 from noctule.core.errors import UsageError
 from noctule.core.roles import ANSWERING
@@ -13,9 +19,18 @@ from noctule.core.roles import ANSWERING
 if TYPE_CHECKING:
     from noctule.bootstrap import Runtime
     from noctule.channels.terminal.conversation import Wishes
+    from noctule.sessions.desk import Request
 
 
-@click.command("chat")
+@click.command(
+    "chat",
+    epilog=examples(
+        'noctule chat "What is a bat?"',
+        'git diff | noctule chat "Review this"',
+        'noctule chat --file report.csv --image plot.png "Do these agree?"',
+        "noctule chat -c",
+    ),
+)
 @click.argument("text", required=False)
 @click.option(
     "--role",
@@ -23,8 +38,11 @@ if TYPE_CHECKING:
     help="Who answers; else the route decides.",
 )
 @click.option("--model", help="Which model answers, by its configured name.")
-@click.option("--session", metavar="ID", help="Go on with this session.")
+@click.option("--session", metavar="ID", help="Continue this session; `last` is the newest.")
+@continue_option
 @click.option("--private", is_flag=True, help="Keep it on local models.")
+@file_option
+@image_option
 @allow_option
 @workspace_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON document and nothing else.")
@@ -36,7 +54,10 @@ async def command(  # noqa: PLR0913 - the contract's options
     role: str | None,
     model: str | None,
     session: str | None,
+    continues: bool,
     private: bool,
+    files: tuple[Path, ...],
+    images: tuple[Path, ...],
     allow: tuple[str, ...],
     workspace: str | None,
     as_json: bool,
@@ -44,9 +65,9 @@ async def command(  # noqa: PLR0913 - the contract's options
     """Talk in the terminal, streaming.
 
     With TEXT it is one turn and the command ends with it: 0 done, 75 parked or waiting, 1 failed.
-    TEXT may be - to read the message from standard input; without TEXT, input that is no terminal
-    is the message. Ctrl-C stops a reply, a second one leaves at once. What an agent has to ask is
-    asked on the terminal; elsewhere the turn waits, and `noctule sessions answer` answers.
+    A pipe on standard input is sent along below TEXT, or alone where TEXT is missing or -. Ctrl-C
+    stops a reply, a second one leaves at once. What an agent has to ask is asked on the terminal;
+    elsewhere the turn waits, and `noctule sessions answer` answers.
     """
     from noctule.bootstrap import open_records, open_runtime  # noqa: PLC0415 - not for --help
     from noctule.channels.terminal.conversation import Wishes  # noqa: PLC0415 - likewise
@@ -59,6 +80,8 @@ async def command(  # noqa: PLR0913 - the contract's options
             "There is no message, and nobody to ask for one: `noctule chat TEXT` says one thing, "
             "`noctule chat` alone needs a terminal."
         )
+    if message is None and (files or images):
+        raise UsageError("--file and --image go with a message: noctule chat --file FILE TEXT.")
     wishes = Wishes(
         session_id=session,
         role=role,
@@ -68,9 +91,12 @@ async def command(  # noqa: PLR0913 - the contract's options
         workspace=folder_of(workspace),
     )
     async with open_records(loaded) as records, open_runtime(records) as runtime:
+        if continues:
+            wishes = replace(wishes, session_id=await last_session(records, session, "chat"))
         if message is None:
             return await _converse(runtime, wishes)
-        return await _say_once(invocation, runtime, message, wishes)
+        request = await with_files(records, _request(message, wishes), files, images)
+        return await _say_once(invocation, runtime, request)
 
 
 async def _converse(runtime: "Runtime", wishes: "Wishes") -> int:
@@ -92,30 +118,31 @@ async def _converse(runtime: "Runtime", wishes: "Wishes") -> int:
     return 0
 
 
-async def _say_once(
-    invocation: Invocation, runtime: "Runtime", message: str, wishes: "Wishes"
-) -> int:
+def _request(message: str, wishes: "Wishes") -> "Request":
+    from noctule.sessions.desk import Request  # noqa: PLC0415 - not for --help
+
+    return Request(
+        text=message,
+        session_id=wishes.session_id,
+        role=wishes.role,
+        model=wishes.model,
+        private=wishes.private,
+        allow=wishes.allow,
+        workspace=wishes.workspace,
+    )
+
+
+async def _say_once(invocation: Invocation, runtime: "Runtime", request: "Request") -> int:
     from noctule.channels.terminal.asking import open_asking  # noqa: PLC0415 - not for --help
     from noctule.channels.terminal.footer import footer  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.opening import open_screen  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.talk import Talk  # noqa: PLC0415 - likewise
     from noctule.cli.documents import turn_document  # noqa: PLC0415 - likewise
-    from noctule.sessions.desk import Request  # noqa: PLC0415 - likewise
 
     records = runtime.records
     screen = None if invocation.as_json else open_screen()
     asking = open_asking(records.desk, screen)
-    said = await Talk(runtime, screen, what="chat", asking=asking).say(
-        Request(
-            text=message,
-            session_id=wishes.session_id,
-            role=wishes.role,
-            model=wishes.model,
-            private=wishes.private,
-            allow=wishes.allow,
-            workspace=wishes.workspace,
-        )
-    )
+    said = await Talk(runtime, screen, what="chat", asking=asking).say(request)
     sentence = said.sentence(records.settings, records.zone)
     if sentence is not None:
         click.echo(sentence, err=True)
@@ -123,5 +150,5 @@ async def _say_once(
         invocation.print_document(turn_document(said, sentence))
     elif records.settings.footer and (line := footer(said)) is not None:
         screen.note(line)
-        screen.note(f"`noctule chat --session {said.turn.session_id}` goes on.")
+        screen.note(f"Continue with `noctule chat --session {short_id(said.turn.session_id)}`.")
     return said.exit_code

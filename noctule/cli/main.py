@@ -1,5 +1,6 @@
 """``noctule``: the commands by name; each is imported when it is asked for, none for ``--help``."""
 
+import difflib
 import importlib
 import sys
 from collections.abc import Sequence
@@ -8,6 +9,7 @@ from pathlib import Path
 import click
 
 from noctule.cli.endings import end_with, let_go_of_streams, replace_closed_streams
+from noctule.cli.examples import examples
 from noctule.cli.invocation import Invocation
 
 COMMANDS = {
@@ -31,6 +33,14 @@ COMMANDS = {
 module of that name beside this one; adding one is a line here and that module."""
 
 
+GROUPS = {
+    "Talk and work": ("chat", "run", "serve", "worker", "sessions"),
+    "See what happened": ("attempts", "why", "rate", "costs", "budgets", "limits"),
+    "Set up": ("init", "doctor", "models", "demo"),
+}
+"""Every command once, as the help shows them."""
+
+
 class Commands(click.Group):
     """The commands of the table, imported when they run."""
 
@@ -46,10 +56,26 @@ class Commands(click.Group):
         _take_config(command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is called; one that does not exist is told what comes close."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            raise click.UsageError(_unknown(args[0]), ctx) from error
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, so that help imports none of them."""
-        with formatter.section("Commands"):
-            formatter.write_dl(list(COMMANDS.items()))
+        for title, names in GROUPS.items():
+            with formatter.section(title):
+                formatter.write_dl([(name, COMMANDS[name]) for name in names])
+
+
+def _unknown(name: str) -> str:
+    near = difflib.get_close_matches(name, COMMANDS, n=2, cutoff=0.65)
+    meant = f" Did you mean {' or '.join(f'`noctule {each}`' for each in near)}?" if near else ""
+    return f"There is no command {name!r}.{meant} `noctule --help` lists them."
 
 
 def _choose_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
@@ -78,7 +104,16 @@ def _take_config(command: click.Command) -> None:
             _take_config(inner)
 
 
-@click.command(cls=Commands, params=[_config_option()], context_settings={"max_content_width": 100})
+@click.command(
+    cls=Commands,
+    params=[_config_option()],
+    context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
+    epilog=examples(
+        "noctule init                   write a configuration for this machine",
+        'noctule chat "What is a bat?"  ask something',
+        'noctule run "Tidy my notes"    give it work; noctule serve wakes what sleeps',
+    ),
+)
 @click.version_option(package_name="noctule", message="noctule %(version)s")
 def program() -> None:
     """Noctule: agents that sleep through rate limits and wake at the reset.

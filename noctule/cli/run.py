@@ -2,11 +2,15 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from noctule.cli.examples import examples
+from noctule.cli.handed_files import file_option, image_option, with_files
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.last_session import continue_option, last_session
 from noctule.cli.tool_options import allow_option, folder_of, rules_of, workspace_option
 from noctule.core.errors import UsageError
 from noctule.core.lifecycle import Status
@@ -35,7 +39,14 @@ class _Submitted:
     worker: "Holder | None"
 
 
-@click.command("run")
+@click.command(
+    "run",
+    epilog=examples(
+        'noctule run "Fix the failing test" --workspace ~/project',
+        'noctule run --at "tomorrow 6:00" --budget 2 "Write the weekly report"',
+        "noctule run --detach - < task.md",
+    ),
+)
 @click.argument("text", required=False)
 @click.option(
     "--role",
@@ -43,7 +54,8 @@ class _Submitted:
     help="Who answers; else the route decides.",
 )
 @click.option("--model", help="Which model answers, by its configured name.")
-@click.option("--session", metavar="ID", help="Go on with this session.")
+@click.option("--session", metavar="ID", help="Continue this session; `last` is the newest.")
+@continue_option
 @click.option("--private", is_flag=True, help="Keep it on local models.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
@@ -60,6 +72,8 @@ class _Submitted:
 @click.option(
     "--budget", metavar="USD", help="The most the session may spend in all; then it waits for you."
 )
+@file_option
+@image_option
 @allow_option
 @workspace_option
 @runs
@@ -70,11 +84,14 @@ async def command(  # noqa: PLR0913 - the contract's options
     role: str | None,
     model: str | None,
     session: str | None,
+    continues: bool,
     private: bool,
     detach: bool,
     at: str | None,
     on_limit: str | None,
     budget: str | None,
+    files: tuple[Path, ...],
+    images: tuple[Path, ...],
     allow: tuple[str, ...],
     workspace: str | None,
 ) -> int:
@@ -83,7 +100,8 @@ async def command(  # noqa: PLR0913 - the contract's options
     `noctule serve` works on it when it runs; else this command does, until the work ends or
     sleeps: 0 done, 75 parked or waiting, 1 failed. Ctrl-C stops following, not the work. What an
     agent has to ask is asked on the terminal; elsewhere the session waits, and `noctule sessions
-    answer` answers. TEXT may be - to read it from standard input.
+    answer` answers. A pipe on standard input is sent along below TEXT, or alone where TEXT is
+    missing or -.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.allowance import allowance  # noqa: PLC0415 - likewise
@@ -94,8 +112,10 @@ async def command(  # noqa: PLR0913 - the contract's options
     loaded = invocation.load()
     message = read_message(text, most_bytes=loaded.settings.limits.max_message_bytes)
     if message is None:
-        raise UsageError("There is nothing to do. `noctule run TEXT` says what.")
+        raise UsageError("No task given. Usage: noctule run TEXT.")
     async with open_records(loaded) as records:
+        if continues:
+            session = await last_session(records, session, "run")
         request = Request(
             text=message,
             kind=SessionKind.RUN,
@@ -109,6 +129,7 @@ async def command(  # noqa: PLR0913 - the contract's options
             allow=rules_of(allow),
             workspace=folder_of(workspace),
         )
+        request = await with_files(records, request, files, images)
         submitted = await _submit(records, request)
         allowed = await allowance(records, submitted.turn.session_id)
         if allowed is not None:

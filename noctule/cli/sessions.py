@@ -35,6 +35,13 @@ def command(context: click.Context) -> None:
         _list()
 
 
+@command.command("list")
+@_JSON
+def list_sessions() -> None:
+    """List sessions, newest first; the same as `noctule sessions` alone."""
+    _list()
+
+
 @runs
 async def _list(invocation: Invocation) -> None:
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help

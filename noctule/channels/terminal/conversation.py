@@ -18,6 +18,9 @@ from noctule.core.roles import ANSWERING
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
 
+_RECALLED_LINES = 8
+_RECALLED_CHARS = 600
+
 Ask = Callable[[str], Awaitable[str | None]]
 """Asks for a message behind a label; None means the person leaves."""
 
@@ -75,6 +78,8 @@ class Conversation:
 
     async def run(self) -> None:
         """Talk until the person leaves, then say how to go on."""
+        if self._wishes.session_id is not None:
+            await self._recall(self._wishes.session_id)
         self._screen.note("Enter sends, Ctrl-D leaves, /help says what else there is.")
         while (text := await self._ask(self._label())) is not None:
             slash = read_slash(text)
@@ -158,7 +163,23 @@ class Conversation:
             async with self._records.database.read() as work:
                 session = await work.sessions.get(session_id)
             self._wishes = replace(self._wishes, session_id=session.id)
+            await self._recall(session.id)
         self._screen.note(f"Session {self._wishes.session_id or '(new with the next message)'}.")
+
+    async def _recall(self, session_id: str) -> None:
+        """Show what was said last, so that nobody goes on blindly."""
+        async with self._records.database.read() as work:
+            session = await work.sessions.get(session_id)
+            turns = await work.turns.of_session(session.id)
+        if not turns:
+            return
+        last = turns[-1]
+        self._screen.note(f"{session.title or 'Untitled'} ({len(turns)} messages). Last:")
+        self._screen.note(f"> {_shortened(last.text)}")
+        if last.reply:
+            self._screen.note(_shortened(last.reply))
+        else:
+            self._screen.note(f"({last.status.value}: {last.error or 'no reply yet'})")
 
     def _label(self) -> str:
         wishes = self._wishes
@@ -174,6 +195,14 @@ def show_ending(said: Said, screen: Screen, records: "Records") -> None:
     line = footer(said) if records.settings.footer else None
     if line is not None:
         screen.note(line)
+
+
+def _shortened(text: str) -> str:
+    """Return the beginning of a text, a few lines at most."""
+    lines = text.strip().splitlines()
+    shown = "\n".join(lines[:_RECALLED_LINES])
+    cut = len(lines) > _RECALLED_LINES or len(shown) > _RECALLED_CHARS
+    return shown[:_RECALLED_CHARS] + (" …" if cut else "")
 
 
 def _why(said: Said | None) -> Iterator[str]:
