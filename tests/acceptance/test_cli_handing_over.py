@@ -22,7 +22,7 @@ def test_a_pipe_is_sent_along_with_the_words(noctule):
 
 
 def test_a_short_text_file_is_read_and_kept_in_the_workspace(noctule):
-    """Its words stand in the message, a copy lies in the workspace, and a name that is taken stays."""
+    """Its words stand in the message, its copy in the workspace; no copy replaces another."""
     notes = noctule.folder / "notes.md"
     notes.write_text("The bats arrive at nine.\n```\ncode\n```\n", encoding="utf-8")
     code, told = noctule.json("chat", "When?", "--file", str(notes), "--file", str(notes))
