@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from urllib.parse import urlsplit
 
 _LONGEST_BODY = 1_000_000
 _HTTP_ERRORS = range(400, 600)
@@ -12,9 +13,34 @@ _MOST_NODES = 2_000
 _MOST_NESTING = 3
 _TEXT_LENGTH = 20_000
 _PAGE_LENGTH = 8_000
+_LONGEST_CODE = 100
 _TAG = re.compile(r"<(script|style|head)\b.*?</\1>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 _CODE_KEYS = frozenset(
-    {"code", "type", "error_type", "error_code", "limit_source", "status", "reason"}
+    [
+        "code",
+        "type",
+        "__type",
+        "error_type",
+        "error_code",
+        "error",
+        "limit_source",
+        "status",
+        "status_code",
+        "reason",
+    ]
+)
+_MESSAGE_KEYS = (
+    "error",
+    "message",
+    "detail",
+    "error_description",
+    "msg",
+    "status_msg",
+    "details",
+    "errors",
+    "base_resp",
+    "response",
+    "header",
 )
 
 
@@ -27,11 +53,14 @@ class RawAnswer:
             inside a stream).
         headers: names in any case; empty when the client library dropped them.
         body: the text as it came; "" when there was none.
+        url: where the request went, which tells the zone of times without one; "" when nobody
+            knows.
     """
 
     status: int | None
     headers: Mapping[str, str] = field(default_factory=dict)
     body: str = ""
+    url: str = ""
 
     def header(self, name: str) -> str | None:
         """Return a header's value without surrounding space; None when it is absent."""
@@ -49,12 +78,22 @@ class RawAnswer:
 
     @cached_property
     def codes(self) -> frozenset[str]:
-        """Every word, in lower case, that stands where providers put their error codes."""
-        return frozenset(
-            value.strip().lower()
+        """Every word and number, in lower case, that stands where providers put error codes."""
+        words = (
+            str(value).strip().lower()
             for key, value in self._leaves
-            if key in _CODE_KEYS and isinstance(value, str)
+            if key in _CODE_KEYS and isinstance(value, str | int) and not isinstance(value, bool)
         )
+        amazon = (self.header("x-amzn-errortype") or "").partition(":")[0].lower()
+        return frozenset(word for word in (*words, amazon) if 0 < len(word) <= _LONGEST_CODE)
+
+    @cached_property
+    def host(self) -> str:
+        """The host that was asked, in lower case; "" when nobody knows."""
+        try:
+            return urlsplit(self.url).hostname or ""
+        except ValueError:
+            return ""
 
     @cached_property
     def effective_status(self) -> int | None:
@@ -122,14 +161,21 @@ def _walk(root: object) -> Iterator[tuple[str, object]]:
                 queue.append((_parse(child), nesting + 1))
 
 
-def _message(node: object) -> str:
-    """Return the sentence of an error body; "" when it has none."""
+def _message(node: object, nesting: int = 0) -> str:
+    """Return the sentence of an error body; "" when it has none.
+
+    A sentence that is itself an error body (Gemini behind a gateway) is opened.
+    """
     if isinstance(node, str):
-        return node
+        opened = (
+            _parse(node) if nesting < _MOST_NESTING and node.lstrip()[:1] in {"{", "["} else None
+        )
+        return (_message(opened, nesting + 1) if opened is not None else "") or node
     if isinstance(node, list):
-        return next((text for text in map(_message, node[:10]) if text), "")
+        return next((text for item in node[:10] if (text := _message(item, nesting))), "")
     if isinstance(node, dict):
-        for key in ("error", "message", "detail", "error_description", "msg", "details"):
-            if text := _message(node.get(key)):
+        named = {str(key).lower(): value for key, value in node.items()}
+        for key in _MESSAGE_KEYS:
+            if text := _message(named.get(key), nesting):
                 return text
     return ""

@@ -3,11 +3,13 @@
 from datetime import datetime
 
 from noctule.core.answers import RawAnswer
-from noctule.core.evidence_class import classify
+from noctule.core.evidence_class import affordable_tokens, classify
 from noctule.core.evidence_wait import Wait, find_wait
 from noctule.core.outcomes import Outcome
+from noctule.core.overflow_words import WINDOW_FIELDS, window_in
 from noctule.core.provider_words import shorten
 from noctule.core.refusals import Evidence, Refusal
+from noctule.core.verdicts import Verdict
 from noctule.core.windows import Window
 
 __all__ = ["Evidence", "RawAnswer", "Refusal", "margin_seconds", "read_refusal"]
@@ -45,8 +47,17 @@ def read_refusal(
         evidence=wait.evidence,
         account_wide=verdict.account_wide,
         needs_person=verdict.needs_person or unknown_reset,
+        context_tokens=_window(answer, verdict),
+        unaffordable=verdict.unaffordable,
+        affordable_tokens=affordable_tokens(answer) if verdict.unaffordable else None,
         note=_note(answer, verdict.note, wait),
     )
+
+
+def _window(answer: RawAnswer, verdict: Verdict) -> int | None:
+    if verdict.outcome is not Outcome.CONTEXT_OVERFLOW or verdict.unaffordable:
+        return None
+    return window_in(answer.words, (v for name in WINDOW_FIELDS for v in answer.values(name)))
 
 
 def margin_seconds(wait_seconds: float) -> float:

@@ -6,10 +6,10 @@ from datetime import timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from noctule.core.answers import RawAnswer
+from noctule.core.overflow_words import says_overflow
 from noctule.core.provider_vocabulary import (
     CLEAR_STATUSES,
     CODES,
-    CONTEXT_WORDS,
     STATUSES,
     WEAK_CODES,
     WORDS,
@@ -23,11 +23,15 @@ from noctule.core.verdicts import (
     QUOTA,
     RATE,
     RENEWALS,
+    UNAFFORDABLE,
     UNAVAILABLE,
     Verdict,
 )
 from noctule.core.windows import CalendarUnit, Window, WindowKind
 
+_AFFORDABLE = re.compile(
+    r"fewer max_tokens\b(?:.{0,120}?can only afford (\d[\d,]{0,11}))?", re.IGNORECASE | re.DOTALL
+)
 _NO_QUOTA = re.compile(r"\blimit:\s*0(?!\d|\.\d)", re.IGNORECASE)
 
 
@@ -40,12 +44,16 @@ def classify(answer: RawAnswer) -> Verdict:
     return next((v for v in (judge(answer) for judge in judges) if v is not None), UNAVAILABLE)
 
 
+def affordable_tokens(answer: RawAnswer) -> int | None:
+    """Return the largest answer that the money left pays for, in tokens; None when nobody said."""
+    found = _AFFORDABLE.search(answer.words)
+    return int(re.sub(r"\D", "", found[1])) if found and found[1] else None
+
+
 def _by_openrouter(answer: RawAnswer) -> Verdict | None:
     codes = answer.codes
-    if "weight_exceeds_budget" in codes:
-        return replace(
-            OVERFLOW, note="this request costs more than what is left; a smaller one may pass"
-        )
+    if "weight_exceeds_budget" in codes or _AFFORDABLE.search(answer.words):
+        return UNAFFORDABLE
     if "openrouter_in_flight_budget" in codes:
         return replace(CROWDED, account_wide=True)
     if "openrouter_key_limit" in codes:
@@ -60,7 +68,7 @@ def _by_context(answer: RawAnswer) -> Verdict | None:
     if status == 413:  # noqa: PLR2004 - Content Too Large; Groq: more than a minute's tokens at once
         return OVERFLOW
     readable = status not in CLEAR_STATUSES
-    return OVERFLOW if readable and CONTEXT_WORDS.search(answer.words) else None
+    return OVERFLOW if readable and says_overflow(answer.words) else None
 
 
 def _by_gemini(answer: RawAnswer) -> Verdict | None:

@@ -34,6 +34,12 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
                 "model_context_window_exceeded",
                 "request_too_large",
                 "prompt_too_long",
+                "model_max_prompt_tokens_exceeded",
+                "max_prompt_tokens_exceeded",
+                "tokens_limit_reached",
+                "tokens_too_long",
+                "characters_too_long",
+                "1261",  # Zhipu, Z.ai
             ]
         ),
     ),
@@ -215,18 +221,3 @@ WORDS_OF_BAD_REQUESTS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
     ),
 )
 """Words that are read where a status says "bad request", "forbidden", "our fault" or nothing."""
-
-CONTEXT_WORDS = _words(
-    "maximum context length",
-    r"exceeds? (?:the |its )?(?:available |maximum |max )?context",
-    r"exceeds? (?:the )?(?:model'?s )?context",
-    "context size has been exceeded",
-    r"contextwindowexceeded",
-    r"prompt (?:is )?too long",
-    r"input token count.{0,40}exceeds",
-    "input tokens exceed",
-    r"input length (?:and|exceeds)",
-    r"reduce the length of the messages",
-    r"request too large for",
-    r"request exceeds the maximum (?:size|allowed)",
-)

@@ -28,6 +28,12 @@ class Refusal:
         evidence: where ``retry_at`` came from; None when there is none.
         account_wide: True when the refusal concerns the whole key, not this model alone.
         needs_person: True when no wait can cure it (an empty account, a wrong key).
+        context_tokens: the model's window as the provider named it, prompt and answer together
+            as far as it says; only with ``context_overflow``; None when it named none.
+        unaffordable: True when the request is too large for the money that is left and not for
+            the window: a smaller answer, or a cheaper model on the same key, may pass.
+        affordable_tokens: the largest answer (``max_tokens``) that the money is enough for; None
+            when the provider did not say.
         note: what was odd about the answer (a clamped wait, a body that is not JSON); None
             when nothing was.
     """
@@ -38,4 +44,7 @@ class Refusal:
     evidence: Evidence | None = None
     account_wide: bool = False
     needs_person: bool = False
+    context_tokens: int | None = None
+    unaffordable: bool = False
+    affordable_tokens: int | None = None
     note: str | None = None

@@ -18,6 +18,7 @@ class Verdict:
             it has none.
         brief: True when it passes within moments, so that the endpoint's own window says
             nothing about it.
+        unaffordable: True when it is the money that a smaller request would suit.
         note: what was odd; None when nothing was.
     """
 
@@ -26,6 +27,7 @@ class Verdict:
     needs_person: bool = False
     renews: Window | None = None
     brief: bool = False
+    unaffordable: bool = False
     note: str | None = None
 
 
@@ -44,6 +46,11 @@ SPEND_LIMIT = replace(QUOTA, renews=MONTHLY)
 AUTH = Verdict(Outcome.AUTH, account_wide=True, needs_person=True)
 MISSING = Verdict(Outcome.MODEL_MISSING, needs_person=True)
 OVERFLOW = Verdict(Outcome.CONTEXT_OVERFLOW)
+UNAFFORDABLE = replace(
+    OVERFLOW,
+    unaffordable=True,
+    note="this request costs more than what is left; a smaller one may pass",
+)
 MALFORMED = Verdict(Outcome.MALFORMED_TOOL_CALL)
 FILTERED = Verdict(Outcome.CONTENT_FILTERED)
 TIMEOUT = Verdict(Outcome.TIMEOUT)

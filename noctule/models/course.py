@@ -150,7 +150,8 @@ class Course:
             window_tokens: its context window; None when it is unknown.
         """
         self.asked[model] = refusal
-        if refusal.outcome is Outcome.CONTEXT_OVERFLOW and window_tokens is not None:
+        too_large = refusal.outcome is Outcome.CONTEXT_OVERFLOW and not refusal.unaffordable
+        if too_large and window_tokens is not None:
             more = max(self.need.context_tokens, window_tokens + 1)
             self.need = replace(self.need, context_tokens=more)
 

@@ -119,7 +119,7 @@ def _explain(
     if answer is not None:
         refusal = read_refusal(answer, now=now, window=window, consecutive=consecutive)
     known = next((_OUTCOMES[name] for name in _OUTCOMES if name in names), None)
-    if known is not None:
+    if known is not None and (refusal is None or refusal.outcome is not known):
         return Refusal(known, refusal.message if refusal else _described(error))
     return refusal or _explain_without_answer(error, names)
 
