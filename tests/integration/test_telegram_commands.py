@@ -10,8 +10,7 @@ from tests.support.command_line import ROLES
 from tests.support.provider import Provider, Reply
 from tests.support.replies import ToolCall
 from tests.support.telegram.messages import Message
-from tests.support.telegram.server import TelegramServer
-from tests.support.telegram_rig import Bot, open_bot
+from tests.support.telegram_rig import Bot, fast_telegram, open_bot
 
 pytestmark = pytest.mark.process
 
@@ -195,7 +194,7 @@ async def test_status_tells_what_goes_on_and_stop_all_ends_it(tmp_path: Path) ->
         said = bot.owner.says("/run at +2h Later work")
         await bot.owner.hears("It begins", after=said)
         status = await bot.owner.asks("/status")
-        stopped = await bot.owner.asks("/stop")
+        stopped = await bot.owner.hears("Stopped: ", after=bot.owner.says("/stop"))
         empty = await bot.owner.hears("sleeps here", after=bot.owner.says("/status"))
     assert "Later work: queued until" in status.text
     assert stopped.text == "Stopped: Later work."
@@ -227,7 +226,7 @@ async def test_work_goes_on_being_told_after_a_restart(tmp_path: Path) -> None:
 
     async with (
         Provider(default=Reply(text="All done.")) as provider,
-        TelegramServer() as telegram,
+        fast_telegram() as telegram,
     ):
         async with open_bot(tmp_path, provider, telegram=telegram, works=False) as bot:
             anna = bot.owner

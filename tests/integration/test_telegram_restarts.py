@@ -10,7 +10,7 @@ from tests.support.provider import Provider, Reply
 from tests.support.telegram.messages import Message
 from tests.support.telegram.phone import Phone
 from tests.support.telegram.server import TelegramServer
-from tests.support.telegram_rig import OWNER, open_bot
+from tests.support.telegram_rig import OWNER, fast_telegram, open_bot
 
 pytestmark = pytest.mark.process
 
@@ -19,7 +19,7 @@ _REAL = SystemClock()
 
 @pytest.fixture
 async def telegram() -> AsyncIterator[TelegramServer]:
-    async with TelegramServer() as server:
+    async with fast_telegram() as server:
         yield server
 
 

@@ -19,8 +19,7 @@ from tests.support.telegram.messages import Message
 from tests.support.telegram.people import Person
 from tests.support.telegram.phone import Phone
 from tests.support.telegram.refusals import conflict
-from tests.support.telegram.server import TelegramServer
-from tests.support.telegram_rig import GUEST, OWNER, Bot, open_bot
+from tests.support.telegram_rig import GUEST, OWNER, Bot, fast_telegram, open_bot
 
 pytestmark = pytest.mark.process
 
@@ -65,7 +64,7 @@ async def test_a_stranger_costs_no_call_and_is_refused_once(
     tmp_path: Path, provider: Provider
 ) -> None:
     """Ten messages, digits, commands and files make one refusal, also over a restart."""
-    async with TelegramServer() as telegram:
+    async with fast_telegram() as telegram:
         eve = telegram.phone(EVE)
         async with open_bot(tmp_path, provider, telegram=telegram) as bot:
             for said in ("hello 1", "123456", "/new", "/start", "/help", "hello 2"):
@@ -110,7 +109,7 @@ async def test_a_group_is_silent_until_it_is_listed_and_the_bot_is_addressed(
     tmp_path: Path, provider: Provider
 ) -> None:
     """Mentioned or replied to, by somebody who may talk; nobody else, nowhere else."""
-    async with TelegramServer(reads_groups=True) as telegram:
+    async with fast_telegram(reads_groups=True) as telegram:
         eve, anna = telegram.phone(EVE), telegram.phone(OWNER)
         team = telegram.chats.group("Team", anna.owner, eve.owner)
         other = telegram.chats.group("Other", anna.owner, eve.owner)
@@ -139,7 +138,7 @@ async def test_a_group_that_becomes_a_supergroup_keeps_its_conversation(
     tmp_path: Path, provider: Provider
 ) -> None:
     """The bot goes on under the new id with the same session, also after a restart."""
-    async with TelegramServer() as telegram:
+    async with fast_telegram() as telegram:
         anna = telegram.phone(OWNER)
         team = telegram.chats.group("Team", anna.owner)
         name = f"@{telegram.world.bot.username}"
@@ -193,7 +192,7 @@ async def test_only_the_owner_presses_what_only_the_owner_may(
     tmp_path: Path, provider: Provider
 ) -> None:
     """An approval's button is signed for the group, and still a guest's press is refused."""
-    async with TelegramServer() as telegram:
+    async with fast_telegram() as telegram:
         anna, bert = telegram.phone(OWNER), telegram.phone(GUEST)
         team = telegram.chats.group("Team", anna.owner, bert.owner)
         name = f"@{telegram.world.bot.username}"
@@ -271,7 +270,7 @@ async def test_neither_the_token_nor_what_is_said_is_logged(
 ) -> None:
     """At DEBUG, with every kind of trouble; of the logs of everything but the model's client."""
     logging.getLogger("openai").setLevel(logging.WARNING)  # writes whole requests at DEBUG
-    async with TelegramServer() as telegram:
+    async with fast_telegram() as telegram:
         telegram.faults.add(
             Fault(Trouble.DROP_BEFORE, method="getMe"),
             Fault.refuse(conflict("terminated"), method="setMyCommands"),
@@ -304,7 +303,7 @@ async def test_methods_an_older_server_does_not_have_are_done_without(
     tmp_path: Path, provider: Provider, missing: tuple[str, ...]
 ) -> None:
     """The bot answers; what is only nice is left out."""
-    async with TelegramServer() as telegram:
+    async with fast_telegram() as telegram:
         telegram.faults.add(*(Fault.missing(method) for method in missing))
         async with open_bot(
             tmp_path, provider, telegram=telegram, settings={"stream": "draft"}
@@ -320,7 +319,7 @@ async def test_a_webhook_left_over_is_removed_and_what_waits_is_answered(
     tmp_path: Path, provider: Provider
 ) -> None:
     """Also when its removal is refused at first; pending updates are never dropped."""
-    async with TelegramServer() as telegram:
+    async with fast_telegram() as telegram:
         anna = telegram.phone(OWNER)
         said = anna.says("hello")
         telegram.faults.add(Fault(Trouble.REFUSE, method="deleteWebhook"))
@@ -332,7 +331,7 @@ async def test_a_webhook_left_over_is_removed_and_what_waits_is_answered(
 
 async def test_telegram_may_be_away_when_the_bot_starts(tmp_path: Path, provider: Provider) -> None:
     """It says so once and begins when Telegram answers; the worker is not held up."""
-    async with TelegramServer() as telegram:
+    async with fast_telegram() as telegram:
         anna = telegram.phone(OWNER)
         said = anna.says("hello")
         telegram.faults.add(Fault(Trouble.DROP_BEFORE, method="getMe"))
@@ -343,7 +342,7 @@ async def test_telegram_may_be_away_when_the_bot_starts(tmp_path: Path, provider
 
 async def test_old_mail_is_dropped_but_for_two_days(tmp_path: Path, provider: Provider) -> None:
     """Updates that Telegram may deliver again are known, whatever is configured."""
-    async with TelegramServer() as telegram:
+    async with fast_telegram() as telegram:
         async with open_bot(tmp_path, provider, telegram=telegram) as bot:
             answer = await the_answer(bot.owner, bot.owner.says("hello"))
             await handled(bot)

@@ -7,7 +7,8 @@ In a test::
             anna = bot.owner
             answer = await anna.asks("hi")
 
-Real clock, real HTTP on both sides; ``Rig`` and ``RemoteTelegram`` are for whole processes.
+A clock that runs faster, real HTTP on both sides; ``Rig`` and ``RemoteTelegram`` are for whole
+processes.
 """
 
 from collections.abc import AsyncIterator
@@ -19,11 +20,15 @@ from typing import Any
 from noctule.bootstrap import Records, open_records, open_runtime, open_worker
 from noctule.channels.telegram.channel import open_telegram
 from noctule.config import load
+from noctule.core.clock import ScaledClock
 from tests.support.command_line import ROLES, CommandLine
 from tests.support.provider import Provider
 from tests.support.telegram.people import Person
 from tests.support.telegram.phone import Phone
 from tests.support.telegram.server import TelegramServer
+
+FASTER = 20.0
+"""The bot paces itself in seconds: an edit a second, a look every four. No test waits for that."""
 
 OWNER = Person(1001, "Anna", "anna")
 GUEST = Person(1002, "Bert", "bert")
@@ -48,6 +53,11 @@ class Bot:
     said: list[str] = field(default_factory=list)
 
 
+def fast_telegram(**given: Any) -> TelegramServer:
+    """Return an emulator on the rig's clock, for a bot that ends before it does."""
+    return TelegramServer(clock=ScaledClock(FASTER), **given)
+
+
 @asynccontextmanager
 async def open_bot(
     folder: Path,
@@ -63,14 +73,14 @@ async def open_bot(
     Args:
         folder: the data folder, empty or from an earlier one.
         provider: who answers.
-        telegram: an emulator that outlives the bot; None starts one.
+        telegram: an emulator that outlives the bot, with the clock of both; None starts one.
         settings: of the section ``telegram``, over those of the rig.
         works: whether a worker runs.
         config: further sections of the configuration.
     """
     if telegram is None:
         async with (
-            TelegramServer() as server,
+            fast_telegram() as server,
             _open(folder, provider, server, settings or {}, works=works, **config) as bot,
         ):
             yield bot
@@ -109,7 +119,7 @@ async def _open(
     )
     said: list[str] = []
     async with (
-        open_records(load(path, environ=line.env)) as records,
+        open_records(load(path, environ=line.env), clock=telegram.clock) as records,
         open_runtime(records) as runtime,
     ):
         bot = Bot(telegram, records, owner, guest, said)
