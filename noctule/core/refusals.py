@@ -34,6 +34,8 @@ class Refusal:
             the window: a smaller answer, or a cheaper model on the same key, may pass.
         affordable_tokens: the largest answer (``max_tokens``) that the money is enough for; None
             when the provider did not say.
+        torn: True when the answer broke off after the server had been reached: it is up, and a
+            fresh request may well succeed.
         note: what was odd about the answer (a clamped wait, a body that is not JSON); None
             when nothing was.
     """
@@ -47,4 +49,5 @@ class Refusal:
     context_tokens: int | None = None
     unaffordable: bool = False
     affordable_tokens: int | None = None
+    torn: bool = False
     note: str | None = None

@@ -1,6 +1,7 @@
 """Asking: one model is asked, and whatever comes of it is written down and learned from."""
 
 import asyncio
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -70,6 +71,7 @@ class Asking:
         refusal, message = self._exchange.refusal, self._exchange.message
         if refusal is not None or message is None:
             refusal = refusal or Refusal(Outcome.EMPTY_REPLY, "there was no answer")
+            self._course.lessons[self._model] = self._exchange.lesson(refusal)
             refusal = await self._consult(refusal)
             await self._settle(refusal.outcome, refusal)
             return refusal
@@ -104,6 +106,8 @@ class Asking:
             self._timeouts,
             most_tokens=self._layer.budgets.most_tokens(self._model),
         )
+        if lesson := self._course.lessons.get(self._model):
+            request = replace(request, messages=[*request.messages, *lesson])
         return Exchange(
             request,
             self._timeouts,

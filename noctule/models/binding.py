@@ -8,7 +8,8 @@ For every call, in this order:
 3. Budget: the most it can cost is held on every budget that covers it, else the next candidate.
 4. Call: one request with its timeouts (``Asking``, ``Exchange``).
 5. Outcome: written down and learned from, whatever it was.
-6. Next: the next candidate at once; with nobody left a short wait, a park, or a person.
+6. Next: a reply that cannot be used is asked for once more; else the next candidate at once; with
+   nobody left a last sample, a short wait, a park, or a person.
 """
 
 from collections.abc import Sequence
@@ -19,6 +20,8 @@ from functools import partial
 from noctule.core.calls import CallContext
 from noctule.core.durations import show_duration
 from noctule.core.ids import new_id
+from noctule.core.outcomes import Outcome
+from noctule.core.refusals import Refusal
 from noctule.core.roles import Role
 from noctule.core.routing import Candidate, Resolution, Skip, resolve, why_not
 from noctule.core.settings import OnLimit
@@ -53,6 +56,7 @@ class Binding:
         self._role = role
         self._own = layer.settings.roles[role]
         self._timeouts = Timeouts.of(layer.settings, role)
+        self._samples = layer.settings.limits.second_samples
 
     async def call(self, call: Call, context: CallContext, *, call_id: str | None = None) -> Reply:
         """Get an answer from the first model that gives one.
@@ -71,15 +75,25 @@ class Binding:
         while True:
             grant = await self._find(course)
             if isinstance(grant, Resolution):
-                await self._hold(course, grant)
+                if not course.last_samples(self._samples):
+                    await self._hold(course, grant)
                 continue
             with grant.slot:
                 result = await Asking(self._layer, self._timeouts, course, grant).run()
             if isinstance(result, Reply):
                 return result
-            model = grant.candidate.model
-            course.refused(model, result, self._layer.facts.window_tokens(model))
+            self._learn(course, grant.candidate.model, result)
             course.waited_s = 0.0
+
+    def _learn(self, course: Course, model: str, refusal: Refusal) -> None:
+        """Note what a model's refusal means for the rest of the call."""
+        facts, told = self._layer.facts, refusal.context_tokens
+        if refusal.outcome is Outcome.CONTEXT_OVERFLOW and told is not None:
+            if facts.learn_window(model, told):
+                return  # whether the call fits that is seen when candidates are looked for
+        elif course.samples_again(model, refusal, self._samples):
+            return
+        course.refused(model, refusal, facts.window_tokens(model))
 
     def _begin(self, call: Call, context: CallContext, call_id: str) -> Course:
         return Course(

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from langchain_core.messages import AIMessage
+from langchain_core.messages import AIMessage, BaseMessage
 
-from noctule.core.attempts import Attempt, SkippedModel
+from noctule.core.attempts import Attempt, Purpose, SkippedModel
 from noctule.core.calls import CallContext
 from noctule.core.coverage import Payer
 from noctule.core.limits import LimitKey
@@ -17,6 +17,7 @@ from noctule.core.routing import Candidate, Skip
 from noctule.models.budgets import Funds, Shortage, skip_of
 from noctule.models.call import Call
 from noctule.models.circuits import Trial
+from noctule.models.lessons import is_spoilt
 from noctule.models.slots import Slot, Ticket
 
 BAD_REQUESTS_AT_MOST = 2
@@ -77,6 +78,8 @@ class Course:
         unpaid: models whose next request nobody pays for.
         shortages: how often a budget did not pay.
         unproved: models of which nobody could find out whether they call tools, with the reason.
+        spoilt: how many replies of each model could not be used.
+        lessons: what each model is told of its last one, behind the conversation.
     """
 
     call_id: str
@@ -93,6 +96,8 @@ class Course:
     unpaid: dict[str, Shortage] = field(default_factory=dict)
     shortages: int = 0
     unproved: dict[str, Skip] = field(default_factory=dict)
+    spoilt: dict[str, int] = field(default_factory=dict)
+    lessons: dict[str, list[BaseMessage]] = field(default_factory=dict)
 
     @property
     def payer(self) -> Payer:
@@ -154,6 +159,42 @@ class Course:
         if too_large and window_tokens is not None:
             more = max(self.need.context_tokens, window_tokens + 1)
             self.need = replace(self.need, context_tokens=more)
+
+    def samples_again(self, model: str, refusal: Refusal, most: int) -> bool:
+        """Whether a model is asked anew at once: it replied, and the reply was of no use.
+
+        One more sample costs less than another model, and is often right. A probe wants to see
+        what a model does the first time.
+
+        Args:
+            model: which one.
+            refusal: what came of its last reply.
+            most: how many further samples it has in one call.
+        """
+        if not is_spoilt(refusal) or self.context.purpose is Purpose.PROBE:
+            return False
+        self.spoilt[model] = self.spoilt.get(model, 0) + 1
+        return not refusal.torn and most > 0 and self.spoilt[model] == 1
+
+    def last_samples(self, most: int) -> bool:
+        """Let models whose replies were of no use try again, where nobody else can answer.
+
+        One whose answer broke off is asked once more: its server is up, or it says that it is not.
+
+        Args:
+            most: how many further samples each has in one call.
+
+        Returns:
+            True when there is one.
+        """
+        left = [
+            model
+            for model, refusal in self.asked.items()
+            if 0 < self.spoilt.get(model, 0) <= (min(most, 1) if refusal.torn else most)
+            and is_spoilt(refusal)
+        ]
+        self.ask_again(left)
+        return bool(left)
 
     def ask_again(self, models: Iterable[str]) -> None:
         """Let models that were asked in vain, or passed over, be asked again."""

@@ -3,9 +3,10 @@
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from typing import Any
 
-from langchain_core.messages import AIMessage, AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 
 from noctule.core.attempts import Usage
 from noctule.core.clock import Clock
@@ -14,9 +15,12 @@ from noctule.core.errors import ModelFailureError, NoctuleError
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Refusal
 from noctule.models.client import Client, ModelRequest
+from noctule.models.clients.finish import LENGTH
 from noctule.models.clients.texts import text_of
-from noctule.models.flaws import find_flaw
+from noctule.models.failures import was_torn
+from noctule.models.flaws import find_flaw, lost_calls, with_reasons
 from noctule.models.holding import HeldText
+from noctule.models.lessons import lesson
 from noctule.models.pieces import join, says_something
 from noctule.models.repair import offered_names, repair
 from noctule.models.timeouts import Timeouts
@@ -75,6 +79,8 @@ class Exchange:
         self.told = False
         self.note: str | None = None
         self.imitated = False
+        self._spoilt: AIMessage | None = None
+        self._cut = False
 
     async def run(self, get_client: Callable[[], Client]) -> None:
         """Ask; only a cancellation is raised.
@@ -95,7 +101,15 @@ class Exchange:
         except NoctuleError as error:
             self.refusal = Refusal(Outcome.UNAVAILABLE, str(error), needs_person=True)
         except Exception as error:  # noqa: BLE001 - no library's exception leaves the model layer
-            self.refusal = self._explain(error)
+            refusal = self._explain(error)
+            torn = refusal.outcome is Outcome.UNAVAILABLE and (
+                self.first_token_s is not None or was_torn(error)
+            )
+            self.refusal = replace(refusal, torn=torn)
+
+    def lesson(self, refusal: Refusal) -> list[BaseMessage]:
+        """Return what the model is told of this reply when it is asked anew."""
+        return lesson(refusal, self._spoilt, written=self.imitated, cut=self._cut)
 
     async def _answer(self, client: Client) -> AIMessage:
         total_s = self._timeouts.total_s
@@ -147,9 +161,13 @@ class Exchange:
     def _judge(self, client: Client, message: AIMessage) -> None:
         conclusion = client.conclude(self._request, message)
         self.usage = conclusion.usage
+        self._cut = conclusion.finish_reason == LENGTH
+        message = with_reasons(message, cut=self._cut)
         self.refusal = find_flaw(message, conclusion, streamed=self._tell is not None)
         if self.refusal is None:
             self._take(message)
+        if self.refusal is not None:
+            self._spoilt = message
         if conclusion.truncated_prompt:
             self.note = "the endpoint dropped part of the prompt: its context is smaller than set"
 
@@ -159,6 +177,7 @@ class Exchange:
         if repaired is None:
             self._held.release()
             self.message = message
+            self.note = lost_calls(message, cut=self._cut)
             return
         self.imitated = True
         if isinstance(repaired, Refusal):

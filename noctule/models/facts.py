@@ -12,6 +12,9 @@ from noctule.models.proofs import Proofs
 DEFAULT_WINDOW_TOKENS = 8192
 """The context window of models on ``ollama`` and ``embedded`` that do not set one."""
 
+LEAST_WINDOW_TOKENS = 256
+"""A server that names a smaller window is misread: nothing could be asked of it."""
+
 _OWN_WINDOW = frozenset({EndpointKind.OLLAMA, EndpointKind.EMBEDDED})
 
 
@@ -29,6 +32,7 @@ class Facts:
         self, settings: Settings, limits: Limits, circuits: Circuits, proofs: Proofs
     ) -> None:
         self._settled = {name: _settled(settings, name) for name in settings.models}
+        self._told: dict[str, int] = {}
         self._limits = limits
         self._circuits = circuits
         self._proofs = proofs
@@ -47,9 +51,35 @@ class Facts:
         return self._settled[model].local
 
     def window_tokens(self, model: str) -> int | None:
-        """Return a model's context window in tokens; None when it is unknown."""
+        """Return a model's context window in tokens as known now; None when it is unknown.
+
+        It is the configured one, or the smaller one that its server said it has.
+        """
         facts = self._settled.get(model)
         return None if facts is None else facts.context_tokens
+
+    def told_window(self, model: str) -> int | None:
+        """Return the window a model's server named when a prompt was too long; None for none."""
+        return self._told.get(model)
+
+    def learn_window(self, model: str, tokens: int) -> bool:
+        """Take the window that a model's server says it has, for as long as this process lives.
+
+        Args:
+            model: its configured name.
+            tokens: prompt and answer together, as the server said.
+
+        Returns:
+            True when that is news: smaller than what was known.
+        """
+        facts = self._settled.get(model)
+        if facts is None or tokens < LEAST_WINDOW_TOKENS:
+            return False
+        if facts.context_tokens is not None and tokens >= facts.context_tokens:
+            return False
+        self._told[model] = tokens
+        self._settled[model] = replace(facts, context_tokens=tokens)
+        return True
 
     def _now(self, model: str) -> ModelFacts:
         settled = self._settled[model]

@@ -39,6 +39,11 @@ _CONNECTIONS = frozenset(
         "builtins.OSError",
     }
 )
+_TORN = frozenset(
+    f"{library}.{name}"
+    for library in ("httpx", "httpx2", "httpcore", "httpcore2")
+    for name in ("RemoteProtocolError", "ReadError")
+)
 _OUTCOMES = {
     "asyncio.CancelledError": Outcome.CANCELLED,
     "concurrent.CancelledError": Outcome.CANCELLED,
@@ -100,6 +105,14 @@ def explain(
         return Refusal(
             Outcome.UNAVAILABLE, name, note=f"{name} could not be read: {type(trouble).__name__}"
         )
+
+
+def was_torn(error: BaseException) -> bool:
+    """Whether a connection broke after it had been made: the server is there and may answer anew.
+
+    A server that closes an idle connection in the moment of the request looks like that too.
+    """
+    return any(_names(cause) & _TORN for cause in _chain(error))
 
 
 def _explain(

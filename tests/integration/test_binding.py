@@ -67,9 +67,6 @@ async def test_the_answer_names_its_model_so_that_chat_can_keep_it() -> None:
         (refused(400, code="context_length_exceeded"), Outcome.CONTEXT_OVERFLOW),
         (OSError("connection refused"), Outcome.UNAVAILABLE),
         (RuntimeError("never seen before"), Outcome.UNAVAILABLE),
-        (Act(text=""), Outcome.EMPTY_REPLY),
-        (Act(text="  \n"), Outcome.EMPTY_REPLY),
-        (Act(tool=("look", '{"at": ')), Outcome.MALFORMED_TOOL_CALL),
         (Act(text="No", finish="content_filter"), Outcome.CONTENT_FILTERED),
     ],
 )
@@ -423,7 +420,7 @@ async def test_on_limit_park_keeps_the_model() -> None:
 async def test_on_limit_park_still_replaces_a_model_that_cannot() -> None:
     """What no wait cures goes to the next candidate even then."""
     stage = Stage(role={"on_limit": "park"})
-    stage.will("first", Act(text=""))
+    stage.always("first", Act(text=""))
     assert (await stage.ask()).attempt.model == "second"
     call = Call(messages=[HumanMessage("x")], tools=[TOOL])
     stage = Stage(role={"on_limit": "park"}, models={"first": {"tools": False}})

@@ -123,7 +123,7 @@ async def test_every_way_a_stream_breaks_ends_at_the_fallback(
 async def test_bad_replies_end_at_the_fallback(kind: str, stream: bool) -> None:  # noqa: FBT001 - a parameter
     """Empty replies and broken tool calls are nobody's answer."""
     async with street(kind) as there:
-        there.primary.enqueue(Reply(text=""))
+        there.primary.default = Reply(text="")
         assert (await there.ask(stream=stream)).attempt.model == "second"
         assert (await there.attempts())[0].outcome is Outcome.EMPTY_REPLY
 
@@ -133,6 +133,6 @@ async def test_broken_arguments_end_at_the_fallback(stream: bool) -> None:  # no
     """A tool call whose arguments are no JSON goes to the next candidate."""
     async with street("openai") as there:
         call = {"name": "look", "arguments": '{"at": ', "id": "call_1"}
-        there.primary.enqueue(Reply.read({"text": "", "tool_calls": [call]}))
+        there.primary.default = Reply.read({"text": "", "tool_calls": [call]})
         assert (await there.ask(stream=stream, tools=[TOOL])).attempt.model == "second"
         assert (await there.attempts())[0].outcome is Outcome.MALFORMED_TOOL_CALL

@@ -36,6 +36,7 @@ from noctule.models.clients.scripted import ScriptedRefusal
 from noctule.models.course import Reply
 from noctule.models.layer import Price
 from noctule.models.models import Models
+from noctule.models.pieces import join
 from storage.memory.database import MemoryDatabase
 
 SOME_TOKENS = Usage(input_tokens=10, output_tokens=5)
@@ -102,16 +103,7 @@ class StageClient:
         return [request.model for request in self.requests]
 
     async def answer(self, request: ModelRequest) -> AIMessage:
-        pieces = [piece async for piece in self._play(request)]
-        whole = AIMessageChunk(content="")
-        for piece in pieces:
-            whole += piece
-        return AIMessage(
-            content=whole.content,
-            tool_calls=whole.tool_calls,
-            invalid_tool_calls=whole.invalid_tool_calls,
-            response_metadata=whole.response_metadata,
-        )
+        return join([piece async for piece in self._play(request)])
 
     async def stream(self, request: ModelRequest) -> AsyncIterator[AIMessageChunk]:
         self.open_streams += 1

@@ -26,6 +26,12 @@ class LimitsSettings(Section):
     call_timeout: PositiveDuration = timedelta(seconds=300)
     """How long one call may take in all."""
 
+    second_samples: int = Field(default=2, ge=0, le=10)
+    """How often a model is asked anew, within one call, when its reply cannot be used: an empty
+    one, a tool call that cannot be read or stands there as text, a stream that broke off. The
+    first time at once, told what was wrong; then its fallbacks are asked; what is left of this
+    only when nobody else can answer. ``0`` asks the fallback at once."""
+
     max_steps: int = Field(default=30, ge=1)
     """The most steps (model calls and tool calls) of one chat turn."""
 

@@ -4,6 +4,10 @@ STOP = "stop"
 LENGTH = "length"
 TOOL_CALLS = "tool_calls"
 CONTENT_FILTER = "content_filter"
+MALFORMED = "malformed_tool_call"
+"""The model tried to call a tool, and its server could not read the call (Gemini's word)."""
+ERROR = "error"
+"""The server failed over the answer and says so in place of a reason (OpenRouter)."""
 
 _WORDS = {
     STOP: "stop end_turn stop_sequence eos eos_token complete completed",
@@ -11,6 +15,9 @@ _WORDS = {
     TOOL_CALLS: "tool_calls tool_use function_call",
     CONTENT_FILTER: "content_filter refusal safety recitation blocklist prohibited_content "
     "sensitive",
+    MALFORMED: "malformed_function_call malformed_tool_call malformed_response "
+    "unexpected_tool_call too_many_tool_calls",
+    ERROR: "error",
 }
 _REASONS = {word: reason for reason, words in _WORDS.items() for word in words.split()}
 
@@ -30,5 +37,5 @@ def finish_reason(said: object) -> str | None:
     """
     if not isinstance(said, str) or not said:
         return None
-    word = said.lower()
+    word = said.lower().rpartition(": ")[2]  # "function_call_filter: MALFORMED_FUNCTION_CALL"
     return _REASONS.get(word, word)
