@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 
 from noctule.core.attempts import Attempt, CostSource, Purpose, Usage
@@ -133,11 +132,7 @@ class Asking:
 
     def _bill(self, attempt: Attempt) -> Decimal:
         """Return what the budgets are charged: where nobody knows, the most it can have been."""
-        if attempt.cost_usd is not None:
-            return attempt.cost_usd
-        if attempt.outcome is Outcome.UNAVAILABLE and attempt.first_token_s is None:
-            return Decimal(0)  # it never came to an answer
-        return self._grant.funds.usd
+        return self._grant.funds.usd if attempt.cost_usd is None else attempt.cost_usd
 
     def _tell_over(self, over_usd: Decimal) -> None:
         if over_usd:
@@ -179,7 +174,7 @@ class Asking:
     def _row(self, outcome: Outcome, refusal: Refusal | None) -> Attempt:
         context, course, exchange = self._course.context, self._course, self._exchange
         model = self._layer.settings.models[self._model]
-        cost_usd, source = self._cost(outcome, exchange.usage, self._started_at)
+        cost_usd, source = self._cost(outcome, refusal, exchange.usage)
         return Attempt(
             id=self._id,
             call_id=course.call_id,
@@ -207,11 +202,13 @@ class Asking:
         )
 
     def _cost(
-        self, outcome: Outcome, usage: Usage, at: datetime
+        self, outcome: Outcome, refusal: Refusal | None, usage: Usage
     ) -> tuple[Decimal | None, CostSource | None]:
-        if outcome in _NOT_BILLED and usage == Usage():
+        """Return what the attempt cost; unknown when the provider may have worked and not said."""
+        turned_away = outcome in _NOT_BILLED or (refusal is not None and refusal.never_sent)
+        if turned_away and usage == Usage():
             return Decimal(0), CostSource.PROVIDER
-        return self._layer.price(self._model, usage, at)
+        return self._layer.price(self._model, usage, self._started_at)
 
     def _tell_start(self) -> None:
         self._course.context.sink.emit(

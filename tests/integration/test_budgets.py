@@ -1,6 +1,7 @@
 import asyncio
 from decimal import Decimal
 
+import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 
@@ -164,8 +165,13 @@ async def test_the_role_and_the_session_have_budgets_of_their_own() -> None:
     ("act", "spent"),
     [
         (refused(429, retry_after=20), "0"),
-        (refused(500), "0"),
-        (OSError("connection refused"), "0"),
+        (refused(400), "0"),
+        (httpx.ConnectError("refused"), "0"),
+        (ConnectionError("no Ollama"), "0"),
+        (refused(500), "0.10"),
+        (OSError("connection reset by peer"), "0.10"),
+        (httpx.ReadError("torn"), "0.10"),
+        (httpx.ReadTimeout("no answer"), "0.10"),
         (Act(usage=Usage()), "0.10"),
         (Act("Half", finish=None, usage=Usage()), "0.10"),
         (Act(usage=Usage(10, 5, reasoning_tokens=3)), "0.05"),
@@ -174,7 +180,7 @@ async def test_the_role_and_the_session_have_budgets_of_their_own() -> None:
     ],
 )
 async def test_what_each_end_of_a_call_is_charged(act: Act | Exception, spent: str) -> None:
-    """Nothing where nothing came; the cost where it is known; the bound where nobody knows."""
+    """Nothing where it never left or was turned away; what is known; else the bound."""
     stage = paid_stage(role={"fallback": ["third"]}, **a_dollar())
     stage.will("first", act)
     await stage.ask(stream=True)
