@@ -9,7 +9,7 @@ from noctule.core.durations import show_duration
 from noctule.core.events import EventKind
 from noctule.core.money import show_usd
 from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Refusal
+from noctule.core.refusals import Evidence, Refusal
 from noctule.models.client import Client
 from noctule.models.course import Course, Grant, Reply
 from noctule.models.exchange import Exchange
@@ -145,16 +145,18 @@ class Asking:
         self._layer.limits.forget(self._model, asked_at=self._started_at)
 
     def _judge_health(self, outcome: Outcome, refusal: Refusal | None) -> None:
-        circuits, trial = self._layer.circuits, self._grant.trial
+        limits, model = self._layer.limits, self._model
         if outcome is Outcome.CANCELLED or (refusal is not None and refusal.needs_person):
-            circuits.said_nothing(trial)
-        elif outcome.opens_circuit:
-            circuits.failed(trial, refusal.message if refusal else outcome.value)
+            return  # it says nothing of the model
+        if refusal is not None and outcome.opens_circuit:
+            if refusal.retry_at is None or refusal.evidence is Evidence.GUESS:
+                limits.failed(model, refusal, asked_at=self._started_at)
         elif self._was_slow():
             first_token_s = self._exchange.first_token_s or 0.0
-            circuits.failed(trial, f"slow: first token after {show_duration(first_token_s)}")
+            slow = f"slow: first token after {show_duration(first_token_s)}"
+            limits.failed(model, Refusal(Outcome.TIMEOUT, slow), asked_at=self._started_at)
         else:
-            circuits.answered(trial)
+            limits.answered(model, refuses=outcome.limits)
 
     def _was_slow(self) -> bool:
         slow_s, first_token_s = self._timeouts.slow_s, self._exchange.first_token_s

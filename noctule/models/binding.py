@@ -218,33 +218,39 @@ class Binding:
         on_limit = wish.on_limit or self._own.on_limit
         if course.is_wrong or (on_limit is OnLimit.PARK and course.met_a_limit):
             return _NOBODY
+        found = self._seen(course)
+        if not found.candidates and not course.insists and course.context.awaited_since:
+            course.insists = True
+            found = self._seen(course)
+        return thrifty(found, course, self._layer)
+
+    def _seen(self, course: Course) -> Resolution:
+        wish = course.context.wish
         models = self._own.models if wish.forced is None else (wish.forced,)
-        resolution = resolve(
+        return resolve(
             course.need,
             self._own,
-            self._layer.facts.of(models),
+            self._layer.facts.of(models, awaited_since=course.awaited_since),
             wish=wish,
             now=self._layer.clock.now(),
             tried=course.asked,
             unpaid=course.unpaid_skips(self._layer.clock.now()),
         )
-        return thrifty(resolution, course, self._layer)
 
     def _grant(
         self, course: Course, candidate: Candidate, slot: Slot, funds: Funds
     ) -> Grant | None:
         """Look again: while it waited for its slot, the model may have refused somebody else."""
         model, now = candidate.model, self._layer.clock.now()
-        skip = why_not(model, course.need, self._layer.facts.of((model,)).get(model), now)
-        trial = self._layer.circuits.enter(model) if skip is None else None
-        if trial is None:
+        facts = self._layer.facts.of((model,), awaited_since=course.awaited_since)
+        skip = why_not(model, course.need, facts.get(model), now)
+        if skip is not None:
             slot.release()
-            skip = skip or Skip(model, "is being tried again by another call")
             course.pass_over([replace(skip, rank=candidate.rank)])
             return None
         course.ask_again([model])
         probed = self._layer.limits.enter(model, most_s=self._timeouts.total_s)
-        return Grant(candidate, slot, trial, probed, funds, course.fallback_from(candidate))
+        return Grant(candidate, slot, probed, funds, course.fallback_from(candidate))
 
     async def _hold(self, course: Course, resolution: Resolution) -> None:
         """Wait for a limit that is nearly over.
