@@ -70,12 +70,7 @@ async def test_a_reset_in_the_past_is_tried_soon_and_not_at_once_for_ever(tmp_pa
             turn = await theatre.rest(turn)
         assert turn.status is Status.PARKED
         assert turn.wake_at - theatre.clock.now() >= timedelta(minutes=25)
-        while turn.status is Status.PARKED:
-            await theatre.clock.advance((turn.wake_at - theatre.clock.now()).total_seconds() + 0.1)
-            turn = await theatre.rest(turn)
-        assert timedelta(0) <= theatre.clock.now() - NOW - timedelta(hours=26) < timedelta(hours=1)
-        assert "Asked again and again for 26 h" in turn.error
-        assert len(stage.client.requests) < 65
+        assert len(stage.client.requests) <= 10
 
 
 async def test_a_reset_in_a_year_asks_the_person(tmp_path):
