@@ -142,7 +142,7 @@ def _others(questions: Sequence[Parking]) -> str:
 def _raising(parking: Parking) -> str:
     if parking.key == BudgetKey(RUN_BUDGET, parking.session_id).limit_key:
         return f"`noctule budgets raise {parking.session_id} USD`"
-    return "in the configuration; `noctule budgets` shows it"
+    return "change it in the configuration (`noctule budgets` shows it) and restart `noctule serve`"
 
 
 def _ask(parking: Parking, bounds: ParkingSettings) -> str:
@@ -156,7 +156,7 @@ def _ask(parking: Parking, bounds: ParkingSettings) -> str:
         case ParkingKind.HAND:
             return f"Parked by hand. {resume} goes on."
         case ParkingKind.BUDGET:
-            return f"{parking.reason} Raise the budget ({_raising(parking)}), then {resume}."
+            return f"{parking.reason} Raise the budget, and it continues: {_raising(parking)}."
         case _:
             pass
     within = show_duration(bounds.longest_wait.total_seconds())

@@ -104,6 +104,7 @@ class Asking:
             settings.roles[context.role],
             self._timeouts,
             most_tokens=self._layer.budgets.most_tokens(self._model),
+            paid_tokens=self._grant.funds.max_tokens,
         )
         if lesson := self._course.lessons.get(self._model):
             request = replace(request, messages=[*request.messages, *lesson])
@@ -221,6 +222,10 @@ class Asking:
             purpose=self._course.context.purpose.value,
             fallback_from=self._grant.fallback_from,
         )
+        if self._grant.funds.max_tokens is not None:
+            text = f"What is left of the budget pays for {self._grant.funds.max_tokens} tokens of "
+            text += f"answer from {self._model}; a longer one is cut there."
+            self._course.context.sink.emit(EventKind.NOTICE, attempt=self._id, text=text)
         for tally in self._grant.funds.warns:
             self._course.context.sink.emit(
                 EventKind.NOTICE, attempt=self._id, text=self._layer.budgets.warning(tally)

@@ -26,8 +26,13 @@ from noctule.core.roles import Role
 from noctule.core.routing import Candidate, Resolution, Skip, resolve, why_not
 from noctule.core.settings import OnLimit
 from noctule.models.asking import Asking
-from noctule.models.bounds import DEFAULT_MAX_TOKENS, most_input_tokens, most_output_tokens
-from noctule.models.budgets import Funds, Shortage
+from noctule.models.bounds import (
+    DEFAULT_MAX_TOKENS,
+    LEAST_ANSWER_TOKENS,
+    most_input_tokens,
+    most_output_tokens,
+)
+from noctule.models.budgets import Funds, Shortage, Size
 from noctule.models.call import Call
 from noctule.models.caps import endpoint_cap, model_cap, role_cap
 from noctule.models.course import Course, Grant, Reply
@@ -176,8 +181,7 @@ class Binding:
             funds = await self._layer.budgets.place(
                 candidate.model,
                 course.payer,
-                input_tokens=partial(most_input_tokens, course.call),
-                output_tokens=self._most_output(course.call, candidate.model),
+                self._size(course.call, candidate.model),
                 most_s=self._timeouts.total_s,
             )
         except BaseException:
@@ -193,11 +197,15 @@ class Binding:
             self._layer.budgets.settle(funds, Decimal(0))
         return grant
 
-    def _most_output(self, call: Call, model: str) -> int:
+    def _size(self, call: Call, model: str) -> Size:
         settings = self._layer.settings
-        most = call.max_tokens or self._own.max_tokens or DEFAULT_MAX_TOKENS
+        asked = call.max_tokens or self._own.max_tokens or DEFAULT_MAX_TOKENS
         own = settings.models[model].extra_body
-        return most_output_tokens(most, call.extra, settings.endpoint_of(model).extra_body, own)
+        most = most_output_tokens(asked, call.extra, settings.endpoint_of(model).extra_body, own)
+        # A body that bounds the answer itself cannot be shortened, and thought needs its room.
+        can_be_shorter = most == asked and not (call.thinking or self._own.thinking)
+        least = min(asked, LEAST_ANSWER_TOKENS) if can_be_shorter else None
+        return Size(partial(most_input_tokens, call), most, least)
 
     def _caps(self, candidate: Candidate) -> tuple[str, str, str]:
         model = candidate.model
