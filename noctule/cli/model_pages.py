@@ -149,11 +149,10 @@ def _roles(entry: ModelEntry) -> str:
 
 def _now(entry: ModelEntry, records: "Records") -> str:
     if entry.limit is not None:
-        until = entry.limit.ends_at
+        until = entry.limit.not_before
         if until is None:
             return "refused until you act"
-        what = "left alone" if entry.limit.is_outage else "refused"
-        return f"{what} until {show(until, records.zone, records.clock.now())}"
+        return f"refused until {show(until, records.zone, records.clock.now())}"
     failures, most = entry.health.failures, records.settings.limits.circuit_failures
     if failures:
         left = ", left alone for a while" if failures >= most else ""

@@ -1,7 +1,6 @@
 """The circumstances of one call to a role's models."""
 
 from dataclasses import dataclass, field
-from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -43,8 +42,6 @@ class CallContext:
         wish: forced or pinned model, and what to do at a limit.
         stream: True emits text deltas to the sink as they come.
         sink: who is told of attempts and deltas.
-        awaited_since: since when a person sits waiting for it; None when nobody does (background
-            work, and whatever has slept).
     """
 
     role: Role
@@ -58,4 +55,3 @@ class CallContext:
     wish: Wish = field(default_factory=Wish)
     stream: bool = False
     sink: EventSink = field(default_factory=NoSink)
-    awaited_since: datetime | None = None

@@ -10,6 +10,7 @@ from noctule.core.clock import Clock
 from noctule.core.refusals import Refusal
 from noctule.core.settings import Settings
 from noctule.models.budgets import Budgets
+from noctule.models.circuits import Circuits
 from noctule.models.endpoints import Endpoints
 from noctule.models.facts import Facts
 from noctule.models.ledger import Ledger
@@ -34,7 +35,8 @@ class Layer:
         clock: the time.
         endpoints: one client each.
         slots: the caps.
-        limits: who refuses, or is left alone.
+        circuits: who is left alone.
+        limits: who refuses.
         facts: all of that by model.
         budgets: who pays.
         ledger: where attempts are written.
@@ -48,6 +50,7 @@ class Layer:
     clock: Clock
     endpoints: Endpoints
     slots: Slots
+    circuits: Circuits
     limits: Limits
     facts: Facts
     budgets: Budgets

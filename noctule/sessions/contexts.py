@@ -1,7 +1,5 @@
 """Makes what the nodes of a turn are given, always from the current configuration."""
 
-from datetime import datetime
-
 from langchain_core.language_models import BaseChatModel
 
 from graphs.context import TurnContext
@@ -39,22 +37,8 @@ class Contexts:
         self._database = database
         self._equipment = equipment
 
-    def of(
-        self,
-        turn: Turn,
-        session: Session,
-        sink: EventSink,
-        *,
-        awaited_since: datetime | None = None,
-    ) -> TurnContext:
-        """Return the context of a turn.
-
-        Args:
-            turn: as the database has it.
-            session: its session.
-            sink: who is told what happens.
-            awaited_since: since when a person sits waiting for it; None when nobody does.
-        """
+    def of(self, turn: Turn, session: Session, sink: EventSink) -> TurnContext:
+        """Return the context of a turn."""
         return TurnContext(
             turn=turn,
             session=session,
@@ -65,7 +49,6 @@ class Contexts:
             limits=self._settings.limits,
             clock=self._clock,
             equipment=self._equipment,
-            awaited_since=awaited_since,
         )
 
     def unable(self, turn: Turn) -> str | None:

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from telegramify_markdown import convert, split_entities
-
+from noctule.channels.telegram.markup import render
+from noctule.channels.telegram.parts import parts, utf16
 from noctule.channels.telegram.places import Place
 from noctule.core.mail import OutgoingKind
 
@@ -90,21 +90,17 @@ def formatted(
         buttons: rows under the last part.
         reply_to: the message the first part answers; None answers none.
     """
-    parts = split(markdown)
-    last = len(parts) - 1
+    found = split(markdown)
+    last = len(found) - 1
     return [
         _body(text, entities, buttons if n == last else (), reply_to if n == 0 else None)
-        for n, (text, entities) in enumerate(parts)
+        for n, (text, entities) in enumerate(found)
     ]
 
 
 def split(markdown: str) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return text and entities of each message a Markdown text needs; at least one."""
-    text, entities = convert(markdown)
-    if not text.strip():
-        return [(_cut(markdown), [])]
-    parts = split_entities(text, entities, TEXT_UNITS)
-    return [(part, [entity.to_dict() for entity in marks]) for part, marks in parts if part.strip()]
+    return parts(render(markdown), TEXT_UNITS) or [(_cut(markdown), [])]
 
 
 def document(path: Path, *, name: str, caption: str = "") -> dict[str, Any]:
@@ -120,7 +116,7 @@ def document(path: Path, *, name: str, caption: str = "") -> dict[str, Any]:
 
 def units(text: str) -> int:
     """Return the length of a text as Telegram counts it, in UTF-16 units."""
-    return len(text.encode("utf-16-le")) // 2
+    return utf16(text)
 
 
 def _body(

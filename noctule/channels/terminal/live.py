@@ -1,18 +1,16 @@
 """A screen of a terminal that can be redrawn: Markdown that grows, and text that disappears."""
 
 from collections.abc import Iterator
-from typing import ClassVar
 
 from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
-from rich.markdown import CodeBlock, Markdown, MarkdownElement
 from rich.segment import Segment
 from rich.spinner import Spinner
-from rich.syntax import Syntax
 from rich.text import Text
 
 from noctule.channels.terminal.blocks import finished_length
 from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.reply import Reply
 
 _REDRAWS_PER_SECOND = 10
 _LINES_KEPT_FREE = 4
@@ -93,7 +91,7 @@ class LiveScreen:
     def _keep(self, markdown: str) -> None:
         if self._kept:
             self._console.print()
-        self._console.print(_rendered(markdown))
+        self._console.print(Reply(markdown.strip("\n")))
         self._kept = True
 
     def _draw(self) -> None:
@@ -118,7 +116,7 @@ class LiveScreen:
             if self._kept:
                 shown.append(Text(""))
             room = max(1, self._console.size.height - _LINES_KEPT_FREE)
-            shown.append(_LastLines(_rendered(self._growing), room))
+            shown.append(_LastLines(Reply(self._growing.strip("\n")), room))
         if self._status:
             shown.append(Spinner("dots", Text(self._status, style="dim")))
         return Group(*shown)
@@ -140,26 +138,3 @@ def _joined(lines: list[list[Segment]]) -> Iterator[Segment]:
     for line in lines:
         yield from line
         yield Segment.line()
-
-
-class _Code(CodeBlock):
-    """Code without the empty lines around it that only a background would need."""
-
-    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        code = str(self.text).rstrip()
-        yield Syntax(code, self.lexer_name, theme=self.theme, word_wrap=True, padding=(0, 2))
-
-
-class _Reply(Markdown):
-    """Markdown as replies are shown."""
-
-    elements: ClassVar[dict[str, type[MarkdownElement]]] = {
-        **Markdown.elements,
-        "fence": _Code,
-        "code_block": _Code,
-    }
-
-
-def _rendered(markdown: str) -> Markdown:
-    # Links show where they lead: a model must not hide an address behind a friendly word.
-    return _Reply(markdown.strip("\n"), code_theme="ansi_dark", hyperlinks=False)
