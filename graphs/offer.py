@@ -63,7 +63,9 @@ async def offer(agent: Agent, context: TurnContext) -> Offer:
     if forced is not None:
         facts = context.models.facts().get(forced)
         return Offer(tools) if facts is None or facts.tools is not False else Offer()
-    abilities = await context.models.tools_of(agent.role, prove=agent.role is not Role.CHAT)
+    abilities = await context.models.tools_of(
+        agent.role, prove=agent.role is not Role.CHAT, sink=context.tagged_sink
+    )
     if any(one.able and _may_serve(one, agent, context) for one in abilities):
         others = agent.role in _TALKERS and any(one.able is not True for one in abilities)
         return Offer(tools, dispensable=others)

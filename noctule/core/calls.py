@@ -42,6 +42,7 @@ class CallContext:
         wish: forced or pinned model, and what to do at a limit.
         stream: True emits text deltas to the sink as they come.
         sink: who is told of attempts and deltas.
+        loop: True when the caller goes on until no tool is called: a model that needs it is led.
     """
 
     role: Role
@@ -55,3 +56,4 @@ class CallContext:
     wish: Wish = field(default_factory=Wish)
     stream: bool = False
     sink: EventSink = field(default_factory=NoSink)
+    loop: bool = False

@@ -11,7 +11,7 @@ from typing import Any, Protocol, Self, TypeVar
 
 from pydantic import BaseModel
 
-from noctule.core.calls import CallContext
+from noctule.core.calls import CallContext, EventSink
 from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
 from noctule.core.roles import Role
 from noctule.core.routing import ModelFacts
@@ -91,12 +91,15 @@ class ChatModels(Protocol[ChatModelT]):
         """
         ...
 
-    async def tools_of(self, role: Role, *, prove: bool = False) -> Sequence[ToolAbility]:
+    async def tools_of(
+        self, role: Role, *, prove: bool = False, sink: EventSink | None = None
+    ) -> Sequence[ToolAbility]:
         """Return which candidates of a role call tools, in the order in which they are asked.
 
         Args:
             role: whose.
             prove: True probes those of which it is not known, until one is proven.
+            sink: is told when a model has to be asked first; None tells nobody.
         """
         ...
 

@@ -9,6 +9,9 @@ from typing import Any
 DEMOTED_FROM = 3
 """So many calls written as text at work speak against a proof, where they are not rare."""
 
+BY_TEXT = "text_"
+"""How the names of cases begin in which tools were described in words."""
+
 _RARE = 5
 """Rare is fewer than one in so many of the calls seen at work."""
 
@@ -18,6 +21,8 @@ class ProofOutcome(StrEnum):
 
     PROVEN = "proven"
     """It calls them as the API has it."""
+    PROVEN_BY_TEXT = "proven_by_text"
+    """It calls them when they are described to it in words, one fenced call a reply."""
     DECLARED_ONLY = "declared_only"
     """It is said to, and got too little right to rely on it."""
     TEXT_IMITATION = "text_imitation"
@@ -37,6 +42,7 @@ class ProofOutcome(StrEnum):
 
 _WORDS = {
     ProofOutcome.PROVEN: "calls tools",
+    ProofOutcome.PROVEN_BY_TEXT: "calls tools that are described to it in words",
     ProofOutcome.DECLARED_ONLY: "calls tools, but gets too much wrong to rely on it",
     ProofOutcome.TEXT_IMITATION: "writes tool calls as text",
     ProofOutcome.REFUSED_BY_SERVER: "its server takes no tools for it",
@@ -87,7 +93,18 @@ class Proof:
     @property
     def is_proven(self) -> bool:
         """Whether tools may be offered to it: proven, and not disproved at work since."""
+        if self.outcome is ProofOutcome.PROVEN_BY_TEXT:
+            return True  # its calls are text: none of them speaks against it
         return self.outcome is ProofOutcome.PROVEN and not self.is_disproved
+
+    def has_passed(self, case: str) -> bool:
+        """Whether it got one case of its probe right; False for one it was not asked."""
+        return any(one.get("case") == case and bool(one.get("passed")) for one in self.cases)
+
+    @property
+    def was_tried_by_text(self) -> bool:
+        """Whether it was asked with tools described in words; a probe of 0.1 never did."""
+        return any(str(one.get("case", "")).startswith(BY_TEXT) for one in self.cases)
 
     @property
     def is_disproved(self) -> bool:

@@ -15,6 +15,7 @@ from noctule.models.client import Client
 from noctule.models.course import Course, Grant, Reply
 from noctule.models.exchange import Exchange
 from noctule.models.layer import Layer
+from noctule.models.manner import Terms
 from noctule.models.parts import parts_of
 from noctule.models.timeouts import Timeouts
 
@@ -115,8 +116,19 @@ class Asking:
             explain=lambda error: self._layer.explain(self._model, error),
             tell=self._tell_text if context.stream else None,
             begins=self._answers,
-            repairs=context.purpose is not Purpose.PROBE,
+            terms=Terms(
+                manner=self._course.call.manner or self._layer.proofs.manner(self._model),
+                loop=context.loop,
+                closes=self._costs_nothing(),
+                raw=context.purpose is Purpose.PROBE,
+            ),
         )
+
+    def _costs_nothing(self) -> bool:
+        """Whether nobody has to know how many tokens an answer took: it runs here, for nothing."""
+        some = Usage(input_tokens=1000, output_tokens=1000)
+        cost_usd, _ = self._layer.price(self._model, some, self._started_at)
+        return self._layer.facts.is_local(self._model) and not cost_usd
 
     async def _settle(self, outcome: Outcome, refusal: Refusal | None) -> Attempt:
         self._grant.slot.release()  # whoever waits for it need not wait for the database

@@ -144,7 +144,7 @@ class Binding:
         able = True
         for option in options:
             model = option.model
-            unknown = await prover.ensure(model, rank=option.rank)
+            unknown = await prover.ensure(model, rank=option.rank, tell=course.tell)
             if isinstance(unknown, Skip):
                 course.unproved[model] = unknown
             elif unknown is not None:

@@ -13,6 +13,7 @@ from noctule.core.calls import CallContext
 from noctule.core.needs import Need
 from noctule.core.settings import ModelSettings, RoleSettings
 from noctule.models.client import ModelRequest
+from noctule.models.manner import Manner
 from noctule.models.timeouts import Timeouts
 
 ANSWER_TOKENS = 512
@@ -42,6 +43,7 @@ class Call:
         temperature: None means the role's.
         thinking: None means the role's.
         extra: further keyword arguments, handed to the client as they are.
+        manner: how the model is asked for calls of tools; None takes what it has shown.
     """
 
     messages: Sequence[BaseMessage]
@@ -53,6 +55,7 @@ class Call:
     temperature: float | None = None
     thinking: bool | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
+    manner: Manner | None = None
 
     def need(self, role: RoleSettings, context: CallContext) -> Need:
         """Return what a model must be able to do to serve it."""

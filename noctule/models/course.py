@@ -9,6 +9,7 @@ from langchain_core.messages import AIMessage, BaseMessage
 from noctule.core.attempts import Attempt, Purpose, SkippedModel
 from noctule.core.calls import CallContext
 from noctule.core.coverage import Payer
+from noctule.core.events import EventKind
 from noctule.core.limits import LimitKey
 from noctule.core.needs import Need
 from noctule.core.outcomes import Outcome
@@ -104,6 +105,10 @@ class Course:
         """Who pays."""
         context = self.context
         return Payer(context.role, context.session_id, context.owner, context.budget_usd)
+
+    def tell(self, text: str) -> None:
+        """Tell whoever watches the call what it waits for."""
+        self.context.sink.emit(EventKind.NOTICE, text=text)
 
     def not_paid(self, candidate: Candidate, shortage: Shortage) -> None:
         """Note that nobody pays for a candidate."""

@@ -15,12 +15,14 @@ from noctule.core.errors import ModelFailureError, NoctuleError
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Refusal
 from noctule.models.client import Client, ModelRequest
-from noctule.models.clients.finish import LENGTH
+from noctule.models.clients.finish import LENGTH, TOOL_CALLS
 from noctule.models.clients.texts import text_of
 from noctule.models.failures import was_torn
 from noctule.models.flaws import find_flaw, lost_calls, with_reasons
 from noctule.models.holding import HeldText
 from noctule.models.lessons import lesson
+from noctule.models.manner import Terms, only_first
+from noctule.models.one_call import OneCall
 from noctule.models.pieces import join, says_something
 from noctule.models.repair import offered_names, repair
 from noctule.models.timeouts import Timeouts
@@ -41,7 +43,7 @@ class Exchange:
         explain: reads what a client raised.
         tell: is handed the text as it comes; None asks for the whole answer at once.
         begins: called at the first token of a streamed answer.
-        repairs: whether a tool call written as text is looked for; a probe wants the raw reply.
+        terms: how the model is asked for calls; None takes them as the API has them.
 
     Attributes:
         message: the answer; None while there is none, or none that can be used.
@@ -62,16 +64,21 @@ class Exchange:
         explain: Explain,
         tell: TellText | None,
         begins: Callable[[], None],
-        repairs: bool = True,
+        terms: Terms | None = None,
     ) -> None:
         self._begins = begins
         self._request = request
+        self._terms = terms or Terms()
+        self._manner = self._terms.manner
+        self._sent = self._manner.shaped(request, loop=self._terms.loop)
         self._timeouts = timeouts
         self._clock = clock
         self._explain = explain
-        self._repairs = repairs
         self._tell = tell
-        self._held = HeldText(self._show, offered_names(request) if repairs else ())
+        offered = frozenset[str]() if self._terms.raw else offered_names(request)
+        self._one = OneCall(self._manner, offered) if self._terms.closes else None
+        self._held = HeldText(self._show, offered)
+        self._reads_text = self._manner.by_text and bool(offered)
         self.message: AIMessage | None = None
         self.refusal: Refusal | None = None
         self.usage = Usage()
@@ -116,7 +123,7 @@ class Exchange:
         limit = asyncio.timeout(total_s)
         try:
             async with limit:
-                return await client.answer(self._request)
+                return await client.answer(self._sent)
         except Exception as error:
             if limit.expired():
                 raise _late("no answer", total_s) from error
@@ -127,17 +134,20 @@ class Exchange:
         now = asyncio.get_running_loop().time
         end, until = now() + self._timeouts.total_s, now() + self._timeouts.first_token_s
         pieces: list[AIMessageChunk] = []
-        stream = client.stream(self._request)
+        stream = client.stream(self._sent)
         try:
             while (piece := await self._next(stream, until=until, end=end)) is not None:
-                pieces.append(piece)
+                if self._one is None or self._one.take(piece):
+                    pieces.append(piece)
                 if self.first_token_s is None and says_something(piece):
                     self.first_token_s = self._clock.monotonic() - begun
                     self._begins()
                 if self.first_token_s is not None:
                     until = now() + self._timeouts.stall_s
-                if text := text_of(piece.content):
+                if (text := text_of(piece.content)) and not self._reads_text:
                     self._held.add(text)
+                if self._one is not None and self._one.is_complete:
+                    break
         finally:
             await _close(stream)
         return join(pieces)
@@ -159,10 +169,14 @@ class Exchange:
             raise _late("the answer stalled, nothing more", self._timeouts.stall_s) from error
 
     def _judge(self, client: Client, message: AIMessage) -> None:
-        conclusion = client.conclude(self._request, message)
+        conclusion = client.conclude(self._sent, message)
+        if self._one is not None and self._one.is_complete:
+            conclusion = replace(conclusion, finish_reason=TOOL_CALLS)
         self.usage = conclusion.usage
         self._cut = conclusion.finish_reason == LENGTH
         message = with_reasons(message, cut=self._cut)
+        if not self._terms.raw and not self._manner.several:
+            message = only_first(message)
         self.refusal = find_flaw(message, conclusion, streamed=self._tell is not None)
         if self.refusal is None:
             self._take(message)
@@ -173,19 +187,35 @@ class Exchange:
 
     def _take(self, message: AIMessage) -> None:
         """Take the answer, unless it is a tool call that was written and not made."""
-        repaired = repair(self._request, message) if self._repairs else None
+        native = not self._terms.raw and not self._reads_text
+        repaired = repair(self._request, message) if native else None
         if repaired is None:
             self._held.release()
-            self.message = message
             self.note = lost_calls(message, cut=self._cut)
+            self._read(message)
             return
         self.imitated = True
         if isinstance(repaired, Refusal):
             self.refusal = repaired
             return
-        self.message = repaired
+        self._read(repaired)
         names = " and ".join(call["name"] for call in repaired.tool_calls)
         self.note = f"it wrote the call of {names} as text; it is taken as made"
+
+    def _read(self, message: AIMessage) -> None:
+        """Read an answer in the manner in which it was asked for; a probe reads by itself."""
+        read = message
+        if not self._terms.raw:
+            found = self._manner.read(self._request, message, loop=self._terms.loop)
+            if isinstance(found, Refusal):
+                self.refusal = found
+                return
+            read = found
+        self.message = read
+        text = text_of(read.content)
+        unseen = self._reads_text or text != text_of(message.content)
+        if unseen and text.strip():
+            self._show(f"\n\n{text}" if self.told else text)
 
     def _show(self, text: str) -> None:
         if self._tell is not None:

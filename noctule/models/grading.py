@@ -105,6 +105,13 @@ def grade(case: ProbeCase, reply: AIMessage | Refusal) -> Grade | None:
     return Grade(case.name, mark, why, said, case.necessary, due=bool(case.wanted))
 
 
+def broken_over_results(case: ProbeCase, why: str) -> Grade:
+    """Return the grade of a case over whose results a server failed twice, and only over them."""
+    said = mask_secrets(why)[:_KEPT]
+    words = f"its server fails over a conversation with results of tools: {_short(why)}"
+    return Grade(case.name, Mark.BROKEN, words, said, case.necessary, due=bool(case.wanted))
+
+
 def verdict(grades: Sequence[Grade]) -> tuple[ProofOutcome, float]:
     """Return what all grades together say, and the share that is right.
 

@@ -8,7 +8,8 @@ from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import BaseMessage
 from pydantic import BaseModel
 
-from noctule.core.calls import CallContext
+from noctule.core.calls import CallContext, EventSink
+from noctule.core.events import EventKind
 from noctule.core.clock import Clock
 from noctule.core.ports import Database
 from noctule.core.refusals import Refusal
@@ -182,19 +183,27 @@ class Models:
         wanted = tool_bound(self._layer.settings) if models is None else models
         return await self._prover.prove_all(wanted, fresh=fresh, denied=denied)
 
-    async def tools_of(self, role: Role, *, prove: bool = False) -> list[ToolAbility]:
+    async def tools_of(
+        self, role: Role, *, prove: bool = False, sink: EventSink | None = None
+    ) -> list[ToolAbility]:
         """Return which candidates of a role call tools, in the order in which they are asked.
 
         Args:
             role: whose.
             prove: True probes those of which it is not known, one after another, until one is
                 proven; the rest stay unknown.
+            sink: is told when a model has to be asked first; None tells nobody.
         """
+
+        def tell(text: str) -> None:
+            if sink is not None:
+                sink.emit(EventKind.NOTICE, text=text)
+
         found: list[ToolAbility] = []
         for model in dict.fromkeys(self._layer.settings.roles[role].models):
             able, note = await self._prover.look(model), None
             if able is None and prove and not any(one.able for one in found):
-                proved = await self._prover.prove(model)
+                proved = await self._prover.prove(model, tell=tell)
                 able, note = proved.able, proved.note
             evidence = self._layer.proofs.calls_tools(model)[1]
             found.append(ToolAbility(model, able, evidence or note))

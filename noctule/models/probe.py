@@ -4,7 +4,7 @@ Every case is a call like any other: it waits for a slot, its cost is held on th
 and circuits stop it, and it leaves attempts with the purpose ``probe``.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
@@ -17,20 +17,27 @@ from noctule.core.errors import LimitError, NoModelError
 from noctule.core.limits import Limit, LimitKey
 from noctule.core.needs import uses_tools
 from noctule.core.outcomes import Outcome
-from noctule.core.proofs import Proof, ProofKey
+from noctule.core.proofs import Proof, ProofKey, ProofOutcome
 from noctule.core.refusals import Refusal
 from noctule.core.roles import Role
 from noctule.core.routing import Wish
-from noctule.core.settings import OnLimit, Settings
+from noctule.core.settings import EndpointKind, OnLimit, Settings
 from noctule.models.call import Call
 from noctule.models.course import Reply
 from noctule.models.errors import NobodyError
-from noctule.models.grading import Grade, Mark, grade, verdict
-from noctule.models.probe_cases import CASES, ProbeCase
+from noctule.models.grading import Grade, Mark, broken_over_results, grade, verdict
+from noctule.models.leading import LEADABLE, is_small
+from noctule.models.manner import Manner, read_text
+from noctule.models.probe_cases import CASES, GUIDED, TEXT_CASES, TEXT_GUIDED, ProbeCase
 
 Ask = Callable[[Call, CallContext], Awaitable[Reply]]
 """Makes a call through the binding of its context's role."""
 
+_WRITTEN = frozenset({ProofOutcome.TEXT_IMITATION, ProofOutcome.BROKEN_OUTPUT})
+"""After these a model is asked again with the tools described in words."""
+
+_BY_TEXT = Manner(by_text=True, several=False)
+_SETTLED_AFTER = 2
 _ANSWER_TOKENS = {False: 512, None: 1024, True: 4096}
 """Room for an answer, by whether the model thinks first; None is not known."""
 
@@ -48,6 +55,12 @@ class NoVerdict:
     why: str
     refusal: Refusal | None = None
     limit: Limit | None = None
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether it was asked and failed, or called the request itself wrong."""
+        refusal = self.refusal
+        return refusal is not None and refusal.outcome in {Outcome.UNAVAILABLE, Outcome.BAD_REQUEST}
 
 
 class Probe:
@@ -71,24 +84,21 @@ class Probe:
             model: by its configured name.
             key: what the proof will hold for.
         """
-        role = role_for(self._settings, model)
-        grades: list[Grade] = []
-        took_s: list[float] = []
-        for case in CASES:
-            reply = await self._reply(model, role, case)
-            if isinstance(reply, NoVerdict):
-                return reply
-            if isinstance(reply, Reply):
-                took_s.append(reply.attempt.duration_s)
-            said = reply.message if isinstance(reply, Reply) else reply
-            graded = grade(case, said)
-            if graded is None:
-                refusal = said if isinstance(said, Refusal) else None
-                return NoVerdict(_words(said), refusal)
-            grades.append(graded)
-            if graded.mark is Mark.REFUSED:
-                break  # it would say the same to all others
+        found = await self._ask_all(model, CASES, Manner())
+        if isinstance(found, NoVerdict):
+            return found
+        grades, took_s = found
         outcome, score = verdict(grades)
+        if outcome in _WRITTEN:
+            told = await self._ask_all(model, TEXT_CASES, _BY_TEXT)
+            if not isinstance(told, NoVerdict):
+                took_s += told[1]
+                by_text, share = verdict(told[0])
+                if by_text is ProofOutcome.PROVEN:
+                    outcome, score, grades = ProofOutcome.PROVEN_BY_TEXT, share, told[0]
+                else:
+                    grades = [*grades, *told[0]]
+        grades += await self._guided(model, outcome, grades)
         return Proof(
             key=key,
             outcome=outcome,
@@ -98,18 +108,95 @@ class Probe:
             cases=tuple(graded.as_json() for graded in grades),
         )
 
-    async def _reply(self, model: str, role: Role, case: ProbeCase) -> Reply | Refusal | NoVerdict:
+    async def _ask_all(
+        self, model: str, cases: Sequence[ProbeCase], manner: Manner
+    ) -> tuple[list[Grade], list[float]] | NoVerdict:
+        """Ask cases one after another, as far as they are needed for a verdict.
+
+        Two cases that a model gets wrong from the start settle it. Where a server fails over a
+        conversation with results in it and answers the next case, it is asked that one again: a
+        second failure is the server's way, and no outage.
+        """
+        grades: list[Grade] = []
+        took_s: list[float] = []
+        failed: ProbeCase | None = None
+        left = list(cases)
+        while left:
+            case = left.pop(0)
+            found, seconds = await self._graded(model, case, manner)
+            took_s += seconds
+            if isinstance(found, Grade):
+                grades.append(found)
+                if found.mark is Mark.REFUSED:  # it would say the same to all others
+                    break
+                if len(grades) == _SETTLED_AFTER and not any(one.passed for one in grades):
+                    break
+                continue
+            if case is failed:
+                grades.append(broken_over_results(case, found.why))
+            elif failed is None and case.has_results and grades and found.is_failure:
+                failed = case
+                left.append(case)
+            elif any(one.necessary and not one.passed for one in grades):
+                break  # whatever the others would show, it is settled
+            else:
+                return found
+        return grades, took_s
+
+    async def _graded(
+        self, model: str, case: ProbeCase, manner: Manner
+    ) -> tuple[Grade | NoVerdict, list[float]]:
+        reply = await self._reply(model, case, manner)
+        if isinstance(reply, NoVerdict):
+            return reply, []
+        took_s = [reply.attempt.duration_s] if isinstance(reply, Reply) else []
+        said = reply.message if isinstance(reply, Reply) else reply
+        if manner.by_text and isinstance(said, AIMessage):
+            said = read_text(said, case.tools)
+        graded = grade(case, said)
+        if graded is None:
+            refusal = said if isinstance(said, Refusal) else None
+            return NoVerdict(_words(said), refusal), took_s
+        return graded, took_s
+
+    async def _guided(
+        self, model: str, outcome: ProofOutcome, grades: Sequence[Grade]
+    ) -> list[Grade]:
+        """Ask a proven model whether it can be led, where it needs that; nothing for others."""
+        by_text = outcome is ProofOutcome.PROVEN_BY_TEXT
+        if not by_text and outcome is not ProofOutcome.PROVEN:
+            return []
+        settings = self._settings
+        wanted = settings.models[model].guided
+        kind = settings.endpoint_of(model).kind
+        if wanted is None:
+            weak = not all(one.passed for one in grades)
+            wanted = (by_text or weak or is_small(settings, model)) and kind in LEADABLE
+        if not wanted:
+            return []
+        by_schema = by_text or kind is EndpointKind.OLLAMA
+        manner = Manner(by_text=by_schema, led=True, several=False)
+        case = TEXT_GUIDED if by_schema else GUIDED
+        found, _ = await self._graded(model, case, manner)
+        return [found] if isinstance(found, Grade) else []
+
+    async def _reply(
+        self, model: str, case: ProbeCase, manner: Manner
+    ) -> Reply | Refusal | NoVerdict:
+        role = role_for(self._settings, model)
         thinks = self._settings.models[model].thinking
         call = Call(
             messages=case.messages,
             tools=case.definitions,
             max_tokens=_ANSWER_TOKENS[thinks],
+            manner=manner,
         )
         context = CallContext(
             role=role,
             purpose=Purpose.PROBE,
             wish=Wish(forced=model, on_limit=OnLimit.FALLBACK),
             stream=case.streamed,
+            loop=manner.led,
         )
         try:
             return await self._ask(call, context)

@@ -3,15 +3,20 @@
 Necessary for ``proven`` is what every step of an agent loop needs: a call with typed arguments,
 the choice of the right tool, none where none fits, going on from a tool's result, and all of it
 streamed. Enumerations with nested objects and several calls in one reply raise the score only: a
-loop gets along without them, and tells a model what was wrong with its arguments.
+loop gets along without them, and tells a model what was wrong with its arguments. Whoever misses
+one of those two is asked once more, whether it can be led (``models.manner``). A model that writes
+its calls as text is asked again with the tools described in words.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.tool import tool_call
+
+from noctule.core.proofs import BY_TEXT
+from noctule.models.manner import FINISH, FINISH_TOOL
 
 SYSTEM = (
     "You are an assistant with tools. When one of them does what the person asks for, call it; "
@@ -53,9 +58,15 @@ class ProbeCase:
     necessary: bool = True
 
     @property
+    def has_results(self) -> bool:
+        """Whether results of tools stand in its conversation."""
+        return any(isinstance(message, ToolMessage) for message in self.messages)
+
+    @property
     def definitions(self) -> list[dict[str, Any]]:
-        """The tools as every client takes them."""
-        return [{"type": "function", "function": dict(tool)} for tool in self.tools.values()]
+        """The tools as every client takes them; the one that ends the work is added elsewhere."""
+        offered = [tool for name, tool in self.tools.items() if name != FINISH]
+        return [{"type": "function", "function": dict(tool)} for tool in offered]
 
 
 def _tool(name: str, description: str, /, **fields: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -73,6 +84,10 @@ def _offer(*tools: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
 
 def _ask(text: str) -> tuple[BaseMessage, ...]:
     return SystemMessage(SYSTEM), HumanMessage(text)
+
+
+def _called(name: str, arguments: Mapping[str, Any], id_: str) -> AIMessage:
+    return AIMessage(content="", tool_calls=[tool_call(name=name, args=dict(arguments), id=id_)])
 
 
 _WEATHER = _tool("get_weather", "Tell the weather in a city now.", city=_text("The city's name."))
@@ -102,6 +117,12 @@ _TICKET = _tool(
         "properties": {"name": _text("The name."), "email": _text("The address.")},
         "required": ["name", "email"],
     },
+)
+
+_FOUND = (
+    *_ask("What is the balance of the customer Grace Hopper? Find her number first."),
+    _called("find_customer", {"name": "Grace Hopper"}, "call00001"),
+    ToolMessage(content='{"customer_id": 4711}', tool_call_id="call00001", name="find_customer"),
 )
 
 CASES: tuple[ProbeCase, ...] = (
@@ -145,18 +166,7 @@ CASES: tuple[ProbeCase, ...] = (
     ProbeCase(
         "result",
         _offer(_FIND, _BALANCE),
-        (
-            *_ask("What is the balance of the customer Grace Hopper? Find her number first."),
-            AIMessage(
-                content="",
-                tool_calls=[
-                    tool_call(name="find_customer", args={"name": "Grace Hopper"}, id="call00001")
-                ],
-            ),
-            ToolMessage(
-                content='{"customer_id": 4711}', tool_call_id="call00001", name="find_customer"
-            ),
-        ),
+        _FOUND,
         (WantedCall("get_balance", {"customer_id": 4711}),),
     ),
     ProbeCase(
@@ -175,3 +185,25 @@ CASES: tuple[ProbeCase, ...] = (
     ),
 )
 """In the order in which they are asked."""
+
+GUIDED = ProbeCase(
+    "guided",
+    _offer(_FIND, _BALANCE, FINISH_TOOL["function"]),
+    (
+        *_FOUND,
+        _called("get_balance", {"customer_id": 4711}, "call00002"),
+        ToolMessage(content='{"balance_usd": 120}', tool_call_id="call00002", name="get_balance"),
+    ),
+    (WantedCall(FINISH, {"report": "120"}),),
+    necessary=False,
+)
+"""Whether a model that has to call something ends its work by the tool that is for it."""
+
+TEXT_CASES: tuple[ProbeCase, ...] = tuple(
+    replace(case, name=f"{BY_TEXT}{case.name}")
+    for case in CASES
+    if case.necessary and not case.streamed
+)
+"""What is asked again with the tools described in words; what streams is the same text."""
+
+TEXT_GUIDED = replace(GUIDED, name=f"{BY_TEXT}{GUIDED.name}")

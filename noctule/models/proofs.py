@@ -13,7 +13,9 @@ from noctule.core.clock import Clock
 from noctule.core.ports import Database
 from noctule.core.proofs import Proof, ProofKey, ProofOutcome
 from noctule.core.settings import EndpointKind, Settings
+from noctule.models.leading import manner_of
 from noctule.models.ledger import Ledger
+from noctule.models.manner import Manner
 
 MEMORY_S = 60.0
 """How old the memory may be, in seconds."""
@@ -59,9 +61,13 @@ class Proofs:
         if self._settings.endpoint_of(model).kind is EndpointKind.SCRIPTED:
             return True, None
         proof = self.of(model)
-        if proof is None:
+        if proof is None or _is_half_known(proof):
             return None, None
         return (True, None) if proof.is_proven else (False, proof.words)
+
+    def manner(self, model: str) -> Manner:
+        """Return how a model is asked for calls of tools, by what it has shown so far."""
+        return manner_of(self._settings, model, self.of(model))
 
     async def read(self, *, fresh: bool = False) -> None:
         """Read the table, unless that was done within the last minute.
@@ -142,3 +148,12 @@ class Proofs:
             self._current[model] = max(own, key=lambda proof: proof.probed_at)
         else:
             self._current.pop(model, None)
+
+
+def _is_half_known(proof: Proof) -> bool:
+    """Whether it says that calls are written as text, from before models were tried that way.
+
+    One that was proven and turned at work stays as it is: a person asks it anew.
+    """
+    written = proof.outcome is ProofOutcome.TEXT_IMITATION
+    return written and not proof.is_disproved and not proof.was_tried_by_text

@@ -1,7 +1,7 @@
 """The prover: who calls tools is found out once, when somebody needs to know."""
 
 import asyncio
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from noctule.core.clock import Clock
@@ -19,6 +19,11 @@ PROBE_S = 900.0
 
 PATIENCE_S = 120.0
 """How long a call waits for a probe before it goes on without the model."""
+
+CHECKING = "Checking whether {model} can call tools: a few short questions, once per version of it."
+"""What people are told before a turn of theirs waits for a probe."""
+
+TellText = Callable[[str], None]
 
 _AGAIN_S = 60.0
 """How long a model that came to no verdict is left alone by calls."""
@@ -89,12 +94,15 @@ class Prover:
                 self._proofs.served(model, version)
         return self._proofs.calls_tools(model)[0]
 
-    async def ensure(self, model: str, *, rank: int = 0) -> Skip | Refusal | None:
+    async def ensure(
+        self, model: str, *, rank: int = 0, tell: TellText | None = None
+    ) -> Skip | Refusal | None:
         """Find out whether a model calls tools before it is offered any.
 
         Args:
             model: by its configured name.
             rank: its place in the line, for the skip.
+            tell: is handed a sentence when the model has to be asked first, which takes a while.
 
         Returns:
             None when it is known now, one way or the other. Else what the call has to take as
@@ -104,6 +112,8 @@ class Prover:
             return None
         at, vain = self._vain.get(model, (0.0, None))
         if vain is None or self._clock.monotonic() - at >= _AGAIN_S:
+            if tell is not None:
+                tell(CHECKING.format(model=model))
             try:
                 async with asyncio.timeout(PATIENCE_S):
                     proved = await asyncio.shield(self._start(model, fresh=False))
@@ -115,13 +125,21 @@ class Prover:
             _, vain = self._vain.get(model, (0.0, None))
         return _in_vain(model, vain or NoVerdict("it came to no verdict"), rank)
 
-    async def prove(self, model: str, *, fresh: bool = False, denied: bool = False) -> Proved:
+    async def prove(
+        self,
+        model: str,
+        *,
+        fresh: bool = False,
+        denied: bool = False,
+        tell: TellText | None = None,
+    ) -> Proved:
         """Return what is known of a model, asking it when nothing is.
 
         Args:
             model: by its configured name.
             fresh: True asks it in any case.
             denied: True also asks a model of which the configuration says that it calls none.
+            tell: is handed a sentence when the model has to be asked first, which takes a while.
         """
         settings = self._settings.models[model]
         if settings.tools is False and not denied:
@@ -130,6 +148,8 @@ class Prover:
         if self._settings.endpoint_of(model).kind is EndpointKind.SCRIPTED:
             note = "a scripted endpoint plays what it is told to: it is taken at its word"
             return Proved(model, able=settings.tools is not False, note=note)
+        if tell is not None:
+            tell(CHECKING.format(model=model))
         return await asyncio.shield(self._start(model, fresh=fresh))
 
     async def prove_all(
@@ -168,7 +188,7 @@ class Prover:
             return True
         if self._settings.endpoint_of(model).kind is EndpointKind.SCRIPTED:
             return True
-        return self._proofs.of(model) is not None and self._versions.is_known(model)
+        return self._proofs.calls_tools(model)[0] is not None and self._versions.is_known(model)
 
     def _start(self, model: str, *, fresh: bool) -> "asyncio.Task[Proved]":
         running = self._running.get(model)
@@ -189,7 +209,7 @@ class Prover:
         if version is not None:
             self._proofs.served(model, version)
         known = self._proofs.of(model)
-        if known is not None and not fresh:
+        if known is not None and not fresh and self._proofs.calls_tools(model)[0] is not None:
             return self._proved(model, known, asked=False)
         found = await self._ask(model)
         if isinstance(found, NoVerdict):

@@ -60,6 +60,11 @@ class ModelSettings(Section):
     """``false``: it cannot call tools, do not try. ``true``: it is said to; a proof decides.
     Unset means unknown."""
 
+    guided: bool | None = None
+    """Whether its work with tools is led: it calls one tool in every reply and ends by calling
+    ``finish``. Unset leads small models and those that do not pass every case of their probe, where
+    the probe shows that their server can."""
+
     vision: bool = False
     """Whether it can be sent pictures."""
 
