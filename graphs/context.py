@@ -88,7 +88,13 @@ class TurnContext:
         return TaggedSink(self.sink, self.tags) if self.tags else self.sink
 
     def call(
-        self, role: Role, purpose: Purpose, *, stream: bool = False, forced: str | None = None
+        self,
+        role: Role,
+        purpose: Purpose,
+        *,
+        stream: bool = False,
+        forced: str | None = None,
+        loop: bool = False,
     ) -> CallContext:
         """Return the circumstances of one model call of this turn.
 
@@ -97,6 +103,7 @@ class TurnContext:
             purpose: what it is for.
             stream: whether watchers see the text as it comes.
             forced: the only model that may serve it; None leaves the choice.
+            loop: whether it is a step of a loop, which goes on until no tool is called.
         """
         return CallContext(
             role=role,
@@ -110,6 +117,7 @@ class TurnContext:
             wish=Wish(forced=forced) if forced else self._wish(role, purpose),
             stream=stream,
             sink=self.tagged_sink,
+            loop=loop,
         )
 
     def _wish(self, role: Role, purpose: Purpose) -> Wish:

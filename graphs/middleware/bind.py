@@ -97,7 +97,7 @@ def bound(
     seen = [spelled_out(message) for message in messages]
     fitting = fit(seen if frame.tools else in_words(seen), frame.window, reserved=frame.reserved)
     return request.override(
-        model=context.models.bind(context.call(agent.role, Purpose.ANSWER, stream=True)),
+        model=context.models.bind(context.call(agent.role, Purpose.ANSWER, stream=True, loop=True)),
         system_message=SystemMessage(frame.prompt),
         messages=with_pictures(fitting, agent.role, context),
         tools=frame.tools,

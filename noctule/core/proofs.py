@@ -12,6 +12,9 @@ DEMOTED_FROM = 3
 BY_TEXT = "text_"
 """How the names of cases begin in which tools were described in words."""
 
+GUIDED = "guided"
+"""How the names of cases end that ask whether a model can be led; they count for nothing else."""
+
 _RARE = 5
 """Rare is fewer than one in so many of the calls seen at work."""
 
@@ -121,6 +124,7 @@ class Proof:
                 f"{ProofOutcome.TEXT_IMITATION.words}: {self.imitations} times at work since its "
                 f"probe on {day}"
             )
-        right = sum(bool(case.get("passed")) for case in self.cases)
-        share = f", {right} of {len(self.cases)} right" if self.cases else ""
+        counted = [case for case in self.cases if not str(case.get("case")).endswith(GUIDED)]
+        right = sum(bool(case.get("passed")) for case in counted)
+        share = f", {right} of {len(counted)} right" if counted else ""
         return f"{self.outcome.words} ({self.outcome.value}{share}, asked on {day})"

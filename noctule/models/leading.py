@@ -2,7 +2,7 @@
 
 import re
 
-from noctule.core.proofs import BY_TEXT, Proof, ProofOutcome
+from noctule.core.proofs import BY_TEXT, GUIDED, Proof, ProofOutcome
 from noctule.core.settings import EndpointKind, Settings
 from noctule.models.manner import Manner
 
@@ -28,12 +28,12 @@ def manner_of(settings: Settings, model: str, proof: Proof | None) -> Manner:
     if proof is None:
         return Manner(several=False)
     by_text = proof.outcome is ProofOutcome.PROVEN_BY_TEXT
-    led = wanted is not False and proof.has_passed(f"{BY_TEXT}guided")
+    led = wanted is not False and proof.has_passed(f"{BY_TEXT}{GUIDED}")
     if by_text:
         return Manner(by_text=True, led=led, several=False)
     if led:  # by a schema, which is of one call in words
         return Manner(by_text=True, led=True, several=False)
-    led = wanted is not False and proof.has_passed("guided")
+    led = wanted is not False and proof.has_passed(GUIDED)
     return Manner(led=led, several=proof.has_passed("parallel"))
 
 

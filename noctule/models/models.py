@@ -9,8 +9,8 @@ from langchain_core.messages import BaseMessage
 from pydantic import BaseModel
 
 from noctule.core.calls import CallContext, EventSink
-from noctule.core.events import EventKind
 from noctule.core.clock import Clock
+from noctule.core.events import EventKind
 from noctule.core.ports import Database
 from noctule.core.refusals import Refusal
 from noctule.core.roles import Role

@@ -125,38 +125,39 @@ def broken(case: ProbeCase) -> Reply:
 
 
 @ON_ALL_KINDS
-@pytest.mark.parametrize(
-    ("answers", "outcome", "right"),
-    [
-        (right_reply, ProofOutcome.PROVEN, 7),
-        (written, ProofOutcome.TEXT_IMITATION, 1),
-        (deaf, ProofOutcome.IGNORED, 1),
-        (eager, ProofOutcome.DECLARED_ONLY, 6),
-        (no_tools, ProofOutcome.REFUSED_BY_SERVER, 0),
-        (broken, ProofOutcome.BROKEN_OUTPUT, 1),
-    ],
-)
-async def test_every_outcome_in_every_format(
-    kind: str, answers: Callable[[ProbeCase], Reply], outcome: ProofOutcome, right: int
-) -> None:
-    """The verdict is the same whoever speaks; score, latency and raw replies are kept."""
-    async with shop(kind) as there:
-        there.first.decide = probed(answers)
-        proof = await there.proof()
-        assert proof is not None
-        assert proof.outcome is outcome
-        assert sum(bool(case["passed"]) for case in proof.cases) == right
-        assert proof.score == pytest.approx(right / 7)
-        assert all(case["said"] for case in proof.cases)
-        assert (await there.stored()) == [proof]
-        if outcome is ProofOutcome.REFUSED_BY_SERVER:
-            assert len(there.first.requests) == 1
-            assert proof.latency_s is None
-        else:
-            assert len(there.first.requests) == 7
-        attempts = await there.attempts()
-        assert {attempt.purpose for attempt in attempts} == {Purpose.PROBE}
-        assert len(attempts) == len(there.first.requests)
+async def test_every_outcome_in_every_format(kind: str) -> None:
+    """The verdict is the same whoever speaks; score and raw replies are kept, a hopeless one ends.
+
+    Two wrong cases from the start settle it; calls written as text are asked for in words again.
+    """
+    wrong = []
+    for answers, outcome, right, of, requests in (
+        (right_reply, ProofOutcome.PROVEN, 7, 7, 7),
+        (written, ProofOutcome.TEXT_IMITATION, 0, 2, 4),
+        (deaf, ProofOutcome.IGNORED, 0, 2, 2),
+        (eager, ProofOutcome.DECLARED_ONLY, 6, 7, 7),
+        (no_tools, ProofOutcome.REFUSED_BY_SERVER, 0, 1, 1),
+        (broken, ProofOutcome.BROKEN_OUTPUT, 0, 2, 4),
+    ):
+        async with shop(kind) as there:
+            there.first.decide = probed(answers)
+            proof = await there.proof()
+            assert proof is not None
+            attempts = await there.attempts()
+            found = (
+                proof.outcome,
+                sum(bool(case["passed"]) for case in proof.cases),
+                proof.score,
+                len(there.first.requests),
+                all(case["said"] for case in proof.cases),
+                await there.stored() == [proof],
+                {attempt.purpose for attempt in attempts},
+                len(attempts),
+            )
+            due = (outcome, right, right / of, requests, True, True, {Purpose.PROBE}, requests)
+            if found != due:
+                wrong.append((answers.__name__, found, due))
+    assert not wrong
 
 
 @ON_ALL_KINDS
@@ -199,7 +200,7 @@ async def test_the_next_candidate_is_proven_when_its_turn_comes() -> None:
         assert reply.attempt.model == "second"
         [skip] = reply.attempt.skipped
         assert skip.model == "first"
-        assert "writes tool calls as text (text_imitation, 1 of 7 right" in skip.reason
+        assert "writes tool calls as text (text_imitation, 0 of 4 right" in skip.reason
         assert [proof.outcome for proof in await there.stored()] == [
             ProofOutcome.PROVEN,
             ProofOutcome.TEXT_IMITATION,
@@ -229,7 +230,7 @@ async def test_a_role_without_a_proven_model_is_refused_by_name() -> None:
         words = str(caught.value)
         for part in (
             "writer: no model could answer.",
-            "first: cannot call tools: answers as if there were no tools (ignored, 1 of 7 right",
+            "first: cannot call tools: answers as if there were no tools (ignored, 0 of 2 right",
             "second: cannot call tools: its server takes no tools for it (refused_by_server",
             "Bind one that is proven to call tools to roles.writer: third.",
         ):

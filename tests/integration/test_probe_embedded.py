@@ -12,7 +12,7 @@ pytestmark = pytest.mark.embedded
 
 
 async def test_the_packaged_model_is_asked_and_does_not_call_tools():
-    """SmolLM2-135M gets a verdict from its own seven replies, and keeps it for its weights."""
+    """SmolLM2-135M gets a verdict from its own replies, and keeps it for its weights."""
     settings = make_settings(
         endpoints={"here": {"kind": "embedded"}},
         models={"first": {"thinking": False}},
@@ -30,6 +30,6 @@ async def test_the_packaged_model_is_asked_and_does_not_call_tools():
     assert proof.key.version == f"sha256:{PACKAGED_SHA256}"
     assert proof.outcome is not ProofOutcome.PROVEN
     assert proof.outcome is not ProofOutcome.REFUSED_BY_SERVER
-    assert len(proof.cases) == 7
+    assert len(proof.cases) >= 2
     assert all(case["said"] for case in proof.cases)
     assert proof.latency_s is not None

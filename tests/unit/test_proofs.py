@@ -50,9 +50,15 @@ def test_proper_calls_never_speak_against_a_proof(imitations: int, calls: int) -
 
 
 def test_other_outcomes_are_never_proven() -> None:
-    """However well it went at work."""
+    """However well it went at work; there are two ways to call tools."""
+    proven = {ProofOutcome.PROVEN, ProofOutcome.PROVEN_BY_TEXT}
     for outcome in ProofOutcome:
-        assert proof(outcome=outcome, calls=99).is_proven is (outcome is ProofOutcome.PROVEN)
+        assert proof(outcome=outcome, calls=99).is_proven is (outcome in proven)
+
+
+def test_calls_as_text_do_not_speak_against_a_model_that_calls_by_text() -> None:
+    """It is how it was asked to call."""
+    assert proof(outcome=ProofOutcome.PROVEN_BY_TEXT, imitations=99).is_proven
 
 
 def test_the_evidence_is_a_clause_with_a_day() -> None:
