@@ -290,6 +290,24 @@ async def open_worker(
         yield worker
 
 
+async def delete_session(records: Records, session_id: str) -> None:
+    """Delete a session for good: its rows, its checkpoints, and its own folder in the data folder.
+
+    Raises:
+        NotFoundError: there is no such session.
+        UsageError: something of it is unfinished.
+    """
+    import shutil  # noqa: PLC0415 - only here
+
+    from graphs.savers import open_saver  # noqa: PLC0415 - loads LangGraph
+
+    session = await records.desk.remove(session_id)
+    async with open_saver(checkpoints_url(records)) as saver:
+        await saver.adelete_thread(session.id)
+    if session.workspace is None:  # a folder that was given is the person's
+        shutil.rmtree(records.home / "workspaces" / session.id, ignore_errors=True)
+
+
 def checkpoints_url(records: Records) -> str:
     """Return where checkpoints go: beside the SQLite database, or a schema of PostgreSQL."""
     url = records.settings.storage.url.get_secret_value()

@@ -1,19 +1,20 @@
 """``noctule sessions``: what there is, how far it has come, and orders for it."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.core.lifecycle import Status
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
     from noctule.cli.session_view import SessionView
     from noctule.core.overview import Overview
     from noctule.core.ports import UnitOfWork
-    from noctule.core.sessions import Session
+    from noctule.core.sessions import Session, Turn
 
 _SHOWN = 50
 _JSON = click.option(
@@ -22,57 +23,107 @@ _JSON = click.option(
 _ID = click.argument("session_id", metavar="ID")
 
 
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """Add the options that narrow a list of sessions."""
+    for option in (
+        click.option("--limit", type=click.IntRange(min=1), help="How many at most."),
+        click.option("--search", metavar="TEXT", help="Whose title or messages contain TEXT."),
+        click.option(
+            "--status",
+            type=click.Choice([status.value for status in Status]),
+            multiple=True,
+            help="Only sessions in this state. Repeatable.",
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group("sessions", invoke_without_command=True)
+@_filters
 @_JSON
 @click.pass_context
-def command(context: click.Context) -> None:
+def command(
+    context: click.Context, *, status: tuple[str, ...], search: str | None, limit: int | None
+) -> None:
     """List sessions, newest first; with a subcommand look into one or give it an order.
 
-    An ID may be shortened to any beginning that no other session shares. The table ends after 50
-    rows, --json has all.
+    An ID is a whole one, a beginning or an end that no other session shares, or `last`. The table
+    ends after 50 rows unless --limit says otherwise; --json has all.
     """
     if context.invoked_subcommand is None:
-        _list()
+        _list(status=status, search=search, limit=limit)
 
 
 @command.command("list")
+@_filters
 @_JSON
-def list_sessions() -> None:
+def list_sessions(*, status: tuple[str, ...], search: str | None, limit: int | None) -> None:
     """List sessions, newest first; the same as `noctule sessions` alone."""
-    _list()
+    _list(status=status, search=search, limit=limit)
 
 
 @runs
-async def _list(invocation: Invocation) -> None:
+async def _list(
+    invocation: Invocation, *, status: tuple[str, ...], search: str | None, limit: int | None
+) -> None:
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.session_documents import overview_document  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
-        most = None if invocation.as_json else _SHOWN + 1
+        shown = limit or (None if invocation.as_json else _SHOWN)
+        most = None if shown is None or status or search else shown + 1
         async with records.database.read() as work:
             sessions = await work.sessions.list(limit=most)
-            overviews = [await _overview(work, session) for session in sessions]
+            overviews = await _wanted(work, sessions, status, search, shown)
             asks = Counter(question.session_id for question in await work.questions.open())
         if invocation.as_json:
             invocation.print_document(
                 [
                     overview_document(overview, records.zone, questions=asks[overview.session.id])
-                    for overview in overviews
+                    for overview in overviews[:shown]
                 ]
             )
         elif not overviews:
-            click.echo("No sessions yet. `noctule chat` starts one.")
+            narrowed = "No session fits." if status or search else None
+            click.echo(narrowed or "No sessions yet. `noctule chat` starts one.")
         else:
-            _print(overviews[:_SHOWN], [session.id for session in sessions], asks, records)
-            if len(overviews) > _SHOWN:
-                click.echo(f"The newest {_SHOWN}; `--json` has all.", err=True)
+            _print(overviews[:shown], [session.id for session in sessions], asks, records)
+            if shown is not None and len(overviews) > shown:
+                click.echo(f"The newest {shown}; --limit N shows more.", err=True)
             _tell_of_nobody(overviews, records)
+
+
+async def _wanted(
+    work: "UnitOfWork",
+    sessions: Sequence["Session"],
+    status: Sequence[str],
+    search: str | None,
+    shown: int | None,
+) -> list["Overview"]:
+    """Return the sessions that fit, one more than are shown at most."""
+    found: list[Overview] = []
+    for session in sessions:
+        if shown is not None and len(found) > shown:
+            break
+        turns = await work.turns.of_session(session.id)
+        if search is not None and not _mentions(search, session, turns):
+            continue
+        overview = await _overview(work, session, turns)
+        standing = None if overview.status is None else overview.status.value
+        if not status or standing in status:
+            found.append(overview)
+    return found
+
+
+def _mentions(text: str, session: "Session", turns: Sequence["Turn"]) -> bool:
+    words = [session.title or "", *(f"{turn.text}\n{turn.reply or ''}" for turn in turns)]
+    return any(text.casefold() in each.casefold() for each in words)
 
 
 def _tell_of_nobody(overviews: Sequence["Overview"], records: "Records") -> None:
     """Say that what is under way stands still, and that what sleeps does not wake by itself."""
     from noctule.cli.session_orders import worker_of  # noqa: PLC0415 - not for --help
-    from noctule.core.lifecycle import Status  # noqa: PLC0415 - likewise
 
     running = [each.session.id for each in overviews if each.status is Status.RUNNING]
     asleep = any(each.wake_at is not None for each in overviews)
@@ -90,11 +141,10 @@ def _tell_of_nobody(overviews: Sequence["Overview"], records: "Records") -> None
         )
 
 
-async def _overview(work: "UnitOfWork", session: "Session") -> "Overview":
+async def _overview(work: "UnitOfWork", session: "Session", turns: Sequence["Turn"]) -> "Overview":
     from noctule.core.overview import Overview, standing_turn  # noqa: PLC0415 - not for --help
     from noctule.core.spending import total_usd  # noqa: PLC0415 - likewise
 
-    turns = await work.turns.of_session(session.id)
     attempts = await work.attempts.list(session_id=session.id)
     return Overview(session, standing_turn(turns), len(turns), total_usd(attempts))
 
@@ -168,7 +218,7 @@ async def _view(records: "Records", session_id: str) -> "SessionView":
     async with records.database.read() as work:
         session = await work.sessions.get(session_id)
         turns = await work.turns.of_session(session.id)
-        overview = await _overview(work, session)
+        overview = await _overview(work, session, turns)
         routes = await work.routes.of_turns([turn.id for turn in turns])
         asleep = overview.turn
         parkings = [] if asleep is None else await work.parkings.open_of_turn(asleep.id)
@@ -293,6 +343,66 @@ async def steer_session(invocation: Invocation, *, session_id: str, text: str) -
 
     async with open_records(invocation.load()) as records:
         await steer(invocation, records, session_id, text)
+
+
+@command.command("rename")
+@_ID
+@click.argument("title")
+@_JSON
+@runs
+async def rename_session(invocation: Invocation, *, session_id: str, title: str) -> None:
+    """Give a session another title."""
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+
+    async with open_records(invocation.load()) as records:
+        session = await records.desk.rename(session_id, title)
+        if invocation.as_json:
+            invocation.print_document({"session": session.id, "title": session.title})
+        else:
+            click.echo(f"Session {session.id} is now called: {session.title}")
+
+
+@command.command("export")
+@_ID
+@_JSON
+@runs
+async def export_session(invocation: Invocation, *, session_id: str) -> None:
+    """Print a whole session as Markdown; with --json as one document."""
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_documents import session_document  # noqa: PLC0415 - likewise
+    from noctule.cli.session_export import markdown  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        view = await _view(records, session_id)
+        if invocation.as_json:
+            invocation.print_document(session_document(view, records.zone))
+        else:
+            click.echo(markdown(view, records.zone))
+
+
+@command.command("delete")
+@_ID
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_JSON
+@runs
+async def delete_session(invocation: Invocation, *, session_id: str, yes: bool) -> None:
+    """Delete a finished session for good: its messages, steps and files.
+
+    What it cost stays in the ledger.
+    """
+    from noctule.bootstrap import delete_session as delete  # noqa: PLC0415 - not for --help
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        async with records.database.read() as work:
+            session = await work.sessions.get(session_id)
+        if not yes and not invocation.as_json:
+            click.confirm(f"Delete {session.title or session.id} for good?", abort=True)
+        await delete(records, session.id)
+        if invocation.as_json:
+            invocation.print_document({"deleted": session.id})
+        else:
+            click.echo(f"Deleted session {session.id}.")
 
 
 @command.group("grants", invoke_without_command=True)

@@ -49,6 +49,13 @@ class SessionStore(Protocol):
         """Bound what it may spend in all, in USD; None takes the bound away."""
         ...
 
+    async def remove(self, session_id: str) -> None:
+        """Delete a session with everything that was said and done in it.
+
+        The ledger keeps what it cost, and chats that talked in it begin anew.
+        """
+        ...
+
     async def mark_outside(self, session_id: str, at: datetime) -> None:
         """Note when it first read text that somebody else wrote; a later mark changes nothing."""
         ...

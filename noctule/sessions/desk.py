@@ -31,6 +31,7 @@ from noctule.sessions.steering import steer
 from noctule.sessions.workspaces import accepted_workspace, check_has_workspace
 
 _TITLE_CHARS = 60
+_LONGEST_TITLE = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,41 @@ class Desk:
             if not turn.status.finished:
                 await self._cancel(work, turn)
             await work.commit()
+
+    async def rename(self, session_id: str, title: str) -> Session:
+        """Give a session another title, and return it.
+
+        Raises:
+            UsageError: the title is empty or too long.
+        """
+        title = " ".join(title.split())
+        if not title or len(title) > _LONGEST_TITLE:
+            raise UsageError(f"A title has 1 to {_LONGEST_TITLE} characters.")
+        async with self._database.work() as work:
+            session = await work.sessions.get(session_id)
+            await work.sessions.set_title(session.id, title)
+            await work.commit()
+        return replace(session, title=title)
+
+    async def remove(self, session_id: str) -> Session:
+        """Delete a session whose turns have all ended, and return what it was.
+
+        Its checkpoints and its folder are left to the caller; the ledger keeps what it cost.
+
+        Raises:
+            UsageError: something of it is unfinished.
+        """
+        async with self._database.work() as work:
+            session = await work.sessions.get(session_id)
+            turn = await work.turns.oldest_unfinished(session.id)
+            if turn is not None:
+                raise UsageError(
+                    f"Session {session.id} is {turn.status.value} and cannot be deleted. End it "
+                    f"first: `noctule sessions cancel {session.id}`."
+                )
+            await work.sessions.remove(session.id)
+            await work.commit()
+        return session
 
     async def park(self, session_id: str) -> Turn:
         """Order the running turn of a session to sleep until somebody resumes it.

@@ -7,11 +7,15 @@ from decimal import Decimal
 from noctule.core.errors import NotFoundError
 from noctule.core.sessions import LAST_SESSION, Session
 from storage.memory.records import stored
-from storage.memory.transaction import MemoryTransaction, twice
+from storage.memory.transaction import MemoryTransaction, Table, twice
 from storage.memory.typed_ids import find
 from storage.types import storable_text
 
 _LISTING = "noctule sessions"
+_ABOUT_SESSIONS: tuple[Table, ...] = (
+    *("sessions", "turns", "routes", "heads", "events", "parkings", "effects", "questions"),
+    *("grants", "steers", "chats", "watches"),
+)
 
 
 class MemorySessions:
@@ -57,6 +61,20 @@ class MemorySessions:
         session = await self._exactly(session_id)
         tables = await self._transaction.writing("sessions")
         tables.sessions[session_id] = stored(replace(session, budget_usd=usd))
+
+    async def remove(self, session_id: str) -> None:
+        """Delete a session with everything that was said and done in it; the ledger stays."""
+        await self._exactly(session_id)
+        tables = await self._transaction.writing(*_ABOUT_SESSIONS)
+        turns = {turn.id for turn in tables.turns.values() if turn.session_id == session_id}
+        for name in _ABOUT_SESSIONS:
+            rows = getattr(tables, name)
+            for key, row in list(rows.items()):
+                in_session = session_id in {getattr(row, "session_id", None), key}
+                if name == "chats" and in_session:
+                    rows[key] = replace(row, session_id=None)
+                elif in_session or {getattr(row, "turn_id", None), key} & turns:
+                    del rows[key]
 
     async def mark_outside(self, session_id: str, at: datetime) -> None:
         """Note when it first read text that somebody else wrote; a later mark changes nothing."""

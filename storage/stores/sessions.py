@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from noctule.core.sessions import LAST_SESSION, Session
 from storage.stores.typed_ids import ByTypedId
-from storage.tables import sessions
+from storage.tables import metadata, sessions, turns
 from storage.transaction import Transaction
 
 _INSERT = sessions.insert()
@@ -23,6 +23,9 @@ _MARK_OUTSIDE = _UPDATE.values(
     )
 )
 _NEWEST_FIRST = sa.select(sessions).order_by(sessions.c.id.desc())
+_OUTLIVING = frozenset({"chats"})
+"""Tables whose rows only point at the session they are in now."""
+
 _BY_TYPED_ID = ByTypedId(sessions, what="session", listing="noctule sessions")
 
 
@@ -58,6 +61,10 @@ class SqlSessions:
         """Bound what it may spend in all, in USD; None takes the bound away."""
         await self._transaction.run(_set, _SET_BUDGET, session_id, {"usd": usd})
 
+    async def remove(self, session_id: str) -> None:
+        """Delete a session with everything that was said and done in it; the ledger stays."""
+        await self._transaction.run_long(_remove, session_id)
+
     async def mark_outside(self, session_id: str, at: datetime) -> None:
         """Note when it first read text that somebody else wrote; a later mark changes nothing."""
         await self._transaction.run(_set, _MARK_OUTSIDE, session_id, {"at": at})
@@ -86,4 +93,23 @@ def _set(
     connection: Connection, statement: sa.Update, session_id: str, values: dict[str, Any]
 ) -> None:
     if not connection.execute(statement, {"session_id": session_id, **values}).rowcount:
+        raise _BY_TYPED_ID.missing(session_id)
+
+
+def _remove(connection: Connection, session_id: str) -> None:
+    """Delete or let go of every row that refers to the session or one of its turns."""
+    its_turns = sa.select(turns.c.id).where(turns.c.session_id == session_id).scalar_subquery()
+    for table in reversed(metadata.sorted_tables):
+        for column in table.columns:
+            if column.references(sessions.c.id):
+                rows = column == session_id
+            elif column.references(turns.c.id):
+                rows = column.in_(its_turns)
+            else:
+                continue
+            if column.nullable and table.name in _OUTLIVING:
+                connection.execute(table.update().where(rows).values({column: None}))
+            else:
+                connection.execute(table.delete().where(rows))
+    if not connection.execute(sessions.delete().where(sessions.c.id == session_id)).rowcount:
         raise _BY_TYPED_ID.missing(session_id)

@@ -2,10 +2,19 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from noctule.core.chats import Chat
 from noctule.core.errors import NotFoundError, OurBugError
+from noctule.core.events import EventKind
 from noctule.core.ports import Database
 from noctule.core.sessions import SessionKind
-from tests.support.stored_records import NOON, a_session
+from tests.support.stored_records import (
+    NOON,
+    a_parking,
+    a_question,
+    a_session,
+    a_turn,
+    an_attempt,
+)
 
 
 async def test_a_session_comes_back_as_it_was_stored(database: Database) -> None:
@@ -125,3 +134,33 @@ async def test_the_first_mark_of_text_from_outside_stays(database: Database) -> 
     async with database.read() as work:
         found = await work.sessions.get("s1")
     assert found == a_session(workspace="/home/me/project", outside_since=NOON)
+
+
+async def test_a_removed_session_takes_everything_but_its_cost_with_it(database: Database) -> None:
+    """Turns, questions, parkings and events go; another session and the ledger stay."""
+    async with database.work() as work:
+        for name in ("s1", "s2"):
+            await work.sessions.add(a_session(name))
+            await work.turns.add(a_turn(f"t-{name}", session_id=name))
+            await work.parkings.add(a_parking(f"p-{name}", turn_id=f"t-{name}", session_id=name))
+            await work.questions.add(a_question(f"q-{name}", turn_id=f"t-{name}", session_id=name))
+            await work.events.append(name, f"t-{name}", [(EventKind.NOTICE, {})], at=NOON)
+            await work.attempts.add(an_attempt(f"a-{name}", session_id=name, turn_id=f"t-{name}"))
+        await work.chats.put(Chat("telegram", "7", "local", session_id="s1"))
+        await work.commit()
+    async with database.work() as work:
+        await work.sessions.remove("s1")
+        await work.commit()
+    async with database.read() as work:
+        assert [session.id for session in await work.sessions.list()] == ["s2"]
+        assert [turn.id for turn in await work.turns.of_session("s1")] == []
+        assert [turn.id for turn in await work.turns.of_session("s2")] == ["t-s2"]
+        assert [question.id for question in await work.questions.open()] == ["q-s2"]
+        assert [parking.id for parking in await work.parkings.all_open()] == ["p-s2"]
+        assert await work.events.last_seq("s2") == 1
+        assert {attempt.id for attempt in await work.attempts.list()} == {"a-s1", "a-s2"}
+        chats = await work.chats.everywhere("telegram")
+        assert [chat.session_id for chat in chats] == [None]
+    async with database.work() as work:
+        with pytest.raises(NotFoundError):
+            await work.sessions.remove("s1")
