@@ -1,10 +1,13 @@
 """A provider's answer as it came over the wire, and what can be picked out of its body."""
 
+import ast
 import json
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from urllib.parse import urlsplit
 
 _LONGEST_BODY = 1_000_000
@@ -14,6 +17,10 @@ _MOST_NESTING = 3
 _TEXT_LENGTH = 20_000
 _PAGE_LENGTH = 8_000
 _LONGEST_CODE = 100
+_LONGEST_NAME = 200
+_LONGEST_LITERAL = 8_000
+_DEEPEST_MESSAGE = 12
+_OBJECT = re.compile(r"\{\s*[\"'].*\}", re.DOTALL)
 _TAG = re.compile(r"<(script|style|head)\b.*?</\1>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 _CODE_KEYS = frozenset(
     [
@@ -81,7 +88,7 @@ class RawAnswer:
         """Every word and number, in lower case, that stands where providers put error codes."""
         words = (
             str(value).strip().lower()
-            for key, value in self._leaves
+            for key, value in self.leaves
             if key in _CODE_KEYS and isinstance(value, str | int) and not isinstance(value, bool)
         )
         amazon = (self.header("x-amzn-errortype") or "").partition(":")[0].lower()
@@ -100,12 +107,12 @@ class RawAnswer:
         """The status that counts: a number in the body where HTTP said 200 or nothing."""
         if self.status is not None and self.status >= 300:  # noqa: PLR2004 - success is below
             return self.status
-        numbers = (_number(v) for k, v in self._leaves if k in {"code", "status_code", "status"})
+        numbers = (_number(v) for k, v in self.leaves if k in {"code", "status_code", "status"})
         return next((n for n in numbers if n in _HTTP_ERRORS), None)
 
     def values(self, key: str) -> list[object]:
         """Return everything the body holds under a key, at any depth."""
-        return [value for name, value in self._leaves if name == key.lower()]
+        return [value for name, value in self.leaves if name == key.lower()]
 
     @cached_property
     def words(self) -> str:
@@ -120,8 +127,19 @@ class RawAnswer:
         return " ".join((found or self.body)[:_TEXT_LENGTH].split())
 
     @cached_property
-    def _leaves(self) -> list[tuple[str, object]]:
-        return list(_walk(self.json))
+    def leaves(self) -> list[tuple[str, object]]:
+        """Every (name in lower case, value) of the body, nearest to the top first."""
+        return [(name.lower(), value) for scope in self.scopes for name, value in scope.items()]
+
+    @cached_property
+    def scopes(self) -> list[dict[str, object]]:
+        """Every object in the body, nearest to the top first, names as they came.
+
+        A string that is or ends in an error body (gateways hand on the upstream's as one) is
+        opened too.
+        """
+        root = self.json if self.json is not None else _embedded(self.body)
+        return list(_walk(root))
 
 
 def _number(value: object) -> int | None:
@@ -140,42 +158,60 @@ def _parse(text: str) -> object:
         return None
 
 
-def _walk(root: object) -> Iterator[tuple[str, object]]:
-    """Give (key in lower case, value) for everything in a body, nearest to the top first.
+def _embedded(text: str) -> object:
+    """Return the error body inside a sentence ("OpenrouterException - {...}"); None without one.
 
-    A string that is itself JSON (OpenRouter hands on the upstream's body as one) is opened too.
+    The SDKs write it as a Python literal, gateways as JSON.
     """
-    queue: list[tuple[object, int]] = [(root, 0)]
+    found = _OBJECT.search(text[:_TEXT_LENGTH])
+    if found is None:
+        return None
+    parsed = _parse(found[0])
+    if parsed is not None or "{'" not in found[0] or len(found[0]) > _LONGEST_LITERAL:
+        return parsed
+    try:
+        return ast.literal_eval(found[0])
+    except (ValueError, SyntaxError, MemoryError, RecursionError):
+        return None
+
+
+def _opened(text: str) -> object:
+    return _parse(text) if text.lstrip()[:1] in {"{", "["} else _embedded(text)
+
+
+def _walk(root: object) -> Iterator[dict[str, object]]:
+    queue: deque[tuple[object, int]] = deque([(root, 0)])
     for _ in range(_MOST_NODES):
         if not queue:
             return
-        node, nesting = queue.pop(0)
-        pairs = node.items() if isinstance(node, dict) else ()
-        children = node if isinstance(node, list) else [value for _, value in pairs]
-        for key, value in pairs:
-            yield str(key).lower(), value
-        for child in children:
+        node, nesting = queue.popleft()
+        named = node.items() if isinstance(node, dict) else ()
+        scope = {str(key)[:_LONGEST_NAME]: value for key, value in named}
+        if scope:
+            yield scope
+        children = node if isinstance(node, list) else list(scope.values())
+        for child in islice(children, _MOST_NODES):
             if isinstance(child, dict | list):
                 queue.append((child, nesting))
-            elif isinstance(child, str) and nesting < _MOST_NESTING and child[:1] in {"{", "["}:
-                queue.append((_parse(child), nesting + 1))
+            elif isinstance(child, str) and nesting < _MOST_NESTING and "{" in child:
+                queue.append((_opened(child), nesting + 1))
 
 
-def _message(node: object, nesting: int = 0) -> str:
+def _message(node: object, depth: int = 0) -> str:
     """Return the sentence of an error body; "" when it has none.
 
     A sentence that is itself an error body (Gemini behind a gateway) is opened.
     """
+    if depth > _DEEPEST_MESSAGE:
+        return ""
     if isinstance(node, str):
-        opened = (
-            _parse(node) if nesting < _MOST_NESTING and node.lstrip()[:1] in {"{", "["} else None
-        )
-        return (_message(opened, nesting + 1) if opened is not None else "") or node
+        opened = _parse(node) if node.lstrip()[:1] in {"{", "["} else None
+        return (_message(opened, depth + 1) if opened is not None else "") or node
     if isinstance(node, list):
-        return next((text for item in node[:10] if (text := _message(item, nesting))), "")
+        return next((text for item in node[:10] if (text := _message(item, depth + 1))), "")
     if isinstance(node, dict):
         named = {str(key).lower(): value for key, value in node.items()}
         for key in _MESSAGE_KEYS:
-            if text := _message(named.get(key), nesting):
+            if text := _message(named.get(key), depth + 1):
                 return text
     return ""

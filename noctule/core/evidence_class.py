@@ -2,14 +2,16 @@
 
 import re
 from dataclasses import replace
-from datetime import timedelta, timezone, tzinfo
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from datetime import UTC
 
 from noctule.core.answers import RawAnswer
+from noctule.core.host_zones import pacific, zone_of
+from noctule.core.outcomes import Outcome
 from noctule.core.overflow_words import says_overflow
 from noctule.core.provider_vocabulary import (
     CLEAR_STATUSES,
     CODES,
+    PER_DAY,
     STATUSES,
     WEAK_CODES,
     WORDS,
@@ -30,18 +32,42 @@ from noctule.core.verdicts import (
 from noctule.core.windows import CalendarUnit, Window, WindowKind
 
 _AFFORDABLE = re.compile(
-    r"fewer max_tokens\b(?:.{0,120}?can only afford (\d[\d,]{0,11}))?", re.IGNORECASE | re.DOTALL
+    r"fewer max_tokens\b(?:.{0,120}?can only afford (\d[\d,]{0,11}))?"
+    r"|prompt tokens limit exceeded: \d+ > \d+",
+    re.IGNORECASE | re.DOTALL,
 )
+_FREE_DAY = re.compile(r"free-models-per-day", re.IGNORECASE)
+_DAYS_IN_UTC = re.compile(r"daily free allocation of [\d,]+ neurons", re.IGNORECASE)
+_DASHSCOPE = re.compile(r"aliyuncs\.com|help\.aliyun\.com|alibabacloud\.com", re.IGNORECASE)
+_GOOGLE_MONEY = re.compile(
+    r"credits? (?:are|is|have been) depleted|individual quota", re.IGNORECASE
+)
+_QUOTA_NAMES = ("quotaId", "quota_id", "quota_limit", "quotaLimit")
+_DAY_CODES = frozenset({"1304"})
+_ENDED_CODES = frozenset({"1309", "1113", "arrearage", "prepaidbilloverdue", "postpaidbilloverdue"})
 _NO_QUOTA = re.compile(r"\blimit:\s*0(?!\d|\.\d)", re.IGNORECASE)
 
 
 def classify(answer: RawAnswer) -> Verdict:
     """Say what a refusal is; what nothing recognises counts as ``unavailable``.
 
-    Source: the formats table in the providers' documentation, checked 2026-11.
+    Source: the forms in tests/fixtures/refusals, each with its own, checked 2026-11.
     """
-    judges = (_by_openrouter, _by_context, _by_gemini, _by_code, _by_words, _by_status)
-    return next((v for v in (judge(answer) for judge in judges) if v is not None), UNAVAILABLE)
+    judges = (_by_openrouter, _by_context, _by_google, _by_code, _by_words, _by_status)
+    found = next((v for v in (judge(answer) for judge in judges) if v is not None), UNAVAILABLE)
+    return _by_the_day(answer, found)
+
+
+def _by_the_day(answer: RawAnswer, verdict: Verdict) -> Verdict:
+    """Add the calendar of a day's share to a refusal that says it is used up."""
+    limited = verdict.outcome in {Outcome.RATE_LIMITED, Outcome.QUOTA_EXHAUSTED}
+    if not limited or verdict.needs_person or verdict.renews is not None:
+        return verdict
+    if not PER_DAY.search(answer.words) and not answer.codes & _DAY_CODES:
+        return verdict
+    zone = UTC if _DAYS_IN_UTC.search(answer.words) else zone_of(answer)
+    day = Window(WindowKind.ALIGNED, CalendarUnit.DAY, timezone=zone or UTC)
+    return replace(verdict, renews=day, renews_surely=zone is not None)
 
 
 def affordable_tokens(answer: RawAnswer) -> int | None:
@@ -54,6 +80,8 @@ def _by_openrouter(answer: RawAnswer) -> Verdict | None:
     codes = answer.codes
     if "weight_exceeds_budget" in codes or _AFFORDABLE.search(answer.words):
         return UNAFFORDABLE
+    if "openrouter_free_tier_daily" in codes or _FREE_DAY.search(answer.words):
+        return replace(QUOTA, account_wide=False, renews=RENEWALS["daily"])  # the free models'
     if "openrouter_in_flight_budget" in codes:
         return replace(CROWDED, account_wide=True)
     if "openrouter_key_limit" in codes:
@@ -71,23 +99,40 @@ def _by_context(answer: RawAnswer) -> Verdict | None:
     return OVERFLOW if readable and says_overflow(answer.words) else None
 
 
-def _by_gemini(answer: RawAnswer) -> Verdict | None:
-    quotas = [str(value) for value in answer.values("quotaId")]
+def _by_google(answer: RawAnswer) -> Verdict | None:
+    """Read google.rpc's details: Gemini, Vertex, Code Assist; also behind gateways."""
+    quotas = [str(v) for name in _QUOTA_NAMES for v in answer.values(name)]
     exhausted = "resource_exhausted" in answer.codes
     if not quotas and not exhausted and answer.effective_status != 429:  # noqa: PLR2004 - Too Many Requests
         return None
     shared = not any("PerModel" in quota for quota in quotas)
-    if _NO_QUOTA.search(answer.words):
+    if _NO_QUOTA.search(answer.words) or "0" in map(str, answer.values("quota_limit_value")):
         return replace(
             QUOTA, account_wide=shared, needs_person=True, note="this key has no quota at all"
         )
-    if any("PerDay" in quota for quota in quotas):
-        day = Window(WindowKind.ALIGNED, CalendarUnit.DAY, timezone=_pacific())
-        return replace(QUOTA, account_wide=shared, renews=day)
-    return RATE if quotas or exhausted else None
+    told = " ".join([*quotas, answer.words if exhausted else ""])
+    if (quotas or exhausted) and PER_DAY.search(told):
+        day = Window(WindowKind.ALIGNED, CalendarUnit.DAY, timezone=pacific())
+        return replace(QUOTA, account_wide=shared and bool(quotas), renews=day)
+    if exhausted:
+        return _exhausted(answer)
+    return RATE if quotas else None
+
+
+def _exhausted(answer: RawAnswer) -> Verdict:
+    """Tell apart what Google calls RESOURCE_EXHAUSTED, beyond the quotas it names."""
+    if "model_capacity_exhausted" in answer.codes:
+        return OVERLOADED
+    if _GOOGLE_MONEY.search(answer.words):
+        return replace(QUOTA, needs_person=True)
+    return replace(QUOTA, account_wide=False) if "quota_exhausted" in answer.codes else RATE
 
 
 def _by_code(answer: RawAnswer) -> Verdict | None:
+    if "insufficient_quota" in answer.codes and _DASHSCOPE.search(f"{answer.host} {answer.words}"):
+        return RATE  # a minute's tokens, under the name that others give to an empty account
+    if answer.codes & _ENDED_CODES:
+        return replace(QUOTA, needs_person=True)
     return next((verdict for verdict, codes in CODES if codes & answer.codes), None)
 
 
@@ -96,10 +141,11 @@ def _by_words(answer: RawAnswer) -> Verdict | None:
     if status in CLEAR_STATUSES:
         return None
     tables = [*WORDS]
-    if status in {400, 403, 422, 500, None} and not WEAK_CODES & answer.codes:
+    weak = next((verdict for verdict, codes in WEAK_CODES if codes & answer.codes), None)
+    if status in {400, 403, 422, 500, None} and weak is not RATE:
         tables = [*WORDS_OF_BAD_REQUESTS, *WORDS]
     found = next((verdict for verdict, words in tables if words.search(answer.words)), None)
-    return found or (RATE if WEAK_CODES & answer.codes else None)
+    return found or weak
 
 
 def _by_status(answer: RawAnswer) -> Verdict | None:
@@ -109,12 +155,10 @@ def _by_status(answer: RawAnswer) -> Verdict | None:
     if status in STATUSES:
         return STATUSES[status]
     if status >= 500:  # noqa: PLR2004 - the server's fault
-        return OVERLOADED if answer.header("retry-after") else UNAVAILABLE
+        return OVERLOADED if answer.header("retry-after") or _is_loading(answer) else UNAVAILABLE
     return BAD_REQUEST
 
 
-def _pacific() -> tzinfo:
-    try:
-        return ZoneInfo("America/Los_Angeles")
-    except (ZoneInfoNotFoundError, OSError):
-        return timezone(timedelta(hours=-8))  # standard time: at most an hour late, never early
+def _is_loading(answer: RawAnswer) -> bool:
+    """Whether a server says how long its model still loads (Hugging Face)."""
+    return bool(answer.values("estimated_time"))

@@ -1,14 +1,15 @@
 """How long a refusal lasts: every place a provider may write it, in the order of trust."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
 from noctule.core.answers import RawAnswer
-from noctule.core.moments import after, date_from, duration_from, moment_from, seconds_from
+from noctule.core.host_zones import fit_to_window, zone_of
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Evidence
 from noctule.core.spoken_waits import spoken_waits
+from noctule.core.told_times import Offer, told_in_body, told_in_headers
 from noctule.core.verdicts import Verdict
 from noctule.core.windows import Window
 
@@ -34,15 +35,6 @@ class Wait:
     notes: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class _Offer:
-    """One place that names a time; the moment is None when it could not be read."""
-
-    source: str
-    moment: datetime | None
-    evidence: Evidence
-
-
 def find_wait(
     answer: RawAnswer, verdict: Verdict, *, now: datetime, window: Window | None, consecutive: int
 ) -> Wait:
@@ -59,7 +51,8 @@ def find_wait(
         consecutive: refusals in a row before this one.
     """
     notes: list[str] = []
-    for offer in _offers(answer, verdict, now, window):
+    for told in _offers(answer, verdict, now, window, consecutive):
+        offer, doubt = _in_its_window(told, answer, now, consecutive)
         trouble = _trouble(offer, verdict, now, consecutive)
         if trouble:
             notes.append(trouble)
@@ -67,15 +60,17 @@ def find_wait(
         moment = offer.moment or now
         if moment < now:
             notes.append(f"{offer.source} lies in the past and counts as now")
+        if doubt is not None:
+            notes.append(doubt)
         return Wait(max(moment, now).astimezone(UTC), offer.evidence, tuple(notes))
-    if verdict.outcome is Outcome.QUOTA_EXHAUSTED:
+    if verdict.outcome is Outcome.QUOTA_EXHAUSTED and verdict.renews is None:
         return Wait(None, None, tuple(notes))
     seconds = _FIRST_GUESS_SECONDS * 2 ** min(max(consecutive, 0), _MOST_DOUBLINGS)
     guess = now + timedelta(seconds=min(seconds, _LONGEST_GUESS_SECONDS))
     return Wait(guess.astimezone(UTC), Evidence.GUESS, tuple(notes))
 
 
-def _trouble(offer: _Offer, verdict: Verdict, now: datetime, consecutive: int) -> str | None:
+def _trouble(offer: Offer, verdict: Verdict, now: datetime, consecutive: int) -> str | None:
     """Say why an offer cannot be believed; None when it can."""
     if offer.moment is None:
         return f"{offer.source} cannot be read"
@@ -83,93 +78,47 @@ def _trouble(offer: _Offer, verdict: Verdict, now: datetime, consecutive: int) -
         return f"{offer.source} is more than {_LONGEST_WAIT.days} days away and counts as unknown"
     if consecutive > 0 and offer.moment <= now:
         return f"{offer.source} lies in the past and was tried before"
-    by_the_day = verdict.renews is not None and offer.evidence is Evidence.BODY
+    renews = verdict.renews is not None and verdict.renews_surely
+    by_the_day = renews and offer.evidence is Evidence.BODY
     if consecutive > 0 and by_the_day and offer.moment <= now + _SHORT_FOR_A_DAY_QUOTA:
         return f"{offer.source} is short for what is used up and was tried before"
     return None
 
 
 def _offers(
-    answer: RawAnswer, verdict: Verdict, now: datetime, window: Window | None
-) -> Iterator[_Offer]:
-    yield from _retry_after(answer, now)
-    yield from _retry_delay(answer, now)
-    yield from _buckets(answer, verdict, now)
-    for words, moment in spoken_waits(answer.words, now):
-        yield _Offer(repr(words), moment, Evidence.BODY)
-    if verdict.renews is not None:
-        yield _Offer("the provider's calendar", verdict.renews.next_reset(now), Evidence.BODY)
+    answer: RawAnswer, verdict: Verdict, now: datetime, window: Window | None, consecutive: int
+) -> Iterator[Offer]:
+    zone = zone_of(answer) or UTC
+    metered = verdict.outcome is not Outcome.QUOTA_EXHAUSTED
+    header = told_in_headers(answer, now, zone, metered=metered)
+    body = told_in_body(answer, now, zone, metered=metered)
+    yield from header.orders
+    yield from header.resets
+    yield from body.orders
+    yield from body.resets
+    yield from _next_hint(body.hints, now, consecutive)
+    yield from _next_hint(header.hints, now, consecutive)
+    yield from spoken_waits(answer.words, now, zone)
+    if verdict.renews is not None and (verdict.renews_surely or consecutive <= 0):
+        yield Offer("the provider's calendar", verdict.renews.next_reset(now), Evidence.BODY)
     if window is not None and not verdict.brief:
-        yield _Offer("the endpoint's window", window.next_reset(now), Evidence.WINDOW)
+        yield Offer("the endpoint's window", window.next_reset(now), Evidence.WINDOW)
 
 
-def _retry_after(answer: RawAnswer, now: datetime) -> Iterator[_Offer]:
-    milliseconds = answer.header("retry-after-ms")
-    if milliseconds:
-        number = seconds_from(milliseconds)
-        moment = None if number is None else after(now, number / 1000)
-        yield _Offer(f"retry-after-ms {milliseconds[:40]!r}", moment, Evidence.HEADER)
-    value = answer.header("retry-after")
-    if value:
-        number = seconds_from(value)
-        moment = date_from(value) if number is None else after(now, number)
-        yield _Offer(f"retry-after {value[:40]!r}", moment, Evidence.HEADER)
-
-
-def _retry_delay(answer: RawAnswer, now: datetime) -> Iterator[_Offer]:
-    """Read google.rpc.RetryInfo: ``"37s"``, or a protobuf Duration spelled out."""
-    for value in answer.values("retryDelay"):
-        spelled = value.get("seconds") if isinstance(value, dict) else value
-        text = str(spelled)
-        seconds = duration_from(text)
-        yield _Offer(
-            f"retryDelay {text[:40]!r}",
-            None if seconds is None else after(now, seconds),
-            Evidence.BODY,
-        )
-
-
-def _buckets(answer: RawAnswer, verdict: Verdict, now: datetime) -> Iterator[_Offer]:
-    """Take the latest reset among the buckets that are empty.
-
-    A bucket that gives a reset and no level (a plan's ``unified`` one) counts when no other is
-    known to be empty. Buckets of requests and tokens say nothing about money.
-    """
-    empty: list[_Offer] = []
-    unknown: list[_Offer] = []
-    for name, bucket in _read_buckets(answer).items():
-        metered = {"requests", "tokens"} & set(name.split("-"))
-        if "reset" not in bucket or (metered and verdict.outcome is Outcome.QUOTA_EXHAUSTED):
-            continue
-        level = _is_empty(bucket)
-        reset = bucket["reset"]
-        offer = _Offer(f"{name} reset {reset[:40]!r}", moment_from(reset, now), Evidence.HEADER)
-        if level is not False:
-            (empty if level else unknown).append(offer)
-    known = empty or unknown
-    far = datetime.max.replace(tzinfo=UTC)
-    believable = [o for o in known if o.moment is not None and o.moment <= now + _LONGEST_WAIT]
-    if believable:
-        yield max(believable, key=lambda offer: offer.moment or far)
+def _next_hint(hints: tuple[Offer, ...], now: datetime, consecutive: int) -> Iterator[Offer]:
+    """Give the resets of buckets nobody calls empty: the soonest first, after it the next."""
+    ahead = [hint for hint in hints if hint.moment is None or hint.moment > now]
+    if ahead:
+        yield ahead[min(max(consecutive, 0), len(ahead) - 1)]
     else:
-        yield from known
+        yield from hints[-1:]
 
 
-def _read_buckets(answer: RawAnswer) -> dict[str, dict[str, str]]:
-    buckets: dict[str, dict[str, str]] = {}
-    for header, value in answer.lower_headers.items():
-        parts = header.replace("rate-limit", "ratelimit").split("-")
-        field = next((part for part in parts if part in {"remaining", "reset", "status"}), None)
-        if "ratelimit" in parts and field is not None and value:
-            name = "-".join(part for part in parts if part != field)
-            buckets.setdefault(name, {})[field] = value
-    return buckets
-
-
-def _is_empty(bucket: dict[str, str]) -> bool | None:
-    """Say whether a bucket has nothing left; None when it does not tell."""
-    remaining = seconds_from(bucket.get("remaining", ""))
-    if remaining is not None:
-        return remaining <= 0
-    status = bucket.get("status", "").lower()
-    return status in {"rejected", "exceeded", "exhausted", "blocked"} if status else None
+def _in_its_window(
+    offer: Offer, answer: RawAnswer, now: datetime, consecutive: int
+) -> tuple[Offer, str | None]:
+    """Doubt a time without a zone that lies beyond the window it belongs to."""
+    if offer.moment is None or not offer.naive or zone_of(answer) is not None:
+        return offer, None
+    moment, note = fit_to_window(offer.moment, answer.words, now, max(consecutive, 0))
+    return replace(offer, moment=moment), note

@@ -39,7 +39,8 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
                 "tokens_limit_reached",
                 "tokens_too_long",
                 "characters_too_long",
-                "1261",  # Zhipu, Z.ai
+                "1261",
+                "string_above_max_length",
             ]
         ),
     ),
@@ -60,6 +61,35 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
                 "insufficient_credits",
                 "payment_required",
                 "quota_exceeded",
+                "usage_limit_reached",
+                "usage_limit_exceeded",
+                "exceeded_current_quota_error",
+                "access_terminated_error",
+                "insufficient_balance",
+                "insufficient_balance_error",
+                "free_quota_exceeded",
+                "personal-team-blocked:spending-limit",
+                "credits_exhausted",
+                "out_of_credits",
+                "credit_limit_reached",
+                "key_limit_exceeded",
+                "spend_limited",
+                "account_overdue",
+                "arrearage",
+                "prepaidbilloverdue",
+                "postpaidbilloverdue",
+                "commoditynotpurchased",
+                "allocationquota.freetieronly",
+                "quota_exhausted",
+                "openrouter_free_tier_daily",
+                "1113",
+                "1304",
+                "1308",
+                "1309",
+                "1310",
+                "1008",
+                "2056",
+                "4006",
             ]
         ),
     ),
@@ -73,6 +103,12 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
                 "prohibited_content",
                 "responsibleaipolicyviolation",
                 "moderation_blocked",
+                "data_inspection_failed",
+                "datainspectionfailed",
+                "sensitive_words_detected",
+                "1301",
+                "1026",
+                "1027",
             ]
         ),
     ),
@@ -83,20 +119,45 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
                 "invalid_api_key",
                 "api_key_invalid",
                 "authentication_error",
-                "permission_error",
-                "permission_denied",
                 "unauthenticated",
                 "unauthorized",
                 "account_deactivated",
                 "invalid_authentication",
                 "invalid_organization",
+                "invalid_authentication_error",
+                "incorrect_api_key_error",
+                "invalidapikey",
+                "unrecognizedclientexception",
+                "expiredtokenexception",
+                "invalidsignatureexception",
+                "1110",
+                "1111",
+                "1112",
+                "1121",
+                "2049",
             ]
         ),
     ),
     (
         MISSING,
         frozenset(
-            ["model_not_found", "not_found_error", "deploymentnotfound", "model_decommissioned"]
+            [
+                "model_not_found",
+                "not_found_error",
+                "deploymentnotfound",
+                "model_decommissioned",
+                "model_not_supported",
+                "model_not_available",
+                "invalid_model",
+                "unknown_model",
+                "model_not_found_error",
+                "resource_not_found_error",
+                "resourcenotfoundexception",
+                "modelnotfound",
+                "model_access_denied",
+                "1211",
+                "1311",
+            ]
         ),
     ),
     (
@@ -120,6 +181,17 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
                 "engine_overloaded",
                 "server_overloaded",
                 "provider_overloaded",
+                "engine_overloaded_error",
+                "model_overloaded",
+                "model_capacity_exhausted",
+                "no_capacity",
+                "nocapacity",
+                "queue_exceeded",
+                "modelnotreadyexception",
+                "overloaded",
+                "1305",
+                "1312",
+                "3505",
             ]
         ),
     ),
@@ -127,17 +199,65 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
         TIMEOUT,
         frozenset(["timeout_error", "deadline_exceeded", "request_timeout", "gateway_timeout"]),
     ),
-    (CROWDED, frozenset({"slow_down"})),
+    (
+        CROWDED,
+        frozenset(
+            [
+                "slow_down",
+                "throttling.concurrency",
+                "throttling.burstrate",
+                "limit_burst_rate",
+                "concurrency_limit_exceeded",
+                "1302",  # Zhipu, Z.ai
+            ]
+        ),
+    ),
 )
-WEAK_CODES = frozenset(
+_RATE_CODES = frozenset(
     [
         "rate_limit_exceeded",
         "rate_limit_error",
-        "too_many_requests",
+        "rate_limit_reached_error",
+        "rate_limit",
         "rate_limited",
+        "ratelimitreached",
+        "ratelimitexceeded",
+        "too_many_requests",
+        "too_many_requests_error",
         "throttling_error",
+        "throttling",
+        "throttling.ratequota",
+        "throttling.allocationquota",
         "throttlingexception",
+        "servicequotaexceededexception",
+        "limit_requests",
+        "limitrequests",
+        "rpm_rate_limit_exceeded",
+        "tpm_rate_limit_exceeded",
+        "request_limit_exceeded",
+        "user_global_rate_limited",
+        "user_model_rate_limited",
+        "user_weekly_rate_limited",
+        "integration_rate_limited",
+        "freeusagelimiterror",
+        "1303",  # Zhipu, Z.ai
+        "1002",  # MiniMax, requests
+        "1039",  # MiniMax, tokens
     ]
+)
+_PERMISSION_CODES = frozenset(
+    [
+        "permission_error",
+        "permission_denied",
+        "permission_denied_error",
+        "access_denied",
+        "accessdeniedexception",
+        "forbidden",
+    ]
+)
+WEAK_CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
+    (RATE, _RATE_CODES),
+    (AUTH, _PERMISSION_CODES),
 )
 """Codes that some providers also send when a quota is used up: the words are read first."""
 
@@ -159,27 +279,76 @@ def _words(*patterns: str) -> re.Pattern[str]:
     return re.compile("|".join(patterns), re.IGNORECASE)
 
 
+_MONEY_WORDS = _words(
+    "exceeded your current quota",
+    r"budget (?:has been |is |limit )?(?:exceeded|exhausted|reached|full)",
+    "exceeded ?budget",
+    r"(?:credit |account )?balance (?:is )?(?:too low|insufficient|not enough|exhausted|depleted)",
+    r"insufficient (?:account )?(?:credits?|balance|funds|quota)",
+    "not_enough_balance",
+    r"(?:run |ran )?out of credits?",
+    r"used all available credits",
+    r"credits? (?:have been |has been |are |is )?(?:exhausted|depleted|used up)",
+    "monthly included credits",
+    r"(?:spend|spending|hard) limit",
+    r"payment is past due|payment required",
+    "余额不足|余额已用|欠费|额度不足|额度已用|账户已停用",
+)
+_SPAN = r"(?:usage|session|plan|hourly|daily|weekly|monthly|opus|sonnet|\d+[- ]?hours?|\d+-day\)?)"
+_USAGE_WORDS = _words(
+    r"(?:session|hourly|daily|weekly|monthly) usage limit",
+    rf"{_SPAN} (?:usage )?(?:limit|quota)s? (?:has been |have been |was |is )?"
+    r"(?:reached|exceeded|exhausted|hit)\b",
+    r"(?:hit|reached|exceeded|exhausted|used up) (?:your |the |its )?"
+    r"(?:(?!rate|call|request|token|context|max)[\w()/-]{1,20} ){0,4}?"
+    rf"{_SPAN} (?:usage )?(?:limit|quota)",
+    r"limit exhausted",
+    r"(?:individual|free|plan|included) quota (?:reached|used|exceeded|exhausted)",
+    r"daily free allocation",
+    "使用上限|用量上限|次数限额|套餐已到期|套餐用量",
+)
 WORDS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
     (SPEND_LIMIT, _words("specified API usage limits")),
     (
-        QUOTA,
+        CROWDED,
         _words(
-            r"(?:session|hourly|daily|weekly|monthly) usage limit",
-            "exceeded your current quota",
-            "budget has been exceeded",
-            "exceeded ?budget",
-            "credit balance is too low",
-            "insufficient (?:credit|balance|funds)",
-            "out of credits",
+            "concurrent request slot",
+            "too many concurrent requests",
+            r"concurrency (?:limit|is)",
+            r"(?:max )?parallel request limit",
+            "并发数?(?:过高|超)",
         ),
     ),
-    (CROWDED, _words("concurrent request slot", "too many concurrent requests")),
+    (QUOTA, _MONEY_WORDS),
+    (QUOTA, _USAGE_WORDS),
     (
         OVERLOADED,
-        _words("overloaded", "server busy", "pending requests exceeded", "at capacity"),
+        _words(
+            "overloaded",
+            "server (?:is )?busy",
+            "pending requests exceeded",
+            "(?:at|no) capacity",
+            "capacity (?:is )?exceeded",
+            r"(?:experiencing|under) (?:unusually )?(?:high|heavy) (?:demand|load|traffic)",
+            "访问量过大|繁忙|负载过高",
+        ),
+    ),
+    (
+        RATE,
+        _words(
+            r"rate[- ]?limit",
+            "too many requests",
+            "requests? (?:rate )?is too high",
+            "请求(?:频率|过于频繁|速率)|速率限制|频率过高|限流|访问频繁",
+        ),
     ),
 )
 """Words that count whatever the status, unless the status is clear by itself."""
+
+PER_DAY = _words(
+    r"per[- _]?day", r"/\s?day", r"\bdaily\b", r"\b(?:RPD|TPD)\b", "byday", "每天|每日|今日|当日"
+)
+"""Words that say that a day's share is used up."""
 
 WORDS_OF_BAD_REPLIES = _words(
     r"output that does not match the expected",

@@ -1,62 +1,101 @@
-"""Waits that a provider tells in a sentence instead of a header."""
+"""Waits that a provider tells in a sentence instead of a header, in the languages they come in."""
 
 import re
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime, timedelta, tzinfo
 
-from noctule.core.moments import after, date_from
+from noctule.core.moments import after, date_from, duration_from, moment_from
+from noctule.core.refusals import Evidence
+from noctule.core.time_words import UNITS, any_of
+from noctule.core.told_times import Offer
+from noctule.core.written_times import read_time
 
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
-_NAMES = "ms|milliseconds?|s|secs?|seconds?|m|mins?|minutes?|h|hrs?|hours?|d|days?|w|weeks?"
-_UNIT = rf"(?:{_NAMES})(?![a-z])"
-_PART = re.compile(rf"(\d{{1,12}}(?:\.\d{{1,12}})?)\s*({_UNIT})", re.IGNORECASE)
-_COMING_BACK = r"(?:try again|retry(?:ing)?|wait|come back|available(?: again)?|resets?|renews?)"
+_READ = 4_000
+_MOST = 20
+_UNIT = rf"(?:{any_of(UNITS)})(?![a-z])"
+_AMOUNT = rf"\d{{1,12}}(?:\.\d{{1,12}})?\s*{_UNIT}"
+_DURATION = rf"({_AMOUNT}(?:\s*(?:,|and|\u53c8|\u96f6)?\s*{_AMOUNT}){{0,6}})"
+_COMING_BACK = (
+    r"(?:try again|try your request again|retry(?:ing)?|wait(?:ing)?|come back|"
+    r"available(?: again)?|(?:be )?re(?:set|fresh|new|store)[^\W\d_]{0,3}|regain access|until)"
+)
 _LATER = re.compile(
-    rf"{_COMING_BACK}(?:\s+(?:in|after|for))?\s+(?:about\s+|approximately\s+)?"
-    rf"((?:\d{{1,12}}(?:\.\d{{1,12}})?\s*{_UNIT}(?:,?\s*(?:and\s+)?))+)",
+    rf"{_COMING_BACK}(?:\s+(?:in|after|for|within|another|your request|another request))*\s*:?\s*"
+    rf"(?:about\s+|approximately\s+|around\s+|at least\s+|~\s*)?{_DURATION}",
     re.IGNORECASE,
 )
-_MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
-_CLOCK = r"(?:(?:T|,?\s+(?:at\s+)?)(?P<clock>\d{1,2}:\d{2}(?::\d{2})?)(?:\.\d+)?)?"
-_ZONE = r"(?:\s*(?P<zone>Z|UTC|GMT|[+-]\d{2}:?\d{2})\b)?"
-_ON = re.compile(
-    rf"(?:regain access|{_COMING_BACK}|until)\s+(?:on\s+|at\s+|after\s+|until\s+)?"
-    rf"(?:(?P<iso>\d{{4}}-\d{{2}}-\d{{2}})|(?P<month>[A-Z][a-z]{{2,8}})\.?\s+(?P<day>\d{{1,2}})"
-    rf"(?:st|nd|rd|th)?,?\s+(?P<year>\d{{4}})){_CLOCK}{_ZONE}",
+_LATER_IN_CHINESE = re.compile(
+    rf"{_DURATION}\s*(?:\u4e4b?\u540e|\u540e|\u5185)?\s*[^\d\u3002]{{0,6}}(?:\u91cd\u8bd5|\u518d\u8bd5|\u91cd\u7f6e|\u6062\u590d|\u5237\u65b0)"
+    rf"|(?:\u8bf7|\u7b49\u5f85|\u518d\u7b49)[^\d\u3002]{{0,8}}{_DURATION}"
+)
+_AT = re.compile(
+    rf"\b{_COMING_BACK}(?:\s+(?:again|on|at|after|until|by|time|is|will be))*[\s:\u00b7]+",
     re.IGNORECASE,
 )
+_AT_IN_CHINESE = re.compile(
+    r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}[T\s]+\d{1,2}:\d{2}(?::\d{2})?)\s*(?:\u540e|\u4e4b\u540e)?\s*(?:\u91cd\u7f6e|\u6062\u590d|\u5237\u65b0|\u89e3\u9664|\u91cd\u8bd5)"
+    r"|(?:\u91cd\u7f6e|\u6062\u590d|\u5237\u65b0|\u89e3\u9664)(?:\u65f6\u95f4)?[^\d\u3002]{0,6}(\d{4}[-/]\d{1,2}[-/]\d{1,2}[T\s]+\d{1,2}:\d{2}(?::\d{2})?)"
+)
+_EPOCH = re.compile(r"limit reached\|(\d{10,13})\b", re.IGNORECASE)
+_STRAY_YEAR = re.compile(r"\s*\d{4}\b")
+_OWN_ZONE = re.compile(r"(?:Z|UTC|GMT|[+-]\d{1,2}:?\d{0,2}|[A-Z]{2,5}|\))\W*$")
+_JUST_OVER = 0.05
+"""How much of a day, a week or a year may have passed since a reset that is told as if ahead."""
 
 
-def spoken_waits(words: str, now: datetime) -> Iterator[tuple[str, datetime | None]]:
+def spoken_waits(words: str, now: datetime, zone: tzinfo = UTC) -> Iterator[Offer]:
     """Give each phrase that names a time, with the moment it means; None when no date comes of it.
 
     Durations ("try again in 5.289s", "retry in 10h17m5s") come before dates ("regain access on
-    2026-12-01 at 00:00 UTC"). A date without a zone counts as UTC.
+    2026-12-01 at 00:00 UTC", "resets 3:30pm (Europe/Berlin)").
 
     Args:
         words: the provider's message.
         now: what durations count from, aware.
+        zone: where a date without a zone is meant.
     """
-    for match in _LATER.finditer(words):
-        seconds = sum(
-            float(number) * _UNITS[_short(unit.lower())] for number, unit in _PART.findall(match[1])
-        )
-        yield match[0].strip()[:60], after(now, seconds)
-    for match in _ON.finditer(words):
-        yield match[0].strip()[:60], _date_in(match)
+    read = words[:_READ]
+    for pattern in (_LATER, _LATER_IN_CHINESE):
+        for match in _first(pattern, read):
+            duration = next(group for group in match.groups() if group)
+            seconds = duration_from(duration.strip())
+            if seconds is not None:
+                yield Offer(_source(match[0]), after(now, seconds), Evidence.BODY)
+    for match in _first(_EPOCH, read):
+        yield Offer(_source(match[0]), moment_from(match[1], now), Evidence.BODY)
+    for match in _first(_AT_IN_CHINESE, read):
+        stamp = (match[1] or match[2]).replace("/", "-")
+        yield Offer(_source(match[0]), date_from(stamp, zone), Evidence.BODY, naive=True)
+    for match in _first(_AT, read):
+        offer = _dated(read[match.end() : match.end() + 80], match[0], now, zone)
+        if offer is not None:
+            yield offer
 
 
-def _short(unit: str) -> str:
-    return "ms" if unit.startswith(("ms", "mil")) else unit[0]
-
-
-def _date_in(match: re.Match[str]) -> datetime | None:
-    day = match["iso"]
-    if day is None:
-        month = match["month"][:3].lower()
-        if month not in _MONTHS:
+def _dated(text: str, lead: str, now: datetime, zone: tzinfo) -> Offer | None:
+    start = now - timedelta(days=400)  # a moment that is over is told too
+    reading = read_time(text, now=now, zone=zone) or read_time(text, now=start, zone=zone)
+    if reading is None or _STRAY_YEAR.match(text, reading.consumed):
+        return None
+    if reading.moment is None and reading.earlier is None:
+        again = read_time(text, now=start, zone=zone)
+        if again is None or again.moment is None or again.moment > now:
             return None
-        day = f"{match['year']}-{_MONTHS.index(month) + 1:02d}-{int(match['day']):02d}"
-    clock = (match["clock"] or "00:00").zfill(5)
-    zone = (match["zone"] or "Z").upper().replace("UTC", "Z").replace("GMT", "Z")
-    return date_from(f"{day}T{clock}{zone}")
+        reading = again
+    moment, earlier = reading.moment, reading.earlier
+    if moment is not None and earlier is not None:
+        passed = (now - earlier) / (moment - earlier)
+        moment = earlier if 0 <= passed < _JUST_OVER else moment
+    naive = _OWN_ZONE.search(reading.words) is None
+    return Offer(_source(lead + reading.words), moment, Evidence.BODY, naive=naive)
+
+
+def _first(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:
+    for count, match in enumerate(pattern.finditer(text)):
+        if count >= _MOST:
+            return
+        yield match
+
+
+def _source(text: str) -> str:
+    return repr(" ".join(text.split())[:60])

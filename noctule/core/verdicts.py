@@ -16,6 +16,8 @@ class Verdict:
         needs_person: True when waiting cures nothing, whatever time the answer names.
         renews: the calendar on which the provider is known to renew what is used up; None when
             it has none.
+        renews_surely: False when nobody knows in which zone the provider's days begin: its
+            calendar is tried once.
         brief: True when it passes within moments, so that the endpoint's own window says
             nothing about it.
         unaffordable: True when it is the money that a smaller request would suit.
@@ -26,6 +28,7 @@ class Verdict:
     account_wide: bool = False
     needs_person: bool = False
     renews: Window | None = None
+    renews_surely: bool = True
     brief: bool = False
     unaffordable: bool = False
     note: str | None = None

@@ -8,7 +8,7 @@ reader has to ask.
 import difflib
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from enum import StrEnum
 
 from noctule.core.time_words import (
@@ -19,6 +19,7 @@ from noctule.core.time_words import (
     WEEKDAYS,
     any_of,
 )
+from noctule.core.wall_times import MORNING, before, date_or_none, next_at, on_day, wall
 from noctule.core.written_days import (
     Clock,
     Day,
@@ -52,7 +53,6 @@ _LIKE_A_WAIT = re.compile(rf"{_AMOUNT}\s*([a-z]{{3,9}})?(?!\S)", _FLAGS)
 _WORD = re.compile(r"([a-zöü]{5,10})\s+(?=at\b|\d{1,2}(?::\d\d|\s?[ap]m)?\b|$)", _FLAGS)
 _SPELT = sorted(name for name in {*DAYS_AHEAD, *WEEKDAYS, "tonight"} if len(name) > 5)  # noqa: PLR2004 - short names are like too much
 _LONG_UNITS = sorted(name for name in UNITS if len(name) > 3)  # noqa: PLR2004 - likewise
-_MORNING = 8
 _HALF_DAY = 12
 _SMALL_HOURS = 5
 _HALF_A_DAY = timedelta(hours=12)
@@ -83,6 +83,8 @@ class TimeReading:
         candidates: what it may have meant, soonest first, all ahead; empty when nothing comes to
             mind.
         day_only: True when a date without a time of day was written, which counts as its start.
+        earlier: the occurrence before ``moment`` where a time of day, a weekday or a date without
+            a year was written; None where only one moment can be meant.
     """
 
     moment: datetime | None
@@ -91,6 +93,7 @@ class TimeReading:
     trouble: TimeTrouble | None = None
     candidates: tuple[datetime, ...] = ()
     day_only: bool = False
+    earlier: datetime | None = None
 
     def rest(self, text: str) -> str:
         """Return what follows the time in the text it was read from, without a comma or colon."""
@@ -103,6 +106,7 @@ class _Found:
     moments: tuple[datetime, ...] = ()
     trouble: TimeTrouble | None = None
     day_only: bool = False
+    earlier: datetime | None = None
 
 
 def read_time(
@@ -148,6 +152,7 @@ def _reading(text: str, scanner: Scanner, found: _Found) -> TimeReading:
         trouble=found.trouble,
         candidates=() if clear else moments,
         day_only=found.day_only,
+        earlier=found.earlier.astimezone(UTC) if found.earlier and clear else None,
     )
 
 
@@ -185,7 +190,7 @@ def _hours_and_minutes(
     if not led:
         return None
     if hours < 24:  # noqa: PLR2004 - hours of a day
-        moments += _next(Clock(hours, minutes), now, zone)
+        moments += next_at(Clock(hours, minutes), now, zone)
     return _Found(moments, TimeTrouble.AMBIGUOUS)
 
 
@@ -198,7 +203,7 @@ def _later(now: datetime, zone: tzinfo, seconds: float, months: int) -> tuple[da
         if months:
             local = now.astimezone(zone)
             year, month = divmod(local.year * 12 + local.month - 1 + months, 12)
-            day = next(d for d in range(local.day, 0, -1) if _date(year, month + 1, d))
+            day = next(d for d in range(local.day, 0, -1) if date_or_none(year, month + 1, d))
             now = datetime.combine(date(year, month + 1, day), local.time(), tzinfo=zone)
         return ((now.astimezone(UTC) + timedelta(seconds=seconds)),)
     except (OverflowError, ValueError, StopIteration):
@@ -211,7 +216,7 @@ def _at_a_time_of_that_day(scanner: Scanner, moment: datetime, zone: tzinfo) -> 
     if scanner.take(_BETWEEN) and (clock := take_clock(scanner, expected=True, bare=True)):
         if clock.wrong:
             return _Found(trouble=TimeTrouble.NOT_UNDERSTOOD)
-        return _Found((_wall(moment.astimezone(zone).date(), clock, zone),))
+        return _Found((wall(moment.astimezone(zone).date(), clock, zone),))
     scanner.position = start
     return None
 
@@ -257,36 +262,37 @@ def _judge(  # noqa: PLR0911 - the pieces of one phrase, and each way it can be 
     more = bool(scanner.rest.strip())
     bare = clock is not None and clock.bare
     if day is None and part is None and bare and _PLURAL.match(scanner.rest):
-        return _Found(_next(clock, now, zone), TimeTrouble.AMBIGUOUS)  # "at 3 places": or no time
+        return _Found(next_at(clock, now, zone), TimeTrouble.AMBIGUOUS)  # "at 3 places": or no time
     if clock is None and day is None and part is not None and part.weak and more and not lead:
-        return _Found(_next(Clock(part.part or 0), now, zone), TimeTrouble.AMBIGUOUS)
+        return _Found(next_at(Clock(part.part or 0), now, zone), TimeTrouble.AMBIGUOUS)
     if clock is None and part is None and day is not None:
         if (day.ahead == 0 or day.abbreviated) and more and not lead:
             return None  # "today ..." means now; "sun ..." shines
         if day.weak and more and not lead:
-            return _Found(_on(day, None, now, zone), TimeTrouble.AMBIGUOUS)
+            return _Found(on_day(day, None, now, zone), TimeTrouble.AMBIGUOUS)
     if day is not None and day.swapped:
         other = Day(year=day.year, month=day.day, day=day.month)
-        both = (*_on(day, clock, now, zone), *_on(other, clock, now, zone))
+        both = (*on_day(day, clock, now, zone), *on_day(other, clock, now, zone))
         return _Found(both, TimeTrouble.AMBIGUOUS)
     clock, shift = _in_part_of_day(part, clock)
     if day is None and part is not None and part.ahead is not None:
         day = Day(ahead=part.ahead)
     if day is None:
-        return _Found(_next(clock or Clock(_MORNING), now, zone))
-    moments = _on(day, clock, now, zone, shift_days=shift)
+        moments = next_at(clock or Clock(MORNING), now, zone)
+        return _Found(moments, earlier=moments[0] - timedelta(days=1) if moments else None)
+    moments = on_day(day, clock, now, zone, shift_days=shift)
     if not moments:
         return _past(day, clock, now, zone)
-    return _Found(moments[:1], day_only=clock is None)
+    return _Found(moments[:1], day_only=clock is None, earlier=before(day, moments[0], zone))
 
 
 def _past(day: Day, clock: Clock | None, now: datetime, zone: tzinfo) -> _Found:
     """Say of a day's time that it is over, and what else it may have meant."""
     if day.ahead is None:
         return _Found(trouble=TimeTrouble.PAST)
-    tomorrow = _on(Day(ahead=day.ahead + 1), clock, now, zone)
+    tomorrow = on_day(Day(ahead=day.ahead + 1), clock, now, zone)
     if clock is not None and clock.bare and clock.hour < _HALF_DAY:
-        evening = _on(day, clock.in_evening(), now, zone)
+        evening = on_day(day, clock.in_evening(), now, zone)
         if evening:
             return _Found((*evening, *tomorrow), TimeTrouble.AMBIGUOUS)
     return _Found(tomorrow, TimeTrouble.PAST)
@@ -304,67 +310,6 @@ def _in_part_of_day(part: Day | None, clock: Clock | None) -> tuple[Clock | None
     if part.part >= _HALF_DAY and 0 < clock.hour < _HALF_DAY:
         return clock.in_evening(), 0
     return clock, 0
-
-
-def _on(
-    day: Day, clock: Clock | None, now: datetime, zone: tzinfo, *, shift_days: int = 0
-) -> tuple[datetime, ...]:
-    """Return the next moment a day and a time of day name; nothing when all are over."""
-    named = day.ahead is not None or day.weekday is not None
-    at = clock or Clock(_MORNING if named or day.month is None else 0)
-    for candidate in _dates(day, now.astimezone(zone).date()):
-        try:
-            moment = _wall(candidate + timedelta(days=shift_days), at, zone, after=now)
-        except (OverflowError, ValueError):
-            continue
-        if moment > now:
-            return (moment,)
-    return ()
-
-
-def _dates(day: Day, today: date) -> list[date]:
-    """Give the dates a day may mean, soonest first."""
-    if day.ahead is not None:
-        return [today + timedelta(days=day.ahead)]
-    if day.weekday is not None:
-        ahead = (day.weekday - today.weekday()) % 7
-        first = today + timedelta(days=ahead or 7 if day.skips_today else ahead)
-        return [first, first + timedelta(days=7)]
-    if day.month is None:
-        months = [divmod(today.year * 12 + today.month - 1 + n, 12) for n in range(4)]
-        found = [_date(year, month + 1, day.day or 0) for year, month in months]
-    else:
-        years = range(today.year, today.year + 9) if day.year is None else [day.year]
-        found = [_date(year, day.month, day.day or 0) for year in years]
-    return [candidate for candidate in found if candidate is not None]
-
-
-def _date(year: int, month: int, day: int) -> date | None:
-    try:
-        return date(year, month, day)
-    except ValueError:
-        return None
-
-
-def _next(clock: Clock | None, now: datetime, zone: tzinfo) -> tuple[datetime, ...]:
-    today = now.astimezone(zone).date()
-    at = clock or Clock(_MORNING)
-    for days in (-1, 0, 1, 2):  # yesterday's 24:00 is today's; a clock change may leave a day out
-        moment = _wall(today + timedelta(days=days), at, zone, after=now)
-        if moment > now:
-            return (moment,)
-    return ()
-
-
-def _wall(day: date, clock: Clock, zone: tzinfo, after: datetime | None = None) -> datetime:
-    """Return a moment of the clock on the wall; of two of that name the first that is ahead."""
-    if clock.hour == 24:  # noqa: PLR2004 - the end of the day
-        day, clock = day + timedelta(days=1), Clock(0)
-    local = datetime.combine(day, time(clock.hour, clock.minute, clock.second), tzinfo=zone)
-    first = local.astimezone(UTC)
-    if after is not None and first <= after:
-        return local.replace(fold=1).astimezone(UTC)
-    return first
 
 
 def _near_miss(scanner: Scanner, *, led: bool) -> _Found | None:

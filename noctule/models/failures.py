@@ -7,6 +7,7 @@ httpx 0.28, httpx2 2.16, langchain-core 1.7, langchain-openai 1.7.
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
 from noctule.core.errors import ModelFailureError
@@ -86,7 +87,12 @@ _UNREADABLE = {
 
 
 def explain(
-    error: BaseException, *, now: datetime, window: Window | None = None, consecutive: int = 0
+    error: BaseException,
+    *,
+    now: datetime,
+    window: Window | None = None,
+    consecutive: int = 0,
+    url: str = "",
 ) -> Refusal:
     """Say what an exception of a provider's client means; never raises.
 
@@ -97,9 +103,11 @@ def explain(
         now: when it was raised, aware.
         window: the endpoint's configured window; None when it has none.
         consecutive: refusals of this model in a row before this one.
+        url: where the endpoint is, which tells the zone of times without one; "" leaves it to
+            the address that the error carries.
     """
     try:
-        return _explain(error, now=now, window=window, consecutive=consecutive)
+        return _explain(error, now=now, window=window, consecutive=consecutive, url=url)
     except Exception as trouble:  # noqa: BLE001 - an exception that cannot even be read is one more outage
         name = type(error).__name__
         return Refusal(
@@ -116,13 +124,13 @@ def was_torn(error: BaseException) -> bool:
 
 
 def _explain(
-    error: BaseException, *, now: datetime, window: Window | None, consecutive: int
+    error: BaseException, *, now: datetime, window: Window | None, consecutive: int, url: str
 ) -> Refusal:
     if isinstance(error, ModelFailureError):
         return error.refusal
     if isinstance(error, BaseExceptionGroup):
         first = error.exceptions[0]
-        return explain(first, now=now, window=window, consecutive=consecutive)
+        return explain(first, now=now, window=window, consecutive=consecutive, url=url)
     names = _names(error)
     carried = getattr(error, "answer", None)
     if not isinstance(carried, RawAnswer):  # a script's refusal carries it as it is
@@ -130,6 +138,7 @@ def _explain(
     answer = carried or _answer(error, names) or _complaint(error, names)
     refusal = None
     if answer is not None:
+        answer = replace(answer, url=url or answer.url or _address(error))
         refusal = read_refusal(answer, now=now, window=window, consecutive=consecutive)
     known = next((_OUTCOMES[name] for name in _OUTCOMES if name in names), None)
     if known is not None and (refusal is None or refusal.outcome is not known):
@@ -183,6 +192,14 @@ def _from_response(error: BaseException, response: object) -> RawAnswer | None:
         return RawAnswer(None, headers, _as_body(body))  # an error inside a stream
     whole = RawAnswer(None, headers, _text(response))
     return whole if isinstance(whole.json, dict) and whole.json.get("error") else None
+
+
+def _address(error: BaseException) -> str:
+    """Return where the request went that an SDK's error is about; "" when it does not tell."""
+    try:
+        return str(getattr(getattr(error, "request", None), "url", ""))
+    except RuntimeError:  # httpx, where no request was set
+        return ""
 
 
 def _text(response: object) -> str:

@@ -243,6 +243,10 @@ class _Explainer:
             for name, endpoint in settings.endpoints.items()
         }
         self._windows = {name: windows[model.endpoint] for name, model in settings.models.items()}
+        self._urls = {
+            name: settings.endpoints[model.endpoint].url or ""
+            for name, model in settings.models.items()
+        }
         self._limits = limits
         self._clock = clock
 
@@ -252,6 +256,7 @@ class _Explainer:
             now=self._clock.now(),
             window=self._windows[model],
             consecutive=self._limits.refusals(model),
+            url=self._urls[model],
         )
 
 

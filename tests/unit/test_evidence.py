@@ -176,18 +176,37 @@ def test_a_window_speaks_where_the_provider_does_not():
         ("It resets on November 23, 2026.", 43200),
         ("access is back; try again after Nov 23rd 2026, 06:30 UTC", 66600),
         ("until 2026-11-22 12:01", 60),
+        ("retry in 2 months", 61 * 86400),
+        ("You've hit your session limit · resets 3:30pm (Europe/Berlin)", 2.5 * 3600),
+        ("5-hour limit reached ∙ resets 3pm (America/Bogota)", 8 * 3600),
+        ("Resets Nov 25 at 12pm (Asia/Singapore)", (2 * 24 + 16) * 3600),
+        ("weekly limit reached, resets Monday 9am (UTC)", 21 * 3600),
+        ("Access resets at 10:57 PM GMT-3.", (13 * 60 + 57) * 60),
+        ("Free quota used (30 requests / 5h). Resets at 10:00 UTC. Top up", 22 * 3600),
+        ("limit reached, resets at 2026-11-22T15:00:00Z (2056)", 3 * 3600),
+        ("or try again in 2 days 17 hours 14 minutes.", 234840),
+        ("Upgrade, or try again at Nov 30th, 2026 3:05 PM.", 8 * 86400 + 11100),
+        ("Claude AI usage limit reached|1795359600", 3 * 3600),
+        ("Please wait 71 minutes before trying again.", 4260),
+        ("wait 6 seconds for your limit to reset", 6),
+        ("Your quota will reset after 10h17m5s.", 37025),
+        ("try again in ~45 min.", 2700),
+        ("请在 30 秒后重试", 30),
+        ("请等待2分钟3秒后再试", 123),
+        ("您的限额将在 2026-11-22 20:35:41 重置。", 2141),
+        ("resets 11:30am (UTC)", -1800),
     ],
 )
 def test_waits_are_found_in_sentences(words: str, seconds: float):
     """Durations and dates in a provider's sentence count as evidence from the body."""
     refusal = read_refusal(RawAnswer(429, body=f'{{"error": "{words}"}}'), now=NOW)
     assert refusal.evidence is Evidence.BODY
-    assert refusal.retry_at == NOW + timedelta(seconds=seconds)
+    assert refusal.retry_at == NOW + timedelta(seconds=max(0, seconds))
 
 
 @pytest.mark.parametrize(
     "words",
-    ["Try again later.", "retry in 2 months", "Used 5000 of 6000", "resets on Monday 5 2026"],
+    ["Try again later.", "retry in 2 moons", "Used 5000 of 6000", "resets on Monday 5 2026"],
 )
 def test_sentences_without_a_time_give_none(words: str):
     """Words that only look like a time leave the wait a guess."""
