@@ -41,7 +41,7 @@ _PART = re.compile(rf"({_AMOUNT})\s*({_UNIT})", _FLAGS)
 _JOINT = re.compile(rf"(?:,|\band\b|\bund\b)?\s*(?={_AMOUNT}\s*{_UNIT})", _FLAGS)
 _FROM_NOW = re.compile(r"(?:from now|hence)\b", _FLAGS)
 _HOURS_AND_MINUTES = re.compile(r"(\d{1,3})\s*h\s*([0-5]\d)(?!\w)", _FLAGS)
-_ENDS = re.compile(r"(?=$|[\s,;:.!?)\]·—–-])")  # noqa: RUF001 - the dashes people write
+_ENDS = re.compile(r"(?=$|[\s,;:.!?)\]}\"'·—–-])")  # noqa: RUF001 - the dashes people write
 _PLURAL = re.compile(r"\s+[a-z]+[^\Ws]s\b", _FLAGS)
 _SEPARATORS = re.compile(r"\s*(?:[,;:.—–-]+(?=\s|$))?\s*")  # noqa: RUF001 - as above
 _LIKE_A_TIME = re.compile(
