@@ -27,7 +27,7 @@ from noctule.core.ports import Database
 from noctule.core.roles import Role
 from noctule.core.settings import Settings
 from noctule.heap import settle_heap
-from noctule.models.budgets import Budgets, Funds, Shortage
+from noctule.models.budgets import Budgets, Funds, Shortage, Size
 from noctule.models.prices import Prices
 from storage.memory import MemoryDatabase
 from storage.open import open_database
@@ -217,9 +217,7 @@ def _told(where: str, count: int, calls: int, begun: float) -> None:
 
 async def _place(budgets: Budgets, *, output_tokens: int = 100) -> Funds | Shortage:
     payer = Payer(Role.ENGINEER, "s1", "local")
-    return await budgets.place(
-        "first", payer, input_tokens=lambda: 0, output_tokens=output_tokens, most_s=60
-    )
+    return await budgets.place("first", payer, Size(lambda: 0, output_tokens), most_s=60)
 
 
 def _budgets(settings: Settings, database: Database | None = None) -> Budgets:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 from langchain_core.language_models import BaseChatModel
@@ -49,6 +50,7 @@ class TurnContext:
         hand_over_allowed: whether the agent may say that the turn is not for it.
         part: what the agent does of a request that several share; None when it does all of it.
         tags: what marks the events of a plan's branch; empty outside a plan.
+        awaited_since: since when a person sits waiting for it; None when nobody does.
     """
 
     turn: Turn
@@ -64,6 +66,7 @@ class TurnContext:
     hand_over_allowed: bool = True
     part: str | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
+    awaited_since: datetime | None = None
 
     def branch(
         self,
@@ -118,6 +121,7 @@ class TurnContext:
             stream=stream,
             sink=self.tagged_sink,
             loop=loop,
+            awaited_since=self.awaited_since,
         )
 
     def _wish(self, role: Role, purpose: Purpose) -> Wish:

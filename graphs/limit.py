@@ -19,4 +19,5 @@ def limit_state(error: LimitError) -> dict[str, Any]:
         "retry_at": error.retry_at.isoformat() if error.retry_at else None,
         "tried": list(error.tried),
         "key": asdict(error.key) if error.key else None,
+        "asked": error.asked,
     }

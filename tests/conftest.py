@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from tests.support import fuzzing
+from tests.support.embedded import SharedServer, running_embedded
 from tests.support.postgres import fresh_database, running_server
 
 # A busy machine is slow, not wrong: neither an example nor the making of one is timed. `make test`
@@ -39,3 +40,10 @@ def postgres_url(postgres_server: str) -> Iterator[str]:
     """The URL of an empty database of the test's own."""
     with fresh_database(postgres_server) as url:
         yield url
+
+
+@pytest.fixture(scope="session")
+def embedded_server() -> Iterator[SharedServer]:
+    """A real llama.cpp with the packaged weights, one for each test process."""
+    with running_embedded() as server:
+        yield server

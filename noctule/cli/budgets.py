@@ -135,9 +135,10 @@ def _resets(line: "BudgetLine", records: "Records") -> str:
 @_JSON
 @runs
 async def raise_(invocation: Invocation, *, session: str, usd: str) -> None:
-    """Let a SESSION spend USD in all, and go on if it waits for that.
+    """Let a SESSION spend USD in total; if it waits for that, it continues.
 
-    Budgets of the configuration are raised there; who sleeps on them goes on at the next start.
+    Budgets of the configuration are raised there; sessions parked on them continue at the next
+    start.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.amounts import parse_usd  # noqa: PLC0415 - likewise
@@ -148,7 +149,24 @@ async def raise_(invocation: Invocation, *, session: str, usd: str) -> None:
         if invocation.as_json:
             invocation.print_document({"session": raised.id, "budget_usd": float(amount)})
         else:
-            click.echo(f"Session {raised.id} may spend ${amount:f} in all.")
+            click.echo(f"Session {raised.id} may now spend ${amount:f} in total.")
+            await _tell_who_continues(records, raised.id)
+
+
+async def _tell_who_continues(records: "Records", session_id: str) -> None:
+    """Say who carries on with a session that can, so that nobody waits for nobody."""
+    from noctule.cli.session_orders import worker_of  # noqa: PLC0415 - not for --help
+
+    async with records.database.read() as work:
+        if await work.turns.oldest_unfinished(session_id) is None:
+            return
+    if records.settings.storage.is_postgres or worker_of(records) is not None:
+        click.echo("It continues now.")
+    else:
+        click.echo(
+            "No worker is running: start `noctule serve`, or continue it here with "
+            f"`noctule sessions resume {session_id}`."
+        )
 
 
 @command.command("ask")

@@ -20,7 +20,7 @@ _JSON = click.option(
 @_JSON
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Show what providers refuse until when, and how that is known."""
+    """Show what providers refuse until when, who does not answer, and how that is known."""
     if context.invoked_subcommand is None:
         _list()
 
@@ -33,7 +33,7 @@ async def _list(invocation: Invocation) -> None:
         async with records.database.read() as work:
             stored = await work.limits.list()
         now = records.clock.now()
-        limits = [limit for limit in stored if limit.in_force(now)]
+        limits = [limit for limit in stored if limit.stands(now)]
         if invocation.as_json:
             invocation.print_document([_document(limit, records) for limit in limits])
         elif limits:
@@ -53,6 +53,9 @@ def _document(limit: "Limit", records: "Records") -> dict[str, Any]:
         "reason": limit.reason,
         "outcome": limit.outcome.value,
         "windows": limit.windows,
+        "guesses": limit.guesses,
+        "outage": limit.is_outage,
+        "left_alone_until": iso(limit.left_alone_until, records.zone),
         "since": iso(limit.set_at, records.zone),
         "key": limit.key.key_fingerprint,
     }
@@ -79,7 +82,7 @@ def _print(limits: Sequence["Limit"], records: "Records") -> None:
                 if limit.not_before is None
                 else show(limit.not_before, records.zone, now),
                 limit.evidence.value if limit.evidence else "-",
-                limit.reason,
+                f"no answer: {limit.reason}" if limit.is_outage else limit.reason,
             )
             for limit in limits
         ],

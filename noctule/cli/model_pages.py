@@ -149,10 +149,11 @@ def _roles(entry: ModelEntry) -> str:
 
 def _now(entry: ModelEntry, records: "Records") -> str:
     if entry.limit is not None:
-        until = entry.limit.not_before
+        until = entry.limit.ends_at
         if until is None:
             return "refused until you act"
-        return f"refused until {show(until, records.zone, records.clock.now())}"
+        what = "left alone" if entry.limit.is_outage else "refused"
+        return f"{what} until {show(until, records.zone, records.clock.now())}"
     failures, most = entry.health.failures, records.settings.limits.circuit_failures
     if failures:
         left = ", left alone for a while" if failures >= most else ""

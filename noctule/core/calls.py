@@ -1,6 +1,7 @@
 """The circumstances of one call to a role's models."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
@@ -43,6 +44,8 @@ class CallContext:
         stream: True emits text deltas to the sink as they come.
         sink: who is told of attempts and deltas.
         loop: True when the caller goes on until no tool is called: a model that needs it is led.
+        awaited_since: since when a person sits waiting for it; None when nobody does (background
+            work, and whatever has slept).
     """
 
     role: Role
@@ -57,3 +60,4 @@ class CallContext:
     stream: bool = False
     sink: EventSink = field(default_factory=NoSink)
     loop: bool = False
+    awaited_since: datetime | None = None

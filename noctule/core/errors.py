@@ -61,13 +61,13 @@ class LimitError(NoctuleError):
         evidence: where the time came from.
         model: the model whose limit is the earliest.
         tried: one line per candidate, what came of it.
-        key: the limit a wake waits for; None when the cause is no limit of a provider (models
-            that are down).
+        key: the limit a wake waits for; None when it was over before the call had ended.
+        asked: whether that model was asked by this call, rather than passed over.
     """
 
     exit_code = 75
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a parking is made of
         self,
         *,
         role: str,
@@ -77,6 +77,7 @@ class LimitError(NoctuleError):
         model: str,
         tried: Sequence[str],
         key: "LimitKey | None" = None,
+        asked: bool = True,
     ) -> None:
         is_budget = key is not None and key.is_budget
         if retry_at is not None:
@@ -101,6 +102,7 @@ class LimitError(NoctuleError):
         self.model = model
         self.tried = tuple(tried)
         self.key = key
+        self.asked = asked
 
 
 class PersonMustActError(NoctuleError):

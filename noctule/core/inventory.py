@@ -132,4 +132,4 @@ def _limit(limits: Iterable[Limit], name: str, endpoint: str) -> Limit | None:
 
 
 def _end(limit: Limit) -> float:
-    return float("inf") if limit.not_before is None else limit.not_before.timestamp()
+    return float("inf") if limit.ends_at is None else limit.ends_at.timestamp()

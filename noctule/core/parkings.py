@@ -43,6 +43,9 @@ class Parking:
         lap: how often this turn has been parked, this time included.
         woken_at: when it went on; None while it sleeps.
         tool_call_id: the call whose question it waits for; None when it waits for no answer.
+        vain_since: since when its branch sleeps on limits without any answer; None means since
+            ``parked_at``.
+        vain: how many windows with a known end it has asked in vain behind, this one included.
     """
 
     id: str
@@ -60,6 +63,13 @@ class Parking:
     lap: int = 1
     woken_at: datetime | None = None
     tool_call_id: str | None = None
+    vain_since: datetime | None = None
+    vain: int = 0
+
+    @property
+    def slept_since(self) -> datetime:
+        """Since when it sleeps without an answer, wakes in vain between included."""
+        return self.vain_since or self.parked_at
 
     @property
     def is_open_question(self) -> bool:

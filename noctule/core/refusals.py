@@ -36,6 +36,8 @@ class Refusal:
             when the provider did not say.
         torn: True when the answer broke off after the server had been reached: it is up, and a
             fresh request may well succeed.
+        never_sent: True when no connection was made, so that the request never left: the only
+            failure that is known to cost nothing although nobody answered.
         note: what was odd about the answer (a clamped wait, a body that is not JSON); None
             when nothing was.
     """
@@ -50,4 +52,5 @@ class Refusal:
     unaffordable: bool = False
     affordable_tokens: int | None = None
     torn: bool = False
+    never_sent: bool = False
     note: str | None = None

@@ -24,8 +24,7 @@ class ModelFacts:
         tools_evidence: why not, as one clause; None when ``tools`` is not False, or nobody said.
         vision: whether it takes pictures.
         context_tokens: its window; None means unknown.
-        limit: a refusal in force; None when there is none.
-        circuit_open_until: asked too often in vain, leave it alone until then; None when closed.
+        limit: a refusal in force, or an outage; None when there is none.
     """
 
     local: bool
@@ -34,7 +33,6 @@ class ModelFacts:
     vision: bool = False
     context_tokens: int | None = None
     limit: Limit | None = None
-    circuit_open_until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +118,7 @@ def resolve(
         binding: the role's primary, fallbacks and escalation.
         facts: what is known, by model; a model without facts is gone from the configuration.
         wish: a forced or pinned model, and what to do at a limit.
-        now: decides which limits and circuits are still in force.
+        now: decides which limits are still in force.
         tried: models this call has asked already; they are neither candidates nor skips.
         unpaid: models that no budget pays for, with the reason.
     """
@@ -165,7 +163,7 @@ def why_not(model: str, need: Need, facts: ModelFacts | None, now: datetime) -> 
         model: its name in the configuration.
         need: what the call requires.
         facts: what is known of it; None means it is gone from the configuration.
-        now: decides whether its limit and circuit are still in force.
+        now: decides whether its limit is still in force.
     """
     if facts is None:
         return Skip(model, "is not in the configuration", incapable=True)
@@ -178,11 +176,8 @@ def why_not(model: str, need: Need, facts: ModelFacts | None, now: datetime) -> 
         return Skip(model, why, incapable=True, too_long=True)
     if facts.limit is not None and facts.limit.in_force(now):
         return Skip(
-            model, _limit_reason(facts.limit), retry_at=facts.limit.not_before, limit=facts.limit
+            model, _limit_reason(facts.limit), retry_at=facts.limit.ends_at, limit=facts.limit
         )
-    if facts.circuit_open_until is not None and now < facts.circuit_open_until:
-        until = facts.circuit_open_until
-        return Skip(model, f"failed repeatedly, left alone until {_hour(until)}", retry_at=until)
     return None
 
 
@@ -198,9 +193,11 @@ def _lacks(need: Need, facts: ModelFacts) -> str | None:
 
 
 def _limit_reason(limit: Limit) -> str:
-    if limit.not_before is None:
+    if limit.ends_at is None:
         return f"refused until a person acts: {limit.reason}"
-    return f"refused until {_hour(limit.not_before)} ({limit.evidence}): {limit.reason}"
+    if limit.is_outage:
+        return f"failed repeatedly, left alone until {_hour(limit.ends_at)}"
+    return f"refused until {_hour(limit.ends_at)} ({limit.evidence}): {limit.reason}"
 
 
 def _hour(moment: datetime) -> str:

@@ -9,6 +9,7 @@ from noctule.core.coverage import RUN_BUDGET
 from noctule.core.durations import show_duration
 from noctule.core.lifecycle import Status
 from noctule.core.parkings import Parking, ParkingKind
+from noctule.core.refusals import Evidence
 from noctule.core.settings.limits import ParkingSettings
 
 
@@ -35,7 +36,6 @@ def decide_sleep(
     now: datetime,
     said_at: datetime,
     bounds: ParkingSettings,
-    windows: int,
     zone: tzinfo,
 ) -> Sleep:
     """Decide how a turn with refused branches sleeps.
@@ -45,17 +45,15 @@ def decide_sleep(
         now: the present moment.
         said_at: when the turn was said; its deadline counts from there.
         bounds: the longest wait, the deadline, how many windows in vain, quiet hours.
-        windows: refusals in a row of the limit it sleeps on, nobody answered in between.
         zone: where quiet hours are meant.
     """
-    most = bounds.longest_wait
-    latest = now + most if bounds.deadline is None else min(now + most, said_at + bounds.deadline)
-    bounded = tuple(_bound(parking, latest, bounds, windows, zone) for parking in parkings)
+    deadline = None if bounds.deadline is None else said_at + bounds.deadline
+    bounded = tuple(_bound(parking, now, deadline, bounds, zone) for parking in parkings)
     timed = [parking for parking in bounded if parking.wake_at is not None]
     open_ = [parking for parking in bounded if parking.is_open_question]
     if not timed:
         first = open_[0] if open_ else bounded[0]
-        sentence = _ask(first, bounds, windows) + _others(open_[1:])
+        sentence = _ask(first, bounds) + _others(open_[1:])
         return Sleep(Status.WAITING, None, sentence, bounded)
     first = min(timed, key=lambda parking: parking.wake_at or now)
     until = first.wake_at or now
@@ -64,7 +62,7 @@ def decide_sleep(
         f"until {until.isoformat(timespec='seconds')}."
     )
     if open_:
-        sentence += f" Meanwhile: {_ask(open_[0], bounds, windows)}{_others(open_[1:])}"
+        sentence += f" Meanwhile: {_ask(open_[0], bounds)}{_others(open_[1:])}"
     return Sleep(Status.PARKED, until, sentence, bounded)
 
 
@@ -96,18 +94,43 @@ def after_quiet_hours(moment: datetime, quiet: tuple[str, str], zone: tzinfo) ->
 
 
 def _bound(
-    parking: Parking, latest: datetime, bounds: ParkingSettings, windows: int, zone: tzinfo
+    parking: Parking,
+    now: datetime,
+    deadline: datetime | None,
+    bounds: ParkingSettings,
+    zone: tzinfo,
 ) -> Parking:
+    """Return it with the moment it wakes at; None when it is time to ask its person."""
     wake_at = parking.wake_at
     if wake_at is None or parking.kind is ParkingKind.QUESTION:
         return parking  # an answered question goes on whatever the hour
-    if windows >= bounds.max_windows and parking.kind is ParkingKind.LIMIT:
+    if _is_refused_often(parking, bounds):
         return replace(parking, wake_at=None)
-    if wake_at > latest:
+    if parking.evidence is Evidence.GUESS:
+        wake_at = _within(wake_at, parking, now, bounds)
+    latest = now + bounds.longest_wait
+    latest = latest if deadline is None else min(latest, deadline)
+    if wake_at is None or wake_at > latest:
         return replace(parking, wake_at=None)
     if bounds.quiet_hours is not None and not bounds.wake_in_quiet_hours:
-        return replace(parking, wake_at=after_quiet_hours(wake_at, bounds.quiet_hours, zone))
-    return parking
+        wake_at = after_quiet_hours(wake_at, bounds.quiet_hours, zone)
+    return replace(parking, wake_at=wake_at)
+
+
+def _is_refused_often(parking: Parking, bounds: ParkingSettings) -> bool:
+    """Whether it has itself asked behind so many windows whose end was known, always in vain."""
+    return parking.kind is ParkingKind.LIMIT and parking.vain >= bounds.max_windows
+
+
+def _within(
+    wake_at: datetime, parking: Parking, now: datetime, bounds: ParkingSettings
+) -> datetime | None:
+    """Return a guessed wake no later than the longest wait in all; None when that is over."""
+    end = parking.slept_since + bounds.longest_wait
+    if wake_at <= end:
+        return wake_at
+    is_first = parking.slept_since >= parking.parked_at
+    return None if is_first or now >= end else end
 
 
 def _others(questions: Sequence[Parking]) -> str:
@@ -119,10 +142,10 @@ def _others(questions: Sequence[Parking]) -> str:
 def _raising(parking: Parking) -> str:
     if parking.key == BudgetKey(RUN_BUDGET, parking.session_id).limit_key:
         return f"`noctule budgets raise {parking.session_id} USD`"
-    return "in the configuration; `noctule budgets` shows it"
+    return "change it in the configuration (`noctule budgets` shows it) and restart `noctule serve`"
 
 
-def _ask(parking: Parking, bounds: ParkingSettings, windows: int) -> str:
+def _ask(parking: Parking, bounds: ParkingSettings) -> str:
     resume = f"`noctule sessions resume {parking.session_id}`"
     match parking.kind:
         case ParkingKind.CAP:
@@ -133,13 +156,15 @@ def _ask(parking: Parking, bounds: ParkingSettings, windows: int) -> str:
         case ParkingKind.HAND:
             return f"Parked by hand. {resume} goes on."
         case ParkingKind.BUDGET:
-            return f"{parking.reason} Raise the budget ({_raising(parking)}), then {resume}."
+            return f"{parking.reason} Raise the budget, and it continues: {_raising(parking)}."
         case _:
             pass
-    if windows >= bounds.max_windows:
-        why = f"Refused {windows} windows in a row and nobody got an answer"
+    within = show_duration(bounds.longest_wait.total_seconds())
+    if _is_refused_often(parking, bounds):
+        why = f"Refused {parking.vain} windows in a row and nobody got an answer"
+    elif parking.evidence is Evidence.GUESS and parking.slept_since < parking.parked_at:
+        why = f"Asked again and again for {within} and got no answer"
     else:
-        within = show_duration(bounds.longest_wait.total_seconds())
         why = f"No reset within {within}{' and the deadline' if bounds.deadline else ''} is known"
     return (
         f"{why}: {parking.reason} Mend the account or choose another model, then {resume} "

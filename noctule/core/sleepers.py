@@ -30,6 +30,24 @@ async def wake_all(work: UnitOfWork, key: LimitKey, now: datetime) -> int:
     return len(sleeping)
 
 
+async def wake_early(work: UnitOfWork, key: LimitKey, now: datetime) -> int:
+    """Let everybody go on who sleeps on a guess that was too long; return how many.
+
+    They keep the order of their line. Who is due already is left alone: it may be at work.
+
+    Args:
+        work: the transaction that ended the guess.
+        key: the limit.
+        now: the first one's wake.
+    """
+    asleep = [p for p in await work.parkings.open_on(key) if not p.due(now)]
+    asleep.sort(key=lambda p: (p.wake_at is None, p.wake_at or now, p.id))
+    for number, parking in enumerate(asleep):
+        await work.parkings.reschedule([parking.id], place(now, number))
+    await settle_turns(work, asleep)
+    return len(asleep)
+
+
 def place(until: datetime, number: int) -> datetime:
     """Return when a sleeper wakes.
 

@@ -4,23 +4,17 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from noctule.core.attempts import Attempt
-from noctule.core.outcomes import Outcome
 
 
 def total_usd(attempts: Iterable[Attempt]) -> Decimal | None:
-    """Return what attempts cost in all; None when one that was worked on has no known cost.
+    """Return what attempts cost in all; None when the cost of one is not known.
 
-    An attempt that never came to a token, like a connection that was refused, adds nothing.
+    What was turned away, or never left because there was no connection, has a known cost of 0. What
+    broke off on the way has not: the provider may have worked on it and bill it.
     """
     total = Decimal(0)
     for attempt in attempts:
-        if attempt.cost_usd is not None:
-            total += attempt.cost_usd
-        elif _was_worked_on(attempt):
+        if attempt.cost_usd is None:
             return None
+        total += attempt.cost_usd
     return total
-
-
-def _was_worked_on(attempt: Attempt) -> bool:
-    counts = (attempt.usage.input_tokens, attempt.usage.output_tokens, attempt.first_token_s)
-    return attempt.outcome is Outcome.SUCCESS or any(count is not None for count in counts)

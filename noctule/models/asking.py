@@ -2,7 +2,6 @@
 
 import asyncio
 from dataclasses import replace
-from datetime import datetime
 from decimal import Decimal
 
 from noctule.core.attempts import Attempt, CostSource, Purpose, Usage
@@ -10,7 +9,7 @@ from noctule.core.durations import show_duration
 from noctule.core.events import EventKind
 from noctule.core.money import show_usd
 from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Refusal
+from noctule.core.refusals import Evidence, Refusal
 from noctule.models.client import Client
 from noctule.models.course import Course, Grant, Reply
 from noctule.models.exchange import Exchange
@@ -106,6 +105,7 @@ class Asking:
             settings.roles[context.role],
             self._timeouts,
             most_tokens=self._layer.budgets.most_tokens(self._model),
+            paid_tokens=self._grant.funds.max_tokens,
         )
         if lesson := self._course.lessons.get(self._model):
             request = replace(request, messages=[*request.messages, *lesson])
@@ -145,11 +145,7 @@ class Asking:
 
     def _bill(self, attempt: Attempt) -> Decimal:
         """Return what the budgets are charged: where nobody knows, the most it can have been."""
-        if attempt.cost_usd is not None:
-            return attempt.cost_usd
-        if attempt.outcome is Outcome.UNAVAILABLE and attempt.first_token_s is None:
-            return Decimal(0)  # it never came to an answer
-        return self._grant.funds.usd
+        return self._grant.funds.usd if attempt.cost_usd is None else attempt.cost_usd
 
     def _tell_over(self, over_usd: Decimal) -> None:
         if over_usd:
@@ -162,16 +158,18 @@ class Asking:
         self._layer.limits.forget(self._model, asked_at=self._started_at)
 
     def _judge_health(self, outcome: Outcome, refusal: Refusal | None) -> None:
-        circuits, trial = self._layer.circuits, self._grant.trial
+        limits, model = self._layer.limits, self._model
         if outcome is Outcome.CANCELLED or (refusal is not None and refusal.needs_person):
-            circuits.said_nothing(trial)
-        elif outcome.opens_circuit:
-            circuits.failed(trial, refusal.message if refusal else outcome.value)
+            return  # it says nothing of the model
+        if refusal is not None and outcome.opens_circuit:
+            if refusal.retry_at is None or refusal.evidence is Evidence.GUESS:
+                limits.failed(model, refusal, asked_at=self._started_at)
         elif self._was_slow():
             first_token_s = self._exchange.first_token_s or 0.0
-            circuits.failed(trial, f"slow: first token after {show_duration(first_token_s)}")
+            slow = f"slow: first token after {show_duration(first_token_s)}"
+            limits.failed(model, Refusal(Outcome.TIMEOUT, slow), asked_at=self._started_at)
         else:
-            circuits.answered(trial)
+            limits.answered(model, refuses=outcome.limits)
 
     def _was_slow(self) -> bool:
         slow_s, first_token_s = self._timeouts.slow_s, self._exchange.first_token_s
@@ -191,7 +189,7 @@ class Asking:
     def _row(self, outcome: Outcome, refusal: Refusal | None) -> Attempt:
         context, course, exchange = self._course.context, self._course, self._exchange
         model = self._layer.settings.models[self._model]
-        cost_usd, source = self._cost(outcome, exchange.usage, self._started_at)
+        cost_usd, source = self._cost(outcome, refusal, exchange.usage)
         return Attempt(
             id=self._id,
             call_id=course.call_id,
@@ -219,11 +217,13 @@ class Asking:
         )
 
     def _cost(
-        self, outcome: Outcome, usage: Usage, at: datetime
+        self, outcome: Outcome, refusal: Refusal | None, usage: Usage
     ) -> tuple[Decimal | None, CostSource | None]:
-        if outcome in _NOT_BILLED and usage == Usage():
+        """Return what the attempt cost; unknown when the provider may have worked and not said."""
+        turned_away = outcome in _NOT_BILLED or (refusal is not None and refusal.never_sent)
+        if turned_away and usage == Usage():
             return Decimal(0), CostSource.PROVIDER
-        return self._layer.price(self._model, usage, at)
+        return self._layer.price(self._model, usage, self._started_at)
 
     def _tell_start(self) -> None:
         self._course.context.sink.emit(
@@ -234,6 +234,10 @@ class Asking:
             purpose=self._course.context.purpose.value,
             fallback_from=self._grant.fallback_from,
         )
+        if self._grant.funds.max_tokens is not None:
+            text = f"What is left of the budget pays for {self._grant.funds.max_tokens} tokens of "
+            text += f"answer from {self._model}; a longer one is cut there."
+            self._course.context.sink.emit(EventKind.NOTICE, attempt=self._id, text=text)
         for tally in self._grant.funds.warns:
             self._course.context.sink.emit(
                 EventKind.NOTICE, attempt=self._id, text=self._layer.budgets.warning(tally)

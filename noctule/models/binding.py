@@ -26,8 +26,13 @@ from noctule.core.roles import Role
 from noctule.core.routing import Candidate, Resolution, Skip, resolve, why_not
 from noctule.core.settings import OnLimit
 from noctule.models.asking import Asking
-from noctule.models.bounds import DEFAULT_MAX_TOKENS, most_input_tokens, most_output_tokens
-from noctule.models.budgets import Funds, Shortage
+from noctule.models.bounds import (
+    DEFAULT_MAX_TOKENS,
+    LEAST_ANSWER_TOKENS,
+    most_input_tokens,
+    most_output_tokens,
+)
+from noctule.models.budgets import Funds, Shortage, Size
 from noctule.models.call import Call
 from noctule.models.caps import endpoint_cap, model_cap, role_cap
 from noctule.models.course import Course, Grant, Reply
@@ -176,8 +181,7 @@ class Binding:
             funds = await self._layer.budgets.place(
                 candidate.model,
                 course.payer,
-                input_tokens=partial(most_input_tokens, course.call),
-                output_tokens=self._most_output(course.call, candidate.model),
+                self._size(course.call, candidate.model),
                 most_s=self._timeouts.total_s,
             )
         except BaseException:
@@ -193,11 +197,15 @@ class Binding:
             self._layer.budgets.settle(funds, Decimal(0))
         return grant
 
-    def _most_output(self, call: Call, model: str) -> int:
+    def _size(self, call: Call, model: str) -> Size:
         settings = self._layer.settings
-        most = call.max_tokens or self._own.max_tokens or DEFAULT_MAX_TOKENS
+        asked = call.max_tokens or self._own.max_tokens or DEFAULT_MAX_TOKENS
         own = settings.models[model].extra_body
-        return most_output_tokens(most, call.extra, settings.endpoint_of(model).extra_body, own)
+        most = most_output_tokens(asked, call.extra, settings.endpoint_of(model).extra_body, own)
+        # A body that bounds the answer itself cannot be shortened, and thought needs its room.
+        can_be_shorter = most == asked and not (call.thinking or self._own.thinking)
+        least = min(asked, LEAST_ANSWER_TOKENS) if can_be_shorter else None
+        return Size(partial(most_input_tokens, call), most, least)
 
     def _caps(self, candidate: Candidate) -> tuple[str, str, str]:
         model = candidate.model
@@ -218,33 +226,39 @@ class Binding:
         on_limit = wish.on_limit or self._own.on_limit
         if course.is_wrong or (on_limit is OnLimit.PARK and course.met_a_limit):
             return _NOBODY
+        found = self._seen(course)
+        if not found.candidates and not course.insists and course.context.awaited_since:
+            course.insists = True
+            found = self._seen(course)
+        return thrifty(found, course, self._layer)
+
+    def _seen(self, course: Course) -> Resolution:
+        wish = course.context.wish
         models = self._own.models if wish.forced is None else (wish.forced,)
-        resolution = resolve(
+        return resolve(
             course.need,
             self._own,
-            self._layer.facts.of(models),
+            self._layer.facts.of(models, awaited_since=course.awaited_since),
             wish=wish,
             now=self._layer.clock.now(),
             tried=course.asked,
             unpaid=course.unpaid_skips(self._layer.clock.now()),
         )
-        return thrifty(resolution, course, self._layer)
 
     def _grant(
         self, course: Course, candidate: Candidate, slot: Slot, funds: Funds
     ) -> Grant | None:
         """Look again: while it waited for its slot, the model may have refused somebody else."""
         model, now = candidate.model, self._layer.clock.now()
-        skip = why_not(model, course.need, self._layer.facts.of((model,)).get(model), now)
-        trial = self._layer.circuits.enter(model) if skip is None else None
-        if trial is None:
+        facts = self._layer.facts.of((model,), awaited_since=course.awaited_since)
+        skip = why_not(model, course.need, facts.get(model), now)
+        if skip is not None:
             slot.release()
-            skip = skip or Skip(model, "is being tried again by another call")
             course.pass_over([replace(skip, rank=candidate.rank)])
             return None
         course.ask_again([model])
         probed = self._layer.limits.enter(model, most_s=self._timeouts.total_s)
-        return Grant(candidate, slot, trial, probed, funds, course.fallback_from(candidate))
+        return Grant(candidate, slot, probed, funds, course.fallback_from(candidate))
 
     async def _hold(self, course: Course, resolution: Resolution) -> None:
         """Wait for a limit that is nearly over.

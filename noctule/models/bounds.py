@@ -21,6 +21,9 @@ from noctule.models.client import ModelRequest
 DEFAULT_MAX_TOKENS = 4096
 """The longest answer of a priced call that sets none."""
 
+LEAST_ANSWER_TOKENS = 1024
+"""The shortest answer that the rest of a budget is spent on; most answers are shorter."""
+
 ListCost = Callable[[str, Usage, datetime], tuple[Decimal | None, CostSource | None]]
 """Returns what tokens cost on a model by its list price; None for unknown."""
 

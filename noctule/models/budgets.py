@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 from noctule.core.accounts import account_key
@@ -44,12 +45,31 @@ class Funds:
         usd: the most it can cost.
         budgets: what pays; () when it is free or nothing covers it.
         warns: budgets that came to their warning with it.
+        max_tokens: the longest answer that the money is enough for; None when it is enough for
+            the one that was asked for.
     """
 
     id: str
     usd: Decimal = Decimal(0)
     budgets: tuple[Budget, ...] = ()
     warns: tuple[Tally, ...] = ()
+    max_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How large a call is at most.
+
+    Args:
+        input_tokens: counts the most that is sent; only asked when somebody has to pay.
+        output_tokens: the most that is received.
+        least_tokens: the shortest answer worth paying for where the money is not enough for
+            ``output_tokens``; None takes no shorter one.
+    """
+
+    input_tokens: Callable[[], int]
+    output_tokens: int
+    least_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +78,8 @@ class Shortage:
 
     Args:
         reason: one clause for people.
-        limit: what to wait for; None when no wait cures it: not even a whole budget pays for the
-            call, or nobody knows what it costs.
+        limit: what to wait for, without a time when a person has to raise the budget: not even
+            the whole of it pays for the call. None when nobody knows what the call costs.
         on_exhausted: what the budget says is to happen.
     """
 
@@ -126,20 +146,19 @@ class Budgets:
         self,
         model: str,
         payer: Payer,
+        size: Size,
         *,
-        input_tokens: Callable[[], int],
-        output_tokens: int,
         most_s: float,
     ) -> Funds | Shortage:
         """Reserve the most a call can cost; waits while only calls under way are in its way.
 
-        The budgets and the provider's own view have both to pay for it.
+        The budgets and the provider's own view have both to pay for it. What is left of a budget
+        pays for a shorter answer, if that is worth asking for.
 
         Args:
             model: its name in the configuration.
             payer: who makes it.
-            input_tokens: counts the most that is sent; only asked when somebody has to pay.
-            output_tokens: the most that is received.
+            size: how large it is.
             most_s: how many seconds it may take.
 
         Raises:
@@ -150,28 +169,32 @@ class Budgets:
         accounts = self._accounts if self._accounts and self._accounts.has(model) else None
         if not self.is_priced(model) or not (budgets or accounts):
             return Funds(id_)
-        usd = self._bound(model, input_tokens(), output_tokens)
+        input_tokens = size.input_tokens()
+        usd = self._bound(model, input_tokens, size.output_tokens)
         if usd is None and budgets:
             name = budgets[0].key
             why = f"has no known price and budget {name} counts it: set models.{model}.price"
             return Shortage(why, None)
         funds = Funds(id_, usd or Decimal(0), budgets)
+        shorter = partial(self._shorter, model, size, input_tokens)
         if accounts is None:
-            return await self._hold(funds, most_s)
+            return await self._hold(funds, most_s, shorter)
         short = await accounts.reserve(model, id_, funds.usd, most_s=most_s + _MARGIN_S)
         if short is not None:
             endpoint = self._settings.models[model].endpoint
             return _account_shortage(endpoint, short, self._clock.now())
         paid = False
         try:
-            placed = await self._hold(funds, most_s)
+            placed = await self._hold(funds, most_s, shorter)
             paid = isinstance(placed, Funds)
             return placed
         finally:
             if not paid:
                 accounts.settle(id_, Decimal(0))
 
-    async def _hold(self, funds: Funds, most_s: float) -> Funds | Shortage:
+    async def _hold(
+        self, funds: Funds, most_s: float, shorter: Callable[[Funds, Decimal], Funds | None]
+    ) -> Funds | Shortage:
         while funds.budgets:
             before = self._teller.settlements
             expires_at = self._clock.now() + timedelta(seconds=most_s + _MARGIN_S)
@@ -180,9 +203,29 @@ class Budgets:
                 self._note_low(funds.budgets, ruling)
                 return replace(funds, warns=ruling.warns)
             if isinstance(ruling, Refused):
-                return _shortage(ruling, self._clock.now())
+                less = shorter(funds, ruling.left_usd)
+                if less is None:
+                    return _shortage(ruling, self._clock.now())
+                funds = less
+                continue
             await self._teller.next_settle(before)
         return funds
+
+    def _shorter(
+        self, model: str, size: Size, input_tokens: int, funds: Funds, left_usd: Decimal
+    ) -> Funds | None:
+        """Return funds for the longest answer that fits into what is left; None when none does."""
+        if size.least_tokens is None:
+            return None
+        prompt_usd = self._bound(model, input_tokens, 0)
+        if prompt_usd is None or funds.usd <= prompt_usd or left_usd <= prompt_usd:
+            return None
+        asked = funds.max_tokens or size.output_tokens
+        tokens = int(asked * (left_usd - prompt_usd) / (funds.usd - prompt_usd))
+        usd = self._bound(model, input_tokens, tokens)
+        if tokens < size.least_tokens or usd is None or usd > left_usd:
+            return None
+        return replace(funds, usd=usd, max_tokens=tokens)
 
     async def consult(self, model: str, refusal: Refusal, funds: Funds) -> Refusal:
         """Return a refusal with what the provider's account says of it, asked within seconds.
@@ -273,22 +316,25 @@ def _shortage(refused: Refused, now: datetime) -> Shortage:
     if verdict.usd > budget.usd:
         reason = (
             f"one call may cost {show_usd(verdict.usd)} and the whole budget {budget.key} is "
-            f"{show_usd(budget.usd)}: raise it, or lower the role's max_tokens"
+            f"{show_usd(budget.usd)}. A lower max_tokens of the role needs less."
         )
-        return Shortage(reason, None, budget.on_exhausted)
+        return Shortage(reason, _limit(budget, reason, None, now), budget.on_exhausted)
     reason = (
         f"budget {budget.key} is used up: {show_usd(tally.settled_usd)} of {show_usd(budget.usd)} "
         f"are spent, and the call may cost {show_usd(verdict.usd)}."
     )
-    limit = Limit(
+    return Shortage(reason, _limit(budget, reason, refused.until, now), budget.on_exhausted)
+
+
+def _limit(budget: Budget, reason: str, until: datetime | None, now: datetime) -> Limit:
+    return Limit(
         key=budget.key.limit_key,
         outcome=Outcome.QUOTA_EXHAUSTED,
         reason=reason,
-        not_before=refused.until,
-        evidence=Evidence.WINDOW if refused.until else None,
+        not_before=until,
+        evidence=Evidence.WINDOW if until else None,
         set_at=now,
     )
-    return Shortage(reason, limit, budget.on_exhausted)
 
 
 def _account_shortage(endpoint: str, short: Short, now: datetime) -> Shortage:

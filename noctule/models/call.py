@@ -80,6 +80,7 @@ class Call:
         timeouts: Timeouts,
         *,
         most_tokens: int | None = None,
+        paid_tokens: int | None = None,
     ) -> ModelRequest:
         """Return the request for one model.
 
@@ -90,6 +91,7 @@ class Call:
             timeouts: of the role.
             most_tokens: the longest answer where neither the call nor the role bounds it; None
                 leaves it to the model.
+            paid_tokens: the longest answer that is paid for; None pays for what is asked for.
         """
         thinking = role.thinking if self.thinking is None else self.thinking
         return ModelRequest(
@@ -99,7 +101,7 @@ class Call:
             tool_choice=self.tool_choice,
             json_schema=self.json_schema,
             stop=self.stop,
-            max_tokens=self.max_tokens or role.max_tokens or most_tokens,
+            max_tokens=paid_tokens or self.max_tokens or role.max_tokens or most_tokens,
             temperature=role.temperature if self.temperature is None else self.temperature,
             thinking=None if model.thinking is False else thinking,
             connect_s=timeouts.connect_s,

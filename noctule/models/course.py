@@ -17,7 +17,6 @@ from noctule.core.refusals import Refusal
 from noctule.core.routing import Candidate, Skip
 from noctule.models.budgets import Funds, Shortage, skip_of
 from noctule.models.call import Call
-from noctule.models.circuits import Trial
 from noctule.models.lessons import is_spoilt
 from noctule.models.slots import Slot, Ticket
 
@@ -32,7 +31,6 @@ class Grant:
     Args:
         candidate: the model.
         slot: its place under all caps; whoever asks gives it back.
-        trial: its circuit's leave.
         probed: the limits it tries, whose time is over.
         funds: what pays for it; whoever asks settles it.
         fallback_from: the model it stands in for; None when it stood first.
@@ -40,7 +38,6 @@ class Grant:
 
     candidate: Candidate
     slot: Slot
-    trial: Trial
     probed: tuple[LimitKey, ...]
     funds: Funds
     fallback_from: str | None
@@ -81,6 +78,7 @@ class Course:
         unproved: models of which nobody could find out whether they call tools, with the reason.
         spoilt: how many replies of each model could not be used.
         lessons: what each model is told of its last one, behind the conversation.
+        insists: True when nobody else was left to ask and a person waits: guesses do not hold.
     """
 
     call_id: str
@@ -99,6 +97,12 @@ class Course:
     unproved: dict[str, Skip] = field(default_factory=dict)
     spoilt: dict[str, int] = field(default_factory=dict)
     lessons: dict[str, list[BaseMessage]] = field(default_factory=dict)
+    insists: bool = False
+
+    @property
+    def awaited_since(self) -> datetime | None:
+        """Since when a person waits, where that makes guesses hold less; None where it does not."""
+        return self.context.awaited_since if self.insists else None
 
     @property
     def payer(self) -> Payer:

@@ -22,19 +22,18 @@ class _Wait:
     Args:
         model: which one.
         reason: in the provider's words.
-        free_at: when it may be asked again; None when nobody knows: a person has to act, or it
-            is down and may come back at any time.
+        free_at: when a call under way may ask it again; None when nobody knows.
+        wake_at: when a sleeper is to ask it again; None when a person has to act.
         evidence: where the time came from; None when there is none.
-        key: the limit behind it; None when the model is down.
-        down: True when it is down, so that a guess says when it is worth another try.
+        key: the limit behind it; None when it is over already.
     """
 
     model: str
     reason: str
-    free_at: datetime | None = None
-    evidence: Evidence | None = None
+    free_at: datetime | None
+    wake_at: datetime | None
+    evidence: Evidence | None
     key: LimitKey | None = None
-    down: bool = False
 
 
 class DeadEnd:
@@ -67,16 +66,16 @@ class DeadEnd:
         """Return what to raise: a limit when waiting cures it, else who must do what."""
         if not self._waits:
             return self._nobody()
-        times = [self._retry_at(wait) for wait in self._waits]
-        first, retry_at = min(zip(self._waits, times, strict=True), key=_when)
+        first = min(self._waits, key=_when)
         return NobodyYetError(
             role=self._course.context.role.value,
             reason=first.reason,
-            retry_at=retry_at,
+            retry_at=first.wake_at,
             evidence=first.evidence,
             model=first.model,
             tried=list(self._lines()),
             key=first.key,
+            asked=first.model in self._course.asked,
         )
 
     def _find_waits(self) -> Iterable[_Wait]:
@@ -89,35 +88,31 @@ class DeadEnd:
                 yield self._wait_behind(skip)
 
     def _wait_for(self, model: str, refusal: Refusal) -> _Wait | None:
-        if refusal.outcome.limits or refusal.retry_at is not None:
-            limit = self._layer.limits.in_force(model)
-            if limit is not None:
-                return _limited(model, limit)
-            # It was so short that it is over already.
-            now = self._layer.clock.now()
-            return _Wait(model, refusal.message, free_at=now, evidence=refusal.evidence)
-        if refusal.outcome.passes_by_itself and not refusal.needs_person:
-            return self._down(model, refusal)
-        return None
+        now = self._layer.clock.now()
+        may_limit = refusal.outcome.limits or refusal.retry_at is not None
+        if not may_limit and (refusal.needs_person or not refusal.outcome.passes_by_itself):
+            return None
+        limit = self._layer.limits.in_force(model)
+        if limit is None and not may_limit:
+            limit = self._layer.limits.known(model)
+        if limit is None:  # it was so short that it is over already, or somebody got an answer
+            return _Wait(model, refusal.message, now, now, refusal.evidence or Evidence.GUESS)
+        return self._behind(model, limit, refusal)
 
     def _wait_behind(self, skip: Skip) -> _Wait:
         if skip.limit is not None:
-            return _limited(skip.model, skip.limit)
-        words = self._layer.circuits.words(skip.model) or skip.reason
-        return self._down(skip.model, Refusal(Outcome.UNAVAILABLE, words))
+            return self._behind(skip.model, skip.limit, Refusal(skip.limit.outcome, skip.reason))
+        return _Wait(skip.model, skip.reason, skip.retry_at, skip.retry_at, Evidence.GUESS)
 
-    def _down(self, model: str, refusal: Refusal) -> _Wait:
+    def _behind(self, model: str, limit: Limit, refusal: Refusal) -> _Wait:
+        if not limit.is_outage:
+            end = limit.not_before
+            return _Wait(model, limit.reason, end, end, limit.evidence, limit.key)
         hint = advice.for_refusal(self._layer.settings, model, refusal)
-        return _Wait(
-            model,
-            f"{refusal.message.rstrip('.')}. {hint}",
-            free_at=self._layer.circuits.open_until(model),
-            evidence=Evidence.GUESS,
-            down=True,
-        )
-
-    def _retry_at(self, wait: _Wait) -> datetime | None:
-        return self._layer.circuits.guess(wait.model) if wait.down else wait.free_at
+        reason = f"{limit.reason.rstrip('.')}. {hint}"
+        free_at = limit.ends_at if limit.in_force(self._layer.clock.now()) else None
+        ends = [moment for moment in (limit.not_before, free_at) if moment is not None]
+        return _Wait(model, reason, free_at, max(ends, default=None), limit.evidence, limit.key)
 
     def _nobody(self) -> NoModelError:
         role, need = self._course.context.role.value, self._course.need
@@ -155,10 +150,5 @@ class DeadEnd:
                 yield f"{model}: {skip.reason}"
 
 
-def _limited(model: str, limit: Limit) -> _Wait:
-    return _Wait(model, limit.reason, limit.not_before, limit.evidence, limit.key)
-
-
-def _when(wait: tuple[_Wait, datetime | None]) -> float:
-    retry_at = wait[1]
-    return float("inf") if retry_at is None else retry_at.timestamp()
+def _when(wait: _Wait) -> float:
+    return float("inf") if wait.wake_at is None else wait.wake_at.timestamp()

@@ -106,7 +106,9 @@ class Exchange:
         except ModelFailureError as error:
             self.refusal = error.refusal
         except NoctuleError as error:
-            self.refusal = Refusal(Outcome.UNAVAILABLE, str(error), needs_person=True)
+            self.refusal = Refusal(
+                Outcome.UNAVAILABLE, str(error), needs_person=True, never_sent=True
+            )
         except Exception as error:  # noqa: BLE001 - no library's exception leaves the model layer
             refusal = self._explain(error)
             torn = refusal.outcome is Outcome.UNAVAILABLE and (

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 
 from noctule.core.routing import ModelFacts
 from noctule.core.settings import EndpointKind, Settings
-from noctule.models.circuits import Circuits
 from noctule.models.limits import Limits
 from noctule.models.proofs import Proofs
 
@@ -23,28 +23,28 @@ class Facts:
 
     Args:
         settings: what does not change while the process runs.
-        limits: what is refused.
-        circuits: what is left alone.
+        limits: what is refused, or left alone.
         proofs: who calls tools.
     """
 
-    def __init__(
-        self, settings: Settings, limits: Limits, circuits: Circuits, proofs: Proofs
-    ) -> None:
+    def __init__(self, settings: Settings, limits: Limits, proofs: Proofs) -> None:
         self._settled = {name: _settled(settings, name) for name in settings.models}
         self._told: dict[str, int] = {}
         self._limits = limits
-        self._circuits = circuits
         self._proofs = proofs
 
-    def of(self, models: Iterable[str] | None = None) -> dict[str, ModelFacts]:
+    def of(
+        self, models: Iterable[str] | None = None, *, awaited_since: datetime | None = None
+    ) -> dict[str, ModelFacts]:
         """Return the facts of some models, by name; those not configured are missing.
 
         Args:
             models: which; None means all.
+            awaited_since: since when a person waits, for whom guesses hold less; None means that
+                nobody does.
         """
         wanted = self._settled if models is None else models
-        return {name: self._now(name) for name in wanted if name in self._settled}
+        return {name: self._now(name, awaited_since) for name in wanted if name in self._settled}
 
     def is_local(self, model: str) -> bool:
         """Return whether what is sent to a configured model stays on the owner's machines."""
@@ -81,17 +81,14 @@ class Facts:
         self._settled[model] = replace(facts, context_tokens=tokens)
         return True
 
-    def _now(self, model: str) -> ModelFacts:
+    def _now(self, model: str, awaited_since: datetime | None) -> ModelFacts:
         settled = self._settled[model]
         tools, evidence = self._proofs.calls_tools(model)
         if (tools, evidence) != (settled.tools, settled.tools_evidence):
             settled = replace(settled, tools=tools, tools_evidence=evidence)
             self._settled[model] = settled
-        limit = self._limits.in_force(model)
-        open_until = self._circuits.open_until(model)
-        if limit is None and open_until is None:
-            return settled
-        return replace(settled, limit=limit, circuit_open_until=open_until)
+        limit = self._limits.in_force(model, awaited_since=awaited_since)
+        return settled if limit is None else replace(settled, limit=limit)
 
 
 def _settled(settings: Settings, name: str) -> ModelFacts:

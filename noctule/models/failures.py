@@ -45,6 +45,24 @@ _TORN = frozenset(
     for library in ("httpx", "httpx2", "httpcore", "httpcore2")
     for name in ("RemoteProtocolError", "ReadError")
 )
+_NEVER_SENT = frozenset(
+    {
+        "httpx.ConnectError",
+        "httpx.ConnectTimeout",
+        "httpx.PoolTimeout",
+        "httpx.UnsupportedProtocol",
+        "httpx.ProxyError",
+        "httpx2.ConnectError",
+        "httpx2.ConnectTimeout",
+        "httpx2.PoolTimeout",
+        "httpx2.UnsupportedProtocol",
+        "httpx2.ProxyError",
+        "builtins.ConnectionRefusedError",
+        "socket.gaierror",
+    }
+)
+"""Raised before a byte of the request left: while a connection was looked for, or refused."""
+
 _OUTCOMES = {
     "asyncio.CancelledError": Outcome.CANCELLED,
     "concurrent.CancelledError": Outcome.CANCELLED,
@@ -150,11 +168,22 @@ def _explain_without_answer(error: BaseException, names: frozenset[str]) -> Refu
     for name, meaning in _UNREADABLE.items():
         if name in names:
             return Refusal(Outcome.UNAVAILABLE, meaning, note=_described(error))
+    never_sent = _was_never_sent(error)
     if names & _TIMEOUTS:
-        return Refusal(Outcome.TIMEOUT, _described(error))
+        return Refusal(Outcome.TIMEOUT, _described(error), never_sent=never_sent)
     if names & _CONNECTIONS:
-        return Refusal(Outcome.UNAVAILABLE, _described(_root(error)))
+        return Refusal(Outcome.UNAVAILABLE, _described(_root(error)), never_sent=never_sent)
     return Refusal(Outcome.UNAVAILABLE, _described(error))
+
+
+def _was_never_sent(error: BaseException) -> bool:
+    """Say whether an error, or what caused it, shows that there was no connection to send on.
+
+    Ollama's client raises a bare ConnectionError for that, and hides the cause.
+    """
+    return type(error) is ConnectionError or any(
+        _names(cause) & _NEVER_SENT for cause in _chain(error)
+    )
 
 
 def _names(error: BaseException) -> frozenset[str]:

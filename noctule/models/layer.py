@@ -10,7 +10,6 @@ from noctule.core.clock import Clock
 from noctule.core.refusals import Refusal
 from noctule.core.settings import Settings
 from noctule.models.budgets import Budgets
-from noctule.models.circuits import Circuits
 from noctule.models.endpoints import Endpoints
 from noctule.models.facts import Facts
 from noctule.models.ledger import Ledger
@@ -35,8 +34,7 @@ class Layer:
         clock: the time.
         endpoints: one client each.
         slots: the caps.
-        circuits: who is left alone.
-        limits: who refuses.
+        limits: who refuses, or is left alone.
         facts: all of that by model.
         budgets: who pays.
         ledger: where attempts are written.
@@ -50,7 +48,6 @@ class Layer:
     clock: Clock
     endpoints: Endpoints
     slots: Slots
-    circuits: Circuits
     limits: Limits
     facts: Facts
     budgets: Budgets

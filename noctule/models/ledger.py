@@ -20,6 +20,7 @@ Entry = Callable[[UnitOfWork], Awaitable[object]]
 class _Pending:
     entry: Entry
     written: "asyncio.Future[None]"
+    alone: bool = False
 
 
 class Ledger:
@@ -43,9 +44,14 @@ class Ledger:
         written = self.enter(entry)
         await asyncio.shield(written)
 
-    def enter(self, entry: Entry) -> "asyncio.Future[None]":
-        """Hand an entry over; the future is done when it is stored, or carries why it was not."""
-        pending = _Pending(entry, asyncio.get_running_loop().create_future())
+    def enter(self, entry: Entry, *, alone: bool = False) -> "asyncio.Future[None]":
+        """Hand an entry over; the future is done when it is stored, or carries why it was not.
+
+        Args:
+            entry: what to do.
+            alone: in a transaction of its own, for what locks before it writes.
+        """
+        pending = _Pending(entry, asyncio.get_running_loop().create_future(), alone)
         # An exception nobody awaits is not worth a warning: `write` shields, callers may be gone.
         pending.written.add_done_callback(_look_at)
         self._pending.append(pending)
@@ -61,7 +67,7 @@ class Ledger:
     async def _write_all(self) -> None:
         try:
             while self._pending:
-                batch, self._pending = self._pending, []
+                batch, self._pending = _next_batch(self._pending)
                 await self._write_together(batch)
         finally:
             self._writer = None
@@ -95,6 +101,14 @@ class Ledger:
             for pending in batch:
                 await pending.entry(work)
             await work.commit()
+
+
+def _next_batch(pending: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:
+    """Return what is written next in one transaction, and what comes after it."""
+    if pending[0].alone:
+        return pending[:1], pending[1:]
+    end = next((place for place, one in enumerate(pending) if one.alone), len(pending))
+    return pending[:end], pending[end:]
 
 
 def _refuse(batch: Sequence[_Pending], error: Exception) -> None:

@@ -23,7 +23,6 @@ from noctule.models.budgets import Budgets
 from noctule.models.call import Call, answer_room
 from noctule.models.caps import caps_of
 from noctule.models.chat_model import RoleChatModel
-from noctule.models.circuits import Circuits
 from noctule.models.client import Client
 from noctule.models.clients.build import build_client
 from noctule.models.course import Reply
@@ -73,7 +72,6 @@ class Models:
         ledger = Ledger(database)
         fingerprints = fingerprints or Fingerprints.shared()
         limits = Limits(settings, database, ledger, clock, fingerprints)
-        circuits = Circuits(settings.limits, clock)
         accounts = Accounts(settings, database, ledger, clock, fingerprints)
         endpoints = Endpoints(build or partial(_build, settings, clock))
         proofs = Proofs(settings, database, ledger, clock)
@@ -84,9 +82,8 @@ class Models:
             clock=clock,
             endpoints=endpoints,
             slots=Slots(caps_of(settings), clock),
-            circuits=circuits,
             limits=limits,
-            facts=Facts(settings, limits, circuits, proofs),
+            facts=Facts(settings, limits, proofs),
             budgets=Budgets(settings, database, clock, list_cost or price, accounts),
             ledger=ledger,
             explain=_Explainer(settings, limits, clock),

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from noctule.core.books import Bill, Books, Claim, Exhausted, Ruling, Settled
@@ -36,6 +37,11 @@ class Refused:
 
     verdict: Exhausted
     until: datetime | None
+
+    @property
+    def left_usd(self) -> Decimal:
+        """What is not spent; calls under way may hold some of it."""
+        return self.verdict.budget.usd - self.verdict.tally.settled_usd
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -18,7 +18,7 @@ from noctule.core.errors import DatabaseBusyError, NoctuleError, OurBugError
 from noctule.core.lifecycle import Status
 from noctule.core.parkings import Parking
 from noctule.core.ports import Database
-from noctule.core.sessions import Order, Session, Turn
+from noctule.core.sessions import Order, Session, SessionKind, Turn
 from noctule.sessions.contexts import Contexts
 from noctule.sessions.events import EventLog, TurnSink
 from noctule.sessions.orders import Orders
@@ -141,8 +141,10 @@ class Advancer:
         unable = self._contexts.unable(turn) or _outdated(turn, standing)
         if unable is not None:
             return Progress(await self._rest.asks(turn, sink, unable))
+        awaited = session.kind is SessionKind.CHAT and turn.status is Status.QUEUED
+        awaited_since = self._clock.now() if awaited else None
         turn = await self._rest.begun(turn, sink, due)
-        context = self._contexts.of(turn, session, sink)
+        context = self._contexts.of(turn, session, sink, awaited_since=awaited_since)
         with self._orders.of(turn.id) as order:
             rested = await self._run(context, standing, due, drain, order)
         if rested is Order.CANCEL:

@@ -1,5 +1,7 @@
 """Makes what the nodes of a turn are given, always from the current configuration."""
 
+from datetime import datetime
+
 from langchain_core.language_models import BaseChatModel
 
 from graphs.context import TurnContext
@@ -37,8 +39,22 @@ class Contexts:
         self._database = database
         self._equipment = equipment
 
-    def of(self, turn: Turn, session: Session, sink: EventSink) -> TurnContext:
-        """Return the context of a turn."""
+    def of(
+        self,
+        turn: Turn,
+        session: Session,
+        sink: EventSink,
+        *,
+        awaited_since: datetime | None = None,
+    ) -> TurnContext:
+        """Return the context of a turn.
+
+        Args:
+            turn: as the database has it.
+            session: its session.
+            sink: who is told what happens.
+            awaited_since: since when a person sits waiting for it; None when nobody does.
+        """
         return TurnContext(
             turn=turn,
             session=session,
@@ -49,6 +65,7 @@ class Contexts:
             limits=self._settings.limits,
             clock=self._clock,
             equipment=self._equipment,
+            awaited_since=awaited_since,
         )
 
     def unable(self, turn: Turn) -> str | None:

@@ -29,6 +29,7 @@ from noctule.core.sleep import Sleep, decide_sleep
 from noctule.sessions.events import EventLog, TurnSink
 from noctule.sessions.progress import Progress
 from noctule.sessions.sleepers import place_in_line, postpone
+from noctule.sessions.vain import in_vain
 
 
 class Rest:
@@ -91,7 +92,6 @@ class Rest:
                 now=now,
                 said_at=turn.created_at,
                 bounds=self._bounds,
-                windows=await self._windows(work, parkings),
                 zone=self._zone,
             )
             for parking in sleep.parkings:
@@ -125,7 +125,7 @@ class Rest:
         for stop in stops:
             parking = known.get((stop.id, stop.question_key))
             if parking is None:
-                parking = self._parking(turn, stop, lap)
+                parking = await in_vain(work, self._parking(turn, stop, lap), earlier, stop.value)
                 parking = replace(parking, wake_at=await self._turn_in_line(work, parking, session))
                 fresh.add(parking.id)
             parkings.append(parking)
@@ -294,11 +294,6 @@ class Rest:
         self, work: UnitOfWork, turn: Turn, kind: EventKind, data: dict[str, Any]
     ) -> None:
         await work.events.append(turn.session_id, turn.id, [(kind, data)], at=self._clock.now())
-
-    async def _windows(self, work: UnitOfWork, parkings: Sequence[Parking]) -> int:
-        keys = {parking.key for parking in parkings if parking.key is not None}
-        limits = await work.limits.list() if keys else []
-        return max((limit.windows for limit in limits if limit.key in keys), default=0)
 
     def _parking(self, turn: Turn, stop: Stop, lap: int) -> Parking:
         value = stop.value

@@ -63,6 +63,9 @@ def _put(connection: Connection, limit: Limit) -> None:
         "evidence": limit.evidence,
         "set_at": limit.set_at,
         "windows": limit.windows,
+        "guesses": limit.guesses,
+        "since": limit.since,
+        "left_alone_until": limit.left_alone_until,
     }
     connection.execute(_PUT[connection.dialect.name], values)
 
@@ -88,4 +91,7 @@ def _limit(row: sa.Row[Any]) -> Limit:
         evidence=row.evidence,
         set_at=row.set_at,
         windows=row.windows,
+        guesses=row.guesses,
+        since=row.since,
+        left_alone_until=row.left_alone_until,
     )

@@ -22,4 +22,7 @@ limits = sa.Table(
     sa.Column("evidence", Choice(Evidence)),
     sa.Column("set_at", UtcDateTime, nullable=False),
     sa.Column("windows", sa.Integer, nullable=False),
+    sa.Column("guesses", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("since", UtcDateTime),
+    sa.Column("left_alone_until", UtcDateTime),
 )

@@ -27,6 +27,8 @@ parkings = sa.Table(
     sa.Column("lap", sa.Integer, nullable=False),
     sa.Column("woken_at", UtcDateTime),
     sa.Column("tool_call_id", Id),
+    sa.Column("vain_since", UtcDateTime),
+    sa.Column("vain", sa.Integer, nullable=False, server_default="0"),
     sa.Index(None, "turn_id", "id"),
 )
 

@@ -201,7 +201,7 @@ async def test_an_open_circuit_with_nobody_else_is_waited_for_or_parked_on() -> 
             await stage.ask(role=Role.CHAT)
     with pytest.raises(LimitError) as caught:
         await stage.ask(role=Role.CHAT)
-    assert caught.value.retry_at == stage.clock.now() + timedelta(seconds=60)
+    assert caught.value.retry_at == stage.clock.now() + timedelta(seconds=63)
     assert "down" in caught.value.reason
 
 

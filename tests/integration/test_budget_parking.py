@@ -127,6 +127,21 @@ async def test_a_run_stops_at_its_own_budget_and_goes_on_when_it_is_raised(tmp_p
         assert (await theatre.rest(turn)).status is Status.DONE
 
 
+async def test_a_budget_too_small_for_one_call_waits_by_name_and_goes_on_when_raised(tmp_path):
+    """A single role and a part of a plan alike: nothing is left out, nothing has failed."""
+    plan = "@research find it @writer write it"
+    async with open_theatre(tmp_path, paid_stage(**FREE_ROUTING)) as theatre:
+        for words in ("hello there", plan):
+            turn = await theatre.say(words, kind=SessionKind.RUN, budget_usd=Decimal("0.09"))
+            assert (turn.status, turn.wake_at) == (Status.WAITING, None), turn
+            assert "--budget" in turn.error
+            assert f"`noctule budgets raise {turn.session_id} USD`" in turn.error
+            assert theatre.stage.client.asked == []
+            await theatre.desk.set_budget(turn.session_id, Decimal("0.90"))
+            assert (await theatre.rest(turn)).status is Status.DONE
+            theatre.stage.client.requests.clear()
+
+
 @pytest.mark.parametrize("window", ["1h", "day", {"kind": "rolling", "length": "1h"}])
 async def test_every_kind_of_window_wakes_who_sleeps_on_it(tmp_path, window):
     """First use, the calendar, and money that comes back bit by bit."""

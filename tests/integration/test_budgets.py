@@ -1,6 +1,7 @@
 import asyncio
 from decimal import Decimal
 
+import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 
@@ -137,11 +138,42 @@ async def test_a_warning_is_told_once_and_the_cheaper_model_goes_first() -> None
     assert (await stage.ask()).attempt.model == "first"
 
 
-async def test_what_even_a_whole_budget_does_not_pay_for_is_no_reason_to_sleep() -> None:
-    """A call of ten cents under a budget of nine never fits: a person must act, at once."""
+async def test_what_even_a_whole_budget_does_not_pay_for_waits_for_its_person() -> None:
+    """A call of ten cents under a budget of nine never fits, and no time cures that."""
     stage = paid_stage(**a_dollar("0.09"))
-    with pytest.raises(NoModelError, match="one call may cost"):
+    with pytest.raises(LimitError, match="one call may cost") as caught:
         await stage.ask()
+    assert caught.value.retry_at is None
+    assert caught.value.key is not None
+    assert caught.value.key.is_budget
+
+
+async def test_the_rest_of_a_budget_pays_for_a_shorter_answer() -> None:
+    """The request says how long it may be, the hold is within what is left, and it is told."""
+    a_milli_dollar_a_token = {"first": {"price": {"input": 0, "output": 1_000}}}
+    stage = paid_stage(models=a_milli_dollar_a_token, role={"max_tokens": 4000}, **a_dollar("1.50"))
+    await stage.ask()
+    assert stage.client.requests[-1].max_tokens == 1500
+    tally = tally_of(await tallies(stage))
+    assert (tally.settled_usd, tally.held_usd) == (Decimal("0.005"), 0)
+    await stage.ask()
+    assert stage.client.requests[-1].max_tokens == 1495
+    notices = [notice["text"] for notice in stage.sink.of(EventKind.NOTICE)]
+    assert "pays for 1495 tokens of answer" in notices[-1]
+
+
+async def test_an_answer_too_short_to_be_one_is_not_paid_for() -> None:
+    """Below 1024 tokens, or where thought needs its room, the call waits for more money."""
+    a_milli_dollar_a_token = {"first": {"price": {"input": 0, "output": 1_000}}}
+    for usd, thinking in (("1.00", False), ("3.00", True)):
+        stage = paid_stage(
+            models=a_milli_dollar_a_token,
+            role={"max_tokens": 4000, "thinking": thinking},
+            **a_dollar(usd),
+        )
+        with pytest.raises(LimitError, match="one call may cost"):
+            await stage.ask()
+        assert stage.client.requests == []
 
 
 async def test_the_role_and_the_session_have_budgets_of_their_own() -> None:
@@ -164,8 +196,13 @@ async def test_the_role_and_the_session_have_budgets_of_their_own() -> None:
     ("act", "spent"),
     [
         (refused(429, retry_after=20), "0"),
-        (refused(500), "0"),
-        (OSError("connection refused"), "0"),
+        (refused(400), "0"),
+        (httpx.ConnectError("refused"), "0"),
+        (ConnectionError("no Ollama"), "0"),
+        (refused(500), "0.10"),
+        (OSError("connection reset by peer"), "0.10"),
+        (httpx.ReadError("torn"), "0.10"),
+        (httpx.ReadTimeout("no answer"), "0.10"),
         (Act(usage=Usage()), "0.10"),
         (Act("Half", finish=None, usage=Usage()), "0.10"),
         (Act(usage=Usage(10, 5, reasoning_tokens=3)), "0.05"),
@@ -174,7 +211,7 @@ async def test_the_role_and_the_session_have_budgets_of_their_own() -> None:
     ],
 )
 async def test_what_each_end_of_a_call_is_charged(act: Act | Exception, spent: str) -> None:
-    """Nothing where nothing came; the cost where it is known; the bound where nobody knows."""
+    """Nothing where it never left or was turned away; what is known; else the bound."""
     stage = paid_stage(role={"fallback": ["third"]}, **a_dollar())
     stage.will("first", act)
     await stage.ask(stream=True)

@@ -18,6 +18,7 @@ from noctule.models.clients.embedded import options_of
 from noctule.models.embedded.server import ServerAddress
 from noctule.models.embedded.weights import PACKAGED_SHA256
 from noctule.models.pieces import join
+from tests.support.embedded import SharedServer
 from tests.support.provider import Provider
 
 ENDPOINT = EndpointSettings(kind=EndpointKind.EMBEDDED, slots=1)
@@ -52,7 +53,15 @@ def shout(text: str) -> str:
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[Client]:
+async def client(embedded_server: SharedServer) -> AsyncIterator[Client]:
+    made = build_client("inside", ENDPOINT, MODELS, clock=SystemClock(), server=embedded_server)
+    yield made
+    await made.close()
+
+
+@pytest.fixture
+async def starting_client() -> AsyncIterator[Client]:
+    """A client that starts a server of its own, to be killed."""
     made = build_client("inside", ENDPOINT, MODELS, clock=SystemClock())
     yield made
     await made.close()
@@ -84,13 +93,15 @@ async def test_a_schema_holds_the_answer_to_a_conversation_out_of_order(client):
 
 
 @pytest.mark.embedded
-async def test_after_the_server_died_the_next_request_starts_it_again(client):
+async def test_after_the_server_died_the_next_request_starts_it_again(starting_client):
     """The address is asked for before each request, so a new port and key are no matter."""
-    await client.warm("tiny")
-    os.kill(client._server.pid, signal.SIGKILL)
-    await client._server._watcher
-    assert (await client.answer(request())).text.strip()
-    assert [(m.name, m.loaded_context) for m in await client.present()] == [("smollm2", 1024)]
+    await starting_client.warm("tiny")
+    os.kill(starting_client._server.pid, signal.SIGKILL)
+    await starting_client._server._watcher
+    assert (await starting_client.answer(request())).text.strip()
+    assert [(m.name, m.loaded_context) for m in await starting_client.present()] == [
+        ("smollm2", 1024)
+    ]
 
 
 def test_the_settings_say_how_it_is_served():

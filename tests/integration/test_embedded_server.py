@@ -18,6 +18,7 @@ from noctule.core.errors import EmbeddedModelError, OurBugError
 from noctule.models.embedded.options import EmbeddedOptions
 from noctule.models.embedded.server import EmbeddedServer
 from noctule.models.embedded.weights import packaged_weights
+from tests.support.embedded import CONTEXT_TOKENS
 
 pytestmark = [pytest.mark.embedded, pytest.mark.process]
 
@@ -147,9 +148,9 @@ def order() -> bytes:
     return json.dumps(fields).encode() + b"\n"
 
 
-async def test_completion_is_answered_by_the_model():
+async def test_completion_is_answered_by_the_model(embedded_server):
     """A plain request gets text, a finish reason and token counts, under the alias asked for."""
-    async with serving() as server, client(await server.address()) as http:
+    async with client(embedded_server.at) as http:
         response = await http.post("/chat/completions", json=asking("Hello!", max_tokens=12))
 
     reply = response.json()
@@ -161,10 +162,10 @@ async def test_completion_is_answered_by_the_model():
     assert 0 < reply["usage"]["completion_tokens"] <= 12
 
 
-async def test_streamed_completion_carries_the_same_text_and_usage():
+async def test_streamed_completion_carries_the_same_text_and_usage(embedded_server):
     """A streamed reply adds up to the plain one and ends with its token counts."""
     body = asking("Name a colour.", max_tokens=12)
-    async with serving() as server, client(await server.address()) as http:
+    async with client(embedded_server.at) as http:
         plain = (await http.post("/chat/completions", json=body)).json()
         chunks = await streamed(http, body)
 
@@ -173,14 +174,14 @@ async def test_streamed_completion_carries_the_same_text_and_usage():
     assert chunks[-1]["usage"]["completion_tokens"] == plain["usage"]["completion_tokens"]
 
 
-async def test_schema_binds_plain_and_streamed_replies():
+async def test_schema_binds_plain_and_streamed_replies(embedded_server):
     """With a JSON schema the reply fits it, streamed or not."""
     body = asking(
         "Write a Python function.",
         max_tokens=40,
         response_format={"type": "json_schema", "json_schema": {"name": "route", "schema": ROUTE}},
     )
-    async with serving() as server, client(await server.address()) as http:
+    async with client(embedded_server.at) as http:
         plain = (await http.post("/chat/completions", json=body)).json()
         chunks = await streamed(http, body)
 
@@ -233,34 +234,33 @@ async def test_template_that_is_no_jinja_gives_a_sentence(tmp_path):
             await server.address()
 
 
-async def test_prompt_beyond_the_context_is_refused_with_both_sizes():
+async def test_prompt_beyond_the_context_is_refused_with_both_sizes(embedded_server):
     """Each slot has the whole context asked for, and what does not fit is a 400 that says so."""
-    async with serving() as server, client(await server.address()) as http:
-        response = await http.post("/chat/completions", json=asking("word " * 600))
+    async with client(embedded_server.at) as http:
+        response = await http.post("/chat/completions", json=asking("word " * 1200))
 
     error = response.json()["error"]
     assert response.status_code == 400
     assert error["type"] == "exceed_context_size_error"
-    assert error["n_ctx"] == 512
-    assert error["n_prompt_tokens"] > 600
+    assert error["n_ctx"] == CONTEXT_TOKENS
+    assert error["n_prompt_tokens"] > 1200
 
 
-async def test_nobody_is_served_without_the_key():
-    """The key is needed, new at every start, and in no repr."""
-    async with serving() as server:
-        address = await server.address()
-        async with client(address) as http:
-            http.headers["Authorization"] = "Bearer wrong"
-            response = await http.post("/chat/completions", json=asking("Hi"))
+async def test_nobody_is_served_without_the_key(embedded_server):
+    """The key is needed, long, and in no repr."""
+    address = embedded_server.at
+    async with client(address) as http:
+        http.headers["Authorization"] = "Bearer wrong"
+        response = await http.post("/chat/completions", json=asking("Hi"))
 
     assert response.status_code == 401
     assert len(address.api_key) >= 32
     assert address.api_key not in repr(address)
 
 
-async def test_no_web_page_may_ask():
+async def test_no_web_page_may_ask(embedded_server):
     """The server does not invite other origins, as llama.cpp does by default."""
-    async with serving() as server, client(await server.address()) as http:
+    async with client(embedded_server.at) as http:
         response = await http.options(
             "/chat/completions",
             headers={"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "POST"},
@@ -269,12 +269,11 @@ async def test_no_web_page_may_ask():
     assert response.headers.get("access-control-allow-origin", "") == ""
 
 
-async def test_two_slots_answer_side_by_side():
+async def test_two_slots_answer_side_by_side(embedded_server):
     """While one long reply is streamed, another request is answered to its end."""
     long = asking("Tell a long story.", max_tokens=300, ignore_eos=True, stream=True)
     async with (
-        serving() as server,
-        client(await server.address()) as http,
+        client(embedded_server.at) as http,
         http.stream("POST", "/chat/completions", json=long) as story,
     ):
         lines = story.aiter_lines()

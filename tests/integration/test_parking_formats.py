@@ -56,7 +56,7 @@ async def test_each_format_of_a_refusal_parks_until_what_it_says(tmp_path, case:
 
 @pytest.mark.parametrize("retry_after", ["Sat, 22 Nov 2025 12:00:00 GMT", "-5", "0"])
 async def test_a_reset_in_the_past_is_tried_soon_and_not_at_once_for_ever(tmp_path, retry_after):
-    """The turn sleeps a moment; each lap costs one request, and three of them are enough."""
+    """The turn sleeps a moment, then longer each time: a lap costs one request, a day few."""
     stage = stage_at(NOW)
     stage.always("first", refused_until(retry_after))
     async with open_theatre(tmp_path, stage) as theatre:
@@ -68,8 +68,9 @@ async def test_a_reset_in_the_past_is_tried_soon_and_not_at_once_for_ever(tmp_pa
             assert len(stage.client.requests) == lap
             await theatre.clock.advance((turn.wake_at - theatre.clock.now()).total_seconds() + 0.1)
             turn = await theatre.rest(turn)
-        assert turn.status is Status.WAITING
-        assert len(stage.client.requests) <= 3
+        assert turn.status is Status.PARKED
+        assert turn.wake_at - theatre.clock.now() >= timedelta(minutes=25)
+        assert len(stage.client.requests) <= 10
 
 
 async def test_a_reset_in_a_year_asks_the_person(tmp_path):

@@ -1,127 +1,158 @@
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from noctule.core.clock import ManualClock
+from noctule.core.limits import LimitKey
+from noctule.core.outcomes import Outcome
+from noctule.core.refusals import Refusal
 from noctule.core.settings import LimitsSettings
-from noctule.models.circuits import LONGEST_PAUSE_S, Circuits, Trial
+from noctule.models.circuits import LONGEST_PAUSE_S, Circuits
+from noctule.models.fingerprint import Fingerprints
+from noctule.models.ledger import Ledger
+from noctule.models.limits import Limits
+from storage.memory.database import MemoryDatabase
 from tests.support.fuzzing import examples
+from tests.support.stage import make_settings
 
 LIMITS = LimitsSettings(circuit_failures=3, circuit_open=timedelta(seconds=30))
+MODEL = "first"
 
 
-def make() -> tuple[Circuits, ManualClock]:
-    clock = ManualClock()
-    return Circuits(LIMITS, clock), clock
+class Unwritten(Ledger):
+    """A ledger that keeps nothing, so that no loop has to run."""
+
+    def enter(self, entry, *, alone=False):
+        return _Done()
 
 
-def enter(circuits: Circuits) -> Trial:
-    trial = circuits.enter("m")
-    assert trial is not None
-    return trial
+class _Done:
+    def add_done_callback(self, callback):
+        callback(self)
 
 
-def fail(circuits: Circuits, times: int = 1) -> None:
-    for _ in range(times):
-        circuits.failed(enter(circuits), "no answer")
+class Line:
+    """One model and its circuit."""
+
+    def __init__(self) -> None:
+        self.clock = ManualClock()
+        database = MemoryDatabase()
+        self.limits = Limits(
+            make_settings(), database, Unwritten(database), self.clock, Fingerprints(b"salt")
+        )
+
+    @property
+    def left(self) -> float | None:
+        """Seconds for which nobody may ask; None when somebody may."""
+        limit = self.limits.in_force(MODEL)
+        if limit is None or limit.ends_at is None:
+            return None
+        return (limit.ends_at - self.clock.now()).total_seconds()
+
+    @property
+    def guess(self) -> float:
+        """Seconds until a sleeper asks again."""
+        limit = self.limits.known(MODEL)
+        assert limit is not None
+        assert limit.not_before is not None
+        return (limit.not_before - self.clock.now()).total_seconds()
+
+    def fail(self, times: int = 1, *, asked_at: datetime | None = None) -> None:
+        for _ in range(times):
+            asked = asked_at or self.clock.now() + timedelta(microseconds=1)
+            self.limits.failed(MODEL, Refusal(Outcome.UNAVAILABLE, "no answer"), asked_at=asked)
+
+    def answer(self) -> None:
+        self.limits.answered(MODEL, refuses=False)
 
 
-def left(circuits: Circuits, clock: ManualClock) -> float | None:
-    until = circuits.open_until("m")
-    return None if until is None else (until - clock.now()).total_seconds()
+def test_the_pause_of_a_circuit_doubles_up_to_ten_minutes() -> None:
+    """Nothing before the third failure, then 30 s, 60 s ... 600 s, and anew after an answer."""
+    circuits = Circuits(LIMITS)
+    pauses = [circuits.failed("m") for _ in range(9)]
+    assert pauses == [None, None, 30, 60, 120, 240, 480, 600, 600]
+    assert circuits.failed("other") is None
+    circuits.close("m")
+    assert [circuits.failed("m") for _ in range(3)] == [None, None, 30]
 
 
 async def test_failures_in_a_row_open_it_and_an_answer_between_does_not() -> None:
-    """Three in a row open the circuit; an answer starts the count anew."""
-    circuits, clock = make()
-    fail(circuits, 2)
-    circuits.answered(enter(circuits))
-    fail(circuits, 2)
-    assert left(circuits, clock) is None
-    fail(circuits)
-    assert left(circuits, clock) == 30
-    assert circuits.enter("m") is None
-    assert circuits.words("m") == "no answer"
-    assert circuits.open_until("other") is None
+    """Three in a row keep everybody away; an answer starts the count anew."""
+    line = Line()
+    line.fail(2)
+    line.answer()
+    line.fail(2)
+    assert line.left is None
+    line.fail()
+    assert line.left == 30
+    limit = line.limits.in_force(MODEL)
+    assert limit is not None
+    assert (limit.is_outage, limit.reason) == (True, "no answer")
+    assert limit.key == LimitKey("here", "", MODEL)
+    assert line.limits.in_force("second") is None
 
 
 async def test_after_the_pause_one_probe_goes_through() -> None:
     """While the probe runs all others stay away; its answer closes the circuit."""
-    circuits, clock = make()
-    fail(circuits, 3)
-    await clock.advance(30)
-    assert left(circuits, clock) is None
-    probe = enter(circuits)
-    assert probe.probe
-    assert circuits.enter("m") is None
-    circuits.answered(probe)
-    assert left(circuits, clock) is None
-    assert not enter(circuits).probe
+    line = Line()
+    line.fail(3)
+    await line.clock.advance(30)
+    assert line.left is None
+    probed = line.limits.enter(MODEL, most_s=300)
+    assert line.left == 1
+    line.answer()
+    line.limits.leave(probed)
+    assert line.left is None
+    assert line.limits.enter(MODEL, most_s=300) == ()
 
 
-async def test_a_failed_probe_doubles_the_pause_up_to_ten_minutes() -> None:
-    """30 s, 60 s, 120 s ... 600 s, and 30 s again after an answer."""
-    circuits, clock = make()
-    fail(circuits, 3)
-    pauses = []
-    for _ in range(7):
-        pause = left(circuits, clock)
-        assert pause is not None
-        pauses.append(pause)
-        await clock.advance(pause)
-        fail(circuits)
-    assert pauses == [30, 60, 120, 240, 480, 600, 600]
-    await clock.advance(600)
-    circuits.answered(enter(circuits))
-    fail(circuits, 3)
-    assert left(circuits, clock) == 30
+async def test_few_failures_keep_nobody_away_while_another_call_runs() -> None:
+    """Before the circuit opens calls go side by side."""
+    line = Line()
+    line.fail()
+    assert line.limits.enter(MODEL, most_s=300) == ()
+    assert line.left is None
 
 
 async def test_a_probe_that_is_cancelled_lets_the_next_one_try() -> None:
-    """A cancelled probe says nothing; one that never reports costs no more than a pause."""
-    circuits, clock = make()
-    fail(circuits, 3)
-    await clock.advance(30)
-    circuits.said_nothing(enter(circuits))
-    assert enter(circuits).probe
-    assert circuits.enter("m") is None
-    await clock.advance(30)
-    assert enter(circuits).probe
+    """A cancelled probe says nothing; one that never reports costs its own time at most."""
+    line = Line()
+    line.fail(3)
+    await line.clock.advance(30)
+    line.limits.leave(line.limits.enter(MODEL, most_s=300))
+    assert line.left is None
+    line.limits.enter(MODEL, most_s=300)
+    assert line.left == 1
+    await line.clock.advance(300)
+    assert line.left is None
 
 
 async def test_failures_of_calls_sent_before_it_opened_say_nothing_new() -> None:
     """Thirty calls under way that fail together open it once, not ten times."""
-    circuits, clock = make()
-    trials = [enter(circuits) for _ in range(30)]
-    for trial in trials:
-        circuits.failed(trial, "down")
-    assert left(circuits, clock) == 30
+    line = Line()
+    line.fail(30, asked_at=line.clock.now())
+    assert line.left == 30
 
 
-async def test_a_guess_is_shared_until_it_is_over_and_then_doubles() -> None:
-    """Everybody parks until the same moment: 60 s, then 120 s ... 30 min, anew after an answer."""
-    circuits, clock = make()
-    waits = []
-    for _ in range(8):
-        until = circuits.guess("m")
-        assert circuits.guess("m") == until
-        waits.append((until - clock.now()).total_seconds())
-        await clock.advance(waits[-1])
-    assert waits == [60, 120, 240, 480, 960, 1800, 1800, 1800]
-    circuits.answered(enter(circuits))
-    assert circuits.guess("m") == clock.now() + timedelta(seconds=60)
-
-
-async def test_a_jump_of_the_wall_clock_does_not_disturb_a_pause() -> None:
-    """Pauses are measured, not dated."""
-    circuits, clock = make()
-    fail(circuits, 3)
-    clock.jump(7200)
-    assert left(circuits, clock) == 30
-    await clock.advance(30)
-    assert left(circuits, clock) is None
+async def test_a_guess_is_shared_until_it_is_over_and_then_grows() -> None:
+    """Everybody sleeps until the same moment: a minute, then 2 min ... 29 min and its margin."""
+    line = Line()
+    line.fail()
+    await line.clock.advance(10)
+    line.fail()
+    waits = [line.guess + 10]
+    for _ in range(7):
+        await line.clock.advance(line.guess)
+        line.fail()
+        waits.append(line.guess)
+    least = [63, 120, 240, 480, 960, 1740, 1740, 1740]
+    assert all(low <= wait <= low * 1.05 for low, wait in zip(least, waits, strict=True)), waits
+    assert len(set(waits[5:])) == 3
+    line.answer()
+    line.fail()
+    assert line.guess == 63
 
 
 class AnyCircuit(RuleBasedStateMachine):
@@ -129,54 +160,44 @@ class AnyCircuit(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = ManualClock()
-        self.circuits = Circuits(LIMITS, self.clock)
-        self.under_way: list[Trial] = []
+        self.line = Line()
+        self.under_way: list[datetime] = []
         self.row = 0
-        self.probes: list[float] = []
 
     @rule()
     def send(self) -> None:
-        trial = self.circuits.enter("m")
-        assert (trial is None) == (self.circuits.open_until("m") is not None and trial is None)
-        if trial is not None:
-            self.under_way.append(trial)
-            if trial.probe:
-                self.probes.append(self.clock.monotonic())
+        if self.line.left is None:
+            self.under_way.append(self.line.clock.now())
 
     @precondition(lambda self: self.under_way)
-    @rule(data=st.data(), result=st.sampled_from(["answered", "failed", "nothing"]))
+    @rule(data=st.data(), result=st.sampled_from(["answered", "failed"]))
     def come_back(self, data: st.DataObject, result: str) -> None:
-        trial = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
-        was_open = self.circuits.open_until("m") is not None
+        asked_at = self.under_way.pop(data.draw(st.integers(0, len(self.under_way) - 1)))
+        was_open = self.line.left is not None
         if result == "answered":
-            self.circuits.answered(trial)
+            self.line.answer()
             self.row = 0
-            assert self.circuits.open_until("m") is None
-        elif result == "failed":
-            self.circuits.failed(trial, "down")
-            self.row += 1
-            if trial.probe or self.row >= LIMITS.circuit_failures:
-                assert self.circuits.open_until("m") is not None
-            elif not was_open:
-                assert self.circuits.open_until("m") is None
+            assert self.line.left is None
         else:
-            self.circuits.said_nothing(trial)
+            self.line.fail(asked_at=asked_at)
+            self.row += 1
+            if not was_open and self.row < LIMITS.circuit_failures:
+                assert self.line.left is None
+            if self.row >= LIMITS.circuit_failures:
+                assert self.line.left is not None
 
     @rule(seconds=st.sampled_from([1, 29, 30, 600]))
     def wait(self, seconds: int) -> None:
-        self.clock._now += timedelta(seconds=seconds)
-        self.clock._monotonic += seconds
+        self.line.clock._now += timedelta(seconds=seconds)
+        self.line.clock._monotonic += seconds
 
     @invariant()
     def a_pause_is_never_longer_than_ten_minutes(self) -> None:
-        until = self.circuits.open_until("m")
-        assert until is None or until <= self.clock.now() + timedelta(seconds=LONGEST_PAUSE_S)
+        assert self.line.left is None or self.line.left <= LONGEST_PAUSE_S
 
     @invariant()
-    def an_open_circuit_lets_nobody_through(self) -> None:
-        if self.circuits.open_until("m") is not None:
-            assert self.circuits.enter("m") is None
+    def a_sleeper_never_waits_longer_than_half_an_hour(self) -> None:
+        assert self.line.limits.known(MODEL) is None or self.line.guess <= 1800
 
 
 TestAnyCircuit = AnyCircuit.TestCase

@@ -204,3 +204,28 @@ def test_explaining_imports_no_client_library():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_only_a_connection_that_was_never_made_counts_as_never_sent():
+    """Refused, unresolved, timed out or proxied away while connecting; nothing after that."""
+    never = [
+        httpx.ConnectError("refused"),
+        httpx2.ConnectTimeout("slow"),
+        caused(openai.APIConnectionError(request=REQUEST), httpx2.ConnectError("refused")),
+        caused(openai.APITimeoutError(request=REQUEST), httpx2.ConnectTimeout("slow")),
+        ConnectionError("Failed to connect to Ollama"),
+        ConnectionRefusedError(111, "refused"),
+    ]
+    perhaps = [
+        httpx.ReadError("reset"),
+        httpx.WriteError("broken pipe"),
+        httpx.RemoteProtocolError("closed"),
+        httpx.ReadTimeout("no answer"),
+        caused(openai.APIConnectionError(request=REQUEST), httpx2.ReadError("reset")),
+        openai.APIConnectionError(request=REQUEST),
+        ConnectionResetError(104, "reset"),
+        TimeoutError(),
+        OSError("something"),
+    ]
+    sent = {repr(error): explain(error, now=NOW).never_sent for error in (*never, *perhaps)}
+    assert sent == {repr(e): True for e in never} | {repr(e): False for e in perhaps}

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -21,6 +22,12 @@ def limited(until: datetime | None = LATER) -> Limit:
     key = LimitKey("e", "", None)
     evidence = None if until is None else Evidence.HEADER
     return Limit(key, Outcome.RATE_LIMITED, "Slow down.", until, evidence, NOW)
+
+
+def down(left_alone_until: datetime | None) -> Limit:
+    key = LimitKey("e", "", "b")
+    found = Limit(key, Outcome.UNAVAILABLE, "no answer", LATER, Evidence.GUESS, NOW, windows=0)
+    return replace(found, guesses=1, left_alone_until=left_alone_until)
 
 
 def look(
@@ -105,8 +112,8 @@ def test_limits_and_circuits_rule_out_until_their_time() -> None:
     """The skip says until when and why; what is over does not count."""
     found = look(
         a=ModelFacts(local=True, limit=limited()),
-        b=ModelFacts(local=True, circuit_open_until=LATER),
-        c=ModelFacts(local=True, limit=limited(NOW), circuit_open_until=NOW),
+        b=ModelFacts(local=True, limit=down(LATER)),
+        c=ModelFacts(local=True, limit=down(NOW)),
     )
     assert names(found) == ["c"]
     first, second = found.skips
@@ -146,8 +153,9 @@ FACTS = st.one_of(
         tools=st.sampled_from([None, True, False]),
         vision=st.booleans(),
         context_tokens=st.sampled_from([None, 10, 1000]),
-        limit=st.sampled_from([None, limited(), limited(None), limited(NOW)]),
-        circuit_open_until=st.sampled_from([None, NOW, LATER]),
+        limit=st.sampled_from(
+            [None, limited(), limited(None), limited(NOW), down(NOW), down(LATER), down(None)]
+        ),
     ),
 )
 NEEDS = st.builds(

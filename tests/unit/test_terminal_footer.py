@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -71,11 +72,12 @@ def test_an_unknown_cost_is_not_nothing():
 
 
 def test_a_connection_that_failed_costs_nothing():
-    """An attempt that never came to a token leaves the cost known."""
-    failed = an_attempt(
-        "a1", outcome=Outcome.UNAVAILABLE, cost_usd=None, usage=Usage(), first_token_s=None
-    )
-    assert said(failed, an_attempt("a2", cost_usd=Decimal(2))).cost_usd == Decimal(2)
+    """A request that never left has a known cost of 0; one that broke off has an unknown one."""
+    never_left = an_attempt("a1", outcome=Outcome.UNAVAILABLE, cost_usd=Decimal(0), usage=Usage())
+    torn = replace(never_left, cost_usd=None)
+    answered = an_attempt("a2", cost_usd=Decimal(2))
+    assert said(never_left, answered).cost_usd == Decimal(2)
+    assert said(torn, answered).cost_usd is None
 
 
 def test_nobody_answered():

@@ -69,12 +69,14 @@ class ParkingSettings(Section):
     """How long a session may sleep, and when nobody wants to hear of it."""
 
     max_windows: int = Field(default=3, ge=1)
-    """How many windows in a row in which nobody got an answer on a limit before its turns stop
-    sleeping and wait for the person."""
+    """Behind how many windows in a row a turn asks in vain before it waits for the person. A window
+    has an end that the provider told or ``window:`` configures; guesses and waits of a minute or
+    less are none."""
 
     longest_wait: Duration = timedelta(hours=26)
-    """A longer known wait makes the turn wait for the person instead of sleeping. ``0s`` means
-    no turn ever sleeps."""
+    """A longer known wait makes the turn wait for the person instead of sleeping. Where nobody says
+    how long, it asks again and again and waits for the person after so long in all. ``0s`` means no
+    turn ever sleeps."""
 
     deadline: PositiveDuration | None = None
     """How long after it was said a turn may still wake; a later wake waits for the person
