@@ -264,9 +264,11 @@ async def open_worker(
     records = runtime.records
     storage = records.settings.storage
     async with AsyncExitStack() as stack:
+        lock = None
         if not storage.is_postgres:
             lock = WorkerLock(records.home, records.clock)
-            await stack.enter_async_context(lock.held(what))
+            tell = None if reporter is None else reporter.waits
+            await stack.enter_async_context(lock.held(what, tell=tell))
         engine = Engine(
             url=storage.url.get_secret_value(),
             home=records.home,
@@ -285,6 +287,7 @@ async def open_worker(
             most_turns=records.settings.limits.max_turns,
             clock=records.clock,
             reporter=reporter,
+            stopping=None if lock is None else lock.stopping,
         )
         await stack.enter_async_context(worker.working())
         yield worker

@@ -31,12 +31,17 @@ class _Submitted:
     Args:
         turn: as it was stored.
         after: the last event of its session before it.
-        worker: who works on the data folder; None when nobody is known to.
+        holder: who works on the data folder; None when nobody is known to.
     """
 
     turn: Turn
     after: int
-    worker: "Holder | None"
+    holder: "Holder | None"
+
+    @property
+    def worker(self) -> "Holder | None":
+        """The worker that does it; None when there is none."""
+        return self.holder if self.holder is not None and self.holder.is_worker else None
 
 
 @click.command(
@@ -155,7 +160,7 @@ def _moment(at: str | None, records: "Records") -> datetime | None:
 
 
 async def _submit(records: "Records", request: "Request") -> _Submitted:
-    from noctule.sessions.lock import WORKERS, WorkerLock  # noqa: PLC0415 - not for --help
+    from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - not for --help
 
     after = 0
     if request.session_id is not None:
@@ -163,9 +168,7 @@ async def _submit(records: "Records", request: "Request") -> _Submitted:
             session = await work.sessions.get(request.session_id)
             after = await work.events.last_seq(session.id)
     turn = await records.desk.submit(request)
-    holder = WorkerLock(records.home, records.clock).worker()
-    worker = holder if holder is not None and holder.what in WORKERS else None
-    return _Submitted(turn, after, worker)
+    return _Submitted(turn, after, WorkerLock(records.home, records.clock).worker())
 
 
 def _tell_detached(invocation: Invocation, submitted: _Submitted, records: "Records") -> int:
@@ -230,8 +233,12 @@ def _where(submitted: _Submitted, records: "Records", *, here: bool) -> str:
         where = where if here else "waits for a worker on the database"
     elif worker is not None:
         where = f"`noctule {worker.what}` (process {worker.pid}) works on it"
+    elif here and submitted.holder is not None:
+        where = "stored, and this command works on it when its turn comes"
     elif here:
         where = "this command works on it, because no `noctule serve` runs here"
+    elif submitted.holder is not None and submitted.holder.stopping:
+        where = "waits for the next `noctule serve`: the one here is stopping"
     else:
         where = "waits for `noctule serve`: none runs here"
     return f"Session {turn.session_id}: {where}. {_come_back(turn)}"

@@ -19,6 +19,7 @@ from noctule.heap import settle_heap
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.sessions.lock import Holder
     from noctule.sessions.worker import TakenUp
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -85,6 +86,10 @@ class Lines:
         self._zone = records.zone
         is_postgres = records.settings.storage.is_postgres
         self._where = "a PostgreSQL database" if is_postgres else str(records.home)
+
+    def waits(self, holder: "Holder") -> None:
+        """Tell that another worker is still stopping."""
+        _say(holder.in_the_way)
 
     def ready(self, found: "TakenUp") -> None:
         """Tell what is worked on, and what was found there."""

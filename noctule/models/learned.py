@@ -7,13 +7,15 @@ from noctule.core.guesses import guessed_wait, is_window
 from noctule.core.limits import Limit, LimitKey
 from noctule.core.refusals import Evidence, Refusal
 
+_TRUSTED_PACES = 3
+
 
 def refused(key: LimitKey, refusal: Refusal, known: Limit | None, now: datetime) -> Limit:
     """Return the limit that a refusal means.
 
-    Only a window whose end is known counts as one. A short pace (``Retry-After: 20``) is kept the
-    first time; refused again at its end, it is guessed at like a refusal that names no time, and
-    not asked before the time it names.
+    Only a window whose end is known counts as one. A short pace (``Retry-After: 20``) is kept three
+    times; refused again at its end, it is guessed at like a refusal that names no time, and not
+    asked before the time it names.
 
     Args:
         key: whom it concerns.
@@ -116,8 +118,9 @@ def _end(key: LimitKey, refusal: Refusal, guesses: int, now: datetime) -> tuple[
     wait = timedelta(0) if refusal.retry_at is None else max(refusal.retry_at - now, timedelta(0))
     if refusal.retry_at is not None and refusal.evidence not in {None, Evidence.GUESS}:
         margin = timedelta(seconds=margin_seconds((refusal.retry_at - now).total_seconds()))
-        if guesses <= 0 or is_window(refusal.evidence, wait + margin):
+        if guesses < _TRUSTED_PACES or is_window(refusal.evidence, wait + margin):
             return refusal.retry_at + margin, refusal.evidence or Evidence.GUESS
-        return now + max(wait + margin, guessed_wait(key, guesses, now)), Evidence.GUESS
+        guess = guessed_wait(key, guesses - _TRUSTED_PACES + 1, now)
+        return now + max(wait + margin, guess), Evidence.GUESS
     seconds = wait.total_seconds()
     return now + guessed_wait(key, guesses + 1, now, least_s=seconds), Evidence.GUESS

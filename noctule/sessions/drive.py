@@ -1,6 +1,7 @@
 """Works one session off in this process, as a command does when no worker is alive."""
 
 import asyncio
+from collections.abc import Callable
 from contextlib import suppress
 
 from graphs.runner import Drain
@@ -75,24 +76,36 @@ class Driver:
         self._lock = lock
         self._clock = clock
 
-    async def until_rest(self, turn: Turn, *, what: str, leave: Leave | None = None) -> Turn:
+    async def until_rest(
+        self,
+        turn: Turn,
+        *,
+        what: str,
+        leave: Leave | None = None,
+        tell: Callable[[str], None] | None = None,
+    ) -> Turn:
         """Return a turn once it is finished, asleep or waits for a person.
 
         Args:
             turn: a turn that was submitted; earlier ones of its session are worked off first.
             what: the command that works, for whoever asks who holds the lock.
             leave: lets it return earlier, with the turn as it then is; None never does.
+            tell: is told, once, whom it waits for in a sentence; None tells nobody.
 
         Raises:
             NoctuleError: how the turn ended could not be stored.
         """
-        leave = leave or Leave()
+        leave, waited = leave or Leave(), 0
         while True:
             if self._take(what):
                 try:
                     await self._work_off(turn, leave)
                 finally:
                     self._release()
+            else:
+                waited += 1
+                if tell is not None and waited > 1 and self._tell(tell):
+                    tell = None
             rested = await self._at_rest(turn)
             if rested is not None:
                 return rested
@@ -103,6 +116,14 @@ class Driver:
     def _take(self, what: str) -> bool:
         # Whoever asks for the lock gets it: who gave way must not be the first to take it again.
         return self._lock is None or (not self._lock.asked() and self._lock.take(what))
+
+    def _tell(self, tell: Callable[[str], None]) -> bool:
+        """Tell whom it waits for; False while that is a worker, which works on this turn too."""
+        holder = None if self._lock is None else self._lock.holder()
+        if holder is None or holder.is_worker:
+            return False
+        tell(holder.in_the_way)
+        return True
 
     def _release(self) -> None:
         if self._lock is not None:

@@ -3,9 +3,9 @@
 import fcntl
 import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -27,11 +27,27 @@ class Holder:
         pid: its process.
         what: the command, like ``serve`` or ``chat``.
         since: when it began.
+        stopping: whether it finishes the steps under way and begins nothing more.
     """
 
     pid: int
     what: str
     since: datetime
+    stopping: bool = False
+
+    @property
+    def is_worker(self) -> bool:
+        """Whether it works on every session and goes on doing so."""
+        return self.what in WORKERS and not self.stopping
+
+    @property
+    def in_the_way(self) -> str:
+        """Why another command waits, as a sentence."""
+        if self.stopping:
+            return (
+                f"`noctule {self.what}` is stopping; this one takes over as soon as it has ended."
+            )
+        return f"Another `noctule {self.what}` is at work; this one begins as soon as it has ended."
 
 
 class WorkerLock:
@@ -61,11 +77,15 @@ class WorkerLock:
         file = self._locked(self._path)
         if file is None:
             return False
-        note = {"pid": os.getpid(), "what": what, "since": self._clock.now().isoformat()}
-        os.ftruncate(file, 0)
-        os.pwrite(file, json.dumps(note).encode(), 0)
         self._file = file
+        self._note(Holder(os.getpid(), what, self._clock.now()))
         return True
+
+    def stopping(self) -> None:
+        """Note that the holder begins nothing more; does nothing without the lock."""
+        holder = self.holder()
+        if self._file is not None and holder is not None:
+            self._note(replace(holder, stopping=True))
 
     def release(self) -> None:
         """Let go of it; does nothing without it."""
@@ -75,14 +95,20 @@ class WorkerLock:
             self._file = None
 
     @asynccontextmanager
-    async def held(self, what: str) -> AsyncIterator[None]:
+    async def held(
+        self, what: str, *, tell: Callable[[Holder], None] | None = None
+    ) -> AsyncIterator[None]:
         """Hold the lock while the block runs; a command that has it is asked to give way.
+
+        Args:
+            what: the command, for whoever asks.
+            tell: is told once who is waited for: a worker that is stopping; None tells nobody.
 
         Raises:
             DatabaseBusyError: another worker has it, and keeps it.
         """
         try:
-            await self._wait(what)
+            await self._wait(what, tell)
         finally:
             self._ask_no_more()
         try:
@@ -90,16 +116,19 @@ class WorkerLock:
         finally:
             self.release()
 
-    async def _wait(self, what: str) -> None:
+    async def _wait(self, what: str, tell: Callable[[Holder], None] | None) -> None:
         while not self.take(what):
             holder = self.holder()
-            if holder is not None and holder.what in WORKERS:
+            if holder is not None and holder.is_worker:
                 raise DatabaseBusyError(
                     f"Another `noctule {holder.what}` (process {holder.pid}, since "
                     f"{holder.since.isoformat(timespec='seconds')}) works on "
                     f"{self._path.parent}. Use that one, end it, or name another data folder "
                     "with NOCTULE_HOME."
                 )
+            if tell is not None and holder is not None and holder.stopping:
+                tell(holder)
+                tell = None
             self._ask()
             await self._clock.sleep(_LOOK_SECONDS)
 
@@ -107,7 +136,8 @@ class WorkerLock:
         """Return who has it, or had it last when nobody has; None when that is not known."""
         try:
             note = json.loads(self._path.read_text(encoding="utf-8"))
-            return Holder(note["pid"], note["what"], datetime.fromisoformat(note["since"]))
+            since = datetime.fromisoformat(note["since"])
+            return Holder(note["pid"], note["what"], since, bool(note.get("stopping")))
         except (OSError, ValueError, KeyError):
             return None
 
@@ -136,6 +166,14 @@ class WorkerLock:
         if self._asking is not None:
             os.close(self._asking)
             self._asking = None
+
+    def _note(self, holder: Holder) -> None:
+        """Write down who has it, in one write over what stood there."""
+        if self._file is None:
+            return
+        note = {**asdict(holder), "since": holder.since.isoformat()}
+        os.ftruncate(self._file, 0)
+        os.pwrite(self._file, json.dumps(note).encode(), 0)
 
     def _locked(self, path: Path) -> int | None:
         """Open a file and lock it; None when another process has it."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
@@ -19,6 +19,7 @@ from noctule.core.settings.limits import ParkingSettings
 from noctule.sessions.advance import Advancer
 from noctule.sessions.dispatch import Dispatch, wake_drive
 from noctule.sessions.engine import Drive, Engine
+from noctule.sessions.lock import Holder
 from noctule.sessions.orders import Orders
 from noctule.sessions.progress import Progress
 from noctule.sessions.rest import Rest
@@ -32,6 +33,10 @@ _AGAIN = timedelta(seconds=10)
 
 class Reporter(Protocol):
     """Is told what the worker does."""
+
+    def waits(self, holder: Holder) -> None:
+        """Take note that it begins as soon as another worker has stopped."""
+        ...
 
     def ready(self, found: "TakenUp") -> None:
         """Take note that it works from now on, and of what it found."""
@@ -76,6 +81,7 @@ class Worker:
         most_turns: how many turns are carried at once.
         clock: the time.
         reporter: is told what happens; None tells nobody.
+        stopping: is called when it begins nothing more; None calls nothing.
 
     Attributes:
         taken_up: what was unfinished when it started.
@@ -93,7 +99,9 @@ class Worker:
         most_turns: int,
         clock: Clock,
         reporter: Reporter | None = None,
+        stopping: Callable[[], None] | None = None,
     ) -> None:
+        self._stopping = stopping
         self._database = database
         self._advancer = advancer
         self._orders = orders
@@ -234,6 +242,8 @@ class Worker:
     async def _drain(self) -> None:
         """Let the steps under way finish, for a while; then cut off what is left."""
         self._closing = True
+        if self._stopping is not None:
+            self._stopping()
         for drain in self._carried.values():
             drain.request("the worker stops")
         if self._under_way:

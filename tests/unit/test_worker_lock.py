@@ -61,6 +61,39 @@ async def test_a_worker_does_not_wait_for_another(tmp_path, holder):
     one.release()
 
 
+async def test_a_worker_takes_over_from_one_that_is_stopping(tmp_path):
+    """While the old one finishes its steps the new one waits and says for whom, once."""
+    clock = ManualClock()
+    old, new = lock(tmp_path, clock), lock(tmp_path, clock)
+    assert old.take("serve")
+    assert old.worker().is_worker
+    old.stopping()
+    assert not new.worker().is_worker
+    told = []
+
+    async def work() -> None:
+        async with new.held("serve", tell=lambda holder: told.append(holder.in_the_way)):
+            assert old.worker().is_worker
+
+    task = asyncio.create_task(work())
+    await settle(1)
+    await clock.advance(5)
+    assert not task.done()
+    assert told == ["`noctule serve` is stopping; this one takes over as soon as it has ended."]
+    old.release()
+    await clock.advance(1)
+    await task
+
+
+def test_who_has_no_lock_notes_nothing(tmp_path):
+    """Stopping without it leaves the note of whoever has it."""
+    one, two = lock(tmp_path), lock(tmp_path)
+    assert one.take("serve")
+    two.stopping()
+    assert two.worker().is_worker
+    one.release()
+
+
 async def test_nobody_is_asked_by_a_worker_that_gave_up_waiting(tmp_path):
     """The question falls with whoever asked; a command is not stopped by a ghost."""
     clock = ManualClock()

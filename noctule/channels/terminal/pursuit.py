@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from noctule.channels.terminal.asking import Asking
 from noctule.channels.terminal.said import FAILED, Said
-from noctule.channels.terminal.screen import Screen
+from noctule.channels.terminal.screen import Screen, teller
 from noctule.channels.terminal.watch import Watch
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Turn
@@ -82,7 +82,7 @@ class Pursuit:
         try:
             with _Leaving(self._leave, self._tell_leaving, lambda: self._leave_at_once(turn)):
                 rested = await self._runtime.driver.until_rest(
-                    turn, what=self._what, leave=self._leave
+                    turn, what=self._what, leave=self._leave, tell=teller(self._screen)
                 )
         finally:
             if watch is not None:

@@ -1,6 +1,10 @@
 """What a turn is shown on: a terminal that is redrawn, or streams that are only appended to."""
 
+import sys
+from collections.abc import Callable
 from typing import Protocol
+
+from noctule.channels.terminal.printable import printable
 
 
 class Screen(Protocol):
@@ -52,3 +56,14 @@ class Screen(Protocol):
     def close(self) -> None:
         """Leave the terminal as it was found; what is shown stays."""
         ...
+
+
+def teller(screen: Screen | None) -> Callable[[str], None]:
+    """Return what tells a line that is no part of a reply: the screen, or stderr without one."""
+    if screen is not None:
+        return screen.note
+
+    def to_stderr(text: str) -> None:
+        print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 - stdout is one document
+
+    return to_stderr

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from noctule.channels.terminal.asking import Asking
 from noctule.channels.terminal.interrupts import Interrupts
 from noctule.channels.terminal.said import FAILED, Said
-from noctule.channels.terminal.screen import Screen
+from noctule.channels.terminal.screen import Screen, teller
 from noctule.channels.terminal.watch import Watch
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Turn
@@ -79,7 +79,9 @@ class Talk:
     async def _work(self, turn: Turn) -> Turn:
         interrupts = Interrupts(lambda: self._records.desk.stop(turn.id), lambda: self._leave(turn))
         with interrupts:
-            rested = await self._runtime.driver.until_rest(turn, what=self._what)
+            rested = await self._runtime.driver.until_rest(
+                turn, what=self._what, tell=teller(self._screen)
+            )
             await interrupts.settle()
         return rested
 
