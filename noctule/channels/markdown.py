@@ -22,6 +22,7 @@ _DEEPEST = 60
 _FORMULA = re.compile(
     r"\\\((?P<round>.+?)\\\)|\\\[(?P<square>.+?)\\\]|\$\$(?P<dollars>.+?)\$\$", re.DOTALL
 )
+_NUMBER = re.compile(r"\s*\d{1,9}[.)]\s*")
 _LATEX = re.compile(r"\\[A-Za-z]{2,}")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _DUNDER = re.compile(r"\w+")
@@ -30,6 +31,8 @@ _STRONG = frozenset({"strong_open", "strong_close"})
 
 def parse(markdown: str) -> list[Token] | None:
     """Return the tokens of a text; None when it is nested too deeply to be anything but text."""
+    if _NUMBER.fullmatch(markdown):
+        return plain_tokens(markdown.strip())  # an answer like "42." is no list
     try:
         tokens = _parser().parse(markdown)
     except RecursionError:
@@ -140,7 +143,7 @@ def _nothing_hidden(state: StateCore) -> None:
     tokens: list[Token] = []
     for token in state.tokens:
         if token.type == "list_item_close" and tokens[-1].type == "list_item_open":
-            tokens += plain_tokens(" ")  # the answer "42." is a list of one empty item
+            tokens += plain_tokens(" ")  # else it would not be shown at all
         elif token.type == "inline" and token.children:
             token.children = list(_told(token.children))
         elif token.type == "fence":
