@@ -28,9 +28,14 @@ class Choice:
     text: str
 
 
-def choices_of(question: Question) -> tuple[Choice, ...]:
-    """Return what a question offers, in order; () means that it takes any text."""
-    return tuple(Choice(value, _meaning(question, value)) for value in question.choices)
+def choices_of(question: Question, *, whose: str | None = None) -> tuple[Choice, ...]:
+    """Return what a question offers, in order; () means that it takes any text.
+
+    Args:
+        question: what is asked.
+        whose: the person whose work asks; None: whoever reads it.
+    """
+    return tuple(Choice(value, _meaning(question, value, whose)) for value in question.choices)
 
 
 def read_answer(question: Question, said: str) -> str:
@@ -67,24 +72,24 @@ def _is_exact(tool: str) -> bool:
     return tool in {*BUILT_IN["shell"], *BUILT_IN["files"]}
 
 
-def _meaning(question: Question, value: str) -> str:
+def _meaning(question: Question, value: str, whose: str | None) -> str:
     match question.kind:
         case QuestionKind.APPROVAL if value in set(Approval):
-            return _approval(question, Approval(value))
+            return _approval(question, Approval(value), whose or "mine")
         case QuestionKind.CHECK if value in set(CheckAnswer):
             return _CHECKS[CheckAnswer(value)]
         case _:
             return value
 
 
-def _approval(question: Question, value: Approval) -> str:
+def _approval(question: Question, value: Approval, whose: str) -> str:
     match value:
         case Approval.ONCE:
             return "yes, this once"
         case Approval.SESSION:
             return f"yes, and {_covered(question)} until this session ends"
         case Approval.ALWAYS:
-            return f"yes, and {_covered(question)} in every session of mine"
+            return f"yes, and {_covered(question)} in every session of {whose}"
         case Approval.NO:
             return "no, not this"
 

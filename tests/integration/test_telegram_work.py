@@ -111,8 +111,15 @@ async def test_only_the_owner_approves_what_a_guest_works_on(tmp_path: Path) -> 
             await bot.owner.until(lambda _: not question.button_texts)
             refused = await bot.guest.asks("/run allow shell Anything")
     assert told.button_texts == []
-    assert "I have asked my owner" in told.text
+    assert "Only my owner may allow that, and has been asked" in told.text
+    assert "/stop all ends it" in told.text
     assert "Only my owner" in refused.text
+    first = question.versions[0].text
+    assert "A guest's work asks, not yours: Bert bert (id 1002)" in first
+    assert "They want: Say hi in the shell" in first
+    assert "under your account, at your cost" in first
+    assert "in every session of Bert bert (id 1002)" in first
+    assert "of mine" not in first
 
 
 async def test_a_question_is_answered_by_a_reply(tmp_path: Path) -> None:
@@ -203,3 +210,20 @@ async def _turns(bot: Bot):
             for session in await work.sessions.list()
             for turn in await work.turns.of_session(session.id)
         ]
+
+
+async def test_a_forward_approves_and_answers_nothing(tmp_path: Path) -> None:
+    """Also as a reply to the question: the words are somebody else's."""
+    async with Provider(default=Reply(text="Noted.")) as provider:
+        provider.enqueue(calls("shell", command="echo hi"))
+        async with open_bot(tmp_path, provider, tools=ASKS) as bot:
+            said = bot.owner.says("/run role engineer Say hi in the shell")
+            question = await bot.owner.hears("May engineer use shell", after=said)
+            origin = {"type": "hidden_user", "sender_user_name": "Mallory", "date": 1}
+            bot.owner.sends({"text": "always"}, reply_to=question, forward_origin=origin)
+            await bot.owner.hears("Noted.", after=question)
+            async with bot.records.database.read() as work:
+                (open_question,) = await work.questions.open()
+                grants = await work.grants.list(None)
+    assert open_question.answer is None
+    assert grants == []

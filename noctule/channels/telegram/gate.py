@@ -82,6 +82,7 @@ class Gate:
         self._clock = clock
         self._say = say
         self._owners: dict[int, str] = {}
+        self._names: dict[int, str] = {}
         self._groups = set(settings.groups)
         self._door = asyncio.Lock()
 
@@ -97,12 +98,25 @@ class Gate:
                 self._groups.add(to)
                 to = moves.get(to)
         self._owners = {int(person.person): person.owner for person in persons}
+        self._names = {int(person.person): person.name for person in persons}
         for number, person in enumerate(self._settings.allow):
             self._owners[person] = LOCAL_OWNER if number == 0 else f"{CHANNEL}:{person}"
 
     def owner_of(self, person: int) -> str | None:
         """Return whose sessions a person's are; None for a stranger."""
         return self._owners.get(person)
+
+    def meet(self, person: int, name: str) -> None:
+        """Remember how somebody who may talk calls themselves."""
+        self._names[person] = name
+
+    def called(self, owner: str) -> str:
+        """Return what to call an owner's person, with the id: a name may be anything."""
+        person = next((one for one, whose in self._owners.items() if whose == owner), None)
+        if person is None:
+            return "somebody I no longer know"
+        name = "".join(c for c in self._names.get(person, "") if c.isprintable())[:_NAME_CHARS]
+        return f"{name or 'somebody'} (id {person})"
 
     def is_head(self, person: int) -> bool:
         """Whether a person owns the data folder: only they approve what others' work wants."""

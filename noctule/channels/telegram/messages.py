@@ -44,7 +44,7 @@ async def on_message(office: Office, said: Said) -> Deferred | None:
         await _tell(office, said, unable)
     elif said.edited:
         await _edited(office, said)
-    elif await remarks.taken(office, said):
+    elif not said.of_others and await remarks.taken(office, said):
         pass
     elif said.message.media_group_id is not None and attached(said.message) is not None:
         return await office.albums.add(office, said)
@@ -165,10 +165,8 @@ def _unable(message: Message) -> str | None:
 def _text(said: Said, names: Sequence[str]) -> str:
     """Return what a turn is given: what was quoted or forwarded, what was said, what came along."""
     parts = [quoted(said), said.text]
-    origin = said.message.forward_origin
-    if origin is not None:
-        parts = [f"(Forwarded from {_sender(origin)}; these are not the person's own words.)"]
-        parts.append(said.text)
+    if said.of_others:
+        parts = [f"({_whose(said.message)}; these are not the person's own words.)", said.text]
     parts += [f"(The person sent the file {name}; it is in the workspace.)" for name in names]
     return "\n\n".join(part for part in parts if part)
 
@@ -185,6 +183,12 @@ def quoted(said: Said) -> str:
     return "(In reply to:)\n" + "\n".join(f"> {line}" for line in cut.splitlines())
 
 
+def _whose(message: Message) -> str:
+    if message.via_bot is not None:
+        return f"Written by the bot {_line(message.via_bot.full_name)}"
+    return f"Forwarded from {_sender(message.forward_origin)}"
+
+
 def _sender(origin: Any) -> str:
     user = getattr(origin, "sender_user", None)
     chat = getattr(origin, "sender_chat", None) or getattr(origin, "chat", None)
@@ -194,7 +198,11 @@ def _sender(origin: Any) -> str:
         or getattr(origin, "sender_user_name", None)
         or "somebody"
     )
-    return " ".join(str(name).split())[:60]
+    return _line(str(name))
+
+
+def _line(name: str) -> str:
+    return " ".join(name.split())[:60]
 
 
 async def _tell(office: Office, said: Said, sentence: str) -> None:

@@ -77,6 +77,7 @@ class Said:
         message: as Telegram sent it.
         answers: the message of ours it replies to; None when it replies to none.
         edited: whether it is a change of an earlier message.
+        of_others: whether the words are somebody else's, like a forward's: they order nothing.
     """
 
     number: int
@@ -87,6 +88,7 @@ class Said:
     message: Message
     answers: Outgoing | None = None
     edited: bool = False
+    of_others: bool = False
 
     @property
     def origin(self) -> str:

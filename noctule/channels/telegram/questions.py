@@ -35,6 +35,11 @@ _LABELS = {
     CheckAnswer.SKIP.value: "leave it",
 }
 _PER_ROW = 2
+_ASKED_CHARS = 300
+_GUEST_WAITS = (
+    "Only my owner may allow that, and has been asked. It goes on by itself once there is an "
+    "answer. /stop all ends it; /new begins another conversation meanwhile."
+)
 
 
 async def asked(office: Office, telling: Telling, event: Event) -> list[Letter]:
@@ -50,7 +55,7 @@ async def asked(office: Office, telling: Telling, event: Event) -> list[Letter]:
         telling.place,
         f"question:{question.id}:{telling.place}",
         "notice",
-        plain(f"{_words(question)}\n\nI have asked my owner."),
+        plain(f"{question.text}\n\n{_GUEST_WAITS}"),
         session_id=session.id,
         turn_id=question.turn_id,
     )
@@ -138,7 +143,7 @@ async def _letter(office: Office, place: Place, question: Question, session: Ses
     how = "" if question.choices else "\n\nReply to this message with your answer."
     also = "\n\nOr reply to this message." if _takes_text(question) else ""
     body = plain(
-        f"❓ {session.title or 'A session'}\n\n{_words(question)}{how}{also}",
+        f"{await _text(office, question, session)}{how}{also}",
         buttons=_buttons(office, place, question),
     )
     return Letter(
@@ -149,6 +154,22 @@ async def _letter(office: Office, place: Place, question: Question, session: Ses
         session_id=session.id,
         turn_id=question.turn_id,
         silent=wants.is_quiet(office.records.clock.now()),
+    )
+
+
+async def _text(office: Office, question: Question, session: Session) -> str:
+    """Return what a question says; of a guest's work also who asks, for what, on whose account."""
+    if session.owner == LOCAL_OWNER or question.kind is QuestionKind.QUESTION:
+        return f"❓ {session.title or 'A session'}\n\n{_words(question)}"
+    who = office.gate.called(session.owner)
+    async with office.records.database.read() as work:
+        turn = await work.turns.get(question.turn_id)
+    asked = " ".join(turn.text.split())
+    shown = asked if len(asked) <= _ASKED_CHARS else f"{asked[:_ASKED_CHARS]}…"
+    return (
+        f"❓ A guest's work asks, not yours: {who}.\nThey want: {shown}\n\n"
+        f"{_words(question, whose=who)}\n\n"
+        "A yes lets it act on this machine under your account, at your cost."
     )
 
 
@@ -166,13 +187,14 @@ def _label(question: Question, value: str) -> str:
     return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
 
 
-def _words(question: Question) -> str:
+def _words(question: Question, *, whose: str | None = None) -> str:
     lines = [question.text]
     if question.kind is QuestionKind.QUESTION:
         lines += [f"• {value}" for value in question.choices if len(value) > _LONGEST_LABEL]
         return "\n".join(lines)
     lasting = {Approval.SESSION.value, Approval.ALWAYS.value}
-    meant = [c for c in choices_of(question) if c.value in lasting and c.text != c.value]
+    choices = choices_of(question, whose=whose)
+    meant = [c for c in choices if c.value in lasting and c.text != c.value]
     lines += [f"{_LABELS[choice.value]}: {choice.text}" for choice in meant]
     return "\n".join(lines)
 
@@ -191,6 +213,9 @@ def _may_answer(question: Question, session: Session, place: Place) -> bool:
 async def _closed(office: Office, place: Place, question: Question, line: str) -> list[Letter]:
     """Return the edits that take the buttons from a question, wherever it was asked."""
     letters = []
+    async with office.records.database.read() as work:
+        session = await work.sessions.get(question.session_id)
+    text = await _text(office, question, session)
     for where in dict.fromkeys([place, *map(Place, office.gate.heads)]):
         key = _key(question, where)
         async with office.records.database.read() as work:
@@ -202,7 +227,7 @@ async def _closed(office: Office, place: Place, question: Question, line: str) -
                 where,
                 f"{key}:closed",
                 "question",
-                plain(f"❓ {_words(question)}\n\n{line}"),
+                plain(f"{text}\n\n{line}"),
                 kind=OutgoingKind.EDIT,
                 session_id=question.session_id,
                 turn_id=question.turn_id,

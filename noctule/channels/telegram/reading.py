@@ -12,9 +12,12 @@ from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, Telegr
 from noctule.channels.telegram.inbox import UnreadableError
 from noctule.channels.telegram.raw import UNREAD
 
+SAID, EDITED = "message", "edited_message"
+"""The kinds by which people say something."""
+
 _FORMS: Mapping[str, tuple[type[TelegramObject], frozenset[str]]] = {
-    "message": (Message, frozenset({"message_id", "date", "chat", "from"})),
-    "edited_message": (Message, frozenset({"message_id", "date", "chat", "from"})),
+    SAID: (Message, frozenset({"message_id", "date", "chat", "from"})),
+    EDITED: (Message, frozenset({"message_id", "date", "chat", "from"})),
     "callback_query": (CallbackQuery, frozenset({"id", "from", "chat_instance", "data"})),
     "message_reaction": (
         MessageReactionUpdated,

@@ -13,7 +13,7 @@ from noctule.channels.telegram.inbox import Deferred, place_of
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.office import Office, Press, Said
 from noctule.channels.telegram.places import CHANNEL, Place
-from noctule.channels.telegram.reading import read_update
+from noctule.channels.telegram.reading import EDITED, SAID, is_from_others, read_update
 from noctule.channels.telegram.sentences import for_phones
 from noctule.core.errors import NoctuleError
 from noctule.core.mail import Incoming, Outgoing
@@ -78,7 +78,12 @@ class Reception:
             await self._move(message.migrate_from_chat_id, message.chat.id)
         elif message is not None and message.from_user is not None:
             edited = update.edited_message is not None
-            return await self._message(incoming.number, message, edited=edited)
+            return await self._message(
+                incoming.number,
+                message,
+                edited=edited,
+                of_others=is_from_others(incoming.payload[EDITED if edited else SAID]),
+            )
         return None
 
     async def gave_up(self, incoming: Incoming, why: str) -> None:
@@ -101,18 +106,21 @@ class Reception:
         if self._office.gate.answers_in(Place(group)):
             await self._office.outbox.move(Place(group), Place(to))
 
-    async def _message(self, number: int, message: Message, *, edited: bool) -> Deferred | None:
+    async def _message(
+        self, number: int, message: Message, *, edited: bool, of_others: bool
+    ) -> Deferred | None:
         place = _place_of(message)
         user = message.from_user
         if user is None or user.is_bot or not self._office.gate.answers_in(place):
             return None
         text = message.text or message.caption or ""
-        if not place.is_private and not self._is_for_us(message):
+        if not place.is_private and (of_others or not self._is_for_us(message)):
             return None
         owner = self._office.gate.owner_of(user.id)
         if owner is None:
             if place.is_private:
-                await self._refuse(number, Stranger(user.id, place, user.full_name, text))
+                said_now = "" if of_others else text
+                await self._refuse(number, Stranger(user.id, place, user.full_name, said_now))
             return None
         if not place.is_private:  # there it was given at a glance
             self._office.signs.give(place)
@@ -125,10 +133,12 @@ class Reception:
             message=message,
             answers=await self._answered(place, message),
             edited=edited,
+            of_others=of_others,
         )
+        self._office.gate.meet(user.id, user.full_name)
         name, rest = _command(message, self._office.me().username)
         command = self._commands.get(name) if name else None
-        if command is None or edited:
+        if command is None or edited or of_others:
             return await self._on_message(self._office, said)
         await command(self._office, _replaced(said, rest))
         return None
@@ -251,6 +261,7 @@ def _replaced(said: Said, text: str) -> Said:
         said.message,
         said.answers,
         said.edited,
+        said.of_others,
     )
 
 
