@@ -18,6 +18,7 @@ from noctule.core.money import show_usd
 from noctule.core.monthly import DAYS, Month, MonthlyEndpoint
 
 _SHOWN = 10
+_ALWAYS_SHOWN = frozenset({"role", "model"})
 _PLACES = {"local": "local", "frontier": "frontier", "other": "other hosted"}
 
 
@@ -66,11 +67,21 @@ def print_report(report: CostReport, titles: Mapping[str, str], month: Month | N
     for line in _compared(report.baseline):
         click.echo(line)
     for measure, spends in report.groups.items():
-        if measure != "place" and spends:
+        if spends and _is_worth_a_table(measure, spends, total):
             click.echo()
             _print_group(measure, spends, titles, report)
     for line in _monthly_lines(month, report.baseline) if month else ():
         click.echo(line)
+
+
+def _is_worth_a_table(measure: str, spends: Mapping[str, Spend], total: Spend) -> bool:
+    """Say whether a table tells more than the total: not for one row, nor for seven times $0.00."""
+    if measure == "place":
+        return False
+    if measure in _ALWAYS_SHOWN:
+        return True
+    free = not total.unknown and not total.cost_usd
+    return len(spends) > 1 and not free
 
 
 def cost_of(spend: Spend) -> str:
@@ -95,7 +106,7 @@ def _print_group(
     last: tuple[Column, ...] = (
         (Column("", Fit.SHORTEN, rank=6),)
         if prices is None
-        else (Column("accepted", rank=3, is_number=True), Column("each", rank=2, is_number=True))
+        else (Column("kept", rank=3, is_number=True), Column("each", rank=2, is_number=True))
     )
     print_table(
         (
@@ -138,11 +149,11 @@ def _accepted(report: CostReport) -> Iterator[str]:
     if not price.accepted and not price.refused:
         return
     answers = "answer" if price.accepted == 1 else "answers"
-    refused = f", {price.refused} not accepted" if price.refused else ""
+    refused = f", {price.refused} rejected" if price.refused else ""
     each = f"{show_usd(price.usd_each)} each" if price.accepted else "none to pay for the rest"
     yield (
-        f"Accepted: {price.accepted} {answers}{refused}; {each}, with retries and what was "
-        "discarded, failed or not accepted"
+        f"Kept: {price.accepted} {answers} nobody rejected{refused}; {each}, with retries and what "
+        "was discarded, failed or rejected"
     )
 
 

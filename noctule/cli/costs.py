@@ -1,5 +1,7 @@
 """``noctule costs``: what was spent, and what one model for everything would have cost."""
 
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -13,16 +15,37 @@ if TYPE_CHECKING:
     from noctule.core.monthly import Month
 
 
+@dataclass(frozen=True, slots=True)
+class Period:
+    """Which calls are counted.
+
+    Args:
+        since: from which moment on, aware; None means from the first.
+        session: of which session, as it was typed; None means of all.
+    """
+
+    since: datetime | None = None
+    session: str | None = None
+
+
 @click.command("costs")
 @click.option("--baseline", metavar="MODEL", help="Compare with this model; else the dearest.")
 @click.option("--monthly", is_flag=True, help="Spread what endpoints cost by the month.")
+@click.option("--since", metavar="WHEN", help="From then on: today, 7d, month, 2026-11-01.")
+@click.option("--session", metavar="ID", help="Of this session alone.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
 )
 @runs
 async def command(
-    invocation: Invocation, *, baseline: str | None, monthly: bool, as_csv: bool
+    invocation: Invocation,
+    *,
+    baseline: str | None,
+    monthly: bool,
+    since: str | None,
+    session: str | None,
+    as_csv: bool,
 ) -> None:
     """Show what was spent by role, route, model, tier, day, session and owner.
 
@@ -42,7 +65,8 @@ async def command(
             known = ", ".join(sorted(models))
             raise UsageError(f"There is no model {baseline!r}. Use one of: {known}.")
         compared = baseline or dearest(models, list_cost, records.clock.now())
-        report, titles, month = await _report(records, compared, list_cost, monthly=monthly)
+        period = Period(since_moment(since, records), session)
+        report, titles, month = await _report(records, compared, list_cost, period, monthly=monthly)
         if invocation.as_json:
             invocation.print_document(pages.document(report, titles, month, records.zone))
         elif as_csv:
@@ -50,19 +74,27 @@ async def command(
 
             click.echo(csv_text(report, month), nl=False)
         elif not report.total.attempts and month is None:
-            click.echo("Nothing spent yet. `noctule chat` makes the first call.")
+            narrowed = since is not None or session is not None
+            nothing = "No calls in this selection." if narrowed else None
+            click.echo(nothing or "Nothing spent yet. `noctule chat` makes the first call.")
         else:
             pages.print_report(report, titles, month)
 
 
 async def _report(
-    records: "Records", baseline: str | None, list_cost: "ListCost", *, monthly: bool
+    records: "Records",
+    baseline: str | None,
+    list_cost: "ListCost",
+    period: Period,
+    *,
+    monthly: bool,
 ) -> "tuple[CostReport, dict[str, str], Month | None]":
     from noctule.core.costs import report_costs  # noqa: PLC0415 - not for --help
     from noctule.core.monthly import report_month  # noqa: PLC0415 - likewise
 
     async with records.database.read() as work:
-        attempts = await work.attempts.list()
+        of = None if period.session is None else (await work.sessions.get(period.session)).id
+        attempts = await work.attempts.list(session_id=of, since=period.since)
         turns = list({attempt.turn_id for attempt in attempts if attempt.turn_id is not None})
         routes = await work.routes.of_turns(turns)
         standings = await work.turns.standings()
@@ -90,3 +122,37 @@ async def _report(
         titles,
         report_month(attempts, fixed, now=now, baseline=baseline, list_cost=list_cost),
     )
+
+
+def since_moment(text: str | None, records: "Records") -> datetime | None:
+    """Return the moment that ``--since`` names, in the person's zone; None for None.
+
+    Raises:
+        UsageError: it names none.
+    """
+    from noctule.core.durations import parse_duration  # noqa: PLC0415 - only with --since
+    from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
+
+    if text is None:
+        return None
+    now = records.clock.now().astimezone(records.zone)
+    midnight = datetime.combine(now.date(), time(), now.tzinfo)
+    starts = {
+        "today": midnight,
+        "week": midnight - timedelta(days=now.weekday()),
+        "month": midnight.replace(day=1),
+    }
+    if text in starts:
+        return starts[text]
+    try:
+        return now - parse_duration(text)
+    except ValueError:
+        pass
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        raise UsageError(
+            f"--since {text!r} is not a time. Write today, week, month, a duration (7d, 12h) or a "
+            "date (2026-11-01)."
+        ) from None
+    return moment if moment.tzinfo else moment.replace(tzinfo=records.zone)

@@ -119,7 +119,7 @@ async def test_tokens_are_split_and_accepted_answers_priced(shell):
         "0.0090",
     )
     page = (await shell("costs")).out
-    assert "Accepted: 1 answer, 1 not accepted; $? each" in page
+    assert "Kept: 1 answer nobody rejected, 1 rejected; $? each" in page
     assert "100 not known" in page
     assert re.search(r"\nlarge .* \$0\.0090? +1 +\$0\.0090?\n", page)
 
@@ -143,7 +143,7 @@ async def test_the_page_says_what_is_unknown_and_what_is_no_bill(shell):
     await spend(shell)
     page = (await shell("costs", "--monthly")).out
     assert "together $6.00; all of it on large would have been $0.01" in page
-    assert "Accepted: 1 answer; $? each, with retries" in page
+    assert "Kept: 1 answer nobody rejected; $? each, with retries" in page
     assert "Tokens: 3000 sent: 1000 prompt and tool schemas (33%), 1000 re-sent context" in page
     assert "400 tool output (13%), 600 new text (20%); 300 of answers" in page
     assert "Total: $0.0045 + 1 unknown for 3 answers" in page
