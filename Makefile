@@ -50,7 +50,7 @@ docs: setup ## write docs/reference/ and the lists in folder READMEs anew
 	@$(BIN)/python -m docs.folders
 
 lock: setup ## resolve the dependencies anew
-	@$(BIN)/uv export --quiet --format requirements-txt --no-emit-project --group dev --no-header --no-annotate --output-file requirements/lock.txt
+	@$(BIN)/uv export --quiet --format requirements-txt --no-emit-project --all-extras --group dev --no-header --no-annotate --output-file requirements/lock.txt
 	@rm -f uv.lock
 
 bench: setup ## measure; see benchmarks/README.md

@@ -154,9 +154,15 @@ class Stage:
 
 
 async def _choose(console: "Console", named: Path | None, home: Path) -> "Loaded":
-    """Return the configuration to play on: a named one, a local Ollama's, or the packaged one."""
+    """Return the configuration to play on: a named one, a local Ollama's, or the packaged one.
+
+    Raises:
+        UsageError: nothing but the packaged model is there, and it is not installed.
+    """
     from noctule.config import load  # noqa: PLC0415 - not for --help
     from noctule.config.places import packaged_demo  # noqa: PLC0415 - likewise
+    from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
+    from noctule.core.extras import embedded_gap  # noqa: PLC0415 - likewise
 
     environ = {**os.environ, "NOCTULE_HOME": str(home)}
     if named is not None:
@@ -164,6 +170,9 @@ async def _choose(console: "Console", named: Path | None, home: Path) -> "Loaded
     found = await _ollama()
     if found is not None and _wants_ollama(console, found):
         return load(_written_for(found, home), environ=environ)
+    lacking = embedded_gap(packaged=True)
+    if lacking is not None:
+        raise UsageError(str(lacking))
     console.print(_TINY, soft_wrap=True)
     return load(packaged_demo(), environ=environ)
 

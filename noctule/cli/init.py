@@ -30,6 +30,8 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
     the environment. --path, else --config or NOCTULE_CONFIG, else ./config.yaml is written.
     """
     from noctule.config import load_text  # noqa: PLC0415 - not for --help
+    from noctule.config.installed import gaps  # noqa: PLC0415 - likewise
+    from noctule.core.settings.parts import Parts  # noqa: PLC0415 - likewise
     from noctule.models.proposal import propose, questions  # noqa: PLC0415 - likewise
 
     target = _target(invocation, path)
@@ -42,6 +44,7 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
     settings = load_text(text, environ=os.environ, folder=target.parent, file=str(target))
     _write(target, text)
     following = _next_commands(target)
+    missing = [str(gap) for _, gap in gaps(Parts.of(settings))]
     if invocation.as_json:
         invocation.print_document(
             {
@@ -49,10 +52,13 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
                 "endpoints": list(settings.endpoints),
                 "models": list(settings.models),
                 "next": following,
+                "missing": missing,
             }
         )
         return
     click.echo(f"Wrote {target} (models: {', '.join(settings.models)}).")
+    for sentence in missing:
+        click.echo(sentence)
     click.echo(f"Next: `{following[0]}` checks it, `{following[1]}` begins.")
 
 
@@ -99,9 +105,7 @@ def _tell(found: "Found") -> None:
     for variable in found.keys:
         click.echo(f"{variable} is set", err=True)
     if found.ollama is None and not found.keys:
-        click.echo(
-            "Nothing better was found, so it will be the tiny model that comes along.", err=True
-        )
+        click.echo("Nothing better was found, so it will be the tiny packaged model.", err=True)
 
 
 def _ask(questions: "Sequence[Question]") -> dict[str, str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from noctule.config.complaints import structural_problems
 from noctule.config.document import Document, KeyPath, parse_document, read_document
+from noctule.config.installed import gaps
 from noctule.config.places import find_config, find_home, needs_a_name
 from noctule.config.secrets import hide, written_secrets
 from noctule.config.variables import Substitution, substitute
@@ -61,7 +62,7 @@ def load(
     named = path is not None or bool(environ.get("NOCTULE_CONFIG"))
     if not named and needs_a_name(found, home):
         raise _turned_up(found)
-    settings, absent = _check(read_document(found), environ, found.parent)
+    settings, absent = _check(read_document(found), environ, found.parent, to_be_used=True)
     return Loaded(settings, found, home, absent)
 
 
@@ -72,7 +73,7 @@ def _turned_up(found: Path) -> ConfigError:
 
 
 def load_text(text: str, *, environ: Mapping[str, str], folder: Path, file: str) -> Settings:
-    """Check configuration text that is not in a file yet.
+    """Check configuration text that is not in a file yet; what it needs may still be installed.
 
     Args:
         text: YAML.
@@ -112,7 +113,7 @@ def require_telegram(loaded: Loaded) -> TelegramSettings:
 
 
 def _check(
-    document: Document, environ: Mapping[str, str], folder: Path
+    document: Document, environ: Mapping[str, str], folder: Path, *, to_be_used: bool = False
 ) -> tuple[Settings, tuple[Problem, ...]]:
     if not document.data:
         raise ConfigError(document.problems)
@@ -130,6 +131,7 @@ def _check(
             *structural_problems(document, filled.data),
             *_between_sections(document, filled, parts),
             *_missing_files(document, parts),
+            *(_not_installed(document, parts) if to_be_used else ()),
         ]
     )
     if problems:
@@ -210,3 +212,9 @@ def _missing_files(document: Document, parts: Parts) -> Iterator[Problem]:
                     f"there is no file {str(path)!r}.",
                     "correct the path; relative ones start at the configuration's folder.",
                 )
+
+
+def _not_installed(document: Document, parts: Parts) -> Iterator[Problem]:
+    for path, gap in gaps(parts):
+        message = f"this needs {gap.what}, not installed yet."
+        yield document.complain(path, message, f"run `{gap.command}`, or configure something else.")

