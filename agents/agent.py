@@ -29,7 +29,12 @@ class Agent:
     tools: tuple[str, ...] = ()
 
     def system_prompt(
-        self, *, may_hand_over: bool, part: str | None = None, tooled: bool = False
+        self,
+        *,
+        may_hand_over: bool,
+        part: str | None = None,
+        tooled: bool = False,
+        lean: bool = False,
     ) -> str:
         """Return what it is told first.
 
@@ -37,7 +42,10 @@ class Agent:
             may_hand_over: False when the person chose the role, or it was handed over before.
             part: what it does of a request that several share; None when it does all of it.
             tooled: whether it is given tools.
+            lean: whether it is told in a few lines, for a small window or a weak model.
         """
+        if lean and self.tools:
+            return _with_part(read_prompt(f"{self.role.value}_lean"), part)
         text = read_prompt(self.role.value)
         if tooled:
             text += "\n\n" + read_prompt("tools")
@@ -45,9 +53,13 @@ class Agent:
                 text += "\n" + read_prompt(f"{self.role.value}_tools")
         if self.hands_over and may_hand_over:
             text += "\n\n" + read_prompt("hand_over")
-        if part is not None:
-            text += f"\n\nOthers share this request with you. Your part: {part}"
+        return _with_part(text, part)
+
+
+def _with_part(text: str, part: str | None) -> str:
+    if part is None:
         return text
+    return f"{text}\n\nOthers share this request with you. Your part: {part}"
 
 
 @cache

@@ -20,17 +20,18 @@ from langchain_core.messages import (
     ToolMessage,
     get_buffer_string,
 )
-from langchain_core.messages.utils import count_tokens_approximately
 
 from agents.agent import read_prompt
 from graphs.context import TurnContext
+from graphs.cut import without_output
+from graphs.loop_prompt import LoopPrompt
 from graphs.middleware.guard import tool_results_since_model
 from graphs.record import work_record
+from graphs.summary_prompt import SummaryPrompt
 from noctule.core.attempts import Purpose
 from noctule.core.errors import LimitError, NoModelError
+from noctule.core.prompt_ports import Reader
 from noctule.core.roles import Role
-
-CLEARED = "[old output, left out here; call the tool again if you need it]"
 
 _KEPT_OUTPUTS = 3
 """How many of the newest tool results always stay."""
@@ -44,8 +45,11 @@ _RECENT = 0.3
 _WORTH = 0.2
 """The share of the bound that has to be there to sum up: each summary is a model call."""
 
-_LONGEST_ARGUMENT = 400
-_CHARS_PER_TOKEN = 3
+_WORK_SHARE = 0.6
+"""The part of a window that work may fill before some of it is left out."""
+
+SUMMARY_TOKENS = 700
+"""The longest summary: the prompt asks for 400 words."""
 
 _GLANCE_PER_MESSAGE = 40
 """Tokens a message takes besides its text and arguments, and then some."""
@@ -84,91 +88,104 @@ def shown(messages: Sequence[AnyMessage], digest: Digest) -> list[AnyMessage]:
     first = place.get(digest.upto, -1) + 1
     cleared = place.get(digest.cleared, -1)
     kept = [
-        _without_output(message) if at <= cleared else message
+        without_output(message) if at <= cleared else message
         for at, message in enumerate(messages[first:], start=first)
     ]
-    if not digest.text:
+    if first == 0:
         return kept
     task = place.get(digest.task, 0)
     words = [m for m in messages[task:first] if isinstance(m, HumanMessage)]
-    summary = HumanMessage(f"What was done for it so far, in short:\n{digest.text}")
-    return [*words, summary, *kept]
+    told = f"What was done for it so far, in short:\n{digest.text}"
+    summary = HumanMessage(told, id=f"summary-{digest.upto}")
+    return [*words, summary, *kept] if digest.text else [*words, *kept]
 
 
-async def compacted(
-    messages: Sequence[AnyMessage],
-    digest: Digest,
-    context: TurnContext,
-    *,
-    most: int,
-    hard: int | None = None,
-) -> Digest:
-    """Return a digest under which a loop's prompt is short enough, as far as that is possible.
+async def compacted(prompt: LoopPrompt, digest: Digest, reader: Reader) -> Digest:
+    """Return a digest under which a loop's prompt is short enough to be worth its price.
+
+    What does not fit a window all the same is left out when the prompt is made for a model; here
+    is decided what nobody is sent any more, and what of it is summed up.
 
     Args:
-        messages: of the loop.
+        prompt: of the loop, with all its messages.
         digest: as it is.
-        context: of the turn; its utility role sums up.
-        most: tokens of messages above which something is left out; results the model has not
-            seen yet stay all the same.
-        hard: tokens of messages above which even those are left out, the oldest first; None
-            means that no such bound is known.
+        reader: the model that would be asked now.
     """
+    messages, context = prompt.messages, prompt.context
     outputs = [message.id for message in messages if isinstance(message, ToolMessage)]
-    if not outputs or _is_surely_short(messages, most) or not _too_long(messages, digest, most):
+    if not outputs:
         return digest  # a conversation without work is cut where its window ends
-    unseen = tool_results_since_model(messages)
-    kept = max(_KEPT_OUTPUTS, unseen)
+    size = _Size(prompt, reader)
+    most = size.room(context.limits.compact_tokens)
+    if size.is_surely_short(messages, most) or size.of(messages, digest) <= most:
+        return digest
+    kept = max(_KEPT_OUTPUTS, tool_results_since_model(messages))
     before = outputs.index(digest.cleared) if digest.cleared in outputs else -1
     if len(outputs) - kept - 1 > before:
         digest = replace(digest, cleared=outputs[-kept - 1])
-    if _too_long(messages, digest, int(most * _ENOUGH)):
-        upto = _boundary(messages, digest, int(most * _RECENT))
-        if upto is not None and _is_worth_it(messages, digest, upto, int(most * _WORTH)):
-            text = await _summed_up(messages, digest, upto, context)
-            digest = replace(digest, upto=messages[upto].id, text=text)
-    for output in outputs[-kept:-1]:
-        if hard is None or not _too_long(messages, digest, hard):
-            break
-        digest = replace(digest, cleared=output)
+    if size.of(messages, digest) > most * _ENOUGH:
+        upto = _boundary(messages, digest, size, int(most * _RECENT))
+        if upto is not None and _is_worth_it(messages, digest, upto, size, int(most * _WORTH)):
+            digest = await _summed_up(messages, digest, upto, context, size)
     return digest
 
 
-def _is_surely_short(messages: Sequence[AnyMessage], most: int) -> bool:
-    """Say at a glance that a loop is far from too long, as most are: a token is no character."""
-    left = most - _GLANCE_PER_MESSAGE * len(messages)
-    for message in messages:
-        left -= len(message.content)
-        if isinstance(message, AIMessage):
-            left -= sum(len(str(call["args"])) for call in message.tool_calls)
-        if left < 0:
-            return False
-    return all(isinstance(message.content, str) for message in messages)
+class _Size:
+    """How long a loop's messages are for the model that would be asked, and how long they may be.
+
+    Args:
+        prompt: of the loop.
+        reader: the model.
+    """
+
+    def __init__(self, prompt: LoopPrompt, reader: Reader) -> None:
+        face = prompt.face(reader)
+        self._counter = reader.counter
+        self._room = reader.prompt_tokens
+        self._frame = reader.counter.count([SystemMessage(face.system)], face.tools)
+
+    def room(self, most: int) -> int:
+        """Return how many tokens of messages there may be before some are left out.
+
+        Args:
+            most: where the window does not decide.
+        """
+        if self._room is None:
+            return most
+        return max(1, min(most, int(self._room * _WORK_SHARE) - self._frame))
+
+    def of(self, messages: Sequence[AnyMessage], digest: Digest) -> int:
+        """Return the tokens of a loop's messages under a digest."""
+        return self.bare(shown(messages, digest))
+
+    def bare(self, messages: Sequence[AnyMessage]) -> int:
+        """Return the tokens of messages."""
+        return self._counter.count(messages)
+
+    def can_show(self, messages: Sequence[AnyMessage], upto: int) -> bool:
+        """Say whether a summary has room beside what must be shown anyway."""
+        if self._room is None:
+            return True
+        left = self._room - self._frame - self.bare(messages[upto + 1 :])
+        words = [m for m in messages[: upto + 1] if isinstance(m, HumanMessage)]
+        return left - self.bare(words) >= SUMMARY_TOKENS
+
+    @staticmethod
+    def is_surely_short(messages: Sequence[AnyMessage], most: int) -> bool:
+        """Say at a glance that a loop is far from too long, as most are: a token is no byte."""
+        left = most - _GLANCE_PER_MESSAGE * len(messages)
+        for message in messages:
+            if not isinstance(message.content, str):
+                return False
+            left -= len(message.content.encode(errors="replace"))
+            if isinstance(message, AIMessage):
+                left -= sum(len(str(call["args"]).encode()) for call in message.tool_calls)
+            if left < 0:
+                return False
+        return True
 
 
-def _too_long(messages: Sequence[AnyMessage], digest: Digest, most: int) -> bool:
-    return count_tokens_approximately(shown(messages, digest)) > most
-
-
-def _without_output(message: AnyMessage) -> AnyMessage:
-    if isinstance(message, ToolMessage):
-        return message.model_copy(update={"content": CLEARED})
-    if isinstance(message, AIMessage) and message.tool_calls:
-        calls = [{**call, "args": _short(call["args"])} for call in message.tool_calls]
-        return message.model_copy(update={"tool_calls": calls, "content": message.text})
-    return message
-
-
-def _short(arguments: dict[str, Any]) -> dict[str, Any]:
-    return {
-        name: f"{value[:_LONGEST_ARGUMENT]} [... {len(value):,} characters in all]"
-        if isinstance(value, str) and len(value) > _LONGEST_ARGUMENT
-        else value
-        for name, value in arguments.items()
-    }
-
-
-def _boundary(messages: Sequence[AnyMessage], digest: Digest, most: int) -> int | None:
+def _boundary(messages: Sequence[AnyMessage], digest: Digest, size: _Size, most: int) -> int | None:
     """Return the last message to be summed up; None when there is nothing before the last reply.
 
     Behind it stands a reply with its results or a person's words: never results without their
@@ -183,14 +200,16 @@ def _boundary(messages: Sequence[AnyMessage], digest: Digest, most: int) -> int 
             continue
         best = at - 1
         rest = shown(messages[at:], replace(digest, text="", upto=None))
-        if count_tokens_approximately(rest) <= most:
+        if size.bare(rest) <= most:
             break
     return best
 
 
-def _is_worth_it(messages: Sequence[AnyMessage], digest: Digest, upto: int, least: int) -> bool:
+def _is_worth_it(
+    messages: Sequence[AnyMessage], digest: Digest, upto: int, size: _Size, least: int
+) -> bool:
     told = messages[_first(messages, digest) : upto + 1]
-    return count_tokens_approximately([_without_output(message) for message in told]) >= least
+    return size.bare([without_output(message) for message in told]) >= least
 
 
 def _first(messages: Sequence[AnyMessage], digest: Digest) -> int:
@@ -200,18 +219,27 @@ def _first(messages: Sequence[AnyMessage], digest: Digest) -> int:
 
 
 async def _summed_up(
-    messages: Sequence[AnyMessage], digest: Digest, upto: int, context: TurnContext
-) -> str:
+    messages: Sequence[AnyMessage], digest: Digest, upto: int, context: TurnContext, size: _Size
+) -> Digest:
+    """Return a digest that tells of work in short: by a model, where what it says can be shown."""
     told = messages[_first(messages, digest) : upto + 1]
-    before = f"So far:\n{digest.text}\n\nThen:\n" if digest.text else ""
+    said = await _told(told, digest.text, context) if size.can_show(messages, upto) else None
+    # A summary is not worth sleeping for: what was called stands in the calls themselves.
+    text = said or f"{digest.text}\n{work_record(told)}".strip()
+    return replace(digest, upto=messages[upto].id, text=text) if text else digest
+
+
+async def _told(told: Sequence[AnyMessage], before: str, context: TurnContext) -> str | None:
+    """Have the utility role's model sum work up; None when it cannot now."""
+    call = context.call(Role.UTILITY, Purpose.SUMMARY)
+    work = get_buffer_string([without_output(message) for message in told])
+    script = f"So far:\n{before}\n\nThen:\n{work}" if before else work
     try:
-        model = context.models.bind(context.call(Role.UTILITY, Purpose.SUMMARY))
-        script = before + get_buffer_string([_without_output(m) for m in told])
-        window = context.models.window_tokens(Role.UTILITY)
-        if window is not None:
-            script = script[-window * _CHARS_PER_TOKEN // 2 :]
-        said = await model.ainvoke([SystemMessage(read_prompt("summary")), HumanMessage(script)])
+        model = context.models.bind(call, SummaryPrompt(read_prompt("summary"), script))
+        said = await model.ainvoke(
+            [SystemMessage(read_prompt("summary")), HumanMessage(script)],
+            max_tokens=SUMMARY_TOKENS,
+        )
     except (LimitError, NoModelError):
-        # A summary is not worth sleeping for: what was called stands in the calls themselves.
-        return f"{digest.text}\n{work_record(told)}".strip()
-    return said.text.strip()
+        return None
+    return said.text.strip() or None

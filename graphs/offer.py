@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from langchain_core.tools import BaseTool
 from langchain_core.utils.json_schema import dereference_refs
 
 from agents.agent import Agent
@@ -72,7 +71,7 @@ async def offer(agent: Agent, context: TurnContext) -> Offer:
     return Offer(without=_why_without(agent, abilities))
 
 
-def schemas(tools: Sequence[AnyTool]) -> list[BaseTool | dict[str, Any]]:
+def schemas(tools: Sequence[AnyTool]) -> list[dict[str, Any]]:
     """Return tools as every provider's client takes them."""
     return [_schema(tool) for tool in tools]
 

@@ -25,7 +25,8 @@ from agents.agent import Agent
 from graphs.compaction import Digest, begin, compacted, shown
 from graphs.context import TurnContext
 from graphs.limit import limit_state
-from graphs.middleware.bind import bound, frame_of
+from graphs.loop_prompt import LoopPrompt, cuts_of
+from graphs.middleware.bind import bound
 from graphs.middleware.guard import (
     Effort,
     circle,
@@ -35,9 +36,11 @@ from graphs.middleware.guard import (
 )
 from graphs.model_calls import fit_calls
 from graphs.offer import Offer, offer
+from graphs.pictures import with_pictures
 from graphs.record import work_record
 from graphs.steering import note_read, said_meanwhile
 from graphs.tool_call import NOTED
+from noctule.core.attempts import Purpose
 from noctule.core.errors import LimitError, NoModelError
 from noctule.core.events import EventKind
 from noctule.core.sessions import SessionKind
@@ -46,6 +49,7 @@ _STOP = (
     "You are going round in circles: {calls}, with the same results each time. Stop here, call "
     "nothing more, and report: what was achieved, what is left, and what is in the way."
 )
+_STOP_ID = "stop"
 
 
 class ParkState(AgentState[Any]):
@@ -57,6 +61,7 @@ class ParkState(AgentState[Any]):
     worked_s: NotRequired[Annotated[float, PrivateStateAttr]]
     forgiven: NotRequired[Annotated[int, PrivateStateAttr]]
     digest: NotRequired[Annotated[dict[str, Any] | None, PrivateStateAttr]]
+    cuts: NotRequired[Annotated[dict[str, Any] | None, PrivateStateAttr]]
 
 
 class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
@@ -96,7 +101,9 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         steers = await said_meanwhile(messages, context)
         stuck = None if steers else circle(since)
         try:
-            response, digest = await self._call(request, handler, [*messages, *steers], stuck)
+            response, digest, prompt = await self._call(
+                request, handler, [*messages, *steers], stuck
+            )
         except LimitError as error:
             return _no_step({"kind": "limit", **limit_state(error)})
         worked_s = spent.worked_s + context.clock.monotonic() - begun
@@ -105,6 +112,7 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
             "calls": spent.calls,
             "worked_s": worked_s,
             "digest": digest.as_state(),
+            "cuts": prompt.cuts_as_state(),
             "rest": None,
         }
         said = [self._fit(one, since, stuck) for one in response.result]
@@ -119,26 +127,30 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         handler: Callable[[ModelRequest[TurnContext]], Awaitable[ModelResponse[Any]]],
         messages: list[AnyMessage],
         stuck: str | None,
-    ) -> tuple[ModelResponse[Any], Digest]:
+    ) -> tuple[ModelResponse[Any], Digest, LoopPrompt]:
         state: Any = request.state
         context, known = request.runtime.context, state.get("digest")
         digest = Digest(**known) if known else begin(messages)
         offered = Offer() if stuck else await offer(self._agent, context)
         if not known:
             _tell_once(offered, context)
-        frame = frame_of(self._agent, context, offered)
-        room = frame.room(context.limits.compact_tokens)
-        digest = await compacted(messages, digest, context, most=room, hard=frame.hard)
+        call = context.call(self._agent.role, Purpose.ANSWER)
+        reader = context.models.reader(call, tools=bool(offered.tools))
+        prompt = LoopPrompt(
+            self._agent, context, offered, messages, digest.task, cuts_of(state.get("cuts"))
+        )
+        digest = await compacted(prompt, digest, reader)
         seen = shown(messages, digest)
         if stuck is not None:
-            seen.append(HumanMessage(_STOP.format(calls=stuck)))
+            seen.append(HumanMessage(_STOP.format(calls=stuck), id=_STOP_ID))
+        prompt.messages = with_pictures(seen, self._agent.role, context)
         try:
-            return await handler(bound(request, self._agent, frame, seen)), digest
+            return await handler(bound(request, prompt, reader)), digest, prompt
         except (LimitError, NoModelError):
             if not offered.dispensable:
                 raise
-            plain = frame_of(self._agent, context, Offer())
-            return await handler(bound(request, self._agent, plain, seen)), digest
+            prompt.offered = Offer()
+            return await handler(bound(request, prompt, reader)), digest, prompt
 
     def _fit(
         self, message: BaseMessage, since: Sequence[AnyMessage], stuck: str | None

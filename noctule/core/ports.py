@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from noctule.core.calls import CallContext, EventSink
 from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
+from noctule.core.prompt_ports import Fit, Reader
 from noctule.core.roles import Role
 from noctule.core.routing import ModelFacts
 from noctule.core.store_ports import (
@@ -61,9 +62,11 @@ class ToolAbility(Protocol):
 class ChatModels(Protocol[ChatModelT]):
     """Where the graph gets the model of a role; the only way to reach one."""
 
-    def bind(self, context: CallContext) -> ChatModelT:
+    def bind(self, context: CallContext, fit: Fit | None = None) -> ChatModelT:
         """Return a chat model that serves one role under these circumstances.
 
+        With ``fit`` the prompt is made anew for each model that is asked, and what the chat model
+        is called with says only what the call is about.
         Calling it raises ``LimitError`` (park), ``NoModelError`` (a person must act), and
         nothing of any library.
         """
@@ -84,10 +87,14 @@ class ChatModels(Protocol[ChatModelT]):
         """
         ...
 
-    def window_tokens(self, role: Role) -> int | None:
-        """Return how many tokens of prompt every model of a role can hold beside its answer.
+    def reader(self, context: CallContext, *, tools: bool = False) -> Reader:
+        """Return the model whose window a conversation is kept for.
 
-        None means that no window is known.
+        The larger of the first in line, refused or not, and the one that would be asked now.
+
+        Args:
+            context: for whom the call would be, and how.
+            tools: whether it would offer any.
         """
         ...
 

@@ -9,8 +9,9 @@ from noctule.core.durations import show_duration
 from noctule.core.events import EventKind
 from noctule.core.money import show_usd
 from noctule.core.outcomes import Outcome
+from noctule.core.prompt_ports import reply_tokens
 from noctule.core.refusals import Evidence, Refusal
-from noctule.models.client import Client
+from noctule.models.client import Client, ModelRequest
 from noctule.models.course import Course, Grant, Reply
 from noctule.models.exchange import Exchange
 from noctule.models.layer import Layer
@@ -99,7 +100,7 @@ class Asking:
 
     def _prepare(self) -> Exchange:
         settings, context = self._layer.settings, self._course.context
-        request = self._course.call.request(
+        request = self._course.call_for(self._model).request(
             self._model,
             settings.models[self._model],
             settings.roles[context.role],
@@ -109,6 +110,7 @@ class Asking:
         )
         if lesson := self._course.lessons.get(self._model):
             request = replace(request, messages=[*request.messages, *lesson])
+        self._sent = request = self._with_room(request)
         return Exchange(
             request,
             self._timeouts,
@@ -129,6 +131,15 @@ class Asking:
         some = Usage(input_tokens=1000, output_tokens=1000)
         cost_usd, _ = self._layer.price(self._model, some, self._started_at)
         return self._layer.facts.is_local(self._model) and not cost_usd
+
+    def _with_room(self, request: ModelRequest) -> ModelRequest:
+        """Ask for no longer reply than the window has room for: some servers refuse the rest."""
+        window = self._layer.facts.window_tokens(self._model)
+        if request.max_tokens is None or window is None or self._course.call.fit is None:
+            return request
+        prompt = self._layer.meter(self._model).count(request.messages, request.tools)
+        room = max(window - prompt, reply_tokens(request.max_tokens, window))
+        return replace(request, max_tokens=min(request.max_tokens, room))
 
     async def _settle(self, outcome: Outcome, refusal: Refusal | None) -> Attempt:
         self._grant.slot.release()  # whoever waits for it need not wait for the database
@@ -177,6 +188,9 @@ class Asking:
 
     def _learn(self, outcome: Outcome, refusal: Refusal | None) -> None:
         exchange = self._exchange
+        if not exchange.truncated:
+            counted = exchange.usage.input_tokens
+            self._layer.meter(self._model).learn(self._sent.messages, self._sent.tools, counted)
         if exchange.imitated:
             self._layer.proofs.count(self._model, imitations=1)
         elif self._course.need.tools and exchange.message and exchange.message.tool_calls:
@@ -213,7 +227,7 @@ class Asking:
             discarded=exchange.told and refusal is not None,
             tier=model.tier.value,
             local=self._layer.facts.is_local(self._model),
-            parts=parts_of(course.call, context, exchange.usage.input_tokens),
+            parts=parts_of(course.call_for(self._model), context, exchange.usage.input_tokens),
         )
 
     def _cost(

@@ -12,6 +12,7 @@ For every call, in this order:
    nobody left a last sample, a short wait, a park, or a person.
 """
 
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -20,7 +21,9 @@ from functools import partial
 from noctule.core.calls import CallContext
 from noctule.core.durations import show_duration
 from noctule.core.ids import new_id
+from noctule.core.needs import Need
 from noctule.core.outcomes import Outcome
+from noctule.core.prompt_ports import Reader
 from noctule.core.refusals import Refusal
 from noctule.core.roles import Role
 from noctule.core.routing import Candidate, Resolution, Skip, resolve, why_not
@@ -37,6 +40,7 @@ from noctule.models.call import Call
 from noctule.models.caps import endpoint_cap, model_cap, role_cap
 from noctule.models.course import Course, Grant, Reply
 from noctule.models.dead_end import DeadEnd
+from noctule.models.fitting import Fitting
 from noctule.models.layer import Layer
 from noctule.models.limits import MEMORY_S
 from noctule.models.slots import Slot
@@ -62,6 +66,7 @@ class Binding:
         self._own = layer.settings.roles[role]
         self._timeouts = Timeouts.of(layer.settings, role)
         self._samples = layer.settings.limits.second_samples
+        self._fitting = Fitting(layer, self._own, self._timeouts)
 
     async def call(self, call: Call, context: CallContext, *, call_id: str | None = None) -> Reply:
         """Get an answer from the first model that gives one.
@@ -90,6 +95,36 @@ class Binding:
             self._learn(course, grant.candidate.model, result)
             course.waited_s = 0.0
 
+    def reader(self, context: CallContext, *, tools: bool = False) -> Reader:
+        """Return the model whose window a conversation is kept for.
+
+        That is the larger of the first in line, refused or not, and the one that would be asked
+        now: a small stand-in is no reason to forget what the primary holds.
+
+        Args:
+            context: for whom the call would be, and how.
+            tools: whether it would offer any.
+        """
+        wish = context.wish
+        models = self._own.models if wish.forced is None else (wish.forced,)
+        resolution = resolve(
+            Need(
+                tools=tools,
+                private=context.private or self._own.private,
+                complexity=context.complexity,
+            ),
+            self._own,
+            self._layer.facts.of(models),
+            wish=wish,
+            now=self._layer.clock.now(),
+        )
+        line = [(one.rank, one.model) for one in resolution.skips if not one.incapable]
+        line += [(one.rank, one.model) for one in resolution.candidates]
+        names = {name for _, name in sorted(line)[:1]}
+        names |= {one.model for one in resolution.candidates[:1]}
+        readers = [self._fitting.reader(name) for name in sorted(names) or models[:1]]
+        return max(readers, key=lambda reader: reader.window_tokens or sys.maxsize)
+
     def _learn(self, course: Course, model: str, refusal: Refusal) -> None:
         """Note what a model's refusal means for the rest of the call."""
         facts, told = self._layer.facts, refusal.context_tokens
@@ -97,6 +132,8 @@ class Binding:
             if facts.learn_window(model, told):
                 return  # whether the call fits that is seen when candidates are looked for
         elif course.samples_again(model, refusal, self._samples):
+            return
+        if self._fitting.overflowed(course, model, refusal):
             return
         course.refused(model, refusal, facts.window_tokens(model))
 
@@ -133,6 +170,8 @@ class Binding:
                 course.pass_over(resolution.before(options[0]))
                 if not await self._all_call_tools(course, options):
                     break  # they are no longer who may serve it
+                if not await self._fitting.fit(course, [option.model for option in options]):
+                    break  # nor are these
                 grant = await self._queue(course, options, patience_s)
                 if grant is not None:
                     return grant
@@ -181,7 +220,7 @@ class Binding:
             funds = await self._layer.budgets.place(
                 candidate.model,
                 course.payer,
-                self._size(course.call, candidate.model),
+                self._size(course.call_for(candidate.model), candidate.model),
                 most_s=self._timeouts.total_s,
             )
         except BaseException:

@@ -11,6 +11,7 @@ from langchain_core.tools import BaseTool
 from noctule.core.attempts import Purpose
 from noctule.core.calls import CallContext
 from noctule.core.needs import Need
+from noctule.core.prompt_ports import Fit
 from noctule.core.settings import ModelSettings, RoleSettings
 from noctule.models.client import ModelRequest
 from noctule.models.manner import Manner
@@ -44,6 +45,8 @@ class Call:
         thinking: None means the role's.
         extra: further keyword arguments, handed to the client as they are.
         manner: how the model is asked for calls of tools; None takes what it has shown.
+        fit: makes messages and tools anew for each model that is tried, so that they fit its
+            window; None sends these to all of them.
     """
 
     messages: Sequence[BaseMessage]
@@ -56,6 +59,7 @@ class Call:
     thinking: bool | None = None
     extra: Mapping[str, Any] = field(default_factory=dict)
     manner: Manner | None = None
+    fit: Fit | None = None
 
     def need(self, role: RoleSettings, context: CallContext) -> Need:
         """Return what a model must be able to do to serve it."""
@@ -67,7 +71,10 @@ class Call:
             tools=bool(self.tools) and context.purpose is not Purpose.PROBE,
             vision=pictures > 0,
             json_schema=self.json_schema is not None,
-            context_tokens=prompt + pictures * TOKENS_PER_PICTURE + answer,
+            # What is made to fit is measured when it is made, by the model's own count.
+            context_tokens=0
+            if self.fit is not None
+            else prompt + pictures * TOKENS_PER_PICTURE + answer,
             private=context.private or role.private,
             complexity=context.complexity,
         )

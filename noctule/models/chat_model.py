@@ -6,6 +6,7 @@ through the call's own sink, tagged with the attempt.
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 from langchain_core.callbacks import AsyncCallbackManagerForLLMRun, CallbackManagerForLLMRun
@@ -20,6 +21,7 @@ from pydantic import BaseModel, PrivateAttr
 
 from noctule.core.calls import CallContext
 from noctule.core.errors import OurBugError
+from noctule.core.prompt_ports import Fit
 from noctule.models.binding import Binding
 from noctule.models.call import Call
 from noctule.models.structured import (
@@ -49,13 +51,21 @@ class RoleChatModel(BaseChatModel):
 
     _binding: Binding = PrivateAttr()
     _context: CallContext = PrivateAttr()
+    _fit: Fit | None = PrivateAttr(default=None)
 
     @classmethod
-    def over(cls, binding: Binding, context: CallContext) -> Self:
-        """Return a chat model that calls a binding under some circumstances."""
+    def over(cls, binding: Binding, context: CallContext, fit: Fit | None = None) -> Self:
+        """Return a chat model that calls a binding under some circumstances.
+
+        Args:
+            binding: of the role.
+            context: for whom, and how.
+            fit: makes the prompt for whichever model is asked; None sends what it is called with.
+        """
         model = cls(role=context.role.value)
         model._binding = binding
         model._context = context
+        model._fit = fit
         return model
 
     @property
@@ -113,7 +123,8 @@ class RoleChatModel(BaseChatModel):
         **kwargs: Any,
     ) -> ChatResult:
         del run_manager
-        reply = await self._binding.call(_call(messages, stop, kwargs), self._context)
+        call = replace(_call(messages, stop, kwargs), fit=self._fit)
+        reply = await self._binding.call(call, self._context)
         return ChatResult(generations=[ChatGeneration(message=reply.message)])
 
     def _generate(

@@ -13,6 +13,7 @@ from noctule.core.events import EventKind
 from noctule.core.limits import LimitKey
 from noctule.core.needs import Need
 from noctule.core.outcomes import Outcome
+from noctule.core.prompt_ports import Fitted, NoRoomError
 from noctule.core.refusals import Refusal
 from noctule.core.routing import Candidate, Skip
 from noctule.models.budgets import Funds, Shortage, skip_of
@@ -79,6 +80,9 @@ class Course:
         spoilt: how many replies of each model could not be used.
         lessons: what each model is told of its last one, behind the conversation.
         insists: True when nobody else was left to ask and a person waits: guesses do not hold.
+        fitted: the prompt as it was made for each model, of a call that makes one for each.
+        no_room: the models no prompt of the call fits, with what takes the room.
+        refits: how often a prompt that was counted as short enough was too long all the same.
     """
 
     call_id: str
@@ -98,6 +102,16 @@ class Course:
     spoilt: dict[str, int] = field(default_factory=dict)
     lessons: dict[str, list[BaseMessage]] = field(default_factory=dict)
     insists: bool = False
+    fitted: dict[str, Fitted] = field(default_factory=dict)
+    no_room: dict[str, NoRoomError] = field(default_factory=dict)
+    refits: dict[str, int] = field(default_factory=dict)
+
+    def call_for(self, model: str) -> Call:
+        """Return what is asked, as it is sent to one model."""
+        made = self.fitted.get(model)
+        if made is None:
+            return self.call
+        return replace(self.call, messages=made.messages, tools=made.tools, fit=None)
 
     @property
     def awaited_since(self) -> datetime | None:
@@ -122,10 +136,20 @@ class Course:
 
     def unpaid_skips(self, now: datetime) -> dict[str, Skip]:
         """Return the models nobody pays for, or knows enough of, at this moment, with reasons."""
-        return self.unproved | {
-            model: skip_of(model, shortage)
-            for model, shortage in self.unpaid.items()
-            if shortage.limit is None or shortage.limit.in_force(now)
+        return (
+            self.unproved
+            | self._unfit()
+            | {
+                model: skip_of(model, shortage)
+                for model, shortage in self.unpaid.items()
+                if shortage.limit is None or shortage.limit.in_force(now)
+            }
+        )
+
+    def _unfit(self) -> dict[str, Skip]:
+        return {
+            model: Skip(model, error.why, incapable=True, too_long=True)
+            for model, error in self.no_room.items()
         }
 
     def waited(self, seconds: float) -> None:
@@ -165,7 +189,7 @@ class Course:
         """
         self.asked[model] = refusal
         too_large = refusal.outcome is Outcome.CONTEXT_OVERFLOW and not refusal.unaffordable
-        if too_large and window_tokens is not None:
+        if too_large and window_tokens is not None and self.call.fit is None:
             more = max(self.need.context_tokens, window_tokens + 1)
             self.need = replace(self.need, context_tokens=more)
 

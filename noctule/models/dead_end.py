@@ -121,7 +121,9 @@ class DeadEnd:
             not asked and any(skip.too_long for skip in self._skips.values())
         )
         if too_long:
-            return TooLongError(role=role, reasons=list(self._lines()), advice=advice.TOO_LONG)
+            cures = [error.cure for error in self._course.no_room.values()]
+            hint = cures[0] if cures else advice.TOO_LONG
+            return TooLongError(role=role, reasons=list(self._lines()), advice=hint)
         if asked:
             model, refusal = next(iter(asked.items()))
             hint = advice.for_refusal(self._layer.settings, model, refusal)

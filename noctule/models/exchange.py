@@ -53,6 +53,7 @@ class Exchange:
         told: whether any text was handed on.
         note: what was odd about a usable answer; None when nothing was.
         imitated: whether a tool call was written as text.
+        truncated: whether the provider dropped part of the prompt, so that it did not count it all.
     """
 
     def __init__(
@@ -88,6 +89,7 @@ class Exchange:
         self.imitated = False
         self._spoilt: AIMessage | None = None
         self._cut = False
+        self.truncated = False
 
     async def run(self, get_client: Callable[[], Client]) -> None:
         """Ask; only a cancellation is raised.
@@ -184,6 +186,7 @@ class Exchange:
             self._take(message)
         if self.refusal is not None:
             self._spoilt = message
+        self.truncated = conclusion.truncated_prompt
         if conclusion.truncated_prompt:
             self.note = "the endpoint dropped part of the prompt: its context is smaller than set"
 

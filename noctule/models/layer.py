@@ -1,7 +1,7 @@
 """The layer: the parts that all bindings of one process share."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 
@@ -14,6 +14,7 @@ from noctule.models.endpoints import Endpoints
 from noctule.models.facts import Facts
 from noctule.models.ledger import Ledger
 from noctule.models.limits import Limits
+from noctule.models.meter import Meter
 from noctule.models.proofs import Proofs
 from noctule.models.prover import Prover
 from noctule.models.slots import Slots
@@ -42,6 +43,7 @@ class Layer:
         price: knows costs.
         proofs: who calls tools.
         prover: finds out who does.
+        meters: count prompts, by model; made when they are first needed.
     """
 
     settings: Settings
@@ -56,3 +58,8 @@ class Layer:
     price: Price
     proofs: Proofs
     prover: Prover
+    meters: dict[str, Meter] = field(default_factory=dict)
+
+    def meter(self, model: str) -> Meter:
+        """Return what counts prompts as a model does."""
+        return self.meters.setdefault(model, Meter())

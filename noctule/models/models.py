@@ -12,6 +12,7 @@ from noctule.core.calls import CallContext, EventSink
 from noctule.core.clock import Clock
 from noctule.core.events import EventKind
 from noctule.core.ports import Database
+from noctule.core.prompt_ports import Fit, Reader
 from noctule.core.refusals import Refusal
 from noctule.core.roles import Role
 from noctule.core.routing import ModelFacts
@@ -20,7 +21,7 @@ from noctule.models.accounts import Accounts
 from noctule.models.binding import Binding
 from noctule.models.bounds import ListCost
 from noctule.models.budgets import Budgets
-from noctule.models.call import Call, answer_room
+from noctule.models.call import Call
 from noctule.models.caps import caps_of
 from noctule.models.chat_model import RoleChatModel
 from noctule.models.client import Client
@@ -93,13 +94,14 @@ class Models:
         )
         self._bindings = {role: Binding(self._layer, role) for role in Role}
 
-    def bind(self, context: CallContext) -> BaseChatModel:
+    def bind(self, context: CallContext, fit: Fit | None = None) -> BaseChatModel:
         """Return a chat model that serves one role under these circumstances.
 
+        With ``fit`` the prompt is made anew for each model that is asked; see ``Call.fit``.
         Calling it raises ``LimitError`` (park), ``NoModelError`` (a person must act), or
         ``DatabaseBusyError``, and nothing of any library.
         """
-        return RoleChatModel.over(self._bindings[context.role], context)
+        return RoleChatModel.over(self._bindings[context.role], context, fit)
 
     async def call(self, call: Call, context: CallContext) -> Reply:
         """Get an answer without LangChain around it.
@@ -140,15 +142,14 @@ class Models:
         value: AnswerT | None = found.value
         return value
 
-    def window_tokens(self, role: Role) -> int | None:
-        """Return how many tokens of prompt every model of a role can hold beside its answer.
+    def reader(self, context: CallContext, *, tools: bool = False) -> Reader:
+        """Return the model whose window a conversation is kept for; see ``Binding.reader``.
 
-        None means that no window is known.
+        Args:
+            context: for whom the call would be, and how.
+            tools: whether it would offer any.
         """
-        own = self._layer.settings.roles[role]
-        windows = [self._layer.facts.window_tokens(model) for model in own.models]
-        known = [window for window in windows if window is not None]
-        return max(1, min(known) - answer_room(own.max_tokens)) if known else None
+        return self._bindings[context.role].reader(context, tools=tools)
 
     def insist_on_proofs(self) -> None:
         """From now on find out whether a model calls tools before a call offers it any.

@@ -206,15 +206,23 @@ async def test_what_never_fits_is_no_decision() -> None:
     assert "degrees" in str(found["parsing_error"])
 
 
-async def test_windows_tell_how_much_prompt_fits_every_model_of_a_role() -> None:
-    """The smallest window counts, less room for the answer; unknown windows do not."""
+async def test_a_conversation_is_kept_for_the_first_in_line_not_for_the_smallest() -> None:
+    """Its own window counts, not the smallest of the role's; unknown windows stay unknown."""
     stage = Stage(
-        models={"first": {"context": 4096}, "second": {"context": 2048}},
+        models={"first": {"context": 200_000}, "second": {"context": 2048}},
         roles={"writer": {"primary": "third", "fallback": []}, "chat": {"max_tokens": 100}},
     )
-    assert stage.models.window_tokens(Role.ENGINEER) == 2048 - 512
-    assert stage.models.window_tokens(Role.CHAT) == 2048 - 100
-    assert stage.models.window_tokens(Role.WRITER) is None
+
+    def room(role: Role) -> tuple[str, int | None]:
+        reader = stage.models.reader(stage.context(role))
+        return reader.model, reader.prompt_tokens
+
+    assert room(Role.ENGINEER) == ("first", 200_000 - 1024)
+    assert room(Role.CHAT) == ("first", 200_000 - 100)
+    assert room(Role.WRITER) == ("third", None)
+    stage.will("first", refused(429, retry_after=600))
+    await stage.ask(role=Role.ENGINEER)
+    assert room(Role.ENGINEER) == ("first", 200_000 - 1024)
 
 
 async def test_closing_writes_and_lets_go() -> None:

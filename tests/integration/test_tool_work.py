@@ -222,7 +222,8 @@ async def test_chat_talks_without_tools_rather_than_not_at_all(tmp_path):
 @pytest.mark.parametrize(("context", "whole"), [(32_000, 10), (8000, 4)])
 async def test_results_nobody_has_seen_yet_are_shown_as_far_as_they_fit(tmp_path, context, whole):
     """Ten results at once are more than the bound and stay; what no window holds does not."""
-    board = Board(shown={str(number): f"{number} " * 2000 for number in range(10)})
+    # Words: numbers alone take a token a digit, and then fewer of them fit than their letters say.
+    board = Board(shown={str(number): "paragraphs of writing " * 180 for number in range(10)})
     models = {name: {"context": context} for name in ("first", "second", "third")}
     stage = Stage(roles=TOOLS, models=models, role={"max_tokens": 100})
     async with open_theatre(tmp_path, stage, tools=board.tools()) as theatre:

@@ -24,6 +24,7 @@ from noctule.models.clients.loopback import is_on_this_machine
 from noctule.models.clients.openai_catalogue import present_models
 from noctule.models.clients.orders import orderly
 from noctule.models.clients.schemas import asked_in_words, response_format
+from noctule.models.clients.tokenizing import server_count
 from noctule.models.clients.usage import openai_usage
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class OpenAIClient:
         self._models = models
         self._building = asyncio.Lock()
         self._built: OpenAIWire | None = None
+        self._may_count = True
 
     async def answer(self, request: ModelRequest) -> AIMessage:
         """Return a complete answer without streaming.
@@ -77,6 +79,19 @@ class OpenAIClient:
             usage=openai_usage(said.get("token_usage"), header_usd=said.get("header_usd")),
             finish_reason=TOOL_CALLS if reason == STOP and message.tool_calls else reason,
         )
+
+    async def count_tokens(self, request: ModelRequest) -> int | None:
+        """Have a server of one's own count a prompt; see ``CountsTokens``.
+
+        Raises:
+            openai.OpenAIError: it is not reachable.
+        """
+        if not (self._endpoint.is_local and self._may_count):
+            return None
+        chat, messages, options = await self._prepare(request)
+        payload = chat._get_request_payload(messages, **options)  # noqa: SLF001 - our own class
+        self._may_count = (count := await server_count(await self._wire(), payload)) is not None
+        return count
 
     async def present(self) -> list[PresentModel]:
         """Ask the endpoint which models it has.
