@@ -1,14 +1,16 @@
 """Fitting: the prompt of a call is made for the very model that is about to be asked."""
 
+import json
 import logging
 from collections.abc import Iterable
 from dataclasses import replace
+
+from langchain_core.messages import HumanMessage
 
 from noctule.core.outcomes import Outcome
 from noctule.core.prompt_ports import Fit, Fitted, NoRoomError, Reader, reply_tokens
 from noctule.core.refusals import Refusal
 from noctule.core.settings import RoleSettings
-from noctule.models.call import Call
 from noctule.models.client import ModelRequest
 from noctule.models.course import Course
 from noctule.models.layer import Layer
@@ -48,13 +50,14 @@ class Fitting:
             max_tokens: the longest reply of the call; None takes the role's.
         """
         window = self._layer.facts.window_tokens(model)
-        proof = self._layer.proofs.of(model)
+        proof, manner = self._layer.proofs.of(model), self._layer.proofs.manner(model)
+        is_poor = proof is not None and proof.is_proven and proof.score < _WEAK_SCORE
         return Reader(
             model=model,
             window_tokens=window,
             reply_tokens=reply_tokens(max_tokens or self._own.max_tokens, window),
             counter=self._layer.meter(model),
-            is_weak=proof is not None and proof.is_proven and proof.score < _WEAK_SCORE,
+            is_weak=is_poor or manner.led or manner.by_text,
         )
 
     async def fit(self, course: Course, models: Iterable[str]) -> bool:
@@ -65,7 +68,7 @@ class Fitting:
         fits = True
         for model in models:
             try:
-                course.fitted[model] = await self._made(course.call, fit, model)
+                course.fitted[model] = await self._made(course, fit, model)
                 course.no_room.pop(model, None)
             except NoRoomError as error:
                 course.no_room[model] = error
@@ -82,15 +85,32 @@ class Fitting:
         course.refits[model] = course.refits.get(model, 0) + 1
         return course.refits[model] <= _MOST_REFITS
 
-    async def _made(self, call: Call, fit: Fit, model: str) -> Fitted:
-        reader = self.reader(model, call.max_tokens)
-        await self._measure(call, fit.whole(reader), reader)
+    async def _made(self, course: Course, fit: Fit, model: str) -> Fitted:
+        reader = self.reader(model, course.call.max_tokens)
+        whole = fit.whole(reader)
+        await self._measure(course, whole, reader)
+        reader = self._with_manner(course, whole, reader)
         made = self._shortest(fit, reader)
         for _ in range(_MOST_ROUNDS):
-            if not await self._measure(call, made, reader) or _is_short(made, reader):
+            if not await self._measure(course, made, reader) or _is_short(made, reader):
                 break
             made = self._shortest(fit, reader)
         return made
+
+    def _with_manner(self, course: Course, made: Fitted, reader: Reader) -> Reader:
+        """Leave room for what is added to a request for the way its model is asked for calls.
+
+        Once a server has counted such a request its count holds that already.
+        """
+        meter = self._layer.meter(reader.model)
+        if meter.is_learned:
+            return reader
+        request = self._request(course, made, reader.model)
+        more = meter.count(request.messages, request.tools)
+        if request.json_schema is not None:
+            more += meter.count([HumanMessage(json.dumps(request.json_schema))])
+        more -= meter.count(made.messages, made.tools)
+        return replace(reader, reply_tokens=reader.reply_tokens + max(0, more))
 
     def _shortest(self, fit: Fit, reader: Reader) -> Fitted:
         """Make the prompt fit; nobody is refused over a count that is only on the safe side."""
@@ -102,32 +122,34 @@ class Fitting:
                 raise
         return fit.fitted(replace(reader, counter=meter.likely()))
 
-    async def _measure(self, call: Call, made: Fitted, reader: Reader) -> bool:
+    async def _measure(self, course: Course, made: Fitted, reader: Reader) -> bool:
         """Ask the tokenizer at hand how long a prompt is, where it matters; True when it said."""
         most, meter = reader.prompt_tokens, self._layer.meter(reader.model)
         if most is None or meter.count(made.messages, made.tools) <= most * _NEAR:
             return False
         if meter.knows(made.messages, made.tools):
             return False
-        tokens = await self._tokens(call, made, reader.model)
+        tokens = await self._tokens(course, made, reader.model)
         meter.learn(made.messages, made.tools, tokens)
         return tokens is not None
 
-    async def _tokens(self, call: Call, made: Fitted, model: str) -> int | None:
+    async def _tokens(self, course: Course, made: Fitted, model: str) -> int | None:
         settings = self._layer.settings
         try:
             client = self._layer.endpoints.client(settings.models[model].endpoint)
             if not isinstance(client, CountsTokens):
                 return None
-            return await client.count_tokens(self._request(call, made, model))
+            return await client.count_tokens(self._request(course, made, model))
         except Exception as error:  # noqa: BLE001 - an estimate is at hand
             _LOG.debug("%s did not count a prompt: %s", model, error)
             return None
 
-    def _request(self, call: Call, made: Fitted, model: str) -> ModelRequest:
-        asked = replace(call, messages=made.messages, tools=made.tools, fit=None)
+    def _request(self, course: Course, made: Fitted, model: str) -> ModelRequest:
+        asked = replace(course.call, messages=made.messages, tools=made.tools, fit=None)
         settings = self._layer.settings.models[model]
-        return asked.request(model, settings, self._own, self._timeouts)
+        request = asked.request(model, settings, self._own, self._timeouts)
+        manner = asked.manner or self._layer.proofs.manner(model)
+        return manner.shaped(request, loop=course.context.loop)
 
 
 def _is_short(made: Fitted, reader: Reader) -> bool:
