@@ -35,6 +35,7 @@ from graphs.middleware.guard import (
     why_stop,
 )
 from graphs.model_calls import fit_calls
+from graphs.nudge import is_complete, nudge
 from graphs.offer import Offer, offer
 from graphs.pictures import with_pictures
 from graphs.record import work_record
@@ -62,6 +63,7 @@ class ParkState(AgentState[Any]):
     forgiven: NotRequired[Annotated[int, PrivateStateAttr]]
     digest: NotRequired[Annotated[dict[str, Any] | None, PrivateStateAttr]]
     cuts: NotRequired[Annotated[dict[str, Any] | None, PrivateStateAttr]]
+    nudged: NotRequired[Annotated[str | None, PrivateStateAttr]]
 
 
 class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
@@ -116,6 +118,7 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
             "rest": None,
         }
         said = [self._fit(one, since, stuck) for one in response.result]
+        said = [_standing(one, state.get("nudged"), context) for one in said]
         result: list[BaseMessage] = [*steers, *said]
         return ExtendedModelResponse(
             model_response=ModelResponse(result=result), command=Command(update=update)
@@ -173,12 +176,36 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         """Sleep when the step was not taken, then try it again."""
         rest = state.get("rest")
         if not rest:
-            return await _heard_out(state["messages"], runtime.context)
+            heard = await _heard_out(state["messages"], runtime.context)
+            return heard or self._nudged(state, runtime.context)
         interrupt(rest)
         again: dict[str, Any] = {"jump_to": "model", "rest": None}
         if rest["kind"] == "cap":
             again |= {"steps": 0, "calls": 0, "worked_s": 0.0, "forgiven": len(state["messages"])}
         return again
+
+    def _nudged(self, state: ParkState, context: TurnContext) -> dict[str, Any] | None:
+        """Ask once whether it is done, when the last reply ends a run in which nothing was."""
+        messages = state["messages"]
+        last = messages[-1]
+        if not isinstance(last, AIMessage) or last.tool_calls or "nudged" in state:
+            return None
+        asked = None if circle(messages[:-1]) else nudge(self._agent, messages, context)
+        if asked is None:
+            return None
+        return {"jump_to": "model", "messages": [asked], "nudged": last.text}
+
+
+def _standing(said: BaseMessage, before: str | None, context: TurnContext) -> BaseMessage:
+    """Return the answer that stands when a model says that it was complete before."""
+    if before is None or not isinstance(said, AIMessage) or said.tool_calls:
+        return said
+    if not is_complete(said.text):
+        return said
+    attempt = said.response_metadata.get(NOTED, {}).get("attempt")
+    reason = "the answer before stands"
+    context.tagged_sink.emit(EventKind.ATTEMPT_DISCARDED, attempt=attempt, reason=reason)
+    return said.model_copy(update={"content": before})
 
 
 async def _heard_out(messages: Sequence[AnyMessage], context: TurnContext) -> dict[str, Any] | None:
