@@ -18,7 +18,7 @@ def is_newest(connection: Connection, place: str) -> bool:
     Raises:
         DatabaseTooNewError: a newer Noctule wrote it.
     """
-    version = _version(connection)
+    version = version_of(connection)
     if version is not None and version not in REVISIONS:
         raise DatabaseTooNewError(
             f"{place} was written by a newer Noctule (its version is {version}, this one knows "
@@ -47,7 +47,8 @@ def upgrade(connection: Connection, place: str) -> None:
     command.upgrade(config, "head")
 
 
-def _version(connection: Connection) -> str | None:
+def version_of(connection: Connection) -> str | None:
+    """Return the version of the schema; None when there is none yet."""
     if not sa.inspect(connection).has_table("alembic_version"):
         return None
     version: str | None = connection.execute(_VERSION).scalar_one_or_none()

@@ -12,8 +12,9 @@ import sqlalchemy as sa
 
 from noctule.core.clock import SystemClock
 from storage.faults import damaged
-from storage.migrate import is_newest, upgrade
+from storage.migrate import is_newest, upgrade, version_of
 from storage.session_locks import SessionLocks
+from storage.sqlite.backup import back_up
 from storage.sqlite.connection import make_engine, raw
 from storage.sqlite.disk import Disk
 from storage.sqlite.faults import explain
@@ -50,6 +51,8 @@ class SqliteDatabase:
     @classmethod
     async def open(cls, path: Path) -> Self:
         """Open the file, making it and its folder when missing, at the newest version.
+
+        One of an older version is copied into ``backups`` before it is changed.
 
         Raises:
             DatabaseTooNewError: a newer Noctule wrote it.
@@ -135,6 +138,9 @@ def _prepare(path: Path, engine: sa.Engine) -> None:
             return
         connection.rollback()
         raw(connection).execute("BEGIN IMMEDIATE")  # other processes that open it wait here
+        before = version_of(connection)
+        if before is not None and not is_newest(connection, str(path)):
+            back_up(path, before)
         upgrade(connection, str(path))
         connection.commit()
 
