@@ -48,7 +48,7 @@ class Agent:
             return _with_part(read_prompt(f"{self.role.value}_lean"), part)
         text = read_prompt(self.role.value)
         if tooled:
-            text += "\n\n" + read_prompt("tools")
+            text += f"\n\n{read_prompt('tools')}\n{read_prompt('data')}"
             if self.tools:
                 text += "\n" + read_prompt(f"{self.role.value}_tools")
         if self.hands_over and may_hand_over:

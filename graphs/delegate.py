@@ -77,13 +77,18 @@ class WriteTool(Tool[WriteArguments]):
         return ToolResult(said.text)
 
 
+def may_delegate(agent: Agent, context: TurnContext) -> bool:
+    """Whether a role's primary may serve as a tool, as far as that does not hang on its models."""
+    return agent.role in _WRITERS and context.turn.model is None
+
+
 def delegate_of(agent: Agent, context: TurnContext) -> WriteTool | None:
     """Return the tool through which a role's primary still serves; None when there is no need.
 
     There is when the primary is known to call no tools, another model drives the loop in its
     place, and the person named no model.
     """
-    if agent.role not in _WRITERS or context.equipment is None or context.turn.model is not None:
+    if context.equipment is None or not may_delegate(agent, context):
         return None
     binding = context.equipment.settings.roles[agent.role]
     facts = context.models.facts()

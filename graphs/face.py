@@ -43,13 +43,51 @@ class Face:
 
 def face_of(agent: Agent, context: TurnContext, tools: Sequence[AnyTool], reader: Reader) -> Face:
     """Return the face an agent shows to a model; always the same for the same window and proof."""
-    full = Face(_system(agent, context, tooled=bool(tools)), schemas(tools))
+    hands_over, part = context.hand_over_allowed, context.part
+    full = face(agent, tools, may_hand_over=hands_over, part=part)
     if not tools or not (reader.is_weak or _is_too_much(full, reader.window_tokens)):
         return full
     insists = context.equipment is not None and context.equipment.insists_on_tools(agent.role)
-    kept = list(tools) if insists else list(_chosen(agent, tools))
-    lean = _system(agent, context, tooled=True, lean=True)
-    return Face(lean, [lean_schema(tool) for tool in schemas(kept)], is_lean=True)
+    return lean_face(agent, tools, chooses=not insists, part=part)
+
+
+def face(
+    agent: Agent,
+    tools: Sequence[AnyTool],
+    *,
+    may_hand_over: bool = False,
+    part: str | None = None,
+) -> Face:
+    """Return the full face.
+
+    Args:
+        agent: whose.
+        tools: what it may call.
+        may_hand_over: whether it may say that a turn is not for it.
+        part: what it does of a request that several share; None when it does all of it.
+    """
+    system = agent.system_prompt(may_hand_over=may_hand_over, part=part, tooled=bool(tools))
+    return Face(system, schemas(tools))
+
+
+def lean_face(
+    agent: Agent,
+    tools: Sequence[AnyTool],
+    *,
+    chooses: bool = True,
+    part: str | None = None,
+) -> Face:
+    """Return the lean face; a small model is not told of handing over.
+
+    Args:
+        agent: whose.
+        tools: what it may call.
+        chooses: False offers all of them: a person named them.
+        part: as ``face``.
+    """
+    kept = list(_chosen(agent, tools)) if chooses else list(tools)
+    system = agent.system_prompt(may_hand_over=False, part=part, tooled=True, lean=True)
+    return Face(system, [lean_schema(tool) for tool in schemas(kept)], is_lean=True)
 
 
 def lean_schema(tool: dict[str, Any]) -> dict[str, Any]:
@@ -70,13 +108,14 @@ def lean_schema(tool: dict[str, Any]) -> dict[str, Any]:
 
 
 def _plain(argument: dict[str, Any]) -> dict[str, Any]:
-    """Return an argument's schema without what is only said of it."""
-    return {key: value for key, value in argument.items() if key not in _SAID}
+    """Return an argument's schema with the first sentence that is said of it."""
+    kept = {key: value for key, value in argument.items() if key not in _SAID}
+    if isinstance(said := kept.get("description"), str):
+        kept["description"] = _first(said)
+    return kept
 
 
-_SAID = frozenset(
-    {"description", "title", "default", "maxLength", "minLength", "examples", "maxItems"}
-)
+_SAID = frozenset({"title", "default", "examples", "maxItems"})
 
 
 def _first(description: str) -> str:
@@ -95,9 +134,3 @@ def _is_too_much(face: Face, window_tokens: int | None) -> bool:
         return False
     size = len(face.system) + len(json.dumps(face.tools, ensure_ascii=False))
     return size / _BYTES_PER_TOKEN > window_tokens * _SHARE
-
-
-def _system(agent: Agent, context: TurnContext, *, tooled: bool, lean: bool = False) -> str:
-    return agent.system_prompt(
-        may_hand_over=context.hand_over_allowed, part=context.part, tooled=tooled, lean=lean
-    )

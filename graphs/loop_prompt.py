@@ -6,7 +6,7 @@ from typing import Any
 
 from langchain_core.messages import AnyMessage
 
-from agents.agent import Agent
+from agents.agent import Agent, read_prompt
 from graphs.context import TurnContext
 from graphs.cut import Cut
 from graphs.face import Face, face_of
@@ -15,6 +15,7 @@ from graphs.prompt import Script, build, whole
 from noctule.core.prompt_ports import Fitted, Reader
 
 _MOST_CUTS = 4
+_MARK = "<data-"
 
 
 @dataclass(slots=True)
@@ -64,7 +65,10 @@ class LoopPrompt:
 
     def _script(self, reader: Reader) -> Script:
         face = self.face(reader)
-        return Script(face.system, self.messages, self.task, face.tools)
+        system = face.system
+        if not face.tools and any(_MARK in message.text for message in self.messages):
+            system += f"\n\n{read_prompt('data')}"  # what others wrote is data without tools too
+        return Script(system, self.messages, self.task, face.tools)
 
 
 def cuts_of(stored: Mapping[str, Any] | None) -> dict[str, Cut]:

@@ -9,7 +9,7 @@ from langchain_core.utils.json_schema import dereference_refs
 
 from agents.agent import Agent
 from graphs.context import TurnContext
-from graphs.delegate import delegate_of
+from graphs.delegate import delegate_of, may_delegate
 from noctule.core.ports import ToolAbility
 from noctule.core.roles import Role
 from tools.registry import AnyTool
@@ -44,6 +44,12 @@ def known_tools(agent: Agent, context: TurnContext) -> tuple[AnyTool, ...]:
     return tools if delegate is None else (*tools, delegate)
 
 
+async def look_again(name: str, agent: Agent, context: TurnContext) -> None:
+    """Find out what decides on a tool that was offered before and is not known in this process."""
+    if may_delegate(agent, context) and all(t.name != name for t in known_tools(agent, context)):
+        await context.models.tools_of(agent.role)
+
+
 async def offer(agent: Agent, context: TurnContext) -> Offer:
     """Return what an agent is given for its next model call.
 
@@ -56,15 +62,19 @@ async def offer(agent: Agent, context: TurnContext) -> Offer:
         return Offer()
     await equipment.toolbox.prepare(agent.role, agent.tools)
     tools = known_tools(agent, context)
-    if not tools or equipment.insists_on_tools(agent.role):
+    insists, forced = equipment.insists_on_tools(agent.role), context.turn.model
+    if not tools or (insists and not may_delegate(agent, context)):
         return Offer(tools)
-    forced = context.turn.model
     if forced is not None:
         facts = context.models.facts().get(forced)
         return Offer(tools) if facts is None or facts.tools is not False else Offer()
     abilities = await context.models.tools_of(
         agent.role, prove=agent.role is not Role.CHAT, sink=context.tagged_sink
     )
+    # Only now is it known whether the primary calls tools, and so whether there is one more.
+    tools = known_tools(agent, context)
+    if insists:
+        return Offer(tools)
     if any(one.able and _may_serve(one, agent, context) for one in abilities):
         others = agent.role in _TALKERS and any(one.able is not True for one in abilities)
         return Offer(tools, dispensable=others)
@@ -112,21 +122,36 @@ def _why_without(agent: Agent, abilities: Sequence[ToolAbility]) -> str | None:
 
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
-    """Return a schema without references and titles: some servers read neither."""
+    """Return a schema without references, and without what a model does not need to know."""
     resolved: dict[str, Any] = dereference_refs(schema) if "$defs" in schema else dict(schema)
     resolved.pop("$defs", None)
-    untitled: dict[str, Any] = _untitled(resolved)
-    untitled.setdefault("properties", {})
-    return untitled
+    resolved.pop("description", None)  # the tool's own says it
+    plain: dict[str, Any] = _told(resolved)
+    plain.setdefault("properties", {})
+    return plain
 
 
-def _untitled(value: Any, *, names: bool = False) -> Any:
+_UNTOLD = frozenset({"title", "maxLength", "minLength", "exclusiveMinimum"})
+"""Titles repeat names, and some servers refuse them; lengths are checked when a call comes."""
+
+
+def _told(value: Any, *, names: bool = False) -> Any:
     if isinstance(value, dict):
+        given = value if names else _optional(value)
         return {
-            key: _untitled(inner, names=key == "properties" and not names)
-            for key, inner in value.items()
-            if names or key != "title"
+            key: _told(inner, names=key == "properties" and not names)
+            for key, inner in given.items()
+            if names or key not in _UNTOLD
         }
     if isinstance(value, list):
-        return [_untitled(inner) for inner in value]
+        return [_told(inner) for inner in value]
     return value
+
+
+def _optional(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return the schema of an argument that may be left out without saying that it may be null."""
+    kinds = [one for one in schema.get("anyOf") or () if one != {"type": "null"}]
+    if len(kinds) != 1 or "default" not in schema or schema["default"] is not None:
+        return schema
+    rest = {key: value for key, value in schema.items() if key not in {"anyOf", "default"}}
+    return {**kinds[0], **rest}

@@ -14,12 +14,12 @@ class AskArguments(BaseModel):
     question: str = Field(
         min_length=1,
         max_length=2000,
-        description="One question, complete in itself: the person may read it hours later.",
+        description="Complete in itself: the person may read it hours later.",
     )
     choices: list[str] = Field(
         default_factory=list,
         max_length=8,
-        description="Answers to choose from, the best first. Leave it out for a free answer.",
+        description="Answers to choose from, the best first; leave it out for a free one.",
     )
 
 
@@ -30,9 +30,9 @@ class AskTool(Tool[AskArguments]):
     family: ClassVar[str] = "ask"
     description: ClassVar[str] = (
         "Ask the person something only they can decide or know. Work stops until they answer, "
-        "which may take hours: first do everything that does not depend on it, never ask what you "
-        "can find out or reasonably assume, and ask once, not step by step. Returns their answer. "
-        'Example: {"question": "Delete the old reports too?", "choices": ["keep them", "delete"]}'
+        "maybe for hours: first do everything that does not depend on it, never ask what you "
+        "can find out or reasonably assume, and ask once, not step by step. Returns their "
+        "answer."
     )
     arguments = AskArguments
     effect = EffectClass.READ

@@ -37,7 +37,7 @@ class CommandArguments(BaseModel):
     """What every command takes."""
 
     timeout_s: float | None = Field(
-        default=None, gt=0, description="Ends it after so many seconds; there is a limit anyway."
+        default=None, gt=0, description="Ends it after so many seconds."
     )
 
 

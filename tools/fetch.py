@@ -37,10 +37,9 @@ class FetchTool(Tool[FetchArguments]):
     name: ClassVar[str] = "fetch"
     family: ClassVar[str] = "web"
     description: ClassVar[str] = (
-        "Read one public web page and return its text as Markdown, with title, date and the "
-        "address it was found at. Use it on addresses from web_search or from the person; cite "
-        "what you used. Reads text only: no PDF, images or pages behind a login. Example: "
-        '{"url": "https://docs.python.org/3/library/asyncio.html"}'
+        "Read a public web page as Markdown, with title, date and address. Use it on addresses "
+        "from web_search or from the person; cite what you used. Text only: no PDF, images or "
+        "pages behind a login."
     )
     arguments = FetchArguments
     effect = EffectClass.READ

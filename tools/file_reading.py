@@ -28,11 +28,11 @@ _SNIFFED_BYTES = 8192
 class ListArguments(BaseModel):
     """What ``list_files`` takes."""
 
-    path: str = Field(default=".", description="The folder, relative to the workspace.")
-    depth: int = Field(default=3, ge=1, le=50, description="How many levels of folders to show.")
+    path: str = Field(default=".", description="Relative to the workspace.")
+    depth: int = Field(default=3, ge=1, le=50, description="Levels of folders to show.")
     pattern: str | None = Field(
         default=None,
-        description="Only files whose name or path fits this, like *.py or tests/*.py.",
+        description="Only names or paths like *.py or tests/*.py.",
         max_length=500,
     )
 
@@ -42,8 +42,8 @@ class ListFiles(FileTool[ListArguments]):
 
     name: ClassVar[str] = "list_files"
     description: ClassVar[str] = (
-        "List files and folders of the workspace with their sizes. Folders that tools made (.git, "
-        ".venv, node_modules and such) are named but not looked into; name one as path to see it."
+        "List files and folders with their sizes. Folders like .git, .venv and node_modules are "
+        "named but not looked into; name one as path to see it."
     )
     arguments = ListArguments
     effect = EffectClass.READ
@@ -114,10 +114,10 @@ def _described(path: str, name: str, folder: int) -> str:
 class ReadArguments(BaseModel):
     """What ``read_file`` takes."""
 
-    path: str = Field(description="The file, relative to the workspace.")
-    start: int = Field(default=1, ge=1, description="The first line to show, counted from 1.")
+    path: str = Field(description="Relative to the workspace.")
+    start: int = Field(default=1, ge=1, description="The first line to show.")
     lines: int | None = Field(
-        default=None, ge=1, description="How many lines to show; without it as many as fit."
+        default=None, ge=1, description="How many; without it as many as fit."
     )
 
 
@@ -126,8 +126,8 @@ class ReadFile(FileTool[ReadArguments]):
 
     name: ClassVar[str] = "read_file"
     description: ClassVar[str] = (
-        "Read a text file of the workspace. Each line comes with its number and a tab before it, "
-        "which are not part of the file. Of a long file a part is shown, and how to read on."
+        "Read a text file. Each line comes with its number and a tab, which are not part of the "
+        "file. Of a long file a part is shown, and how to read on."
     )
     arguments = ReadArguments
     effect = EffectClass.READ

@@ -31,16 +31,12 @@ _NONE_FOUND, _WRONG = 1, 2
 class SearchArguments(BaseModel):
     """What ``search_files`` takes."""
 
-    pattern: str = Field(
-        description="What a line must hold: a regular expression.", min_length=1, max_length=2000
-    )
-    path: str = Field(default=".", description="The folder or file, relative to the workspace.")
-    glob: str | None = Field(
-        default=None, description="Only files whose name fits this, like *.py.", max_length=500
-    )
+    pattern: str = Field(description="A regular expression.", min_length=1, max_length=2000)
+    path: str = Field(default=".", description="A folder or file, relative to the workspace.")
+    glob: str | None = Field(default=None, description="Only names like *.py.", max_length=500)
     literal: bool = Field(default=False, description="Take the pattern as plain text.")
     ignore_case: bool = False
-    most: int = Field(default=100, ge=1, le=1000, description="How many lines to show.")
+    most: int = Field(default=100, ge=1, le=1000, description="Lines to show.")
 
 
 class SearchFiles(Tool[SearchArguments]):
@@ -57,9 +53,9 @@ class SearchFiles(Tool[SearchArguments]):
     name: ClassVar[str] = "search_files"
     family: ClassVar[str] = "files"
     description: ClassVar[str] = (
-        "Find lines in the files of the workspace by a regular expression or a plain text. You get "
-        "path, line number and line of each. Binary files and folders that tools made (.git, "
-        ".venv, node_modules and such) are left out; name one as path to search it."
+        "Find lines in files by a regular expression; you get path, number and text of each. "
+        "Binary files and folders like .git and node_modules are left out; name one as path to "
+        "search it."
     )
     arguments = SearchArguments
     effect = EffectClass.READ

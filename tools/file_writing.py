@@ -21,8 +21,8 @@ _SHOWN_AT_MOST = 20
 class WriteArguments(BaseModel):
     """What ``write_file`` takes."""
 
-    path: str = Field(description="The file, relative to the workspace. Folders are made.")
-    content: str = Field(description="All that the file shall hold.", max_length=LONGEST_TEXT)
+    path: str = Field(description="Relative to the workspace; folders are made.")
+    content: str = Field(description="All that the file is to hold.", max_length=LONGEST_TEXT)
 
 
 class WriteFile(WritingTool[WriteArguments]):
@@ -30,8 +30,7 @@ class WriteFile(WritingTool[WriteArguments]):
 
     name: ClassVar[str] = "write_file"
     description: ClassVar[str] = (
-        "Write a file of the workspace as a whole. A file that exists is replaced; to change a "
-        "part of it use edit_file."
+        "Write a whole file. One that exists is replaced; to change a part of it use edit_file."
     )
     arguments = WriteArguments
     effect = EffectClass.WRITE
@@ -69,14 +68,14 @@ class WriteFile(WritingTool[WriteArguments]):
 class EditArguments(BaseModel):
     """What ``edit_file`` takes."""
 
-    path: str = Field(description="The file, relative to the workspace.")
+    path: str = Field(description="Relative to the workspace.")
     old: str = Field(
-        description="The text to replace, exactly as it stands in the file, without line numbers; "
-        "with enough lines around it to occur once.",
+        description="Exactly as in the file, without line numbers, with enough around it to "
+        "occur once.",
         min_length=1,
         max_length=LONGEST_TEXT,
     )
-    new: str = Field(description="The text to put there.", max_length=LONGEST_TEXT)
+    new: str = Field(description="What to put there.", max_length=LONGEST_TEXT)
     replace_all: bool = Field(default=False, description="Replace every occurrence.")
 
 
@@ -85,8 +84,8 @@ class EditFile(WritingTool[EditArguments]):
 
     name: ClassVar[str] = "edit_file"
     description: ClassVar[str] = (
-        "Replace a text in a file of the workspace by another. The old text must stand in the "
-        "file exactly, spaces and line breaks included, and only once unless replace_all is true."
+        "Replace a text in a file. The old text must stand in it exactly, spaces and line "
+        "breaks included, and only once unless replace_all is true."
     )
     arguments = EditArguments
     effect = EffectClass.WRITE

@@ -20,8 +20,8 @@ class PatchArguments(BaseModel):
     """What ``apply_patch`` takes."""
 
     patch: str = Field(
-        description="A unified diff: --- a/path, +++ b/path, then hunks that begin with "
-        "@@ -3,4 +3,5 @@. /dev/null as a path makes or deletes a file.",
+        description="--- a/path, +++ b/path, then hunks that begin with @@ -3,4 +3,5 @@. "
+        "/dev/null as a path makes or deletes a file.",
         min_length=1,
         max_length=LONGEST_TEXT,
     )
@@ -32,9 +32,8 @@ class ApplyPatch(WritingTool[PatchArguments]):
 
     name: ClassVar[str] = "apply_patch"
     description: ClassVar[str] = (
-        "Apply a unified diff to files of the workspace: change, make and delete several at once. "
-        "Old lines must stand in the files exactly. When one change does not fit, no file is "
-        "changed."
+        "Apply a unified diff: change, make and delete several files at once. Old lines must "
+        "stand in the files exactly; when one change does not fit, no file is changed."
     )
     arguments = PatchArguments
     effect = EffectClass.WRITE

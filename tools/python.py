@@ -26,9 +26,9 @@ class Python(CommandTool[PythonArguments]):
 
     name: ClassVar[str] = "python"
     description: ClassVar[str] = (
-        "Run a program in Python in the workspace, for calculating, converting and looking at "
-        "data. Print what you want to know. Modules of the workspace can be imported; there is no "
-        "network and no input, nothing is kept in memory between calls."
+        "Run a Python program in the workspace, to calculate, convert and look at data. Print "
+        "what you want to know. Modules of the workspace can be imported; there is no network "
+        "and no input, and nothing is kept between calls."
     )
     arguments = PythonArguments
 

@@ -28,8 +28,8 @@ _MOST_SNIPPET_CHARS = 400
 class SearchArguments(BaseModel):
     """What to look for."""
 
-    query: str = Field(min_length=1, max_length=400, description="A few words, as for any engine.")
-    max_results: int = Field(default=6, ge=1, le=20, description="How many results to return.")
+    query: str = Field(min_length=1, max_length=400, description="A few words.")
+    max_results: int = Field(default=6, ge=1, le=20, description="How many results.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +71,8 @@ class SearchTool(Tool[SearchArguments]):
     name: ClassVar[str] = "web_search"
     family: ClassVar[str] = "web"
     description: ClassVar[str] = (
-        "Search the web. Returns titles, addresses and a few words of each page; read a page with "
-        "fetch before you rely on it. Example: "
-        '{"query": "noctule bat hibernation temperature", "max_results": 5}'
+        "Search the web. Returns titles, addresses and a few words of each page; read a page "
+        "with fetch before you rely on it."
     )
     arguments = SearchArguments
     effect = EffectClass.READ

@@ -13,9 +13,7 @@ from tools.tool import ToolContext, ToolError, ToolResult
 class ShellArguments(CommandArguments):
     """What ``shell`` takes."""
 
-    command: str = Field(
-        description="The command line, for bash.", min_length=1, max_length=LONGEST_COMMAND
-    )
+    command: str = Field(description="The command line.", min_length=1, max_length=LONGEST_COMMAND)
 
 
 class Shell(CommandTool[ShellArguments]):
@@ -23,10 +21,10 @@ class Shell(CommandTool[ShellArguments]):
 
     name: ClassVar[str] = "shell"
     description: ClassVar[str] = (
-        "Run a command line with bash in the workspace: tests, builds, git and the like. There is "
-        "no network and no input; each call starts anew in the workspace's root. Outside the "
-        "workspace nothing can be changed, and what stands in /tmp is gone after the call. You get "
-        "the exit code and what was printed. What is still running when it ends is ended with it."
+        "Run a command line with bash in the workspace: tests, builds, git. There is no network "
+        "and no input. Each call starts anew in the workspace's root; outside it nothing can be "
+        "changed, /tmp is gone afterwards, and what still runs is ended. You get the exit code "
+        "and what was printed."
     )
     arguments = ShellArguments
 

@@ -18,7 +18,7 @@ from graphs.hearing import Asked, hear
 from graphs.journal import once
 from graphs.lessons import with_lesson
 from graphs.model_calls import refused_call
-from graphs.offer import known_tools
+from graphs.offer import known_tools, look_again
 from graphs.outcome import Outcome, told
 from graphs.permission import Refused, permitted
 from graphs.sequence import Sequence
@@ -60,6 +60,7 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
         del handler  # LangChain's way to run a tool: ours are run here
         asked = request.tool_call
         context: Any = request.runtime.context
+        await look_again(asked["name"], self._agent, context)
         call = self._prepared(asked["name"], str(asked["id"]), asked["args"], context)
         if isinstance(call, Told):
             said = call

@@ -6,6 +6,7 @@ from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMe
 
 from noctule.core.attempts import Purpose, Usage
 from noctule.core.lifecycle import Status
+from noctule.core.proofs import Proof, ProofKey, ProofOutcome
 from noctule.core.sessions import SessionKind
 from noctule.models.client import ModelRequest
 from noctule.models.meter import Meter
@@ -170,3 +171,24 @@ def _true(messages: list[BaseMessage], tools: list[object], rate: float) -> int:
     texts = [m.text + json.dumps(getattr(m, "tool_calls", [])) for m in messages]
     size = len(" ".join(texts).split()) + len(json.dumps(tools)) / 4 + 5 * len(messages)
     return int(size * rate)
+
+
+async def test_the_tool_of_a_primary_that_calls_none_is_offered_from_the_first_call_on(tmp_path):
+    """A new process knows it before it asks, so that the beginning of a prompt stays as it was."""
+    stage = Stage(
+        endpoints={"there": {"kind": "openai", "url": "http://127.0.0.1:9/v1"}},
+        models={name: {"endpoint": "there"} for name in ("first", "second")},
+        roles={"engineer": {"tools": ["put"]}},
+    )
+    async with stage.database.work() as work:
+        for name, outcome in (("first", ProofOutcome.IGNORED), ("second", ProofOutcome.PROVEN)):
+            key = ProofKey("there", f"{name}-model", "")
+            await work.proofs.put(Proof(key, outcome, 1.0, None, stage.clock.now()))
+        await work.commit()
+    board = Board()
+    async with open_theatre(tmp_path, stage, tools=board.tools()) as theatre:
+        theatre.stage.will("second", calls(("put", {"what": "a"})), "Done.")
+        turn = await theatre.say(TASK, **WORK)
+        assert turn.status is Status.DONE, turn.error
+        offered = [[t["function"]["name"] for t in r.tools] for r in asked(theatre, "second")]
+        assert offered == [["put", "write_code"]] * 2
