@@ -176,7 +176,8 @@ def _embedded(text: str) -> object:
 
 
 def _opened(text: str) -> object:
-    return _parse(text) if text.lstrip()[:1] in {"{", "["} else _embedded(text)
+    whole = _parse(text) if text.lstrip()[:1] in {"{", "["} else None
+    return _embedded(text) if whole is None else whole
 
 
 def _walk(root: object) -> Iterator[dict[str, object]]:

@@ -37,11 +37,12 @@ _WINDOW_NAMED = (
     rf"exceeded model token limit: {_W}",
     # Cohere
     rf"number of tokens in the prompt cannot exceed {_W}",
+    rf"size limit exceeded by {_N} tokens.{{0,80}}limit for this model is {_W}",
     # Cerebras
     rf"current length is {_N} while limit is {_W}",
     # Together, LM Studio
     rf"longer than the model'?s context length {_W}",
-    rf"context length of only {_W}",
+    rf"context length (?:of|is) only {_W}",
     rf"n_keep: ?{_N} ?>= ?n_ctx: ?{_W}",
     rf"reached context length of {_W} tokens",
     # llama.cpp and what is built on it
@@ -51,6 +52,7 @@ _WINDOW_NAMED = (
     # vLLM, TensorRT-LLM
     rf"longer than the maximum model length of {_W}",
     rf"exceeds (?:the )?max(?:imum)? (?:allowed )?(?:input|prompt|sequence) length (?:of )?{_W}",
+    rf"input length {_N}{_TOKENS}\)? exceeds the maximum allowed length {_W}",
     # TGI and the Hugging Face router
     rf"`inputs` tokens \+ `max_new_tokens` must be <= {_W}",
     rf"`inputs` must have less than {_W} tokens",
@@ -71,7 +73,7 @@ _WINDOW_NOT_NAMED = (
     ),
     r"(?:exceeded|exceeding) (?:the )?(?:max(?:imum)? )?context (?:length|window|size)",
     r"context (?:size|length|window)(?: has been)? exceed(?:ed|s)",
-    r"greater than the context length",
+    r"(?:greater|longer) than the context length",
     r"larger than the (?:model'?s )?context",
     r"contextwindowexceeded",
     r"context[_ ]length[_ ]exceeded",

@@ -75,6 +75,7 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
                 "key_limit_exceeded",
                 "spend_limited",
                 "account_overdue",
+                "accountoverdueerror",
                 "arrearage",
                 "prepaidbilloverdue",
                 "postpaidbilloverdue",
@@ -182,6 +183,7 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
                 "server_overloaded",
                 "provider_overloaded",
                 "engine_overloaded_error",
+                "serveroverloaded",
                 "model_overloaded",
                 "model_capacity_exhausted",
                 "no_capacity",
@@ -204,6 +206,7 @@ CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
         frozenset(
             [
                 "slow_down",
+                "credit_unresolved",
                 "throttling.concurrency",
                 "throttling.burstrate",
                 "limit_burst_rate",
@@ -265,8 +268,10 @@ CLEAR_STATUSES = {401: AUTH, 402: QUOTA, 404: MISSING, 408: TIMEOUT, 413: OVERFL
 STATUSES = CLEAR_STATUSES | {
     403: AUTH,
     409: UNAVAILABLE,
+    412: QUOTA,  # Portkey: the budget; Fireworks: suspended
     425: UNAVAILABLE,
     429: RATE,
+    446: FILTERED,  # Portkey: a guardrail
     498: OVERLOADED,
     499: UNAVAILABLE,
     504: TIMEOUT,
@@ -303,6 +308,7 @@ _USAGE_WORDS = _words(
     r"(?:(?!rate|call|request|token|context|max)[\w()/-]{1,20} ){0,4}?"
     rf"{_SPAN} (?:usage )?(?:limit|quota)",
     r"limit exhausted",
+    r"limited to [\d,]+ (?:API )?calls ?/ ?month",
     r"(?:individual|free|plan|included) quota (?:reached|used|exceeded|exhausted)",
     r"daily free allocation",
     "使用上限|用量上限|次数限额|套餐已到期|套餐用量",
@@ -325,10 +331,10 @@ WORDS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
         OVERLOADED,
         _words(
             "overloaded",
-            "server (?:is )?busy",
+            "(?:server|service) (?:is )?(?:too )?busy",
             "pending requests exceeded",
-            "(?:at|no) capacity",
-            "capacity (?:is )?exceeded",
+            "(?:at|over|no) capacity",
+            "capacity (?:is |temporarily )?exceeded",
             r"(?:experiencing|under) (?:unusually )?(?:high|heavy) (?:demand|load|traffic)",
             "访问量过大|繁忙|负载过高",
         ),

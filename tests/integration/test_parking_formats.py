@@ -8,7 +8,7 @@ from noctule.core.evidence import margin_seconds
 from noctule.core.lifecycle import Status
 from noctule.core.outcomes import Outcome
 from noctule.models.clients.scripted import ScriptedRefusal
-from tests.support.refusal_cases import CASES, NOW, RefusalCase
+from tests.support.refusal_cases import DISTINCT, NOW, RefusalCase
 from tests.support.stage import Act, Stage, refused
 from tests.support.theatre import open_theatre
 
@@ -16,7 +16,7 @@ LONGEST_S = 26 * 3600
 ALONE = {"role": {"fallback": []}, "limits": {"queue_timeout": "0s"}}
 
 REFUSALS = [
-    case for case in CASES if Outcome(case.expect["outcome"]).limits and case.window is None
+    case for case in DISTINCT if Outcome(case.expect["outcome"]).limits and case.window is None
 ]
 
 
