@@ -241,7 +241,6 @@ def an_office(bot: Bot) -> Office:
         signer=Signer(token.get_secret_value(), clock),
         signs=unused,
         watching=unused,
-        albums=unused,
     )
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -19,11 +19,10 @@ from telegram.request import HTTPXRequest
 from noctule.channels.telegram.inbox import (
     CUT_OFFS,
     TRIES,
-    Deferred,
     Inbox,
-    UnreadableError,
 )
 from noctule.channels.telegram.poller import Poller
+from noctule.channels.telegram.raw import UnreadableError
 from noctule.channels.telegram.webhook import Webhook
 from noctule.core.clock import ManualClock, SystemClock
 from noctule.core.errors import DatabaseBusyError, UsageError
@@ -52,6 +51,7 @@ class Post:
         handled: the texts that were handled, in order.
         gave_up: the updates given up, with the reason.
         meddle: called with each update before it counts as handled.
+        bundles: the numbers of what was handled together.
     """
 
     telegram: TelegramServer
@@ -60,15 +60,18 @@ class Post:
     said: list[str] = field(default_factory=list)
     handled: list[str] = field(default_factory=list)
     gave_up: list[tuple[int, str]] = field(default_factory=list)
-    meddle: Callable[[Incoming], Awaitable[Deferred | None]] | None = None
+    meddle: Callable[[Incoming], Awaitable[None]] | None = None
+    bundles: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.inbox = Inbox(BOT, self.database, self._handle, self._give_up, self.clock)
 
-    async def _handle(self, update: Incoming) -> Deferred | None:
-        deferred = None if self.meddle is None else await self.meddle(update)
-        self.handled.append(str(update.payload["message"]["text"]))
-        return deferred
+    async def _handle(self, updates: Sequence[Incoming]) -> None:
+        for update in updates:
+            if self.meddle is not None:
+                await self.meddle(update)
+            self.handled.append(str(update.payload["message"]["text"]))
+        self.bundles.append([update.number for update in updates])
 
     async def _give_up(self, update: Incoming, why: str) -> None:
         self.gave_up.append((update.number, why))
@@ -306,20 +309,77 @@ async def test_an_update_that_ends_the_process_each_time_ends_once(post: Post) -
     assert [number for number, _ in post.gave_up] == [1]
 
 
-async def test_what_is_handled_later_counts_as_handled_later(post: Post) -> None:
-    """A part of an album waits for the others: cut off before, it is handled anew."""
-    done: Deferred = asyncio.get_running_loop().create_future()
+def a_part(number: int, text: str, *, at: int = 100, by: int = 7, **more: Any) -> dict[str, Any]:
+    """Return an update with a text of somebody, said at a second."""
+    update = an_update(number, text)
+    sender = {"id": by, "is_bot": False, "first_name": "A"}
+    update["message"] |= {"date": at, "from": sender, **more}
+    return update
 
-    async def defers(update: Incoming) -> Deferred | None:
-        return done if update.number == 1 else None
 
-    post.meddle = defers
-    await post.inbox.take([an_update(1, "part"), an_update(2, "next")])
-    await post.until(lambda: len(post.handled) == 2)
-    assert await post.waiting() == [1]
-    done.set_result(None)
-    await post.until(lambda: len(post.inbox._over) == 2)
-    assert await post.waiting() == []
+FORWARD = {"forward_origin": {"type": "hidden_user", "sender_user_name": "M", "date": 1}}
+
+
+async def test_what_belongs_together_is_handled_together(post: Post) -> None:
+    """A paste the app cut, an album, several forwards, a comment and its forward; nothing else."""
+    full, long, rest = "x" * 4096, "y" * 2500, "z" * 1700
+    album = {"media_group_id": "55"}
+    samples: dict[str, tuple[list[dict[str, Any]], list[list[int]]]] = {
+        "a paste": ([a_part(1, full), a_part(2, full), a_part(3, "rest")], [[1, 2, 3]]),
+        "cut at a paragraph": ([a_part(1, long), a_part(2, rest)], [[1, 2]]),
+        "dated a second apart": ([a_part(1, full), a_part(2, "rest", at=101)], [[1, 2]]),
+        "much later": ([a_part(1, full), a_part(2, "more", at=160)], [[1], [2]]),
+        "two that fit": ([a_part(1, "x" * 2100), a_part(2, "y" * 900)], [[1], [2]]),
+        "two short ones": ([a_part(1, "one"), a_part(2, "two")], [[1], [2]]),
+        "two people": ([a_part(1, full), a_part(2, "mine", by=8)], [[1], [2]]),
+        "another between": (
+            [a_part(1, full), a_part(2, "mine", by=8), a_part(3, "rest")],
+            [[1, 3], [2]],
+        ),
+        "an album": ([a_part(n, "", at=100 + n, **album) for n in (1, 2, 3)], [[1, 2, 3]]),
+        "an album and a word": ([a_part(1, "", **album), a_part(2, "word")], [[1], [2]]),
+        "forwards": ([a_part(n, f"f{n}", **FORWARD) for n in (1, 2, 3)], [[1, 2, 3]]),
+        "a comment": ([a_part(1, "what is it?"), a_part(2, "f", **FORWARD)], [[1, 2]]),
+        "a command": ([a_part(1, "/run it"), a_part(2, "f", **FORWARD)], [[1], [2]]),
+        "a forward and a word": ([a_part(1, "f", **FORWARD), a_part(2, "no")], [[1], [2]]),
+    }
+    wrong = {}
+    for name, (updates, expected) in samples.items():
+        again = Post(post.telegram)
+        await again.inbox.take(updates)
+        await again.until(lambda: sum(map(len, again.bundles)) == len(updates))  # noqa: B023 - awaited at once
+        if again.bundles != expected:
+            wrong[name] = again.bundles
+    assert wrong == {}
+
+
+async def test_a_part_that_comes_with_the_next_poll_is_waited_for(post: Post) -> None:
+    """A moment: then what there is, is handled."""
+    full = "x" * 4096
+    await post.inbox.take([a_part(1, full)])
+    await post.clock.advance(0.5)
+    await post.inbox.take([a_part(2, full)])
+    await post.clock.advance(0.5)
+    assert post.bundles == []
+    await post.inbox.take([a_part(3, "rest")])
+    await post.until(lambda: post.bundles)
+    assert post.bundles == [[1, 2, 3]]
+    await post.inbox.take([a_part(4, full, at=200)])
+    await post.until(lambda: len(post.bundles) == 2)
+    assert post.bundles[1] == [4]
+
+
+async def test_parts_belong_together_after_a_restart(post: Post) -> None:
+    """Stored and not handled yet: the next process handles them as one, and at once."""
+    await post.inbox.take([a_part(1, "x" * 4096)])
+    await post.clock.advance(0.2)
+    await post.inbox.close()
+    assert post.bundles == []
+    again = Post(post.telegram, clock=post.clock, database=post.database)
+    await again.inbox.start()
+    await again.inbox.take([a_part(2, "rest")])
+    await again.until(lambda: again.bundles)
+    assert again.bundles == [[1, 2]]
 
 
 async def test_a_chat_that_takes_long_holds_up_no_other(post: Post) -> None:

@@ -13,7 +13,6 @@ from telegram.error import InvalidToken, TelegramError
 from telegram.ext import AIORateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
-from noctule.channels.telegram.albums import Albums
 from noctule.channels.telegram.commands import COMMANDS, menu
 from noctule.channels.telegram.countdown import Countdown
 from noctule.channels.telegram.gate import Gate
@@ -114,7 +113,6 @@ class _Channel:
         self._outbox = Outbox(records.database, Sender(self._bot), pace, records.clock)
         self._signs = Signs(quick, records.clock)
         self._watching = Watching(records, self._outbox)
-        self._albums = Albums(records.clock)
         self._gate = Gate(settings, records.database, records.clock, say)
         self.office = Office(
             records=records,
@@ -127,7 +125,6 @@ class _Channel:
             signer=Signer(token, records.clock),
             signs=self._signs,
             watching=self._watching,
-            albums=self._albums,
         )
         reception = Reception(
             self.office,
@@ -175,7 +172,6 @@ class _Channel:
         if self._webhook is not None:
             await self._webhook.close()
         await self._inbox.close()
-        await self._albums.close()
         await self._watching.close()
         await self._countdown.close()
         await self._signs.close()

@@ -6,13 +6,17 @@ a turn its origin, a message its key.
 
 import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, TypeGuard
 
 from telegram.error import BadRequest, NetworkError, RetryAfter
 
+from noctule.channels.telegram.bundles import HOLD, goes_on, may_go_on
 from noctule.channels.telegram.places import Place
-from noctule.channels.telegram.raw import raw_updates
+from noctule.channels.telegram.raw import UnreadableError, raw_updates
 from noctule.channels.telegram.secrecy import trail
 from noctule.core.clock import Clock
 from noctule.core.errors import DatabaseBusyError, NoctuleError
@@ -32,11 +36,8 @@ _WAIT_S = 1.0
 _PATIENCE_S = 600.0
 """How long handling waits for Telegram, which has the files people sent."""
 
-Deferred = asyncio.Future[None]
-"""Is done when an update is, later than those behind it may be: a part of an album."""
-
-Handler = Callable[[Incoming], Awaitable[Deferred | None]]
-"""Handles one update, or says when it will have been handled."""
+Handler = Callable[[Sequence[Incoming]], Awaitable[None]]
+"""Handles the updates that are one thing somebody said: nearly always one."""
 
 Glance = Callable[[Mapping[str, Any]], None]
 """Sees an update the moment it is there; what it does may be lost."""
@@ -45,17 +46,13 @@ GaveUp = Callable[[Incoming, str], Awaitable[None]]
 """Is told of an update whose handling was given up, and why."""
 
 
-class UnreadableError(Exception):
-    """An update cannot be read, and will not be however often it is tried."""
-
-
 class Inbox:
     """Takes updates and has them handled, those of one place in order.
 
     Args:
         channel: what the database calls this bot's mail; numbers of two bots may be the same.
         database: where updates are stored.
-        handler: handles one.
+        handler: handles one, or several that belong together.
         gave_up: tells the person when one cannot be handled.
         clock: the time.
         glance: sees updates before they are stored; None sees none.
@@ -77,7 +74,7 @@ class Inbox:
         self._handler = handler
         self._gave_up = gave_up
         self._clock = clock
-        self._lanes: dict[str, asyncio.Queue[Incoming]] = {}
+        self._lanes: dict[str, _Lane] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._taken: set[int] = set()
         self._over: set[int] = set()
@@ -136,95 +133,121 @@ class Inbox:
         for update in waiting:
             if update.number not in self._taken:
                 self._taken.add(update.number)
-                self._lane(update.place).put_nowait(update)
+                lane = self._lane(update.place)
+                lane.waiting.append(update)
+                lane.arrival.set()
 
-    def _lane(self, place: str) -> asyncio.Queue[Incoming]:
+    def _lane(self, place: str) -> "_Lane":
         lane = self._lanes.get(place)
         if lane is None:
-            lane = self._lanes[place] = asyncio.Queue()
+            lane = self._lanes[place] = _Lane()
             task = asyncio.create_task(self._work_off(place, lane))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
         return lane
 
-    async def _work_off(self, place: str, lane: "asyncio.Queue[Incoming]") -> None:
-        while not lane.empty():
-            update = lane.get_nowait()
-            await self._handle(update)
+    async def _work_off(self, place: str, lane: "_Lane") -> None:
+        while lane.waiting:
+            await self._handle(await self._bundle(lane))
         del self._lanes[place]  # nothing was awaited since it was found empty
 
-    async def _handle(self, update: Incoming) -> None:
-        if update.tries >= CUT_OFFS:
-            await self._give_up(update, "It was cut off by the end of the process each time.")
+    async def _bundle(self, lane: "_Lane") -> list[Incoming]:
+        """Take the next update and those that are one with it, waiting a moment for the others."""
+        parts = [lane.waiting.popleft()]
+        while True:
+            following = next((one for one in lane.waiting if goes_on(parts, one)), None)
+            if following is not None:
+                lane.waiting.remove(following)
+                parts.append(following)
+                continue
+            left = parts[-1].received_at + HOLD - self._clock.now()
+            if left <= timedelta() or not may_go_on(parts):
+                return parts
+            await self._arrival(lane, left.total_seconds())
+
+    async def _arrival(self, lane: "_Lane", seconds: float) -> None:
+        lane.arrival.clear()
+        pause = asyncio.create_task(self._clock.sleep(seconds))
+        arrival = asyncio.create_task(lane.arrival.wait())
+        try:
+            await asyncio.wait({pause, arrival}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            pause.cancel()
+            arrival.cancel()
+
+    async def _handle(self, parts: Sequence[Incoming]) -> None:
+        if max(update.tries for update in parts) >= CUT_OFFS:
+            await self._give_up(parts, "It was cut off by the end of the process each time.")
             return
+        number = parts[0].number
         failed, error = 0, ""
         patient_until = self._clock.monotonic() + _PATIENCE_S
         while failed < TRIES:
             try:
-                async with self._database.work(durable=False) as work:
-                    await work.inbox.begin(self._channel, update.number)
-                    await work.commit()
-                deferred = await self._handler(update)
+                await self._begin(parts)
+                await self._handler(parts)
             except DatabaseBusyError as busy:
-                _LOG.warning("update %d waits: %s", update.number, busy)
+                _LOG.warning("update %d waits: %s", number, busy)
             except (NetworkError, RetryAfter) as outage:
                 error = "Telegram did not do its part."
                 if isinstance(outage, BadRequest) or self._clock.monotonic() > patient_until:
                     failed += 1
-                _LOG.warning("update %d waits: %s", update.number, type(outage).__name__)
+                _LOG.warning("update %d waits: %s", number, type(outage).__name__)
             except UnreadableError as unreadable:
-                _LOG.warning("update %d cannot be read: %s", update.number, unreadable)
-                await self._give_up(update, "Telegram sent it in a form I do not know.")
+                _LOG.warning("update %d cannot be read: %s", number, unreadable)
+                await self._give_up(parts, "Telegram sent it in a form I do not know.")
                 return
             except NoctuleError as said:
                 error, failed = str(said), failed + 1
-                _LOG.warning("update %d was not handled: %s", update.number, type(said).__name__)
+                _LOG.warning("update %d was not handled: %s", number, type(said).__name__)
             except Exception as broke:  # noqa: BLE001 - it must not end its lane
                 error = f"Something in Noctule broke ({type(broke).__name__})."
                 failed += 1
-                _LOG.error("update %d broke its handling: %s", update.number, trail(broke))
+                _LOG.error("update %d broke its handling: %s", number, trail(broke))
             else:
-                await self._handled(update, deferred)
+                await self._done(parts, None)
                 return
             await self._clock.sleep(_WAIT_S)
-        await self._give_up(update, error)
+        await self._give_up(parts, error)
 
-    async def _handled(self, update: Incoming, deferred: Deferred | None) -> None:
-        if deferred is None:
-            await self._done(update, None)
-            return
-        task = asyncio.create_task(self._later(update, deferred))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    async def _begin(self, parts: Sequence[Incoming]) -> None:
+        async with self._database.work(durable=False) as work:
+            for update in parts:
+                await work.inbox.begin(self._channel, update.number)
+            await work.commit()
 
-    async def _later(self, update: Incoming, deferred: Deferred) -> None:
-        await asyncio.wait({deferred})
-        if not deferred.cancelled():  # else the next start handles it
-            await self._done(update, None)
-
-    async def _give_up(self, update: Incoming, error: str) -> None:
+    async def _give_up(self, parts: Sequence[Incoming], error: str) -> None:
         try:
-            await self._gave_up(update, error)
+            await self._gave_up(parts[0], error)
         except Exception as broke:  # noqa: BLE001 - likewise
             _LOG.error(
-                "nobody was told that update %d came to nothing: %s", update.number, trail(broke)
+                "nobody was told that update %d came to nothing: %s", parts[0].number, trail(broke)
             )
-        await self._done(update, error)
+        await self._done(parts, error)
 
-    async def _done(self, update: Incoming, error: str | None) -> None:
+    async def _done(self, parts: Sequence[Incoming], error: str | None) -> None:
         while True:
             try:
                 async with self._database.work() as work:
-                    await work.inbox.handled(
-                        self._channel, update.number, at=self._clock.now(), error=error
-                    )
+                    for update in parts:
+                        await work.inbox.handled(
+                            self._channel, update.number, at=self._clock.now(), error=error
+                        )
                     await work.commit()
             except NoctuleError as busy:
-                _LOG.warning("update %d was handled but not noted yet: %s", update.number, busy)
+                _LOG.warning("update %d was handled but not noted yet: %s", parts[0].number, busy)
                 await self._clock.sleep(_WAIT_S)
             else:
-                self._over.add(update.number)
+                self._over.update(update.number for update in parts)
                 return
+
+
+@dataclass(slots=True)
+class _Lane:
+    """What waits for its turn at one place."""
+
+    waiting: deque[Incoming] = field(default_factory=deque)
+    arrival: asyncio.Event = field(default_factory=asyncio.Event)
 
 
 def place_of(payload: Mapping[str, Any]) -> str:

@@ -1,14 +1,17 @@
 """Incoming files: what people send goes to the session's workspace, under a name of ours."""
 
+import asyncio
+import os
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from uuid import uuid4
 
 from telegram import Message
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
-from noctule.channels.telegram.office import Office
+from noctule.channels.telegram.office import Office, Said
 from noctule.core.errors import UsageError
 
 FOLDER = "in"
@@ -17,6 +20,7 @@ FOLDER = "in"
 _UNSAFE = re.compile(r"[^\w.()+-]+")
 _NAME_CHARS = 80
 _MEGABYTE = 1_000_000
+_MOST_ALIKE = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +52,12 @@ def attached(message: Message) -> Attached | None:
     )
 
 
+def attached_files(said: Said) -> list[Attached]:
+    """Return the photos and documents of everything that belongs to what was said."""
+    found = (attached(part.message) for part in said.parts)
+    return [file for file in found if file is not None]
+
+
 def safe_name(given: str | None, instead: str) -> str:
     """Return a file name that is one, whatever somebody called their file.
 
@@ -69,7 +79,8 @@ def safe_name(given: str | None, instead: str) -> str:
 async def fetch(office: Office, files: Sequence[Attached], root: Path) -> list[str]:
     """Bring files of a message into a workspace; return their names, relative to it.
 
-    A name that is taken gets a number; the same file fetched again after a kill takes its place.
+    A name that is taken gets a number and what was there stays, unless it holds the very same: that
+    is the file that was fetched before a kill, or sent twice.
 
     Args:
         office: the bot, and how large files may be.
@@ -91,12 +102,38 @@ async def fetch(office: Office, files: Sequence[Attached], root: Path) -> list[s
     names = []
     for file in files:
         content = await _content(office, file, most)
-        path = folder / file.name
-        partial = folder / f".{file.name}.part"
-        partial.write_bytes(content)
-        partial.replace(path)
-        names.append(f"{FOLDER}/{file.name}")
-    return names
+        name = await asyncio.to_thread(_keep, folder, file.name, content)
+        names.append(f"{FOLDER}/{name}")
+    return list(dict.fromkeys(names))
+
+
+def _keep(folder: Path, name: str, content: bytes) -> str:
+    """Write a file under the first name that is free; return the name."""
+    partial = folder / f".{uuid4().hex}.part"
+    partial.write_bytes(content)
+    try:
+        for candidate in _candidates(name):
+            path = folder / candidate
+            try:
+                os.link(partial, path)  # never over another, also when two come at once
+            except FileExistsError:
+                if path.is_symlink() or not path.is_file() or path.read_bytes() != content:
+                    continue
+            except OSError:  # a file system without links
+                if os.path.lexists(path):
+                    continue
+                partial.replace(path)
+            return candidate
+    finally:
+        partial.unlink(missing_ok=True)
+    raise UsageError(f"There are too many files called {name} already. Send it under another name.")
+
+
+def _candidates(name: str) -> Iterator[str]:
+    yield name
+    stem, dot, ending = name.rpartition(".")
+    for number in range(2, _MOST_ALIKE):
+        yield f"{stem}-{number}.{ending}" if dot and stem else f"{name}-{number}"
 
 
 def _folder(root: Path) -> Path:

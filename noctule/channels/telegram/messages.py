@@ -8,11 +8,11 @@ from typing import Any
 from telegram import Message
 
 from noctule.channels.telegram import remarks
-from noctule.channels.telegram.inbox import Deferred
-from noctule.channels.telegram.incoming_files import Attached, attached, fetch
+from noctule.channels.telegram.incoming_files import attached, attached_files, fetch
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.morning import before
 from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.parts import utf16
 from noctule.channels.telegram.preferences import Preferences
 from noctule.core.chats import Chat, WatchKind
 from noctule.core.errors import NotFoundError
@@ -21,6 +21,9 @@ from noctule.core.lifecycle import Status
 from noctule.sessions.desk import Request
 
 _QUOTED_CHARS = 2000
+_MOST_UNITS = 4096
+"""The longest message people can send."""
+
 _UNHEARD = "I cannot hear this: no transcriber is configured. Please write it."
 _KINDS: Mapping[str, str] = {
     "voice": _UNHEARD,
@@ -37,24 +40,27 @@ _KINDS: Mapping[str, str] = {
 }
 
 
-async def on_message(office: Office, said: Said) -> Deferred | None:
-    """Deal with what a person said, wrote anew or sent; a part of an album is dealt with later."""
-    unable = _unable(said.message)
-    if unable is not None:
-        await _tell(office, said, unable)
-    elif said.edited:
+_CALLED = {"voice": "voice message", "video_note": "video message", "audio": "sound file"}
+
+
+async def on_message(office: Office, said: Said) -> None:
+    """Deal with what a person said, wrote anew or sent."""
+    if said.edited:
         await _edited(office, said)
-    elif not said.of_others and await remarks.taken(office, said):
-        pass
-    elif said.message.media_group_id is not None and attached(said.message) is not None:
-        return await office.albums.add(office, said)
-    else:
-        await submit(office, said, _files(said.message))
-    return None
+    elif said.of_others or not await remarks.taken(office, said):
+        unable = list(dict.fromkeys(filter(None, (_unable(part.message) for part in said.parts))))
+        if unable:
+            read = any(part.words for part in said.parts) or attached_files(said)
+            also = " I go by what else you sent." if read else ""
+            await _tell(office, said, f"{' '.join(unable)}{also}")
+            if not read:
+                return
+        await submit(office, said)
 
 
-async def submit(office: Office, said: Said, files: Sequence[Attached]) -> None:
+async def submit(office: Office, said: Said) -> None:
     """Make a turn of what was said, with what came along, and tell the chat what comes of it."""
+    files = attached_files(said)
     chat = await office.chat(said.place, said.owner)
     for letter in await before(office, said, chat):
         await office.outbox.post(letter)
@@ -117,7 +123,14 @@ async def _edited(office: Office, said: Said) -> None:
         turn = await work.turns.by_origin(said.origin)
     if turn is None:
         return  # it never was a turn: a command, or something I could not read
-    if not await office.records.desk.reword(turn.id, _text(said, turn.attachments)):
+    if utf16(turn.text) > _MOST_UNITS and not quoted(said):
+        await _tell(
+            office,
+            said,
+            "What you wrote came in several messages, and I cannot put a change of one into it. "
+            "Say the change as a new message.",
+        )
+    elif not await office.records.desk.reword(turn.id, _text(said, turn.attachments)):
         await _tell(
             office,
             said,
@@ -146,11 +159,6 @@ async def _workspace(office: Office, session_id: str) -> Path:
     return Path(session.workspace) if session.workspace else own
 
 
-def _files(message: Message) -> list[Attached]:
-    file = attached(message)
-    return [] if file is None else [file]
-
-
 def _unable(message: Message) -> str | None:
     """Return an honest sentence for what cannot be dealt with; None for what can."""
     if message.sticker is not None:
@@ -159,14 +167,23 @@ def _unable(message: Message) -> str | None:
         return f"{seen} Stickers say nothing to me; please write it.".strip()
     if message.document is not None:  # an animation is a document too
         return None
-    return next((said for kind, said in _KINDS.items() if getattr(message, kind, None)), None)
+    return next((said for kind, said in _KINDS.items() if _is_a(message, kind)), None)
+
+
+def _is_a(message: Message, kind: str) -> bool:
+    return bool(getattr(message, kind, None)) and message.document is None
 
 
 def _text(said: Said, names: Sequence[str]) -> str:
     """Return what a turn is given: what was quoted or forwarded, what was said, what came along."""
     parts = [quoted(said), said.text]
-    if said.of_others:
-        parts = [f"({_whose(said.message)}; these are not the person's own words.)", said.text]
+    for part in said.parts:
+        if part.of_others and (part.words or attached(part.message)):
+            parts.append(f"({_whose(part.message)}; these are not the person's own words.)")
+            parts.append(part.words)
+    kinds = [kind for part in said.parts for kind in _KINDS if _is_a(part.message, kind)]
+    named = (_CALLED.get(kind, kind.replace("_", " ")) for kind in kinds)
+    parts += [f"(With it came a {name}, which cannot be read.)" for name in named]
     parts += [f"(The person sent the file {name}; it is in the workspace.)" for name in names]
     return "\n\n".join(part for part in parts if part)
 

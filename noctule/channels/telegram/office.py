@@ -18,7 +18,6 @@ from noctule.core.settings import TelegramSettings
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
-    from noctule.channels.telegram.albums import Albums
     from noctule.channels.telegram.watching import Watching
 
 
@@ -37,7 +36,6 @@ class Office:
         signer: makes buttons.
         signs: shows that somebody is at work.
         watching: tells chats of their sessions.
-        albums: gathers pictures and files that belong together.
     """
 
     records: "Records"
@@ -50,7 +48,6 @@ class Office:
     signer: Signer
     signs: Signs
     watching: "Watching" = field(repr=False)
-    albums: "Albums" = field(repr=False)
 
     @property
     def settings(self) -> TelegramSettings:
@@ -65,19 +62,34 @@ class Office:
 
 
 @dataclass(frozen=True, slots=True)
+class Part:
+    """One message of Telegram, which may be a part of what a person said.
+
+    Args:
+        message: as Telegram sent it.
+        words: its text, its caption or its rich text; "" when it has none.
+        of_others: whether the words are somebody else's, like a forward's: they order nothing.
+    """
+
+    message: Message
+    words: str
+    of_others: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Said:
-    """One message of a person who may talk.
+    """What a person who may talk said: one message, or several that belong together.
 
     Args:
         number: of its update; keys of what comes of it are made from it.
         place: where.
         person: who.
         owner: whose sessions theirs are.
-        text: what, without the command or the mention of the bot.
-        message: as Telegram sent it.
+        text: their own words, without the command or the mention of the bot; "" when all of it is
+            somebody else's.
+        parts: what it came in, in order; at least one.
         answers: the message of ours it replies to; None when it replies to none.
         edited: whether it is a change of an earlier message.
-        of_others: whether the words are somebody else's, like a forward's: they order nothing.
     """
 
     number: int
@@ -85,10 +97,19 @@ class Said:
     person: int
     owner: str
     text: str
-    message: Message
+    parts: tuple[Part, ...]
     answers: Outgoing | None = None
     edited: bool = False
-    of_others: bool = False
+
+    @property
+    def message(self) -> Message:
+        """The first message of it."""
+        return self.parts[0].message
+
+    @property
+    def of_others(self) -> bool:
+        """Whether none of it is the person's own: it orders nothing and answers nothing."""
+        return all(part.of_others for part in self.parts)
 
     @property
     def origin(self) -> str:

@@ -41,6 +41,10 @@ class RawUpdate:
     payload: Mapping[str, Any]
 
 
+class UnreadableError(Exception):
+    """An update cannot be read, and will not be however often it is tried."""
+
+
 class UpdatesRequest(HTTPXRequest):
     """Reads answers to ``getUpdates`` so that one update that is no JSON costs only itself."""
 

@@ -9,8 +9,8 @@ from typing import Any
 
 from telegram import Bot, CallbackQuery, Message, MessageReactionUpdated, TelegramObject, Update
 
-from noctule.channels.telegram.inbox import UnreadableError
-from noctule.channels.telegram.raw import UNREAD
+from noctule.channels.telegram.raw import UNREAD, UnreadableError
+from noctule.channels.telegram.rich_messages import rich_text
 
 SAID, EDITED = "message", "edited_message"
 """The kinds by which people say something."""
@@ -50,6 +50,15 @@ def read_update(payload: Mapping[str, Any], bot: Bot) -> Update | None:
     except Exception:  # noqa: BLE001 - the library raises whatever a wrong form leads to
         readable = _readable(form, known, needed, bot)
         return Update.de_json({"update_id": number, kind: readable}, bot)
+
+
+def words_of(message: Mapping[str, Any]) -> str:
+    """Return what a message says, as it came: its text, its caption or its rich text."""
+    for name in ("text", "caption"):
+        found = message.get(name)
+        if isinstance(found, str) and found:
+            return found
+    return rich_text(message.get("rich_message"))
 
 
 def is_from_others(message: Mapping[str, Any]) -> bool:

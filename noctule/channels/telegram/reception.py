@@ -1,28 +1,43 @@
 """Reception: whose update is it, what is it, and who of us deals with it."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import logging
+import re
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from datetime import timedelta
+from difflib import get_close_matches
 from typing import Any
 
-from telegram import CallbackQuery, Message, MessageEntity
+from telegram import CallbackQuery, Message, MessageEntity, User
 from telegram.error import TelegramError
 
+from noctule.channels.telegram.bundles import joined_text
 from noctule.channels.telegram.gate import Stranger
-from noctule.channels.telegram.inbox import Deferred, place_of
+from noctule.channels.telegram.inbox import place_of
 from noctule.channels.telegram.letters import Letter, plain
-from noctule.channels.telegram.office import Office, Press, Said
+from noctule.channels.telegram.office import Office, Part, Press, Said
 from noctule.channels.telegram.places import CHANNEL, Place
-from noctule.channels.telegram.reading import EDITED, SAID, is_from_others, read_update
+from noctule.channels.telegram.raw import UnreadableError
+from noctule.channels.telegram.reading import (
+    EDITED,
+    SAID,
+    is_from_others,
+    read_update,
+    words_of,
+)
 from noctule.channels.telegram.sentences import for_phones
 from noctule.core.errors import NoctuleError
 from noctule.core.mail import Incoming, Outgoing
 
-OnMessage = Callable[[Office, Said], Awaitable[Deferred | None]]
+_LOG = logging.getLogger(__name__)
+
+OnMessage = Callable[[Office, Said], Awaitable[None]]
 OnCommand = Callable[[Office, Said], Awaitable[None]]
 OnPress = Callable[[Office, Press], Awaitable[str | None]]
 """Deals with a press; returns a few words shown over the chat, or None for nothing."""
 
+_NAME = re.compile(r"\w{1,32}", re.ASCII)
 _REFUSAL_EVERY = timedelta(hours=1)
 _PRESS_TOO_OLD = "This button does not count any more."
 _NOT_YOURS = "Only the owner can press this."
@@ -60,15 +75,15 @@ class Reception:
         if place and self._is_ours(payload) and Place.parse(place).is_private:
             self._office.signs.give(Place.parse(place))
 
-    async def deal(self, incoming: Incoming) -> Deferred | None:
-        """Deal with one update; may be called again for the same one after a kill.
+    async def deal(self, updates: Sequence[Incoming]) -> None:
+        """Deal with one update, or with several that are one thing somebody said.
 
-        Returns:
-            None when it is dealt with; else what is done when it is.
+        May be called again for the same ones after a kill.
         """
+        incoming = updates[0]
         update = read_update(incoming.payload, self._office.bot)
         if update is None:
-            return None
+            return
         message = update.message or update.edited_message
         if update.callback_query is not None:
             await self._press(incoming.number, update.callback_query)
@@ -77,14 +92,9 @@ class Reception:
         elif message is not None and message.migrate_from_chat_id is not None:
             await self._move(message.migrate_from_chat_id, message.chat.id)
         elif message is not None and message.from_user is not None:
+            parts = [part for one in updates if (part := self._part(one)) is not None]
             edited = update.edited_message is not None
-            return await self._message(
-                incoming.number,
-                message,
-                edited=edited,
-                of_others=is_from_others(incoming.payload[EDITED if edited else SAID]),
-            )
-        return None
+            await self._message(incoming.number, message.from_user, tuple(parts), edited=edited)
 
     async def gave_up(self, incoming: Incoming, why: str) -> None:
         """Tell a person that their message came to nothing."""
@@ -106,22 +116,35 @@ class Reception:
         if self._office.gate.answers_in(Place(group)):
             await self._office.outbox.move(Place(group), Place(to))
 
+    def _part(self, incoming: Incoming) -> Part | None:
+        """Return a part of what was said; None when it cannot be read: the others still can."""
+        try:
+            update = read_update(incoming.payload, self._office.bot)
+        except UnreadableError as unreadable:
+            _LOG.warning("a part (%d) cannot be read: %s", incoming.number, unreadable)
+            return None
+        message = None if update is None else update.message or update.edited_message
+        if message is None:
+            return None
+        raw = incoming.payload[SAID if SAID in incoming.payload else EDITED]
+        return Part(message, words_of(raw), is_from_others(raw))
+
     async def _message(
-        self, number: int, message: Message, *, edited: bool, of_others: bool
-    ) -> Deferred | None:
+        self, number: int, user: User, parts: tuple[Part, ...], *, edited: bool
+    ) -> None:
+        message = parts[0].message
         place = _place_of(message)
-        user = message.from_user
-        if user is None or user.is_bot or not self._office.gate.answers_in(place):
-            return None
-        text = message.text or message.caption or ""
-        if not place.is_private and (of_others or not self._is_for_us(message)):
-            return None
+        if user.is_bot or not self._office.gate.answers_in(place):
+            return
+        own = [part for part in parts if not part.of_others]
+        text = joined_text([part.words for part in own if part.words])
+        if not place.is_private and not any(self._is_for_us(part) for part in own):
+            return
         owner = self._office.gate.owner_of(user.id)
         if owner is None:
             if place.is_private:
-                said_now = "" if of_others else text
-                await self._refuse(number, Stranger(user.id, place, user.full_name, said_now))
-            return None
+                await self._refuse(number, Stranger(user.id, place, user.full_name, text))
+            return
         if not place.is_private:  # there it was given at a glance
             self._office.signs.give(place)
         said = Said(
@@ -130,18 +153,19 @@ class Reception:
             person=user.id,
             owner=owner,
             text=self._without_mention(text),
-            message=message,
+            parts=parts,
             answers=await self._answered(place, message),
             edited=edited,
-            of_others=of_others,
         )
         self._office.gate.meet(user.id, user.full_name)
-        name, rest = _command(message, self._office.me().username)
+        name, rest = _command(text, self._office.me().username)
         command = self._commands.get(name) if name else None
-        if command is None or edited or of_others:
-            return await self._on_message(self._office, said)
-        await command(self._office, _replaced(said, rest))
-        return None
+        if name is None or edited:
+            await self._on_message(self._office, said)
+        elif command is None:
+            await self._office.outbox.post(_unknown(said, name, list(self._commands)))
+        else:
+            await command(self._office, replace(said, text=rest))
 
     async def _press(self, number: int, query: CallbackQuery) -> None:
         message = query.message
@@ -212,13 +236,13 @@ class Reception:
         async with self._office.records.database.read() as work:
             return await work.outbox.by_message(CHANNEL, str(place), str(message_id))
 
-    def _is_for_us(self, message: Message) -> bool:
+    def _is_for_us(self, part: Part) -> bool:
         """Whether a message in a group mentions the bot, commands it or answers it."""
-        me = self._office.me()
+        me, message = self._office.me(), part.message
         replied = message.reply_to_message
         if replied is not None and replied.from_user is not None and replied.from_user.id == me.id:
             return True
-        name, _ = _command(message, me.username)
+        name, _ = _command(part.words, me.username)
         mention = f"@{me.username}".lower()
         texts = message.parse_entities([MessageEntity.MENTION, MessageEntity.TEXT_MENTION])
         captions = message.parse_caption_entities([MessageEntity.MENTION])
@@ -226,8 +250,9 @@ class Reception:
         return mentioned or (name is not None and name in self._commands)
 
     def _without_mention(self, text: str) -> str:
-        mention = f"@{self._office.me().username}"
-        return text.replace(mention, "").strip() if mention in text else text
+        mention = rf"@{re.escape(self._office.me().username or '')}\b"
+        shorter, found = re.subn(mention, "", text, flags=re.IGNORECASE)
+        return shorter.strip() if found else text
 
 
 def _place_of(message: Message) -> Place:
@@ -236,9 +261,8 @@ def _place_of(message: Message) -> Place:
     return Place(message.chat.id, topic)
 
 
-def _command(message: Message, username: str | None) -> tuple[str | None, str]:
-    """Return the command a message begins with, and what follows it; None when it has none."""
-    text = message.text or message.caption or ""
+def _command(text: str, username: str | None) -> tuple[str | None, str]:
+    """Return the command a text begins with, and what follows it; None when it has none."""
     if not text.startswith("/"):
         return None, text
     word, _, rest = text.partition(" ")
@@ -248,21 +272,20 @@ def _command(message: Message, username: str | None) -> tuple[str | None, str]:
     name, _, whose = word[1:].partition("@")
     if whose and username and whose.lower() != username.lower():
         return None, text
+    if not _NAME.fullmatch(name):
+        return None, text  # a path, or something else that begins with a slash
     return name.lower(), rest.strip()
 
 
-def _replaced(said: Said, text: str) -> Said:
-    return Said(
-        said.number,
-        said.place,
-        said.person,
-        said.owner,
-        text,
-        said.message,
-        said.answers,
-        said.edited,
-        said.of_others,
+def _unknown(said: Said, name: str, known: Sequence[str]) -> Letter:
+    """Return the answer to a command there is not: a slip costs no call of a model."""
+    close = get_close_matches(name, known, n=2, cutoff=0.6)
+    meant = f" Did you mean {' or '.join(f'/{one}' for one in close)}?" if close else ""
+    told = (
+        f"There is no command /{name}.{meant} /help lists all. If it was meant for a model, begin "
+        "with another word."
     )
+    return Letter(said.place, said.key("unknown"), "answer", plain(told))
 
 
 def _short(text: str, most: int = 190) -> str:

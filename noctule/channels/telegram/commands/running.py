@@ -7,7 +7,7 @@ from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.run_words import RunWords, parse_run
 from noctule.channels.telegram.commands.wishes import wishes_of
 from noctule.channels.telegram.hours import hour
-from noctule.channels.telegram.incoming_files import attached, fetch
+from noctule.channels.telegram.incoming_files import attached_files, fetch
 from noctule.channels.telegram.markdown import bare
 from noctule.channels.telegram.messages import quoted
 from noctule.channels.telegram.office import Office, Said
@@ -105,10 +105,10 @@ async def underway(office: Office, place: Place, owner: str) -> list[Underway]:
 async def _begin(office: Office, said: Said, words: RunWords) -> Turn:
     """Begin a piece of work, with what came along, and tell the chat of it."""
     records, begin_as = office.records, new_id(office.records.clock)
-    file = attached(said.message)
+    files = attached_files(said)[: office.settings.max_files]
     names: list[str] = []
-    if file is not None:
-        names = await fetch(office, [file], records.home / "workspaces" / begin_as)
+    if files:
+        names = await fetch(office, files, records.home / "workspaces" / begin_as)
     came = [f"(The person sent the file {name}; it is in the workspace.)" for name in names]
     turn = await records.desk.submit(
         Request(
