@@ -67,7 +67,7 @@ class DeadEnd:
         if not self._waits:
             return self._nobody()
         first = min(self._waits, key=_when)
-        return NobodyYetError(
+        error = NobodyYetError(
             role=self._course.context.role.value,
             reason=first.reason,
             retry_at=first.wake_at,
@@ -77,6 +77,8 @@ class DeadEnd:
             key=first.key,
             asked=first.model in self._course.asked,
         )
+        error.refusals = dict(self._course.asked)
+        return error
 
     def _find_waits(self) -> Iterable[_Wait]:
         for model, refusal in self._course.asked.items():

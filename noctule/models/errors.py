@@ -11,6 +11,7 @@ alone that is not marked retryable: nobody repeats a call that has been through 
 """
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 from langchain_core.exceptions import ContextOverflowError, ModelError
 
@@ -19,9 +20,14 @@ from noctule.core.refusals import Refusal
 
 
 class NobodyYetError(LimitError, ModelError):
-    """Every model a call may use is refused or down until later: the turn parks."""
+    """Every model a call may use is refused or down until later: the turn parks.
+
+    Attributes:
+        refusals: what each model said that was asked, by its configured name.
+    """
 
     is_retryable = False
+    refusals: Mapping[str, Refusal] = MappingProxyType({})
 
 
 class NobodyError(NoModelError, ModelError):

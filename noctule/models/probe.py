@@ -24,7 +24,7 @@ from noctule.core.routing import Wish
 from noctule.core.settings import EndpointKind, OnLimit, Settings
 from noctule.models.call import Call
 from noctule.models.course import Reply
-from noctule.models.errors import NobodyError
+from noctule.models.errors import NobodyError, NobodyYetError
 from noctule.models.grading import Grade, Mark, broken_over_results, grade, verdict
 from noctule.models.leading import LEADABLE, is_small
 from noctule.models.manner import Manner, read_text
@@ -50,17 +50,19 @@ class NoVerdict:
         why: what stood in its way, as one clause.
         refusal: what the model or its provider said instead; None when it was not asked.
         limit: what has to pass first; None when it was something else.
+        has_failed: whether it was asked and its server failed.
     """
 
     why: str
     refusal: Refusal | None = None
     limit: Limit | None = None
+    has_failed: bool = False
 
     @property
     def is_failure(self) -> bool:
         """Whether it was asked and failed, or called the request itself wrong."""
-        refusal = self.refusal
-        return refusal is not None and refusal.outcome in {Outcome.UNAVAILABLE, Outcome.BAD_REQUEST}
+        said = None if self.refusal is None else self.refusal.outcome
+        return self.has_failed or said in {Outcome.UNAVAILABLE, Outcome.BAD_REQUEST}
 
 
 class Probe:
@@ -201,8 +203,11 @@ class Probe:
         try:
             return await self._ask(call, context)
         except LimitError as error:
+            refusals = error.refusals if isinstance(error, NobodyYetError) else {}
+            failed = model in refusals and refusals[model].outcome is Outcome.UNAVAILABLE
             if error.key is not None:
-                return NoVerdict(error.reason, limit=self._limit(error, error.key))
+                limit = self._limit(error, error.key)
+                return NoVerdict(error.reason, limit=limit, has_failed=failed)
             return NoVerdict(error.reason, Refusal(Outcome.UNAVAILABLE, error.reason))
         except NoModelError as error:
             refusal = error.refusals.get(model) if isinstance(error, NobodyError) else None

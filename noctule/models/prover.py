@@ -238,5 +238,6 @@ def _in_vain(model: str, found: NoVerdict, rank: int) -> Skip | Refusal:
         return replace(found.refusal, message=why)
     limit = found.limit
     if limit is not None:
-        return Skip(model, why, retry_at=limit.not_before, limit=limit, rank=rank)
+        told = replace(limit, reason=why)
+        return Skip(model, why, retry_at=limit.not_before, limit=told, rank=rank)
     return Skip(model, why, incapable=True, rank=rank)
