@@ -9,7 +9,7 @@ from typing import Any
 from noctule.config.complaints import structural_problems
 from noctule.config.document import Document, KeyPath, parse_document, read_document
 from noctule.config.installed import gaps
-from noctule.config.places import find_config, find_home, needs_a_name
+from noctule.config.places import find_config, find_home, needs_a_name, packaged_template
 from noctule.config.secrets import hide, written_secrets
 from noctule.config.variables import Substitution, substitute
 from noctule.core.errors import ConfigError, Problem
@@ -195,7 +195,9 @@ def _anchor_paths(data: dict[str, Any], folder: Path) -> None:
     for endpoint in endpoints.values() if isinstance(endpoints, dict) else ():
         for key in _ENDPOINT_FILES:
             if isinstance(endpoint, dict) and isinstance(endpoint.get(key), str):
-                endpoint[key] = str(folder / Path(endpoint[key]).expanduser())
+                own = folder / Path(endpoint[key]).expanduser()
+                brought = packaged_template(endpoint[key]) if key == "chat_template" else None
+                endpoint[key] = str(own if brought is None or own.exists() else brought)
     tools = data.get("tools")
     if isinstance(tools, dict) and isinstance(tools.get("folder"), str):
         tools["folder"] = str(folder / Path(tools["folder"]).expanduser())

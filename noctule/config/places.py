@@ -47,6 +47,15 @@ def packaged_default() -> Path:
     return bundled if bundled.is_file() else PACKAGE.parent / "config.yaml"
 
 
+def packaged_template(name: str) -> Path | None:
+    """Return a chat template that came along, by its name; None when there is none of that name."""
+    if not name.replace("-", "").isalnum():
+        return None
+    bundled = PACKAGE / f"templates/{name}.jinja"
+    found = bundled if bundled.is_file() else PACKAGE.parent / f"examples/templates/{name}.jinja"
+    return found if found.is_file() else None
+
+
 def packaged_demo() -> Path:
     """Return the configuration of the demo, found like the packaged default."""
     bundled = PACKAGE / "config.demo.yaml"

@@ -1,6 +1,6 @@
 """A provider's "not now" or "no", read into one value: class, wait and evidence."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -38,6 +38,7 @@ class Refusal:
             fresh request may well succeed.
         never_sent: True when no connection was made, so that the request never left: the only
             failure that is known to cost nothing although nobody answered.
+        answered: True when a server said so itself: it is up, and starting it is no advice.
         note: what was odd about the answer (a clamped wait, a body that is not JSON); None
             when nothing was.
     """
@@ -53,4 +54,5 @@ class Refusal:
     affordable_tokens: int | None = None
     torn: bool = False
     never_sent: bool = False
+    answered: bool = field(default=False, compare=False)
     note: str | None = None

@@ -38,11 +38,29 @@ def for_refusal(settings: Settings, model: str, refusal: Refusal) -> str:
     name, endpoint = settings.models[model].name, settings.models[model].endpoint
     kind = settings.endpoint_of(model).kind
     if refusal.outcome in {Outcome.UNAVAILABLE, Outcome.TIMEOUT}:
+        if refusal.answered or refusal.torn:
+            return look_at(settings, model, answers=True)
         return _reach(settings, endpoint)
     if refusal.outcome is Outcome.MODEL_MISSING and kind is EndpointKind.OLLAMA:
         return f"Fetch it with `ollama pull {name}`."
     sentence = _SENTENCES.get(refusal.outcome, DOCTOR)
     return sentence.format(name=name, model=model, endpoint=endpoint)
+
+
+def look_at(settings: Settings, model: str, *, answers: bool = False) -> str:
+    """Return what to do about a server that failed, where it is not known to be down: one sentence.
+
+    Args:
+        settings: tell what kind of endpoint it is.
+        model: who failed, by its configured name.
+        answers: whether it was reached: then starting it is no advice.
+    """
+    endpoint, own = settings.models[model].endpoint, settings.endpoint_of(model)
+    if own.kind in {EndpointKind.EMBEDDED, EndpointKind.SCRIPTED}:
+        return DOCTOR
+    if answers:
+        return f"The server of endpoint {endpoint} was reached and failed: its log says why."
+    return f"Check that the server of endpoint {endpoint} is up, and what its log says."
 
 
 def for_need(

@@ -103,14 +103,19 @@ class DeadEnd:
 
     def _wait_behind(self, skip: Skip) -> _Wait:
         if skip.limit is not None:
-            return self._behind(skip.model, skip.limit, Refusal(skip.limit.outcome, skip.reason))
+            return self._behind(skip.model, skip.limit, None)
         return _Wait(skip.model, skip.reason, skip.retry_at, skip.retry_at, Evidence.GUESS)
 
-    def _behind(self, model: str, limit: Limit, refusal: Refusal) -> _Wait:
+    def _behind(self, model: str, limit: Limit, refusal: Refusal | None) -> _Wait:
         if not limit.is_outage:
             end = limit.not_before
             return _Wait(model, limit.reason, end, end, limit.evidence, limit.key)
-        hint = advice.for_refusal(self._layer.settings, model, refusal)
+        settings = self._layer.settings
+        hint = (
+            advice.look_at(settings, model)
+            if refusal is None
+            else advice.for_refusal(settings, model, refusal)
+        )
         reason = f"{limit.reason.rstrip('.')}. {hint}"
         free_at = limit.ends_at if limit.in_force(self._layer.clock.now()) else None
         ends = [moment for moment in (limit.not_before, free_at) if moment is not None]

@@ -158,6 +158,7 @@ def _explain(
     if answer is not None:
         answer = replace(answer, url=url or answer.url or _address(error))
         refusal = read_refusal(answer, now=now, window=window, consecutive=consecutive)
+        refusal = replace(refusal, answered=True)
     known = next((_OUTCOMES[name] for name in _OUTCOMES if name in names), None)
     if known is not None and (refusal is None or refusal.outcome is not known):
         return Refusal(known, refusal.message if refusal else _described(error))

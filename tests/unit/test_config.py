@@ -347,6 +347,18 @@ def test_paths_start_at_the_configuration(tmp_path):
     assert "no file" in problems_of(tmp_path, text)["endpoints.local.chat_template"].message
 
 
+def test_a_chat_template_that_came_along_is_known_by_its_name(tmp_path):
+    """A file of that name beside the configuration goes before it."""
+    text = SOUND.replace("kind: ollama", "kind: embedded, chat_template: fenced-json")
+    loaded = load_text(tmp_path, text)
+    found = loaded.settings.endpoints["local"].chat_template
+    assert found is not None
+    assert "```json" in found.read_text(encoding="utf-8")
+    (tmp_path / "fenced-json").write_text("{{ messages }}", encoding="utf-8")
+    loaded = load_text(tmp_path, text)
+    assert loaded.settings.endpoints["local"].chat_template == (tmp_path / "fenced-json")
+
+
 def test_a_configuration_that_turns_up_in_a_given_folder_has_to_be_named(tmp_path):
     """An agent could have written it, and a configuration starts programs."""
     home, folder = tmp_path / "home", tmp_path / "project"

@@ -109,7 +109,8 @@ class EndpointSettings(Section):
     chat_template: Path | None = None
     """``embedded``: a file with the Jinja template that turns messages, tools and calls into the
     model's text, in place of the GGUF file's own; llama.cpp reads from it how calls are written.
-    Unset means the file's own."""
+    ``fenced-json`` is one that came along, for models with Qwen's marks that write their calls as
+    fenced JSON. Unset means the file's own."""
 
     slots: int = Field(default=2, ge=1, le=64)
     """``embedded``: how many replies are generated at once."""
