@@ -27,6 +27,7 @@ from noctule.core.events import EventKind
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
 from noctule.core.parkings import Parking, ParkingKind
+from noctule.core.patience import Patience
 from noctule.core.sessions import Session, SessionKind, Turn
 from noctule.sessions.dispatch import wake_drive
 from noctule.sessions.engine import Engine
@@ -96,7 +97,14 @@ async def _leave_drives(home: Path, turns: Sequence[Turn]) -> float:
     async def nobody(_: str) -> list[Any]:
         return []
 
-    engine = Engine(url="sqlite", home=home, executor="local", most_turns=1, clock=CLOCK)
+    engine = Engine(
+        url="sqlite",
+        home=home,
+        executor="local",
+        most_turns=1,
+        clock=CLOCK,
+        patience=Patience(CLOCK),
+    )
     await engine.launch(nobody)
     begun = CLOCK.monotonic()
     for turn in turns:

@@ -12,6 +12,8 @@ from langgraph.types import interrupt
 
 from graphs.context import TurnContext
 from noctule.core.parkings import ParkingKind
+from noctule.core.patience import carry_out, look_up
+from noctule.core.ports import UnitOfWork
 from noctule.core.questions import Question, QuestionKind
 
 WITHOUT = ""
@@ -71,16 +73,20 @@ async def hear(asked: Asked, context: TurnContext) -> str | None:
 
 
 async def _question(asked: Asked, context: TurnContext) -> Question | None:
-    async with context.database.read() as work:
-        return await work.questions.of_call(context.session.id, asked.key)
+    session_id = context.session.id
+    return await look_up(
+        context.database, lambda work: work.questions.of_call(session_id, asked.key)
+    )
 
 
 async def _answer_or_close(question: Question, context: TurnContext) -> str | None:
     """Return the answer; without one close the question, so that nobody answers in vain."""
-    if question.answer is None:
-        owner, now = context.session.owner, context.clock.now()
-        async with context.database.work() as work:
-            await work.questions.answer(question.id, WITHOUT, by=owner, at=now)
-            question = await work.questions.get(question.id)  # somebody may have been faster
-            await work.commit()
-    return question.answer or None
+    if question.answer is not None:
+        return question.answer or None
+    owner, now = context.session.owner, context.clock.now()
+
+    async def close(work: UnitOfWork) -> Question:
+        await work.questions.answer(question.id, WITHOUT, by=owner, at=now)
+        return await work.questions.get(question.id)  # somebody may have been faster
+
+    return (await carry_out(context.database, close)).answer or None

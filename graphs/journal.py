@@ -14,7 +14,9 @@ from graphs.outcome import Outcome, told
 from graphs.tool_call import Told, ToolCall
 from noctule.core.effects import Effect, EffectClass, EffectState
 from noctule.core.errors import OurBugError
+from noctule.core.patience import carry_out
 from noctule.core.plain_sight import in_plain_sight
+from noctule.core.ports import UnitOfWork
 from noctule.core.questions import CheckAnswer, QuestionKind
 
 _LOG = logging.getLogger(__name__)
@@ -61,9 +63,15 @@ async def _start(call: ToolCall, key: str) -> Effect | None:
         before=dict(await call.tool.before(call.arguments, context)),
         started_at=context.clock.now(),
     )
-    async with database.work() as work:
-        stood = await work.effects.start(effect)
-        await work.commit()
+    found: list[Effect | None] = []
+
+    async def start(work: UnitOfWork) -> Effect | None:
+        found.append(await work.effects.start(effect))
+        return found[-1]
+
+    stood = await carry_out(database, start)
+    if len(found) > 1 and stood is not None and stood.started_at == effect.started_at:
+        return None  # our own entry, by a commit whose answer was lost: nothing has begun
     if stood is not None and stood.tool != call.tool.name:
         raise OurBugError(
             f"The call {key} of {call.tool.name} has the id of a call of {stood.tool}; please "

@@ -4,6 +4,8 @@ import asyncio
 from dataclasses import dataclass
 
 from graphs.tool_call import Told, ToolCall
+from noctule.core.patience import carry_out, look_up
+from noctule.core.ports import UnitOfWork
 from tools.workspace import OUTPUTS, PathError
 
 _HEAD_SHARE = 0.7
@@ -52,22 +54,24 @@ async def _keep(call: ToolCall, said: Told, entry: str | None, *, outside: bool)
         return
     # What happened is known again without its last line (the effect is checked, or asked about);
     # that text from outside was read must not be forgotten.
-    async with call.turn.database.work(durable=mark) as work:
-        now = context.clock.now()
+    now = context.clock.now()
+
+    async def keep(work: UnitOfWork) -> None:
         if mark:
             await work.sessions.mark_outside(context.session_id, now)
         if entry is not None:
             await work.effects.finish(
                 context.session_id, entry, result=said.text, failed=said.failed, at=now
             )
-        await work.commit()
+
+    await carry_out(call.turn.database, keep, durable=mark)
 
 
 async def _is_marked(call: ToolCall) -> bool:
     if call.turn.session.outside_since is not None:
         return True
-    async with call.turn.database.read() as work:
-        session = await work.sessions.get(call.context.session_id)
+    id_ = call.context.session_id
+    session = await look_up(call.turn.database, lambda work: work.sessions.get(id_))
     return session.outside_since is not None
 
 

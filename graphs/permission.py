@@ -5,9 +5,13 @@ from dataclasses import dataclass
 from graphs.hearing import Asked, hear
 from graphs.tool_call import ToolCall
 from noctule.core.effects import EffectClass
+from noctule.core.grants import Grant
+from noctule.core.patience import look_up
 from noctule.core.permissions import Act, Decision, decide
 from noctule.core.plain_sight import hides_more_than_words, in_plain_sight
+from noctule.core.ports import UnitOfWork
 from noctule.core.questions import Approval, QuestionKind
+from noctule.core.sessions import Session
 from noctule.core.settings import Permission
 
 _SHOWN_SUBJECT = 2000
@@ -71,9 +75,7 @@ async def _decide(call: ToolCall, *, approved: bool = False) -> Decision:
         plain.permission is Permission.ALLOW and not outside
     ):
         return plain  # nothing that people granted or a session read changes it
-    async with call.turn.database.read() as work:
-        grants = await work.grants.of(call.context.owner, call.context.session_id)
-        session = await work.sessions.get(call.context.session_id)
+    grants, session = await look_up(call.turn.database, lambda work: _standing(call, work))
     return decide(
         act,
         rules=rules,
@@ -82,6 +84,12 @@ async def _decide(call: ToolCall, *, approved: bool = False) -> Decision:
         steered=equipment.settings.tools.ask_after_outside and session.outside_since is not None,
         approved=approved,
     )
+
+
+async def _standing(call: ToolCall, work: UnitOfWork) -> tuple[list[Grant], Session]:
+    """Return what people granted, and the session as it now is."""
+    grants = await work.grants.of(call.context.owner, call.context.session_id)
+    return grants, await work.sessions.get(call.context.session_id)
 
 
 def _question(call: ToolCall, decision: Decision) -> Asked:

@@ -10,14 +10,14 @@ from langchain_core.messages import AnyMessage, HumanMessage
 
 from graphs.context import TurnContext
 from graphs.tool_call import NOTED
+from noctule.core.patience import carry_out, look_up
 
 _STEER = {NOTED: {"steer": True}}
 
 
 async def said_meanwhile(messages: Sequence[AnyMessage], context: TurnContext) -> list[AnyMessage]:
     """Return what was said since and no step has read, oldest first."""
-    async with context.database.read() as work:
-        waiting = await work.steers.waiting(context.turn.id)
+    waiting = await look_up(context.database, lambda work: work.steers.waiting(context.turn.id))
     known = {message.id for message in messages} if waiting else set()
     return [
         HumanMessage(steer.text, id=steer.id, additional_kwargs=_STEER)
@@ -35,6 +35,5 @@ async def note_read(messages: Sequence[AnyMessage], context: TurnContext) -> Non
         read.append(str(message.id))
     if not read:
         return
-    async with context.database.work() as work:
-        await work.steers.take(read, at=context.clock.now())
-        await work.commit()
+    now = context.clock.now()
+    await carry_out(context.database, lambda work: work.steers.take(read, at=now))

@@ -200,7 +200,9 @@ async def open_runtime(
             for problem in toolbox.problems:
                 _LOG.warning("%s", problem)
         await wake_raised(database, Coverage(settings), clock)
-        saver = await stack.enter_async_context(open_saver(checkpoints_url(records)))
+        saver = await stack.enter_async_context(
+            open_saver(checkpoints_url(records), patience=database.patience)
+        )
         orders = Orders(database)
         rest = Rest(
             database=database,
@@ -238,6 +240,7 @@ async def open_runtime(
             lock=None if settings.storage.is_postgres else WorkerLock(records.home, clock),
             clock=clock,
         )
+        stack.enter_context(database.patience.lasting())
         yield Runtime(records, models, orders, rest, advancer, driver)
 
 
@@ -276,6 +279,7 @@ async def open_worker(
             executor=new_id(records.clock) if storage.is_postgres else "local",
             most_turns=records.settings.limits.max_turns,
             clock=records.clock,
+            patience=records.database.patience,
         )
         worker = Worker(
             database=records.database,

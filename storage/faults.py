@@ -5,7 +5,12 @@ What each driver means is in ``storage.sqlite.faults`` and ``storage.postgres.fa
 
 import sqlalchemy as sa
 
-from noctule.core.errors import DatabaseBusyError, OurBugError, StorageError
+from noctule.core.errors import (
+    DatabaseBusyError,
+    OurBugError,
+    StorageError,
+    StorageUnavailableError,
+)
 
 
 def driver_error(error: Exception) -> Exception:
@@ -37,17 +42,18 @@ def damaged(place: str, words: str) -> StorageError:
     )
 
 
-def unwritable(place: str, words: str) -> StorageError:
+def unwritable(place: str, words: str) -> StorageUnavailableError:
     """Return the error for a file or folder that cannot be written."""
-    return StorageError(
+    return StorageUnavailableError(
         f"{place} cannot be opened for writing ({words}). Make the folder writable, or name "
-        "another one with NOCTULE_HOME."
+        "another one with NOCTULE_HOME.",
+        needs_person=True,
     )
 
 
-def disk_full(place: str) -> StorageError:
+def disk_full(place: str) -> StorageUnavailableError:
     """Return the error for a full disk."""
-    return StorageError(
+    return StorageUnavailableError(
         f"The disk that holds {place} is full; what was stored before is safe. Free some space "
         "and try again."
     )

@@ -42,7 +42,7 @@ async def open_database(url: str, *, data_folder: Path, clock: Clock) -> "Databa
         )
     from storage.sqlite.database import SqliteDatabase  # noqa: PLC0415 - only one is needed
 
-    return await SqliteDatabase.open(path)
+    return await SqliteDatabase.open(path, clock=clock)
 
 
 def _sqlite_path(url: str, data_folder: Path) -> Path | None:

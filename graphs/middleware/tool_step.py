@@ -169,7 +169,11 @@ async def _perform(call: ToolCall) -> Outcome:
 
 async def _run(call: ToolCall) -> Outcome:
     try:
-        result = await call.tool.run(call.arguments, call.context)
+        # Only tools that act on our own records meet storage that does not answer; they may run
+        # again.
+        result = await call.turn.database.patience.keep_trying(
+            lambda: call.tool.run(call.arguments, call.context)
+        )
     except ToolError as error:
         return Outcome(str(error), failed=True, outside=error.outside)
     except asyncio.CancelledError:

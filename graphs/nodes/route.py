@@ -13,6 +13,7 @@ from graphs.state import TurnState
 from noctule.core.attempts import Purpose
 from noctule.core.errors import LimitError, NoModelError
 from noctule.core.events import EventKind
+from noctule.core.patience import carry_out
 from noctule.core.roles import Role
 from noctule.core.routes import Complexity, DecidedBy, Route
 
@@ -24,9 +25,8 @@ async def orchestrator(state: TurnState, runtime: Runtime[TurnContext]) -> Comma
     context = runtime.context
     route = await _decide(state, context)
     # The checkpoint that follows waits for the disk, and the route comes again without it.
-    async with context.database.work(durable=False) as work:
-        await work.routes.put(context.turn.id, route)
-        await work.commit()
+    turn_id = context.turn.id
+    await carry_out(context.database, lambda work: work.routes.put(turn_id, route), durable=False)
     shown = route_state(route)
     context.sink.emit(EventKind.ROUTE, **shown)
     target: Any = "plan" if route.is_plan else route.role.value

@@ -3,7 +3,13 @@
 import sqlite3
 from pathlib import Path
 
-from noctule.core.errors import DatabaseBusyError, NoctuleError, OurBugError, StorageError
+from noctule.core.errors import (
+    DatabaseBusyError,
+    NoctuleError,
+    OurBugError,
+    StorageError,
+    StorageUnavailableError,
+)
 
 _FULL = (sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR)
 _DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
@@ -35,7 +41,7 @@ def _sentence(code: int | None, words: str, path: Path) -> NoctuleError:
             "it; then `noctule sessions resume` goes on from the last stored step."
         )
     if code in _FULL:
-        return StorageError(
+        return StorageUnavailableError(
             f"{path} could not be written ({words}). Free some space and see that its disk is "
             "sound; then `noctule sessions resume` goes on from the last stored step."
         )
@@ -45,9 +51,10 @@ def _sentence(code: int | None, words: str, path: Path) -> NoctuleError:
             "away: sessions that were finished stay readable, unfinished ones start anew."
         )
     if code in _UNWRITABLE:
-        return StorageError(
+        return StorageUnavailableError(
             f"{path} cannot be opened for writing ({words}). Check that its folder exists and "
-            "that you may write there."
+            "that you may write there.",
+            needs_person=True,
         )
     return StorageError(f"{path} could not be used ({words}). `noctule doctor` checks the disk.")
 

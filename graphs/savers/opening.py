@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from graphs.savers.sqlite import SqliteSaver
+from noctule.core.patience import Patience
 
 if TYPE_CHECKING:
     from graphs.savers.postgres import PostgresSaver
@@ -19,7 +20,7 @@ _POSTGRES = ("postgresql://", "postgres://", "postgresql+psycopg://")
 
 @asynccontextmanager
 async def open_saver(
-    url: str | Path, *, schema: str = "checkpoints"
+    url: str | Path, *, schema: str = "checkpoints", patience: Patience | None = None
 ) -> AsyncIterator[NoctuleSaver]:
     """Open the checkpoints of an installation, and close them at the end.
 
@@ -27,6 +28,7 @@ async def open_saver(
         url: the path of a SQLite file, ``sqlite:///relative``, ``sqlite:////absolute`` or
             ``postgresql://...``.
         schema: the PostgreSQL schema to use, made when it does not exist; SQLite has none.
+        patience: waits for storage that does not answer; None raises what it raises.
 
     Raises:
         DatabaseTooNewError: a newer Noctule wrote the SQLite file.
@@ -38,8 +40,8 @@ async def open_saver(
         # psycopg takes a while to import and needs libpq: only who uses it pays.
         from graphs.savers.postgres import PostgresSaver  # noqa: PLC0415 - see above
 
-        async with PostgresSaver.open(text, schema=schema) as postgres:
+        async with PostgresSaver.open(text, schema=schema, patience=patience) as postgres:
             yield postgres
     else:
-        async with SqliteSaver.open(Path(text.removeprefix(_SQLITE))) as sqlite:
+        async with SqliteSaver.open(Path(text.removeprefix(_SQLITE)), patience=patience) as sqlite:
             yield sqlite

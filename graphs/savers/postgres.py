@@ -11,9 +11,9 @@ SQLite would save PostgreSQL's write-ahead log, not its tables.
 """
 
 import re
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any, Self, cast
+from typing import Any, Self, TypeVar, cast
 
 import psycopg
 from langchain_core.runnables import RunnableConfig
@@ -32,14 +32,25 @@ from langgraph.checkpoint.serde.types import _DeltaSnapshot
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
-from psycopg_pool import AsyncConnectionPool
+from psycopg_pool import AsyncConnectionPool, PoolClosed
 
-from noctule.core.errors import StorageError, UsageError
+from noctule.core.errors import NoctuleError, StorageError, StorageUnavailableError, UsageError
+from noctule.core.patience import Patience
+
+T = TypeVar("T")
+
+_PASSING = ("08", "25", "28", "40", "53", "55", "57", "58")
+"""Classes of SQLSTATE that say nothing about what was to be stored: connections, read-only
+servers, logins, conflicts, resources, locks, an operator's hand, the server's machine
+(postgresql.org/docs/current/errcodes-appendix.html, checked 2026-11)."""
 
 KEEP = 2
 """Checkpoints kept of a namespace: the newest, from which a graph goes on, and its parent."""
 MAX_CONNECTIONS = 8
 CONNECT_SECONDS = 30.0
+POOL_SECONDS = 10.0
+"""How long a step waits for a connection before storage counts as away."""
+
 _SCHEMA_NAME = re.compile(r"[a-z_][a-z0-9_]{0,62}")
 _SETUP_LOCK = 0x6E6F6374756C65  # "noctule": any number, as long as all its processes use it
 
@@ -91,15 +102,26 @@ AND checkpoint_ns IN (SELECT checkpoint_ns FROM calls)
 class PostgresSaver(AsyncPostgresSaver):
     """Checkpoints of many workers in one database; made by ``open``."""
 
-    def __init__(self, pool: AsyncConnectionPool[AsyncConnection[DictRow]], keep: int) -> None:
+    def __init__(
+        self,
+        pool: AsyncConnectionPool[AsyncConnection[DictRow]],
+        keep: int,
+        patience: Patience | None = None,
+    ) -> None:
         super().__init__(pool, serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         self._pool = pool
+        self._patience = patience
         self._keep = keep
 
     @classmethod
     @asynccontextmanager
     async def open(
-        cls, url: str, *, schema: str = "checkpoints", keep: int = KEEP
+        cls,
+        url: str,
+        *,
+        schema: str = "checkpoints",
+        keep: int = KEEP,
+        patience: Patience | None = None,
     ) -> AsyncIterator[Self]:
         """Connect, make the tables when they are missing, and disconnect at the end.
 
@@ -107,6 +129,7 @@ class PostgresSaver(AsyncPostgresSaver):
             url: ``postgresql://user@host/database``.
             schema: where the tables are; made when it does not exist.
             keep: how many checkpoints of a namespace to keep, at least 1.
+            patience: waits for a server that does not answer; None raises why not.
 
         Raises:
             UsageError: the schema's name has other characters than a-z, 0-9 and _.
@@ -121,6 +144,10 @@ class PostgresSaver(AsyncPostgresSaver):
             min_size=1,
             max_size=MAX_CONNECTIONS,
             open=False,
+            # Given up soon and begun anew by whoever asks next: the pool's own pauses grow with
+            # the outage, and would outlast it.
+            timeout=POOL_SECONDS,
+            reconnect_timeout=POOL_SECONDS,
             check=AsyncConnectionPool.check_connection,
             kwargs={
                 "autocommit": True,
@@ -132,7 +159,7 @@ class PostgresSaver(AsyncPostgresSaver):
         try:
             with _sentences():
                 await pool.open(wait=True, timeout=CONNECT_SECONDS)
-            saver = cls(pool, max(1, keep))
+            saver = cls(pool, max(1, keep), patience)
             await saver._make_tables(schema)
             yield saver
         finally:
@@ -155,10 +182,13 @@ class PostgresSaver(AsyncPostgresSaver):
             values.append(id_)
         else:
             where += "ORDER BY seq DESC LIMIT 1"
+        row = await self._patiently(lambda: self._row(where, values))
+        return None if row is None else await self._load_checkpoint_tuple(row)
+
+    async def _row(self, where: str, values: Sequence[str]) -> DictRow | None:
         async with self._cursor() as cursor:
             await cursor.execute(self.SELECT_SQL + where, values, binary=True)
-            row = await cursor.fetchone()
-        return None if row is None else await self._load_checkpoint_tuple(row)
+            return await cursor.fetchone()
 
     async def aput(
         self,
@@ -182,13 +212,18 @@ class PostgresSaver(AsyncPostgresSaver):
             Jsonb({**checkpoint, "channel_values": inline}),
             Jsonb(get_serializable_checkpoint_metadata(config, metadata)),
         )
-        async with self._cursor(pipeline=True) as cursor:
-            if blobs:
-                await cursor.executemany(self.UPSERT_CHECKPOINT_BLOBS_SQL, blobs)
-            await cursor.execute(self.UPSERT_CHECKPOINTS_SQL, row)
-            # A DeltaChannel reads the ancestors up to its last snapshot.
-            if "counters_since_delta_snapshot" not in metadata:
-                await self._prune(cursor, thread, space)
+        # A DeltaChannel reads the ancestors up to its last snapshot.
+        prunes = "counters_since_delta_snapshot" not in metadata
+
+        async def put() -> None:
+            async with self._cursor(pipeline=True) as cursor:
+                if blobs:
+                    await cursor.executemany(self.UPSERT_CHECKPOINT_BLOBS_SQL, blobs)
+                await cursor.execute(self.UPSERT_CHECKPOINTS_SQL, row)
+                if prunes:
+                    await self._prune(cursor, thread, space)
+
+        await self._patiently(put)
         return {
             "configurable": {
                 "thread_id": thread,
@@ -215,13 +250,15 @@ class PostgresSaver(AsyncPostgresSaver):
             *(task_id, task_path, writes),
         )
         replaced = all(channel in WRITES_IDX_MAP for channel, _ in writes)
-        async with self._cursor(pipeline=True) as cursor:
-            await cursor.executemany(
-                self.UPSERT_CHECKPOINT_WRITES_SQL
-                if replaced
-                else self.INSERT_CHECKPOINT_WRITES_SQL,
-                rows,
-            )
+        statement = (
+            self.UPSERT_CHECKPOINT_WRITES_SQL if replaced else self.INSERT_CHECKPOINT_WRITES_SQL
+        )
+
+        async def put() -> None:
+            async with self._cursor(pipeline=True) as cursor:
+                await cursor.executemany(statement, rows)
+
+        await self._patiently(put)
 
     async def adelete_namespaces(self, thread_id: str) -> None:
         """Forget the subgraph calls of a thread, when its turn is over; its state stays.
@@ -231,8 +268,15 @@ class PostgresSaver(AsyncPostgresSaver):
         Raises:
             StorageError: the server cannot be reached or refuses.
         """
-        async with self._cursor() as cursor:
-            await cursor.execute(_delete_calls(_ALL_CALLS), {"thread": str(thread_id)})
+
+        async def delete() -> None:
+            async with self._cursor() as cursor:
+                await cursor.execute(_delete_calls(_ALL_CALLS), {"thread": str(thread_id)})
+
+        await self._patiently(delete)
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await (work() if self._patience is None else self._patience.keep_trying(work))
 
     async def _prune(self, cursor: AsyncCursor[DictRow], thread: str, space: str) -> None:
         names = {"thread": thread, "space": space, "keep": self._keep}
@@ -308,8 +352,15 @@ def _sentences() -> Iterator[None]:
     try:
         yield
     except psycopg.Error as error:
-        raise StorageError(
-            f"PostgreSQL could not keep or return the state of a session ({error}). See that the "
-            "server of `storage.url` runs and has space; then `noctule sessions resume` goes on "
-            "from the last stored step."
-        ) from error
+        raise _explain(error) from error
+
+
+def _explain(error: psycopg.Error) -> NoctuleError:
+    what = f"PostgreSQL could not keep or return the state of a session ({error})."
+    passing = isinstance(error, psycopg.OperationalError | psycopg.InterfaceError)
+    passing = passing and not isinstance(error, PoolClosed)
+    if passing or (error.sqlstate or "").startswith(_PASSING):
+        return StorageUnavailableError(
+            f"{what} See that the server of `storage.url` runs, takes writes and has space."
+        )
+    return StorageError(f"{what} `noctule doctor` looks after it.")

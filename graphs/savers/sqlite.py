@@ -2,10 +2,10 @@
 
 import random
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, NamedTuple, Self, cast
+from typing import Any, NamedTuple, Self, TypeVar, cast
 
 from langchain_core.runnables import RunnableConfig
 from langgraph.checkpoint.base import (
@@ -26,6 +26,9 @@ from graphs.savers.reader import Place, StoredCheckpoint, damaged, places, read
 from graphs.savers.runs import KnownRuns
 from graphs.savers.writer import Writer
 from noctule.core.errors import OurBugError
+from noctule.core.patience import Patience
+
+T = TypeVar("T")
 
 KEEP = 2
 """Checkpoints kept of a namespace: the newest, from which a graph goes on, and its parent."""
@@ -50,20 +53,24 @@ class SqliteSaver(BaseCheckpointSaver[str]):
     plain data.
     """
 
-    def __init__(self, writer: Writer) -> None:
+    def __init__(self, writer: Writer, patience: Patience | None = None) -> None:
         super().__init__(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         self._writer = writer
+        self._patience = patience
         self._runs = KnownRuns()
         self._stored: OrderedDict[tuple[str, str], dict[str, _Version]] = OrderedDict()
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, path: Path, *, keep: int = KEEP) -> AsyncIterator[Self]:
+    async def open(
+        cls, path: Path, *, keep: int = KEEP, patience: Patience | None = None
+    ) -> AsyncIterator[Self]:
         """Open a checkpoint file; at the end, what was asked for is finished and it is closed.
 
         Args:
             path: made when it does not exist; its folder must exist.
             keep: how many checkpoints of a namespace to keep, at least 1.
+            patience: waits for a file that cannot be used; None raises why not.
 
         Raises:
             DatabaseTooNewError: a newer Noctule wrote the file.
@@ -73,7 +80,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
         writer = Writer(path, max(1, keep))
         await writer.open()
         try:
-            yield cls(writer)
+            yield cls(writer, patience)
         finally:
             await writer.close()
 
@@ -84,7 +91,9 @@ class SqliteSaver(BaseCheckpointSaver[str]):
             StorageError: it is damaged.
         """
         place = _place(config)
-        stored = await self._writer.read(lambda connection: read(connection, place))
+        stored = await self._patiently(
+            lambda: self._writer.read(lambda connection: read(connection, place))
+        )
         if stored is None:
             return None
         found = self._load(stored)
@@ -164,7 +173,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
             again=lambda: self._encode(values),
             needs_ancestors="counters_since_delta_snapshot" in metadata,
         )
-        await self._writer.write(change)
+        await self._patiently(lambda: self._writer.write(change))
         return _config(place)
 
     async def aput_writes(
@@ -196,7 +205,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
             contents=self._encode(values),
             again=lambda: self._encode(values),
         )
-        await self._writer.write_soon(change)
+        await self._patiently(lambda: self._writer.write_soon(change))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Forget everything of a thread."""
@@ -209,7 +218,10 @@ class SqliteSaver(BaseCheckpointSaver[str]):
 
         Calling it while a subgraph is interrupted drops what the subgraph did so far.
         """
-        await self._writer.write(DeleteCalls(str(thread_id)))
+        await self._patiently(lambda: self._writer.write(DeleteCalls(str(thread_id))))
+
+    async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
+        return await (work() if self._patience is None else self._patience.keep_trying(work))
 
     def get_next_version(self, current: str | None, channel: None) -> str:
         """Return a version that sorts after the current one and that no fork gives out too."""

@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
 from typing import TYPE_CHECKING
 
 import click
@@ -13,17 +13,22 @@ import click
 from noctule.channels.terminal.printable import printable
 from noctule.cli.invocation import Invocation
 from noctule.cli.proving import proving
+from noctule.core.errors import StorageUnavailableError
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Turn
 from noctule.heap import settle_heap
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.config import Loaded
     from noctule.sessions.lock import Holder
     from noctule.sessions.worker import TakenUp
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LEFT_AT_ONCE = 1
+_LOOK_SECONDS = 2.0
+"""How often a database that did not answer at the start is asked again."""
+
 _WORDS = {
     Status.DONE: "done",
     Status.FAILED: "failed",
@@ -47,12 +52,17 @@ async def serve(
     Raises:
         DatabaseBusyError: another worker has the data folder.
     """
-    from noctule.bootstrap import open_records, open_runtime, open_worker  # noqa: PLC0415 - heavy
+    from noctule.bootstrap import open_runtime, open_worker  # noqa: PLC0415 - heavy
 
     loaded = invocation.load()
     stop = asyncio.Event()
     with _signals(stop), _end_of_input(stop if until_eof else None):
-        async with open_records(loaded) as records, open_runtime(records) as runtime:
+        async with AsyncExitStack() as stack:
+            records = await _answering(stack, loaded, stop)
+            if records is None:
+                return 0
+            records.database.patience.tells(_say)
+            runtime = await stack.enter_async_context(open_runtime(records))
             async with open_worker(runtime, what=what, reporter=Lines(records)):
                 async with _channels(records, wanted=channels), proving(runtime, _say):
                     settle_heap()
@@ -60,6 +70,28 @@ async def serve(
                 _say("Stopping: steps under way finish; a second signal leaves at once.")
             _say("Stopped. What is unfinished goes on at the next start.")
     return 0
+
+
+async def _answering(
+    stack: AsyncExitStack, loaded: "Loaded", stop: asyncio.Event
+) -> "Records | None":
+    """Open the database once it answers; None when it was told to stop before."""
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - heavy
+
+    told = False
+    while not stop.is_set():
+        try:
+            return await stack.enter_async_context(open_records(loaded))
+        except StorageUnavailableError as error:
+            if error.needs_person:
+                raise
+            if not told:
+                _say(f"{error} Waiting until it answers; Ctrl-C stops.")
+                told = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_SECONDS):
+                await stop.wait()
+    return None
 
 
 @asynccontextmanager

@@ -149,7 +149,11 @@ class Books:
         return self._now
 
     def place(self, claim: Claim) -> Ruling:
-        """Reserve a call's bound on all its budgets, or on none."""
+        """Reserve a call's bound on all its budgets, or on none; a second time does nothing."""
+        if any((claim.id, budget.key) in self._holds for budget in claim.budgets):
+            for budget in claim.budgets:
+                self.open(budget)
+            return Placed((), ())
         waits: Waits | None = None
         for budget in claim.budgets:
             tally = self.open(budget)

@@ -13,7 +13,9 @@
     │   ├── DatabaseTooNewError  ... upgrade Noctule, or use the older database
     │   ├── DatabaseBusyError    ... end the other process, or wait
     │   ├── StorageError         ... mend the folder, disk, file, server or login
+    │   │   └── StorageUnavailableError  ... or wait: it does not answer at present
     │   └── EmbeddedModelError   ... install or name weights that llama.cpp can serve
+    ├── SupersededError          nobody: another worker carries the session on
     └── OurBugError              us: report it
         └── IllegalMoveError     ... a turn was moved against the table of moves
 
@@ -208,6 +210,35 @@ class EmbeddedModelError(PersonMustActError):
 
 class StorageError(PersonMustActError):
     """The database refused to keep something or to give it back: full disk, damaged file."""
+
+
+class StorageUnavailableError(StorageError):
+    """The database does not answer, or takes nothing, at present: that is no verdict on a turn.
+
+    Args:
+        message: the sentence for people.
+        needs_person: whether somebody has to mend something first (a login, a folder), so that
+            a command that starts says so and ends. A worker that was under way waits for it.
+    """
+
+    def __init__(self, message: str, *, needs_person: bool = False) -> None:
+        super().__init__(message)
+        self.needs_person = needs_person
+
+
+class SupersededError(NoctuleError):
+    """Another worker has taken a session over: what this one still wanted to store was refused.
+
+    Args:
+        session_id: whose.
+    """
+
+    def __init__(self, session_id: str) -> None:
+        super().__init__(
+            f"Session {session_id} was taken over by another worker, which carries it on from its "
+            "last stored step. What this one had not stored yet is dropped; there is nothing to do."
+        )
+        self.session_id = session_id
 
 
 class OurBugError(NoctuleError):

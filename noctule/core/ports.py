@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from noctule.core.calls import CallContext, EventSink
 from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
+from noctule.core.patience import Patience
 from noctule.core.prompt_ports import Fit, Reader
 from noctule.core.roles import Role
 from noctule.core.routing import ModelFacts
@@ -153,6 +154,11 @@ class UnitOfWork(Protocol):
 
 class Database(Protocol):
     """A place where everything is kept."""
+
+    @property
+    def patience(self) -> Patience:
+        """Whether it answers; tries again for whoever carries work."""
+        ...
 
     def work(self, *, durable: bool = True) -> UnitOfWork:
         """Return a new unit of work that writes.

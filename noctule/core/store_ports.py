@@ -181,7 +181,7 @@ class AttemptStore(Protocol):
     """The ledger."""
 
     async def add(self, attempt: Attempt) -> None:
-        """Write one attempt."""
+        """Write one attempt; the same one again does nothing."""
         ...
 
     async def list(

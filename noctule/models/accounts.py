@@ -7,6 +7,7 @@ from functools import partial
 from noctule.core.accounts import Account
 from noctule.core.clock import Clock
 from noctule.core.outcomes import Outcome
+from noctule.core.patience import look_up
 from noctule.core.ports import Database
 from noctule.core.refusals import Evidence, Refusal
 from noctule.core.settings import EndpointSettings, Settings
@@ -144,7 +145,6 @@ class Accounts:
         self._ledger.enter(lambda work: work.accounts.put(account))
 
     async def _recall(self, endpoint: str, key_fingerprint: str) -> Account | None:
-        async with self._database.read() as work:
-            stored = await work.accounts.list()
+        stored = await look_up(self._database, lambda work: work.accounts.list())
         wanted = (endpoint, key_fingerprint)
         return next((a for a in stored if (a.endpoint, a.key_fingerprint) == wanted), None)

@@ -2,18 +2,23 @@
 
 Entries are handed over at once and written by a task of the ledger's own, everything that is
 waiting in one transaction. So a call that is cancelled loses no row, and many calls at a time
-share one commit.
+share one commit. Storage that does not answer is waited for, with what waits kept in memory.
 """
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
-from noctule.core.errors import DatabaseBusyError
+from noctule.core.errors import StorageUnavailableError
+from noctule.core.patience import carry_out
 from noctule.core.ports import Database, UnitOfWork
 
 Entry = Callable[[UnitOfWork], Awaitable[object]]
 """Something to do in a transaction, like ``lambda work: work.attempts.add(attempt)``."""
+
+
+MOST_WAITING = 20_000
+"""Entries that wait at most while storage does not answer; a busy hour has about a thousand."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,7 +44,7 @@ class Ledger:
         """Return when an entry is stored; being cancelled does not stop it from being stored.
 
         Raises:
-            DatabaseBusyError: somebody else held the database for too long.
+            StorageUnavailableError: storage does not answer, and too many entries wait for it.
         """
         written = self.enter(entry)
         await asyncio.shield(written)
@@ -54,6 +59,9 @@ class Ledger:
         pending = _Pending(entry, asyncio.get_running_loop().create_future(), alone)
         # An exception nobody awaits is not worth a warning: `write` shields, callers may be gone.
         pending.written.add_done_callback(_look_at)
+        if len(self._pending) >= MOST_WAITING:
+            pending.written.set_exception(_too_many())
+            return pending.written
         self._pending.append(pending)
         if self._writer is None:
             self._writer = asyncio.create_task(self._write_all(), name="ledger")
@@ -78,8 +86,6 @@ class Ledger:
     async def _write_together(self, batch: Sequence[_Pending]) -> None:
         try:
             await self._transact(batch)
-        except DatabaseBusyError as error:  # nobody would fare better alone
-            _refuse(batch, error)
         except Exception as error:  # noqa: BLE001 - each entry is told what became of it
             if len(batch) == 1:
                 _refuse(batch, error)
@@ -96,11 +102,19 @@ class Ledger:
                     pending.written.set_result(None)
 
     async def _transact(self, batch: Sequence[_Pending]) -> None:
-        # Survives a kill at once, and a power cut with the next commit that waits for the disk.
-        async with self._database.work(durable=False) as work:
+        async def all_of_it(work: UnitOfWork) -> None:
             for pending in batch:
                 await pending.entry(work)
-            await work.commit()
+
+        # Survives a kill at once, and a power cut with the next commit that waits for the disk.
+        await carry_out(self._database, all_of_it, durable=False)
+
+
+def _too_many() -> StorageUnavailableError:
+    return StorageUnavailableError(
+        f"{MOST_WAITING:,} entries wait for storage that does not answer, and no more are kept in "
+        "memory. Make the database answer again; what waits is written then."
+    )
 
 
 def _next_batch(pending: list[_Pending]) -> tuple[list[_Pending], list[_Pending]]:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from noctule.core.clock import Clock
 from noctule.core.limits import Limit, LimitKey
+from noctule.core.patience import look_up
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.refusals import Evidence, Refusal
 from noctule.core.settings import Settings
@@ -143,8 +144,7 @@ class Limits:
             if self._is_read(after):
                 return
             begun, changes = self._clock.monotonic(), self._changes
-            async with self._database.read() as work:
-                stored = await work.limits.list()
+            stored = await look_up(self._database, lambda work: work.limits.list())
             # What was learned meanwhile is newer than what was read.
             if changes == self._changes and not self._unsaved:
                 self._take({limit.key: limit for limit in stored})

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from noctule.core.clock import Clock
+from noctule.core.patience import look_up
 from noctule.core.ports import Database
 from noctule.core.proofs import Proof, ProofKey, ProofOutcome
 from noctule.core.settings import EndpointKind, Settings
@@ -79,8 +80,7 @@ class Proofs:
             now = self._clock.monotonic()
             if not fresh and self._read_at is not None and now - self._read_at < MEMORY_S:
                 return
-            async with self._database.read() as work:
-                stored = await work.proofs.list()
+            stored = await look_up(self._database, lambda work: work.proofs.list())
             self._stored = {proof.key: proof for proof in stored}
             self._read_at = now
             for model in self._settings.models:

@@ -6,6 +6,7 @@ were under way may be missing.
 """
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -15,12 +16,8 @@ from typing import Any
 from noctule.core.books import Bill, Books, Claim, Exhausted, Ruling, Settled
 from noctule.core.budgets import Budget, frees_at
 from noctule.core.clock import Clock
-from noctule.core.errors import DatabaseBusyError
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.sleepers import wake_all
-
-_BUSY_WAITS_S = (0.05, 0.2, 0.5)
-"""How long after two writers met the orders are carried out again."""
 
 LOOK_AGAIN_S = 0.5
 """How soon a call that waits looks for what other processes have settled."""
@@ -137,19 +134,17 @@ class Teller:
     async def _stored(
         self, batch: Sequence[_Pending], orders: Sequence[Claim | Bill]
     ) -> list[Ruling | Settled | Refused]:
-        """Carry orders out in one transaction; again, from the start, when two writers met."""
-        for wait_s in _BUSY_WAITS_S:
-            try:
-                return await self._transact(batch, orders)
-            except DatabaseBusyError:
-                await self._clock.sleep(wait_s)
-        return await self._transact(batch, orders)
+        """Carry orders out in one transaction; again, from the start, until storage answers."""
+        tries = itertools.count()
+        return await self._database.patience.keep_trying(
+            lambda: self._transact(batch, orders, again=next(tries) > 0)
+        )
 
     async def _transact(
-        self, batch: Sequence[_Pending], orders: Sequence[Claim | Bill]
+        self, batch: Sequence[_Pending], orders: Sequence[Claim | Bill], *, again: bool
     ) -> list[Ruling | Settled | Refused]:
         async with self._database.work(durable=False) as work:
-            books = await self._open(work, batch)
+            books = await self._open(work, batch, again=again)
             results: list[Ruling | Settled | Refused] = [_order(books, order) for order in orders]
             await work.budgets.keep(books)
             results = [await self._timed(work, books, result) for result in results]
@@ -157,11 +152,12 @@ class Teller:
             await work.commit()
         return results
 
-    async def _open(self, work: UnitOfWork, batch: Sequence[_Pending]) -> Books:
+    async def _open(self, work: UnitOfWork, batch: Sequence[_Pending], *, again: bool) -> Books:
         budgets: dict[str, Budget] = {}
         for pending in batch:
             budgets.update((budget.key.id, budget) for budget in pending.order.budgets)
-        ids = [pending.order.id for pending in batch if isinstance(pending.order, Bill)]
+        # A commit whose answer was lost may have placed claims: at a second try they count once.
+        ids = [one.order.id for one in batch if again or isinstance(one.order, Bill)]
         return await work.budgets.open_books(list(budgets.values()), ids, self._clock.now())
 
     async def _timed(

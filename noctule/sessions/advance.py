@@ -2,7 +2,8 @@
 
 ``advance`` never raises for anything a turn or a provider does: whatever happens becomes the
 turn's stored status, so that no engine above it can lose a turn to an exception. It may be called
-at any moment, any number of times, after any crash; what is done stays done.
+at any moment, any number of times, after any crash; what is done stays done. Storage that does not
+answer is no verdict on a turn: the turn is left as it is, and tried again until storage answers.
 """
 
 import asyncio
@@ -14,9 +15,10 @@ from graphs.context import TurnContext
 from graphs.runner import Drain, Standing, TurnRunner
 from graphs.state import GRAPH_VERSION
 from noctule.core.clock import Clock
-from noctule.core.errors import DatabaseBusyError, NoctuleError, OurBugError
+from noctule.core.errors import NoctuleError
 from noctule.core.lifecycle import Status
 from noctule.core.parkings import Parking
+from noctule.core.patience import PASSING
 from noctule.core.ports import Database
 from noctule.core.sessions import Order, Session, SessionKind, Turn
 from noctule.sessions.contexts import Contexts
@@ -26,9 +28,6 @@ from noctule.sessions.progress import Progress
 from noctule.sessions.rest import Rest
 
 _LOG = logging.getLogger(__name__)
-
-_BUSY_WAITS_S = (0.1, 0.5, 2.0)
-"""How long after two writers met a turn is tried again; what is done stays done."""
 
 
 class Advancer:
@@ -71,23 +70,18 @@ class Advancer:
             drain: asks to stop after the current step; None never does.
         """
         drain = drain or Drain()
-        for wait_s in _BUSY_WAITS_S:
-            progress = await self._try(turn_id, drain, patient=True)
-            if progress is not None:
-                return progress
-            await self._clock.sleep(wait_s)
-        progress = await self._try(turn_id, drain, patient=False)
-        if progress is None:
-            raise OurBugError("A turn was neither advanced nor failed; please report this.")
-        return progress
+        return await self._database.patience.keep_trying(lambda: self._try(turn_id, drain))
 
-    async def _try(self, turn_id: str, drain: Drain, *, patient: bool) -> Progress | None:
-        """Carry a turn on; return None when writers met and it is worth another try.
+    async def _try(self, turn_id: str, drain: Drain) -> Progress:
+        """Carry a turn on.
 
         Args:
             turn_id: which.
             drain: asks to stop after the current step.
-            patient: whether there is another try.
+
+        Raises:
+            StorageUnavailableError: what came of it cannot be stored now.
+            DatabaseBusyError: likewise, because two writers met.
         """
         async with self._database.read() as work:
             turn = await work.turns.get(turn_id)
@@ -103,10 +97,9 @@ class Advancer:
         try:
             due = await self._waking(turn)
             return await self._advance(turn, session, sink, due, drain)
+        except PASSING:
+            raise
         except Exception as error:  # noqa: BLE001 - whatever it is becomes the turn's status
-            if patient and isinstance(error, DatabaseBusyError):
-                _LOG.warning("turn %s is tried again: %s", turn.id, error)
-                return None
             return await self._failed(turn, sink, error)
         finally:
             await _close(sink)
@@ -129,6 +122,8 @@ class Advancer:
             )
         try:
             return Progress(await self._rest.failed(turn, sink, sentence))
+        except PASSING:
+            raise
         except NoctuleError as unwritten:
             # The database refuses even that: the row still says what it said, and is tried again.
             _LOG.error("turn %s failed (%s), unwritten: %s", turn.id, sentence, unwritten)
@@ -204,7 +199,7 @@ def _outdated(turn: Turn, standing: Standing) -> str | None:
 
 async def _close(sink: TurnSink) -> None:
     try:
-        await sink.close()
+        await sink.close()  # waits for storage
     except NoctuleError as error:
         _LOG.warning("the last events of a turn could not be stored: %s", error)
 

@@ -16,6 +16,7 @@ from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
+from noctule.core.patience import PASSING
 from noctule.core.ports import Database
 from noctule.core.sessions import Turn
 from noctule.sessions.engine import Drive, Engine
@@ -26,6 +27,9 @@ _LOOK_SECONDS = 2.0
 """How often rows are looked through although nothing said that they changed."""
 
 _PACE_SECONDS = 0.02
+_AWAY_SECONDS = 1.0
+"""The pause of a look that storage did not answer."""
+
 _AHEAD = timedelta(seconds=5)
 """Wakes this near get a drive, in case nobody left one; more than one look's distance."""
 
@@ -103,6 +107,9 @@ class Dispatch:
                 if self._clock.monotonic() - looked_at >= _LOOK_SECONDS:
                     looked_at = self._clock.monotonic()
                     abandoned = await self._look_for_abandoned(abandoned)
+            except PASSING as error:
+                self._database.patience.refused(error)
+                await self._clock.sleep(_AWAY_SECONDS)
             except NoctuleError as error:
                 _LOG.warning("looking for due turns failed and is tried again: %s", error)
             await self._clock.sleep(_PACE_SECONDS)

@@ -8,7 +8,8 @@ from graphs.runner import Drain
 from noctule.core.clock import Clock
 from noctule.core.lifecycle import Status
 from noctule.core.overview import is_resting
-from noctule.core.ports import Database
+from noctule.core.patience import look_up
+from noctule.core.ports import Database, UnitOfWork
 from noctule.core.sessions import Turn
 from noctule.sessions.advance import Advancer
 from noctule.sessions.lock import WorkerLock
@@ -150,8 +151,10 @@ class Driver:
 
     async def _next(self, turn: Turn, drain: Drain, leave: Leave) -> bool:
         """Carry what is next in a session; True when there may be more before the turn rests."""
-        async with self._database.read() as work:
-            following = await work.turns.oldest_unfinished(turn.session_id)
+        session_id = turn.session_id
+        following = await look_up(
+            self._database, lambda work: work.turns.oldest_unfinished(session_id)
+        )
         if following is None or following.id > turn.id:
             return False
         if self._lock is None and not await self._database.session_is_free(turn.session_id):
@@ -172,9 +175,12 @@ class Driver:
 
     async def _at_rest(self, turn: Turn) -> Turn | None:
         """Return the turn when nothing more happens to it now; None while somebody works on it."""
-        async with self._database.read() as work:
+
+        async def both(work: UnitOfWork) -> tuple[Turn, Turn | None]:
             now = await work.turns.get(turn.id)
-            first = await work.turns.oldest_unfinished(turn.session_id)
+            return now, await work.turns.oldest_unfinished(turn.session_id)
+
+        now, first = await look_up(self._database, both)
         if now.status not in {Status.QUEUED, Status.RUNNING}:
             return now
         return now if is_resting(first, self._clock.now()) else None

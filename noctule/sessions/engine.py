@@ -29,7 +29,9 @@ from dbos import (
 
 from noctule.core.clock import Clock
 from noctule.core.errors import OurBugError, StorageError
+from noctule.core.patience import Patience
 from noctule.sessions import subsec
+from noctule.sessions.engine_noise import EngineNoise
 
 _NAME = "noctule"
 _VERSION = "1"
@@ -118,11 +120,20 @@ class Engine:
         executor: names this process among workers on one PostgreSQL; fixed on SQLite.
         most_turns: how many turns may be advanced at once.
         clock: the time.
+        patience: whether people know that storage is away.
     """
 
     def __init__(
-        self, *, url: str, home: Path, executor: str, most_turns: int, clock: Clock
+        self,
+        *,
+        url: str,
+        home: Path,
+        executor: str,
+        most_turns: int,
+        clock: Clock,
+        patience: Patience,
     ) -> None:
+        self._noise = EngineNoise(patience, clock)
         self._url = url
         self._home = home
         self._executor = executor
@@ -140,7 +151,7 @@ class Engine:
         """
         if _Bound.advance is not None:
             raise OurBugError("Two engines in one process; please report this.")
-        _quiet()
+        _quiet(self._noise)
         config: DBOSConfig = {
             "name": _NAME,
             "system_database_url": self._system_url(),
@@ -281,5 +292,7 @@ async def _in_own_thread(work: Callable[[], None]) -> None:
     await done
 
 
-def _quiet() -> None:
-    logging.getLogger("dbos").setLevel(logging.WARNING)
+def _quiet(noise: EngineNoise) -> None:
+    log = logging.getLogger("dbos")
+    log.setLevel(logging.WARNING)
+    log.filters = [noise]

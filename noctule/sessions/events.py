@@ -198,14 +198,14 @@ class TurnSink:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
-        await self.flush()
+        await self._database.patience.keep_trying(self.flush)
 
     async def _write_batches(self) -> None:
         while True:
             await self._wanted.wait()
             self._wanted.clear()
             try:
-                await self.flush()
+                await self._database.patience.keep_trying(self.flush)
             except NoctuleError as error:
                 _LOG.warning("events of turn %s are kept back: %s", self._turn_id, error)
                 self._wanted.set()

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager, suppress
 
 from noctule.core.errors import NoctuleError
+from noctule.core.patience import PASSING
 from noctule.core.ports import Database
 from noctule.core.sessions import Order
 
@@ -51,6 +52,8 @@ class Orders:
             async for _ in changes:
                 try:
                     await self._look()
+                except PASSING as error:
+                    self._database.patience.refused(error)
                 except NoctuleError as error:
                     _LOG.warning("looking for orders failed and is tried again: %s", error)
 

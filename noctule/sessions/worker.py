@@ -13,6 +13,7 @@ from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
+from noctule.core.patience import PASSING
 from noctule.core.ports import Database
 from noctule.core.sessions import Turn
 from noctule.core.settings.limits import ParkingSettings
@@ -28,6 +29,9 @@ _LOG = logging.getLogger(__name__)
 
 _TIDY_SECONDS = 300.0
 _DRAIN_GRACE_SECONDS = 20.0
+_AWAY_GRACE_SECONDS = 3.0
+"""How long a worker that stops waits for storage that does not answer."""
+
 _AGAIN = timedelta(seconds=10)
 
 
@@ -159,10 +163,15 @@ class Worker:
             if not await self._carry(turn):
                 return []
             return await self._following(turn)
+        except PASSING as error:
+            self._database.patience.refused(error)
+            return [self._again(turn_id)]
         except NoctuleError as error:
             _LOG.error("turn %s could not be advanced and is tried again: %s", turn_id, error)
-            at = self._clock.now() + _AGAIN
-            return [Drive(turn_id, f"again-{new_id(self._clock)}", at)]
+            return [self._again(turn_id)]
+
+    def _again(self, turn_id: str) -> Drive:
+        return Drive(turn_id, f"again-{new_id(self._clock)}", self._clock.now() + _AGAIN)
 
     async def _carry(self, turn: Turn) -> bool:
         """Carry a turn as far as it goes; False when somebody else is at its session.
@@ -225,6 +234,8 @@ class Worker:
             try:
                 await self._expire()
                 await self._engine.forget_finished()
+            except PASSING as error:
+                self._database.patience.refused(error)
             except NoctuleError as error:
                 _LOG.warning("tidying failed and is tried again: %s", error)
             await self._clock.sleep(_TIDY_SECONDS)
@@ -246,8 +257,11 @@ class Worker:
             self._stopping()
         for drain in self._carried.values():
             drain.request("the worker stops")
+        away = self._database.patience.is_out
         if self._under_way:
-            await asyncio.wait(set(self._under_way), timeout=_DRAIN_GRACE_SECONDS)
+            grace_s = _AWAY_GRACE_SECONDS if away else _DRAIN_GRACE_SECONDS
+            await asyncio.wait(set(self._under_way), timeout=grace_s)
+        self._database.patience.give_up()
         left = set(self._under_way)
         for task in left:
             task.cancel()

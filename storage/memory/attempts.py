@@ -14,11 +14,11 @@ class MemoryAttempts:
         self._transaction = transaction
 
     async def add(self, attempt: Attempt) -> None:
-        """Write one attempt."""
+        """Write one attempt; the same one again does nothing."""
         tables = await self._transaction.writing("attempts")
-        if attempt.id in tables.attempts:
+        known = tables.attempts.setdefault(attempt.id, stored(attempt))
+        if known.call_id != attempt.call_id:
             raise twice("attempt", attempt.id)
-        tables.attempts[attempt.id] = stored(attempt)
 
     async def list(
         self,

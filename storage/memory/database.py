@@ -6,6 +6,8 @@ from types import TracebackType
 from typing import Self
 
 from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
+from noctule.core.clock import SystemClock
+from noctule.core.patience import Patience
 from noctule.core.store_ports import (
     AccountStore,
     AttemptStore,
@@ -93,6 +95,7 @@ class MemoryDatabase:
     """Keeps everything in dictionaries, under the same contract as the real ones."""
 
     def __init__(self) -> None:
+        self.patience = Patience(SystemClock())
         self._watches = Watches(on_first=lambda: None)
         self._session_locks = SessionLocks()
         self._shelf = Shelf(on_commit=self._watches.wake)

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from noctule.core.clock import Clock
 from noctule.core.errors import UsageError
+from noctule.core.patience import Patience
 from storage.migrate import is_newest, upgrade
 from storage.postgres.faults import explain
 from storage.postgres.listener import Listener
@@ -42,13 +43,14 @@ class PostgresDatabase:
     def __init__(self, engine: AsyncEngine, place: str, clock: Clock) -> None:
         self._engine = engine
         self._place = place
+        self.patience = Patience(clock)
         self._reading = engine.execution_options(
             isolation_level="REPEATABLE READ", postgresql_readonly=True
         )
         self._name = uuid.uuid4().hex
         self._watches = Watches(on_first=self._start_listening)
         connect = dict(engine.dialect.create_connect_args(engine.url)[1])
-        self._listener = Listener(connect, self._watches, self._name, clock)
+        self._listener = Listener(connect, self._watches, self._name, clock, self._away)
         self._session_locks = PostgresSessionLocks(connect, clock, place)
         self._closed = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
@@ -123,6 +125,9 @@ class PostgresDatabase:
             self._listening = None
         await self._session_locks.close()
         await self._engine.dispose()
+
+    def _away(self, error: Exception) -> None:
+        self.patience.refused(explain(error, self._place))
 
     def _start_listening(self) -> None:
         if self._listening is None:

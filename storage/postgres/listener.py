@@ -1,6 +1,6 @@
 """Hearing of what other processes write."""
 
-import logging
+from collections.abc import Callable
 from typing import Any, Final
 
 import psycopg
@@ -9,7 +9,6 @@ from noctule.core.clock import Clock
 from storage.postgres.transaction import CHANNEL
 from storage.watch import Watches
 
-_LOG = logging.getLogger(__name__)
 _PAUSE_SECONDS: Final = 1.0
 
 
@@ -21,13 +20,22 @@ class Listener:
         watches: told of every commit of somebody else, and after every gap.
         own: the sender name of this process, whose commits the watches know already.
         clock: paces connecting again.
+        on_loss: told why the connection was lost, or could not be made.
     """
 
-    def __init__(self, connect: dict[str, Any], watches: Watches, own: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        connect: dict[str, Any],
+        watches: Watches,
+        own: str,
+        clock: Clock,
+        on_loss: Callable[[Exception], None],
+    ) -> None:
         self._connect = connect
         self._watches = watches
         self._own = own
         self._clock = clock
+        self._on_loss = on_loss
 
     async def run(self) -> None:
         """Listen until cancelled."""
@@ -35,7 +43,7 @@ class Listener:
             try:
                 await self._listen()
             except (psycopg.Error, OSError) as error:
-                _LOG.warning("the connection that listens to PostgreSQL was lost: %s", error)
+                self._on_loss(error)
             await self._clock.sleep(_PAUSE_SECONDS)
 
     async def _listen(self) -> None:

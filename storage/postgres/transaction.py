@@ -2,18 +2,21 @@
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Concatenate, Final
 
+import psycopg
 import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from noctule.core.errors import OurBugError
-from storage.faults import closed_already
+from noctule.core.errors import NoctuleError, OurBugError
+from storage.faults import closed_already, driver_error
 from storage.postgres.faults import explain
 from storage.transaction import P, T
 
 CHANNEL: Final = "noctule"
+_READ_ONLY: Final = "25006"
 
 # The listeners of other processes skip what they sent themselves: their payload says whose it is.
 _TELL = sa.select(sa.func.pg_notify(CHANNEL, sa.bindparam("sender")))
@@ -72,7 +75,7 @@ class PostgresTransaction:
         try:
             return await connection.run_sync(operation, *args, **kwargs)
         except Exception as error:
-            raise explain(error, self._place) from error
+            raise await self._explained(error, connection) from error
 
     async def run_long(
         self, operation: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -107,6 +110,15 @@ class PostgresTransaction:
             await asyncio.shield(asyncio.ensure_future(connection.close()))
         except Exception as error:
             raise explain(error, self._place) from error
+
+    async def _explained(self, error: Exception, connection: AsyncConnection) -> NoctuleError:
+        cause = driver_error(error)
+        if isinstance(cause, psycopg.Error) and cause.sqlstate == _READ_ONLY:
+            if self._sender is None:
+                return OurBugError("A unit of work that only reads was asked to write. Use work().")
+            with suppress(Exception):  # after a failover: the next connection finds the primary
+                await connection.invalidate()
+        return explain(error, self._place)
 
     async def _taken(self) -> AsyncConnection:
         if self._closed.is_set():

@@ -10,7 +10,8 @@ from typing import Final, Self
 
 import sqlalchemy as sa
 
-from noctule.core.clock import SystemClock
+from noctule.core.clock import Clock, SystemClock
+from noctule.core.patience import Patience
 from storage.faults import damaged
 from storage.migrate import is_newest, upgrade, version_of
 from storage.session_locks import SessionLocks
@@ -34,8 +35,11 @@ class SqliteDatabase:
     Make it with :meth:`open`, on the event loop that uses it.
     """
 
-    def __init__(self, path: Path, engine: sa.Engine, executor: ThreadPoolExecutor) -> None:
+    def __init__(
+        self, path: Path, engine: sa.Engine, executor: ThreadPoolExecutor, clock: Clock
+    ) -> None:
         self._place = str(path)
+        self.patience = Patience(clock)
         self._engine = engine
         self._executor = executor
         self._watches = Watches(on_first=self._start_looking)
@@ -49,10 +53,14 @@ class SqliteDatabase:
         self._closed = False
 
     @classmethod
-    async def open(cls, path: Path) -> Self:
+    async def open(cls, path: Path, *, clock: Clock) -> Self:
         """Open the file, making it and its folder when missing, at the newest version.
 
         One of an older version is copied into ``backups`` before it is changed.
+
+        Args:
+            path: of the file.
+            clock: paces what is tried again.
 
         Raises:
             DatabaseTooNewError: a newer Noctule wrote it.
@@ -63,7 +71,7 @@ class SqliteDatabase:
         engine = make_engine(path)
         try:
             await in_thread(executor, lambda: _prepare(path, engine))
-            return cls(path, engine, executor)
+            return cls(path, engine, executor, clock)
         except Exception as error:
             executor.shutdown()
             raise explain(error, str(path)) from error

@@ -3,13 +3,15 @@
 import errno
 import sqlite3
 
-from noctule.core.errors import NoctuleError, StorageError
+from noctule.core.errors import NoctuleError, StorageUnavailableError
 from storage.faults import damaged, disk_full, driver_error, locked, unexpected, unwritable
 
 # https://www.sqlite.org/rescode.html; the low byte of an extended code is its primary code.
 _PRIMARY_CODE = 0xFF
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
+# A quota is a full disk with another name; a file that may not grow says EFBIG.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _UNWRITABLE = frozenset({sqlite3.SQLITE_READONLY, sqlite3.SQLITE_PERM, sqlite3.SQLITE_CANTOPEN})
 
 
@@ -29,7 +31,7 @@ def explain(error: Exception, place: str) -> NoctuleError:
     cause = driver_error(error)
     if isinstance(cause, NoctuleError):
         return cause
-    if isinstance(cause, OSError) and cause.errno == errno.ENOSPC:
+    if isinstance(cause, OSError) and cause.errno in _FULL:
         return disk_full(place)
     if isinstance(cause, OSError):
         return unwritable(place, cause.strerror or str(cause))
@@ -48,7 +50,7 @@ def _explain(error: sqlite3.Error, code: int, place: str) -> NoctuleError:
     if code == sqlite3.SQLITE_FULL:
         return disk_full(place)
     if code == sqlite3.SQLITE_IOERR:
-        return StorageError(
+        return StorageUnavailableError(
             f"{place} could not be read or written ({error}). Look after the disk it is on."
         )
     return unexpected(place, error)

@@ -6,13 +6,20 @@ from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import Connection
+from sqlalchemy.dialects import postgresql, sqlite
 
 from noctule.core.attempts import Attempt, SkippedModel, Usage
+from noctule.core.errors import OurBugError
 from noctule.core.token_parts import TokenParts
 from storage.tables import attempts
 from storage.transaction import Transaction
 
-_INSERT = attempts.insert()
+# Written again when the answer to a commit was lost: an id is one attempt, whoever writes it.
+_INSERT = {
+    "sqlite": sqlite.insert(attempts).on_conflict_do_nothing().returning(attempts.c.id),
+    "postgresql": postgresql.insert(attempts).on_conflict_do_nothing().returning(attempts.c.id),
+}
+_CALL = sa.select(attempts.c.call_id).where(attempts.c.id == sa.bindparam("of"))
 _NEWEST_FIRST = sa.select(attempts).order_by(attempts.c.id.desc())
 _SHORT = 200
 _COLUMNS = tuple(column.name for column in attempts.columns)
@@ -35,7 +42,7 @@ class SqlAttempts:
         self._transaction = transaction
 
     async def add(self, attempt: Attempt) -> None:
-        """Write one attempt."""
+        """Write one attempt; the same one again does nothing."""
         await self._transaction.run(_add, attempt)
 
     async def list(
@@ -67,7 +74,12 @@ def _add(connection: Connection, attempt: Attempt) -> None:
     values["cost_nano_usd"] = attempt.cost_usd
     values |= {name: getattr(attempt.parts, name, None) for name in _PARTS_TOKENS}
     values["skipped"] = [[skip.model, skip.reason] for skip in attempt.skipped]
-    connection.execute(_INSERT, values)
+    if connection.execute(_INSERT[connection.dialect.name], values).first() is None:
+        known = connection.execute(_CALL, {"of": attempt.id}).scalar_one()
+        if known != attempt.call_id:
+            raise OurBugError(
+                f"There is an attempt {attempt.id!r} already, of another call. Please report this."
+            )
 
 
 def _list(connection: Connection, statement: sa.Select[Any]) -> list[Attempt]:

@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from noctule.core.attempts import Purpose
 from noctule.core.lifecycle import Status
 from tests.support.provider import Provider, Reply
 from tests.support.rig import CLOCK, Rig
@@ -29,7 +30,7 @@ async def test_a_database_that_is_locked_for_ten_seconds_delays_and_loses_nothin
 
 
 async def test_a_full_disk_ends_no_worker_and_loses_nothing_stored(tmp_path):
-    """While nothing can be written turns wait or say so; with room again all can be answered."""
+    """While nothing can be written turns wait; with room again each is answered, asked once."""
     provider = Provider(default=Reply(text="word " * 2000))
     async with provider, Rig(tmp_path, provider.openai_url) as rig:
         before = await rig.say("hello before")
@@ -44,13 +45,16 @@ async def test_a_full_disk_ends_no_worker_and_loses_nothing_stored(tmp_path):
             await CLOCK.sleep(6)
             assert serve.process.returncode is None
             resource.prlimit(serve.pid, resource.RLIMIT_FSIZE, (unlimited, unlimited))
-            for turn in turns:
-                ended = await rig.until(turn, Status.DONE, Status.FAILED)
-                if ended.status is Status.FAILED:
-                    assert "full" in (ended.error or ""), ended
-                    await rig.records.desk.resume(turn.session_id)
-            await rig.until(turns, Status.DONE)
+            await rig.until(turns, Status.DONE, Status.FAILED)
+            assert {(await rig.turn(turn)).status for turn in turns} == {Status.DONE}
             assert (await rig.turn(before)).reply == "word " * 2000
+            async with rig.records.database.read() as work:
+                attempts = await work.attempts.list()
+        answers = [attempt for attempt in attempts if attempt.purpose is not Purpose.PROBE]
+        assert len(answers) == len(provider.requests) == 13
+        said = "".join(serve.lines)
+        assert "Traceback" not in said, said
+        assert said.count("What is under way waits until then") == 1, said
 
 
 @pytest.mark.parametrize("part", ["parking", "checkpoint"])

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -112,8 +113,10 @@ async def test_attempts_are_listed_newest_first_and_narrowed(database: Database)
 
 
 async def test_an_attempt_is_written_once(database: Database) -> None:
-    """The ledger does not overwrite."""
+    """The ledger does not overwrite; the same attempt written again is the same attempt."""
     async with database.work() as work:
         await work.attempts.add(an_attempt())
+        await work.attempts.add(an_attempt())
+        assert await work.attempts.list() == [an_attempt()]
         with pytest.raises(OurBugError):
-            await work.attempts.add(an_attempt())
+            await work.attempts.add(replace(an_attempt(), call_id="another"))

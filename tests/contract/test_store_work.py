@@ -167,7 +167,7 @@ async def test_a_closed_database_says_so(database: Database) -> None:
 
 async def test_a_full_disk_stops_only_what_needs_it(sqlite_url: str, tmp_path: Path) -> None:
     """The unit that does not fit says so, even if it goes on to commit; the next one is kept."""
-    database = await SqliteDatabase.open(tmp_path / "noctule.db")
+    database = await SqliteDatabase.open(tmp_path / "noctule.db", clock=SystemClock())
     await with_turns(database, "t1")
     pages = database._writer._raw
     (full,) = pages.execute("PRAGMA page_count").fetchone()

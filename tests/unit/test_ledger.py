@@ -4,7 +4,9 @@ from typing import Any, Self
 
 import pytest
 
+from noctule.core.clock import SystemClock
 from noctule.core.errors import DatabaseBusyError
+from noctule.core.patience import Patience
 from noctule.core.ports import UnitOfWork
 from noctule.models.ledger import Entry, Ledger
 from tests.support.stage import settle
@@ -18,6 +20,7 @@ class Page:
     commits: int = 0
     gate: asyncio.Event | None = None
     locked: bool = False
+    patience: Patience = field(default_factory=lambda: Patience(SystemClock()))
 
     def work(self, *, durable: bool = True) -> Any:
         return PageWork(self)
