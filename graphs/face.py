@@ -43,11 +43,33 @@ class Face:
 
 def face_of(agent: Agent, context: TurnContext, tools: Sequence[AnyTool], reader: Reader) -> Face:
     """Return the face an agent shows to a model; always the same for the same window and proof."""
-    hands_over, part = context.hand_over_allowed, context.part
-    full = face(agent, tools, may_hand_over=hands_over, part=part)
+    part = context.part
+    full = face(agent, tools, may_hand_over=context.hand_over_allowed, part=part)
+    insists = context.equipment is not None and context.equipment.insists_on_tools(agent.role)
+    return face_for(full, agent, tools, reader, insists=insists, part=part)
+
+
+def face_for(
+    full: Face,
+    agent: Agent,
+    tools: Sequence[AnyTool],
+    reader: Reader,
+    *,
+    insists: bool,
+    part: str | None = None,
+) -> Face:
+    """Return the full face, or the lean one where the full is too much for a model.
+
+    Args:
+        full: the full one.
+        agent: whose.
+        tools: what it may call.
+        reader: the model.
+        insists: whether a person named the tools, so that none of them is left out.
+        part: as ``face``.
+    """
     if not tools or not (reader.is_weak or _is_too_much(full, reader.window_tokens)):
         return full
-    insists = context.equipment is not None and context.equipment.insists_on_tools(agent.role)
     return lean_face(agent, tools, chooses=not insists, part=part)
 
 

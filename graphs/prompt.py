@@ -16,7 +16,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, SystemM
 
 from graphs.cut import Cut, paired, seen
 from graphs.record import spelled_out
-from noctule.core.prompt_ports import NoRoomError, Reader, TooLong
+from noctule.core.prompt_ports import NoRoomError, Reader, TokenCounter, TooLong
 
 _ENOUGH = 0.7
 """Leaving out goes on until a prompt takes this share of its room, so that it is seldom needed."""
@@ -29,6 +29,7 @@ _RECORD_SHARE = 4
 """The list of what was called takes a character for every four tokens of a window."""
 
 _TOO_MANY_TOOLS = 0.6
+_LARGEST = 3
 _MOST_CHARS_PER_TOKEN = 16
 _STUB_CHARS = 160
 """What is kept at first of a message that is shortened for a newer one."""
@@ -228,7 +229,8 @@ class _Builder:
         if tools and frame > room * _TOO_MANY_TOOLS:
             return NoRoomError(
                 TooLong.TOOLS,
-                why=f"{holds}; the definitions of {len(tools)} tools and the prompt take {frame:,}",
+                why=f"{holds}; the definitions of {len(tools)} tools and the prompt take {frame:,}"
+                f" (the largest: {', '.join(largest_tools(tools, counter))})",
                 cure="Give the role fewer tools (roles.ROLE.tools, tools.mcp), or bind a model "
                 "with a larger context.",
             )
@@ -268,6 +270,12 @@ def _last_exchange(messages: Sequence[AnyMessage], task: int) -> int:
         if isinstance(message, AIMessage) and message.tool_calls:
             return at
     return len(messages)
+
+
+def largest_tools(tools: Sequence[Any], counter: TokenCounter) -> tuple[str, ...]:
+    """Return the tools whose definitions take most, by name."""
+    sizes = {tool["function"]["name"]: counter.count([], [tool]) for tool in tools}
+    return tuple(sorted(sizes, key=lambda name: -sizes[name])[:_LARGEST])
 
 
 def _all_text(message: AnyMessage) -> str:

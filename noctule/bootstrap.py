@@ -20,6 +20,7 @@ from noctule.core.coverage import Coverage
 from noctule.core.ids import new_id
 from noctule.core.masking import Masker, secrets_of
 from noctule.core.ports import Database
+from noctule.core.prompt_ports import RoleRoom
 from noctule.core.settings import Settings
 
 if TYPE_CHECKING:
@@ -333,6 +334,31 @@ def own_tool_problems(settings: Settings) -> list[str]:
     problems: list[str] = []
     list(own_tools(settings.tools, problems))
     return problems
+
+
+async def prompt_rooms(settings: Settings, clock: Clock) -> list[RoleRoom]:
+    """Return what prompts and tools take of windows, by role and model; asks MCP servers.
+
+    Args:
+        settings: the configuration.
+        clock: the time.
+    """
+    from agents.roster import ROSTER  # noqa: PLC0415 - loads the prompts
+    from graphs.room import room_of  # noqa: PLC0415 - loads LangChain
+    from noctule.models.fitting import plain_reader  # noqa: PLC0415 - likewise
+    from tools.registry import Toolbox  # noqa: PLC0415 - loads the tools
+
+    rooms = []
+    async with Toolbox(settings, clock=clock) as toolbox:
+        for role, agent in ROSTER.items():
+            await toolbox.prepare(role, agent.tools)
+            tools = toolbox.for_role(role, agent.tools)
+            insists = bool(settings.roles[role].tools)
+            rooms += [
+                room_of(agent, tools, plain_reader(settings, role, model), insists=insists)
+                for model in settings.roles[role].models
+            ]
+    return rooms
 
 
 def sandbox_flaw(settings: Settings, home: Path) -> str | None:

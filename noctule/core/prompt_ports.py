@@ -83,6 +83,29 @@ class Fitted:
     tools: Sequence[Any] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class RoleRoom:
+    """What a role's prompt and tools take of the window of one of its models.
+
+    Args:
+        role: whose.
+        model: its configured name.
+        window_tokens: of the model; None means unknown.
+        prompt_tokens: the longest prompt it takes; None means unknown.
+        taken_tokens: by the prompt and the tools, before any task.
+        tools: how many it is offered.
+        largest: those whose definitions take most, by name.
+    """
+
+    role: str
+    model: str
+    window_tokens: int | None
+    prompt_tokens: int | None
+    taken_tokens: int
+    tools: int
+    largest: tuple[str, ...] = ()
+
+
 class TooLong(StrEnum):
     """Why a prompt cannot be made to fit."""
 

@@ -10,6 +10,7 @@ from noctule.bootstrap import (
     open_records,
     own_tool_problems,
     prices_of,
+    prompt_rooms,
     sandbox_flaw,
     zone_of,
 )
@@ -22,6 +23,7 @@ from noctule.doctor.accounts import examine_accounts
 from noctule.doctor.bindings import advise
 from noctule.doctor.finding import Finding, Level
 from noctule.doctor.presence import compare, missing_models
+from noctule.doctor.prompts import prompt_findings
 from noctule.doctor.proofs import prove_findings
 from noctule.doctor.reaching import Reached, reach, report_reached
 from noctule.doctor.telegram import BotQuestions
@@ -58,6 +60,7 @@ class Examination:
         bot = await self._bot()
         flaw = await asyncio.to_thread(sandbox_flaw, settings, home)
         unusable = await asyncio.to_thread(own_tool_problems, settings)
+        rooms = await prompt_rooms(settings, self.clock)
         zone, now = zone_of(settings), self.clock.now()
         missing = [
             name
@@ -77,6 +80,7 @@ class Examination:
             *machine.disk(home, settings, missing),
             *machine.sandbox(flaw, settings),
             *(Finding(Level.WARNING, "own tools", problem) for problem in unusable),
+            *prompt_findings(rooms),
             *machine.time_zone(settings, zone, now, self.environ),
             *advise(settings, self.environ),
         ]

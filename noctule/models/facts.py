@@ -91,11 +91,16 @@ class Facts:
         return settled if limit is None else replace(settled, limit=limit)
 
 
+def settled_window(settings: Settings, name: str) -> int | None:
+    """Return a model's context window by its configuration; None when that does not say."""
+    own_window = settings.endpoint_of(name).kind in _OWN_WINDOW
+    return settings.models[name].context or (DEFAULT_WINDOW_TOKENS if own_window else None)
+
+
 def _settled(settings: Settings, name: str) -> ModelFacts:
     model = settings.models[name]
-    own_window = settings.endpoint_of(name).kind in _OWN_WINDOW
     return ModelFacts(
         local=settings.is_local(name),
         vision=model.vision,
-        context_tokens=model.context or (DEFAULT_WINDOW_TOKENS if own_window else None),
+        context_tokens=settled_window(settings, name),
     )

@@ -10,10 +10,13 @@ from langchain_core.messages import HumanMessage
 from noctule.core.outcomes import Outcome
 from noctule.core.prompt_ports import Fit, Fitted, NoRoomError, Reader, reply_tokens
 from noctule.core.refusals import Refusal
-from noctule.core.settings import RoleSettings
+from noctule.core.roles import Role
+from noctule.core.settings import RoleSettings, Settings
 from noctule.models.client import ModelRequest
 from noctule.models.course import Course
+from noctule.models.facts import settled_window
 from noctule.models.layer import Layer
+from noctule.models.meter import Meter
 from noctule.models.timeouts import Timeouts
 from noctule.models.tokenizing import CountsTokens
 
@@ -150,6 +153,17 @@ class Fitting:
         request = asked.request(model, settings, self._own, self._timeouts)
         manner = asked.manner or self._layer.proofs.manner(model)
         return manner.shaped(request, loop=course.context.loop)
+
+
+def plain_reader(settings: Settings, role: Role, model: str) -> Reader:
+    """Return what the configuration alone says of a model that prompts of a role are made for."""
+    window = settled_window(settings, model)
+    return Reader(
+        model=model,
+        window_tokens=window,
+        reply_tokens=reply_tokens(settings.roles[role].max_tokens, window),
+        counter=Meter().likely(),
+    )
 
 
 def _is_short(made: Fitted, reader: Reader) -> bool:

@@ -12,7 +12,7 @@ from noctule.models.client import ModelRequest
 from noctule.models.meter import Meter
 from tests.support.stage import Act, Stage, refused
 from tests.support.theatre import Theatre, open_theatre
-from tests.support.toolkit import Board, calls
+from tests.support.toolkit import Board, Look, calls
 
 WORK = {"kind": SessionKind.RUN, "role": "engineer"}
 TASK = "Rename Bat to Noctule in every file, word for word."
@@ -192,3 +192,96 @@ async def test_the_tool_of_a_primary_that_calls_none_is_offered_from_the_first_c
         assert turn.status is Status.DONE, turn.error
         offered = [[t["function"]["name"] for t in r.tools] for r in asked(theatre, "second")]
         assert offered == [["put", "write_code"]] * 2
+
+
+class Wide(Look):
+    """One of many tools, with much to say about its argument."""
+
+    def __init__(self, board: Board, number: int) -> None:
+        super().__init__(board)
+        self.name = f"wide_{number}"
+
+    def schema(self):
+        where = {
+            "type": "string",
+            "description": "a place that has to be described at length " * 25,
+        }
+        return {"type": "object", "properties": {"where": where}, "required": ["where"]}
+
+
+async def test_tools_that_leave_no_room_are_named_and_not_the_conversation_blamed(tmp_path):
+    """36 definitions in a window of 8,192: refused before anybody is asked, with the cure."""
+    board = Board()
+    tools = [Wide(board, number) for number in range(36)]
+    stage = Stage(
+        models={"first": {"context": 4096}},
+        roles={"engineer": {"tools": [tool.name for tool in tools]}},
+        role={"fallback": []},
+    )
+    async with open_theatre(tmp_path, stage, tools=tools) as theatre:
+        turn = await theatre.say(TASK, **WORK)
+        assert turn.status is Status.FAILED
+        assert not theatre.stage.client.requests
+        error = str(turn.error)
+        assert "first: holds 4,096 tokens" in error
+        assert "the definitions of 36 tools" in error
+        assert "wide_" in error
+        assert "fewer tools" in error
+        assert "new session" not in error
+
+
+async def test_a_message_longer_than_the_window_is_said_as_that(tmp_path):
+    """With sizes; nobody is asked, and a model that holds it is."""
+    long = "some words that go on " * 3_000
+    models = {"first": {"context": 4096}, "second": {"context": 200_000}}
+    async with open_theatre(tmp_path, Stage(models=models)) as theatre:
+        theatre.stage.will("second", "Read.")
+        turn = await theatre.say(long, role="chat")
+        assert (turn.status, turn.reply) == (Status.DONE, "Read.")
+        assert [r.model for r in theatre.stage.client.requests] == ["second"]
+    alone = Stage(models=models, role={"fallback": []})
+    (tmp_path / "alone").mkdir()
+    async with open_theatre(tmp_path / "alone", alone) as theatre:
+        turn = await theatre.say(long, role="chat")
+        assert turn.status is Status.FAILED
+        assert "holds 4,096 tokens" in str(turn.error)
+        assert "the message takes" in str(turn.error)
+        assert not theatre.stage.client.requests
+
+
+async def test_a_window_that_turns_out_smaller_in_mid_run_is_fitted_anew(tmp_path):
+    """The server names its window in an error; the same model is asked again within it."""
+    board = Board(shown=pages(6, 200))
+    roles = {**LOOK, "utility": {"primary": "third", "fallback": []}}
+    stage = Stage(models={"first": {"context": 32_000}}, roles=roles, role={"fallback": []})
+    async with open_theatre(tmp_path, stage, tools=board.tools()) as theatre:
+        for number in range(5):
+            theatre.stage.will("first", calls(("look", {"where": str(number)})))
+        words = "This model's maximum context length is 4096 tokens. However, you requested 5000."
+        theatre.stage.will("first", refused(400, code="context_length_exceeded", message=words))
+        theatre.stage.will("first", calls(("look", {"where": "5"})), "Done.")
+        turn = await theatre.say(TASK, **WORK)
+        assert (turn.status, turn.reply) == (Status.DONE, "Done."), turn.error
+        small = asked(theatre, "first")[6:]
+        assert len(small) == 2
+        assert [w for request in small for w in wrong_with(request, 4096)] == []
+
+
+async def test_a_server_that_counts_more_than_we_do_is_sent_less(tmp_path):
+    """An overflow without a number teaches the count; the model is asked again with less."""
+    board = Board(shown=pages(6, 300))
+    roles = {**LOOK, "utility": {"primary": "third", "fallback": []}}
+    stage = Stage(models={"first": {"context": 8192}}, roles=roles, role={"fallback": []})
+    async with open_theatre(tmp_path, stage, tools=board.tools()) as theatre:
+        for number in range(5):
+            theatre.stage.will("first", calls(("look", {"where": str(number)})))
+        theatre.stage.will("first", refused(400, message="the request exceeds the context size"))
+        theatre.stage.will("first", "Done.")
+        turn = await theatre.say(TASK, **WORK)
+        assert (turn.status, turn.reply) == (Status.DONE, "Done."), turn.error
+        before, after = asked(theatre, "first")[-2:]
+        assert size(after) < size(before)
+
+
+def size(request: ModelRequest) -> int:
+    return sum(len(message.text) for message in request.messages)

@@ -4,12 +4,15 @@ from decimal import Decimal
 
 import pytest
 
+from noctule.bootstrap import prompt_rooms
 from noctule.config import load_text
 from noctule.core.attempts import CostSource, Usage
+from noctule.core.clock import SystemClock
 from noctule.doctor import machine
 from noctule.doctor.bindings import advise
 from noctule.doctor.finding import Level
 from noctule.doctor.presence import compare, missing_models
+from noctule.doctor.prompts import prompt_findings
 from noctule.doctor.traffic import traffic
 from noctule.models.client import PresentModel
 from tests.support.stored_records import NOON, an_attempt, later
@@ -207,3 +210,24 @@ def test_little_traffic_is_told_after_a_week(tmp_path):
         tmp_path, ("primary: big, fallback: qwen", "primary: qwen"), (", fallback: cheap", "")
     )
     assert list(traffic(local, answers, cost, now)) == []
+
+
+async def test_tools_that_leave_no_room_in_a_window_are_found(tmp_path):
+    """By role, with the sizes, the largest tools and what to do; with room nothing is said."""
+    found = {}
+    every = "tools: [files, shell, python, web, ask, notes, sessions]"
+    for context in (2048, 4096, 32_768):
+        changed = settings(
+            tmp_path,
+            ("context: 8192", f"context: {context}"),
+            ("engineer: {primary: qwen}", f"engineer: {{primary: qwen, {every}}}"),
+        )
+        rooms = await prompt_rooms(changed, SystemClock())
+        found[context] = [one for one in prompt_findings(rooms) if one.about == "role engineer"]
+    (none,), (little,) = found[2048], found[4096]
+    assert (none.level, little.level) == (Level.ERROR, Level.WARNING)
+    assert "no room for a task: " in none.sentence
+    assert "qwen holds 2,048" in none.sentence
+    assert "The largest: " in none.sentence
+    assert "roles.engineer.tools" in str(none.fix)
+    assert found[32_768] == []

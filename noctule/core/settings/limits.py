@@ -46,7 +46,7 @@ class LimitsSettings(Section):
 
     compact_tokens: int = Field(default=14_000, ge=1000)
     """How long the prompt of an agent at work may grow, in tokens, before old tool output is left
-    out of it and old work is summed up; at most six tenths of what its models hold."""
+    out of it and old work is summed up; at most six tenths of what its model holds."""
 
     max_turn_time: PositiveDuration = timedelta(hours=12)
     """The most time one turn may work, sleep not counted."""
