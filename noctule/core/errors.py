@@ -8,6 +8,7 @@
     ├── PersonMustActError       a person: log in, pay, choose, start a server
     │   ├── ConfigError          ... mend the configuration (all its problems at once)
     │   ├── NoModelError         ... no candidate can serve the call, and waiting cures nothing
+    │   │   └── NoServerError    ... none ever answered here, and no server can be reached
     │   ├── NotFoundError        ... name something that exists
     │   │   └── AmbiguousIdError ... type more of the id
     │   ├── DatabaseTooNewError  ... upgrade Noctule, or use the older database
@@ -173,6 +174,25 @@ class NoModelError(PersonMustActError):
         self.role = role
         self.reasons = tuple(reasons)
         self.advice = advice
+
+
+class NoServerError(NoModelError):
+    """No model has ever answered here, and nothing can be reached where one should be.
+
+    Args:
+        role: whose call it was.
+        places: where it was looked for, like ``http://127.0.0.1:11434 (endpoint local)``.
+        start: what to start, as a clause.
+    """
+
+    def __init__(self, *, role: str, places: Sequence[str], start: str) -> None:
+        reasons = [f"No model server can be reached at {' or '.join(places)}."]
+        advice = (
+            "`noctule init` looks for models and writes a configuration; `noctule demo` (`make "
+            f"demo`) shows Noctule without any.\nOr {start}, and say it again."
+        )
+        super().__init__(role=role, reasons=reasons, advice=advice)
+        self.args = (f"{reasons[0]}\n{advice}",)
 
 
 class NotFoundError(PersonMustActError):

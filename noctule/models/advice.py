@@ -63,6 +63,20 @@ def look_at(settings: Settings, model: str, *, answers: bool = False) -> str:
     return f"Check that the server of endpoint {endpoint} is up, and what its log says."
 
 
+def for_unaffordable(settings: Settings, model: str) -> str:
+    """Return what to do where the money at a provider is not enough for one request: a sentence.
+
+    Args:
+        settings: tell which endpoint it was.
+        model: who refused, by its configured name.
+    """
+    endpoint = settings.models[model].endpoint
+    return (
+        f"Add credit at the provider of endpoint {endpoint}, or lower max_tokens of the role, "
+        "which this request asks for in full."
+    )
+
+
 def for_need(
     role: str, *, private: bool, tools: bool, vision: bool, able: Sequence[str] = ()
 ) -> str:

@@ -100,13 +100,15 @@ class Asking:
 
     def _prepare(self) -> Exchange:
         settings, context = self._layer.settings, self._course.context
+        bounds = (self._grant.funds.max_tokens, self._course.affords.get(self._model))
+        paid = [tokens for tokens in bounds if tokens is not None]
         request = self._course.call_for(self._model).request(
             self._model,
             settings.models[self._model],
             settings.roles[context.role],
             self._timeouts,
             most_tokens=self._layer.budgets.most_tokens(self._model),
-            paid_tokens=self._grant.funds.max_tokens,
+            paid_tokens=min(paid, default=None),
         )
         if lesson := self._course.lessons.get(self._model):
             request = replace(request, messages=[*request.messages, *lesson])

@@ -43,6 +43,7 @@ from noctule.models.dead_end import DeadEnd
 from noctule.models.fitting import Fitting
 from noctule.models.layer import Layer
 from noctule.models.limits import MEMORY_S
+from noctule.models.newcomer import first_contact
 from noctule.models.slots import Slot
 from noctule.models.thrift import thrifty
 from noctule.models.timeouts import URGENT, Timeouts
@@ -132,6 +133,8 @@ class Binding:
             if facts.learn_window(model, told):
                 return  # whether the call fits that is seen when candidates are looked for
         elif course.samples_again(model, refusal, self._samples):
+            return
+        if course.affords_less(model, refusal, course.call.max_tokens or self._own.max_tokens):
             return
         if self._fitting.overflowed(course, model, refusal):
             return
@@ -299,16 +302,32 @@ class Binding:
         probed = self._layer.limits.enter(model, most_s=self._timeouts.total_s)
         return Grant(candidate, slot, probed, funds, course.fallback_from(candidate))
 
+    async def _greet_newcomer(self, course: Course) -> None:
+        """Tell whoever has no model server at all, instead of sleeping until there is one.
+
+        Raises:
+            NoServerError: it is so.
+        """
+        layer = self._layer
+        missing = await first_contact(
+            layer.settings, layer.database, self._role.value, course.asked
+        )
+        if missing is not None:
+            raise missing
+
     async def _hold(self, course: Course, resolution: Resolution) -> None:
         """Wait for a limit that is nearly over.
 
         Raises:
             LimitError: none ends within the patience that is left.
+            NoServerError: no model has ever answered here, and nothing listens.
             NoModelError: there is nothing to wait for.
         """
         end = DeadEnd(self._layer, course, resolution)
         wait_s = end.wait_s()
         if wait_s is None:
+            if course.context.awaited_since is not None:
+                await self._greet_newcomer(course)
             raise end.error()
         # A provider that says "in a second" again and again is asked less and less often.
         wait_s = max(wait_s + _TICK_S, 2.0**course.holds - 1)

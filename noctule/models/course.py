@@ -16,6 +16,7 @@ from noctule.core.outcomes import Outcome
 from noctule.core.prompt_ports import Fitted, NoRoomError
 from noctule.core.refusals import Refusal
 from noctule.core.routing import Candidate, Skip
+from noctule.models.bounds import LEAST_ANSWER_TOKENS
 from noctule.models.budgets import Funds, Shortage, skip_of
 from noctule.models.call import Call
 from noctule.models.lessons import is_spoilt
@@ -79,6 +80,7 @@ class Course:
         unproved: models of which nobody could find out whether they call tools, with the reason.
         spoilt: how many replies of each model could not be used.
         lessons: what each model is told of its last one, behind the conversation.
+        affords: the longest answer that the money at a model's provider is enough for, in tokens.
         insists: True when nobody else was left to ask and a person waits: guesses do not hold.
         fitted: the prompt as it was made for each model, of a call that makes one for each.
         no_room: the models no prompt of the call fits, with what takes the room.
@@ -101,6 +103,7 @@ class Course:
     unproved: dict[str, Skip] = field(default_factory=dict)
     spoilt: dict[str, int] = field(default_factory=dict)
     lessons: dict[str, list[BaseMessage]] = field(default_factory=dict)
+    affords: dict[str, int] = field(default_factory=dict)
     insists: bool = False
     fitted: dict[str, Fitted] = field(default_factory=dict)
     no_room: dict[str, NoRoomError] = field(default_factory=dict)
@@ -192,6 +195,22 @@ class Course:
         if too_large and window_tokens is not None and self.call.fit is None:
             more = max(self.need.context_tokens, window_tokens + 1)
             self.need = replace(self.need, context_tokens=more)
+
+    def affords_less(self, model: str, refusal: Refusal, asked_tokens: int | None) -> bool:
+        """Whether a model is asked anew at once, for the shorter answer that its account pays for.
+
+        Args:
+            model: which one.
+            refusal: what it said: too much for the money that is left at the provider.
+            asked_tokens: the longest answer it was asked for; None left that to the model.
+        """
+        tokens = refusal.affordable_tokens
+        if tokens is None or tokens < LEAST_ANSWER_TOKENS or model in self.affords:
+            return False
+        if asked_tokens is not None and asked_tokens <= tokens:
+            return False
+        self.affords[model] = tokens
+        return True
 
     def samples_again(self, model: str, refusal: Refusal, most: int) -> bool:
         """Whether a model is asked anew at once: it replied, and the reply was of no use.

@@ -90,6 +90,9 @@ class DeadEnd:
                 yield self._wait_behind(skip)
 
     def _wait_for(self, model: str, refusal: Refusal) -> _Wait | None:
+        if refusal.unaffordable:
+            hint = advice.for_unaffordable(self._layer.settings, model)
+            return _Wait(model, f"{refusal.message.rstrip('.')}. {hint}", None, None, None)
         now = self._layer.clock.now()
         may_limit = refusal.outcome.limits or refusal.retry_at is not None
         if not may_limit and (refusal.needs_person or not refusal.outcome.passes_by_itself):

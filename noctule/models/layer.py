@@ -7,6 +7,7 @@ from decimal import Decimal
 
 from noctule.core.attempts import CostSource, Usage
 from noctule.core.clock import Clock
+from noctule.core.ports import Database
 from noctule.core.refusals import Refusal
 from noctule.core.settings import Settings
 from noctule.models.budgets import Budgets
@@ -32,6 +33,7 @@ class Layer:
 
     Args:
         settings: the configuration.
+        database: what was asked before.
         clock: the time.
         endpoints: one client each.
         slots: the caps.
@@ -47,6 +49,7 @@ class Layer:
     """
 
     settings: Settings
+    database: Database
     clock: Clock
     endpoints: Endpoints
     slots: Slots

@@ -80,6 +80,7 @@ class Models:
         self._prover = Prover(settings, proofs, versions, Probe(settings, clock, self.call), clock)
         self._layer = Layer(
             settings=settings,
+            database=database,
             clock=clock,
             endpoints=endpoints,
             slots=Slots(caps_of(settings), clock),

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import SessionKind
-from tests.support.stage import Stage, refused
+from tests.support.stage import Act, Stage, refused
 from tests.support.theatre import Theatre, open_theatre
 
 ALONE = {"role": {"fallback": []}}
@@ -201,3 +201,60 @@ async def test_limits_cleared_by_hand_close_a_circuit_of_the_running_process(tmp
         await theatre.clock.advance(5)
         for turn in turns:
             assert (await theatre.rest(turn)).status is Status.DONE
+
+
+CANNOT_AFFORD = (
+    "This request requires more credits, or fewer max_tokens. You requested up to 32000 tokens, "
+    "but can only afford {}. To increase, visit the settings and upgrade to a paid account"
+)
+ON_ONE_KEY = {"models": {"second": {"endpoint": "here"}}}
+
+
+def cannot_afford(tokens: int):
+    return refused(402, code="402", message=CANNOT_AFFORD.format(tokens))
+
+
+async def test_what_one_request_cannot_afford_closes_no_key():
+    """The same model is asked for as much as the credit pays for; a free one on the key answers."""
+    stage = Stage(**ON_ONE_KEY)
+    stage.will("first", cannot_afford(2133), "Short.")
+    reply = await stage.ask()
+    assert (reply.attempt.model, str(reply.message.content)) == ("first", "Short.")
+    assert [request.max_tokens for request in stage.client.requests[1:]] == [2133]
+
+    for tokens, asked in ((2133, ["first", "first", "second"]), (90, ["first", "second"])):
+        stage = Stage(**ON_ONE_KEY)
+        stage.always("first", cannot_afford(tokens))
+        assert (await stage.ask()).attempt.model == "second"
+        assert stage.client.asked == asked
+        assert (await stage.ask()).attempt.model == "second"  # and again: nothing was closed
+
+    stage = Stage(role={"max_tokens": 1500, "fallback": ["second"]}, **ON_ONE_KEY)
+    stage.always("first", cannot_afford(1600))
+    await stage.ask()
+    assert stage.client.asked == ["first", "second"]  # it asked for no more than that
+
+
+async def test_credit_that_pays_for_no_answer_waits_for_the_person(tmp_path):
+    """Nobody else is left: the turn waits, says what to do, and goes on when told."""
+    async with open_theatre(tmp_path, Stage(**ALONE)) as theatre:
+        theatre.stage.will("first", cannot_afford(90))
+        turn = await theatre.say("hello there")
+        assert (turn.status, turn.wake_at) == (Status.WAITING, None)
+        assert "only afford 90" in turn.error
+        assert "Add credit at the provider of endpoint here, or lower max_tokens" in turn.error
+        await theatre.desk.resume(turn.session_id)
+        assert (await theatre.rest(turn)).status is Status.DONE
+
+
+async def test_an_answer_that_broke_off_is_asked_for_again_at_once(tmp_path):
+    """Its server is up: one more request, whose attempt stands in the ledger, and no sleep."""
+    async with open_theatre(tmp_path, Stage(**ALONE)) as theatre:
+        theatre.stage.will("first", Act("Half an ans", finish=None), "Whole.")
+        turn = await theatre.say("hello there", **RUN)
+        assert (turn.status, turn.reply) == (Status.DONE, "Whole.")
+        assert [a.outcome for a in await theatre.attempts()] == ["unavailable", "success"]
+        theatre.stage.always("first", Act("Half an ans", finish=None))
+        turn = await theatre.say("hello again", **RUN)
+        assert turn.status is Status.PARKED
+        assert len(theatre.stage.client.requests) == 4

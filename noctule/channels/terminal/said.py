@@ -132,7 +132,10 @@ class Said:
 
     def _missing_ollama(self, settings: Settings) -> str | None:
         """Return what to do where there is no Ollama at all; None when that is not the reason."""
-        if not self.attempts or any(a.outcome is Outcome.SUCCESS for a in self.attempts):
+        failed = self.turn.status is Status.FAILED  # then its own error says what to do
+        if failed or not self.attempts:
+            return None
+        if any(attempt.outcome is Outcome.SUCCESS for attempt in self.attempts):
             return None
         for attempt in self.attempts:
             endpoint = settings.endpoints.get(attempt.endpoint)
