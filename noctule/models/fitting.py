@@ -80,7 +80,8 @@ class Fitting:
 
     def overflowed(self, course: Course, model: str, refusal: Refusal) -> bool:
         """Note that a prompt made to fit was too long all the same; True: try a shorter one."""
-        if refusal.outcome is not Outcome.CONTEXT_OVERFLOW or course.call.fit is None:
+        too_long = refusal.outcome is Outcome.CONTEXT_OVERFLOW and not refusal.unaffordable
+        if not too_long or course.call.fit is None:
             return False
         if self._layer.facts.window_tokens(model) is None:
             return False  # nobody knows what would be short enough
