@@ -16,7 +16,7 @@ from tools.registry import AnyTool
 
 _SCHEMAS: WeakKeyDictionary[AnyTool, dict[str, Any]] = WeakKeyDictionary()
 
-_TALKERS = frozenset({Role.CHAT, Role.WRITER})
+TALKERS = frozenset({Role.CHAT, Role.WRITER})
 """Roles that rather answer without tools than not at all."""
 
 
@@ -76,7 +76,7 @@ async def offer(agent: Agent, context: TurnContext) -> Offer:
     if insists:
         return Offer(tools)
     if any(one.able and _may_serve(one, agent, context) for one in abilities):
-        others = agent.role in _TALKERS and any(one.able is not True for one in abilities)
+        others = agent.role in TALKERS and any(one.able is not True for one in abilities)
         return Offer(tools, dispensable=others)
     return Offer(without=_why_without(agent, abilities))
 

@@ -21,6 +21,7 @@ class Outcome:
         outside: whether somebody else wrote the text.
         files: what was made or changed, relative to the workspace.
         duration_s: seconds of work.
+        notice: what Noctule itself says before a text; "" for nothing.
     """
 
     text: str
@@ -28,6 +29,7 @@ class Outcome:
     outside: bool = False
     files: tuple[str, ...] = ()
     duration_s: float = 0.0
+    notice: str = ""
 
 
 async def told(call: ToolCall, outcome: Outcome, *, entry: str | None) -> Told:
@@ -41,6 +43,8 @@ async def told(call: ToolCall, outcome: Outcome, *, entry: str | None) -> Told:
     text = await _shortened(call, call.mask(outcome.text))
     if outcome.outside:
         text = _marked(call, text)
+    if outcome.notice:
+        text = f"{call.mask(outcome.notice)}\n{text}".rstrip()
     files = tuple(map(call.mask, outcome.files))
     said = Told(text, outcome.failed, files, outcome.duration_s)
     await _keep(call, said, entry, outside=outcome.outside)

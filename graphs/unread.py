@@ -47,22 +47,29 @@ async def unread(call: ToolCall, messages: Sequence[AnyMessage]) -> Outcome | No
     if path is None:
         return None
     try:
-        name, held = await asyncio.to_thread(_held, call, path)
+        name, size, held = await asyncio.to_thread(_held, call, path)
     except (PathError, OSError):
         return None  # the tool says better what is wrong with it
-    if not held or held == call.tool.replacement(call.arguments):
+    if not size or held == call.tool.replacement(call.arguments):
         return None
     if _has_seen(call, name, held, messages) or await _is_own(call, path):
         return None
-    return await _refusal(call, name, held)
+    return await _refusal(call, name, _sized(size, held))
 
 
-def _held(call: ToolCall, path: str) -> tuple[str, bytes | None]:
+def _held(call: ToolCall, path: str) -> tuple[str, int, bytes | None]:
+    """Return a file's name, its size (0 for none) and what it holds; None when that is too much."""
     workspace = call.context.workspace
-    return workspace.relative(workspace.resolve(path)), workspace.content(path)
+    name, size = workspace.relative(workspace.resolve(path)), workspace.size(path) or 0
+    try:
+        return name, size, workspace.content(path)
+    except PathError:
+        return name, size, None
 
 
-def _has_seen(call: ToolCall, name: str, held: bytes, messages: Sequence[AnyMessage]) -> bool:
+def _has_seen(
+    call: ToolCall, name: str, held: bytes | None, messages: Sequence[AnyMessage]
+) -> bool:
     shown: set[str] = set()
     tools = {tool.name: tool for tool in call.equipment.toolbox.tools}
     results = {m.tool_call_id: m for m in messages if isinstance(m, ToolMessage)}
@@ -79,7 +86,7 @@ def _has_seen(call: ToolCall, name: str, held: bytes, messages: Sequence[AnyMess
                 continue
             if result.status != "error" or _NOTHING_WRITTEN in result.text:
                 return True
-    lines = _lines_in(held.decode("utf-8", "replace"))
+    lines = _lines_in((held or b"").decode("utf-8", "replace"))
     return bool(lines) and lines <= shown
 
 
@@ -119,18 +126,23 @@ def _wrote(before: object, digest: str | None) -> bool:
     return any(isinstance(two, list | tuple) and digest in two[1:] for two in states)
 
 
-async def _refusal(call: ToolCall, name: str, held: bytes) -> Outcome:
+def _sized(size: int, held: bytes | None) -> str:
+    if held is None:
+        return readable_size(size)
     lines = held.count(b"\n") + (not held.endswith(b"\n"))
-    size = f"{lines:,} {'line' if lines == 1 else 'lines'}, {readable_size(len(held))}"
+    return f"{lines:,} {'line' if lines == 1 else 'lines'}, {readable_size(size)}"
+
+
+async def _refusal(call: ToolCall, name: str, size: str) -> Outcome:
     said = f"{_NOTHING_WRITTEN} {name} exists and you have not read it ({size})."
     todo = (
         f"To change a part of it use edit_file. If all of it shall go, call {call.tool.name} again."
     )
     head = await _head(call, name)
     if head is None:
-        return Outcome(f"{said} {todo}", failed=True)
+        return Outcome("", failed=True, notice=f"{said} {todo}")
     shown, outside = head
-    return Outcome(f"{said} {todo} It begins:\n{shown}", failed=True, outside=outside)
+    return Outcome(shown, failed=True, outside=outside, notice=f"{said} {todo} It begins:")
 
 
 async def _head(call: ToolCall, name: str) -> tuple[str, bool] | None:

@@ -5,6 +5,7 @@ from langchain_core.messages import SystemMessage
 
 from graphs.context import TurnContext
 from graphs.loop_prompt import LoopPrompt
+from graphs.offer import TALKERS
 from noctule.core.attempts import Purpose
 from noctule.core.prompt_ports import Reader
 
@@ -24,7 +25,8 @@ def bound(
     context, role = prompt.context, prompt.agent.role
     made = prompt.whole(reader)
     system, *messages = made.messages
-    call = context.call(role, Purpose.ANSWER, stream=True, loop=True)
+    # Who talks answers in words as they come; a report that is an argument comes all at once.
+    call = context.call(role, Purpose.ANSWER, stream=True, loop=role not in TALKERS)
     return request.override(
         model=context.models.bind(call, prompt),
         system_message=SystemMessage(system.content),
