@@ -17,6 +17,8 @@ from noctule.models.exchange import Exchange
 from noctule.models.layer import Layer
 from noctule.models.manner import Terms
 from noctule.models.parts import parts_of
+from noctule.models.repair import offered_names
+from noctule.models.telling import Telling
 from noctule.models.timeouts import Timeouts
 
 _NOT_BILLED = frozenset(
@@ -31,6 +33,8 @@ _NOT_BILLED = frozenset(
     }
 )
 """What a provider turns away before a model saw it: known to cost nothing."""
+
+_WAS_THINKING = "that was thinking; the answer follows"
 
 
 class Asking:
@@ -113,18 +117,19 @@ class Asking:
         if lesson := self._course.lessons.get(self._model):
             request = replace(request, messages=[*request.messages, *lesson])
         self._sent = request = self._with_room(request)
+        self._telling = self._tell(request)
         return Exchange(
             request,
             self._timeouts,
             self._layer.clock,
             explain=lambda error: self._layer.explain(self._model, error),
-            tell=self._tell_text if context.stream else None,
             begins=self._answers,
+            telling=self._telling,
             terms=Terms(
                 manner=self._course.call.manner or self._layer.proofs.manner(self._model),
                 loop=context.loop,
                 closes=self._costs_nothing(),
-                raw=context.purpose is Purpose.PROBE,
+                raw=self._is_probe,
             ),
         )
 
@@ -142,6 +147,20 @@ class Asking:
         prompt = self._layer.meter(self._model).count(request.messages, request.tools)
         room = max(window - prompt, reply_tokens(request.max_tokens, window))
         return replace(request, max_tokens=min(request.max_tokens, room))
+
+    def _tell(self, request: ModelRequest) -> Telling | None:
+        if not self._course.context.stream:
+            return None
+        return Telling(
+            self._tell_text,
+            self._take_back,
+            () if self._is_probe else offered_names(request),
+            unseen=self._layer.facts.begins_inside(self._model),
+        )
+
+    @property
+    def _is_probe(self) -> bool:
+        return self._course.context.purpose is Purpose.PROBE
 
     async def _settle(self, outcome: Outcome, refusal: Refusal | None) -> Attempt:
         self._grant.slot.release()  # whoever waits for it need not wait for the database
@@ -193,6 +212,8 @@ class Asking:
         if not exchange.truncated:
             counted = exchange.usage.input_tokens
             self._layer.meter(self._model).learn(self._sent.messages, self._sent.tools, counted)
+        if self._telling is not None and self._telling.began_inside:
+            self._layer.facts.note_begins_inside(self._model)
         if exchange.imitated:
             self._layer.proofs.count(self._model, imitations=1)
         elif self._course.need.tools and exchange.message and exchange.message.tool_calls:
@@ -226,7 +247,7 @@ class Asking:
             fallback_from=self._grant.fallback_from,
             skipped=course.skipped(),
             message=_words(refusal),
-            discarded=exchange.told and refusal is not None,
+            discarded=self._was_told and refusal is not None,
             tier=model.tier.value,
             local=self._layer.facts.is_local(self._model),
             parts=parts_of(course.call_for(self._model), context, exchange.usage.input_tokens),
@@ -240,6 +261,10 @@ class Asking:
         if turned_away and usage == Usage():
             return Decimal(0), CostSource.PROVIDER
         return self._layer.price(self._model, usage, self._started_at)
+
+    @property
+    def _was_told(self) -> bool:
+        return self._telling is not None and self._telling.told
 
     def _tell_start(self) -> None:
         self._course.context.sink.emit(
@@ -263,6 +288,11 @@ class Asking:
         self._course.context.sink.emit(
             EventKind.DELTA, attempt=self._id, role=self._course.context.role.value, text=text
         )
+
+    def _take_back(self) -> None:
+        """What was shown of this attempt was thinking; its answer follows."""
+        sink = self._course.context.sink
+        sink.emit(EventKind.ATTEMPT_DISCARDED, attempt=self._id, reason=_WAS_THINKING)
 
     def _tell_end(self, attempt: Attempt) -> None:
         sink = self._course.context.sink

@@ -19,17 +19,16 @@ from noctule.models.clients.finish import LENGTH, TOOL_CALLS
 from noctule.models.clients.texts import text_of
 from noctule.models.failures import was_torn
 from noctule.models.flaws import find_flaw, lost_calls, with_reasons
-from noctule.models.holding import HeldText
 from noctule.models.lessons import lesson
 from noctule.models.manner import Terms, only_first
 from noctule.models.one_call import OneCall
 from noctule.models.pieces import join, says_something
 from noctule.models.repair import offered_names, repair
+from noctule.models.telling import Telling, apart
 from noctule.models.timeouts import Timeouts
 
 _CLOSING_S = 2.0
 
-TellText = Callable[[str], None]
 Explain = Callable[[Exception], Refusal]
 
 
@@ -41,8 +40,8 @@ class Exchange:
         timeouts: how long each part may take.
         clock: measures the first token.
         explain: reads what a client raised.
-        tell: is handed the text as it comes; None asks for the whole answer at once.
         begins: called at the first token of a streamed answer.
+        telling: shows the text as it comes; None asks for the whole answer at once.
         terms: how the model is asked for calls; None takes them as the API has them.
 
     Attributes:
@@ -50,7 +49,6 @@ class Exchange:
         refusal: why there is none; None on success, and when it was cancelled.
         usage: tokens and cost, as far as the provider said.
         first_token_s: seconds to the first token; None when none came or it was not streamed.
-        told: whether any text was handed on.
         note: what was odd about a usable answer; None when nothing was.
         imitated: whether a tool call was written as text.
         truncated: whether the provider dropped part of the prompt, so that it did not count it all.
@@ -63,8 +61,8 @@ class Exchange:
         clock: Clock,
         *,
         explain: Explain,
-        tell: TellText | None,
         begins: Callable[[], None],
+        telling: Telling | None,
         terms: Terms | None = None,
     ) -> None:
         self._begins = begins
@@ -75,16 +73,14 @@ class Exchange:
         self._timeouts = timeouts
         self._clock = clock
         self._explain = explain
-        self._tell = tell
+        self._telling = telling
         offered = frozenset[str]() if self._terms.raw else offered_names(request)
         self._one = OneCall(self._manner, offered) if self._terms.closes else None
-        self._held = HeldText(self._show, offered)
         self._reads_text = self._manner.by_text and bool(offered)
         self.message: AIMessage | None = None
         self.refusal: Refusal | None = None
         self.usage = Usage()
         self.first_token_s: float | None = None
-        self.told = False
         self.note: str | None = None
         self.imitated = False
         self._spoilt: AIMessage | None = None
@@ -100,10 +96,10 @@ class Exchange:
         """
         try:
             client = get_client()
-            if self._tell is None:
+            if self._telling is None:
                 message = await self._answer(client)
             else:
-                message = await self._stream(client)
+                message = await self._stream(client, self._telling)
             self._judge(client, message)
         except ModelFailureError as error:
             self.refusal = error.refusal
@@ -133,7 +129,7 @@ class Exchange:
                 raise _late("no answer", total_s) from error
             raise
 
-    async def _stream(self, client: Client) -> AIMessage:
+    async def _stream(self, client: Client, telling: Telling) -> AIMessage:
         begun = self._clock.monotonic()
         now = asyncio.get_running_loop().time
         end, until = now() + self._timeouts.total_s, now() + self._timeouts.first_token_s
@@ -148,8 +144,8 @@ class Exchange:
                     self._begins()
                 if self.first_token_s is not None:
                     until = now() + self._timeouts.stall_s
-                if (text := text_of(piece.content)) and not self._reads_text:
-                    self._held.add(text)
+                if not self._reads_text:
+                    telling.add(piece)
                 if self._one is not None and self._one.is_complete:
                     break
         finally:
@@ -178,10 +174,10 @@ class Exchange:
             conclusion = replace(conclusion, finish_reason=TOOL_CALLS)
         self.usage = conclusion.usage
         self._cut = conclusion.finish_reason == LENGTH
-        message = with_reasons(message, cut=self._cut)
+        message = with_reasons(apart(message), cut=self._cut)
         if not self._terms.raw and not self._manner.several:
             message = only_first(message)
-        self.refusal = find_flaw(message, conclusion, streamed=self._tell is not None)
+        self.refusal = find_flaw(message, conclusion, streamed=self._telling is not None)
         if self.refusal is None:
             self._take(message)
         if self.refusal is not None:
@@ -195,7 +191,8 @@ class Exchange:
         native = not self._terms.raw and not self._reads_text
         repaired = repair(self._request, message) if native else None
         if repaired is None:
-            self._held.release()
+            if self._telling is not None:
+                self._telling.release()
             self.note = lost_calls(message, cut=self._cut)
             self._read(message)
             return
@@ -219,13 +216,8 @@ class Exchange:
         self.message = read
         text = text_of(read.content)
         unseen = self._reads_text or text != text_of(message.content)
-        if unseen and text.strip():
-            self._show(f"\n\n{text}" if self.told else text)
-
-    def _show(self, text: str) -> None:
-        if self._tell is not None:
-            self.told = True
-            self._tell(text)
+        if unseen and text.strip() and self._telling is not None:
+            self._telling.say(f"\n\n{text}" if self._telling.told else text)
 
 
 def _late(what: str, seconds: float) -> ModelFailureError:

@@ -1,5 +1,6 @@
 """Facts: what is known about each model at this moment."""
 
+import re
 from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
@@ -15,6 +16,7 @@ DEFAULT_WINDOW_TOKENS = 8192
 LEAST_WINDOW_TOKENS = 256
 """A server that names a smaller window is misread: nothing could be asked of it."""
 
+_ALWAYS_THINKING = re.compile(r"(?:^|[-_/.:])(?:r1|qwq|thinking|reasoner|reasoning)(?=$|[-_/.:@])")
 _OWN_WINDOW = frozenset({EndpointKind.OLLAMA, EndpointKind.EMBEDDED})
 
 
@@ -30,6 +32,8 @@ class Facts:
     def __init__(self, settings: Settings, limits: Limits, proofs: Proofs) -> None:
         self._settled = {name: _settled(settings, name) for name in settings.models}
         self._told: dict[str, int] = {}
+        self._inside: set[str] = set()
+        self._names = {name: model.name.lower() for name, model in settings.models.items()}
         self._limits = limits
         self._proofs = proofs
 
@@ -80,6 +84,19 @@ class Facts:
         self._told[model] = tokens
         self._settled[model] = replace(facts, context_tokens=tokens)
         return True
+
+    def begins_inside(self, model: str) -> bool:
+        """Return whether a model's replies are known to begin inside its thinking.
+
+        Its template writes the opening mark into the prompt, so that text cannot be shown before
+        the end of the thinking. Seen in this process, or told by the name of one that always
+        thinks.
+        """
+        return model in self._inside or bool(_ALWAYS_THINKING.search(self._names[model]))
+
+    def note_begins_inside(self, model: str) -> None:
+        """Note that a reply of a model began inside its thinking."""
+        self._inside.add(model)
 
     def _now(self, model: str, awaited_since: datetime | None) -> ModelFacts:
         settled = self._settled[model]

@@ -1,17 +1,15 @@
 """Pieces: how the parts of a streamed answer become one message."""
 
-import json
 from collections.abc import Sequence
-from typing import cast
 
-from langchain_core.messages import (
-    AIMessage,
-    AIMessageChunk,
-    ToolCallChunk,
-    message_chunk_to_message,
-)
+from langchain_core.messages import AIMessage, AIMessageChunk, InvalidToolCall, ToolCall
 from langchain_core.messages.ai import add_ai_message_chunks
-from langchain_core.messages.tool import invalid_tool_call
+from langchain_core.messages.tool import invalid_tool_call, tool_call
+
+from noctule.models.call_arguments import read_arguments
+from noctule.models.mending import mended
+
+_KEPT_CHARS = 4_000
 
 
 def join(pieces: Sequence[AIMessageChunk]) -> AIMessage:
@@ -24,27 +22,26 @@ def join(pieces: Sequence[AIMessageChunk]) -> AIMessage:
     if not pieces:
         return AIMessage(content="")
     whole = add_ai_message_chunks(*pieces)
-    message = cast("AIMessage", message_chunk_to_message(whole))
-    torn = [chunk for chunk in whole.tool_call_chunks if not _is_whole(chunk)]
-    if torn:
-        names = {chunk["id"] for chunk in torn}
-        message.tool_calls = [call for call in message.tool_calls if call["id"] not in names]
-        message.invalid_tool_calls = [
-            invalid_tool_call(name=chunk["name"], args=chunk["args"], id=chunk["id"], error=None)
-            for chunk in torn
-        ]
-    return message
+    made: list[ToolCall] = []
+    lost: list[InvalidToolCall] = []
+    for chunk in whole.tool_call_chunks:
+        arguments = read_arguments(chunk["args"])
+        if arguments is None:
+            text = mended(chunk["args"] or "")[:_KEPT_CHARS]
+            lost.append(invalid_tool_call(name=chunk["name"], args=text, id=chunk["id"]))
+        else:
+            made.append(tool_call(name=chunk["name"] or "", args=arguments, id=chunk["id"]))
+    return AIMessage(
+        content=whole.content,
+        additional_kwargs=whole.additional_kwargs,
+        response_metadata=whole.response_metadata,
+        usage_metadata=whole.usage_metadata,
+        id=whole.id,
+        tool_calls=made,
+        invalid_tool_calls=lost,
+    )
 
 
 def says_something(piece: AIMessageChunk) -> bool:
     """Whether a piece is more than the frame around an answer; thinking counts as an answer."""
     return bool(piece.content or piece.tool_call_chunks or piece.additional_kwargs)
-
-
-def _is_whole(chunk: ToolCallChunk) -> bool:
-    if not chunk["args"]:
-        return True
-    try:
-        return isinstance(json.loads(chunk["args"], strict=False), dict)
-    except ValueError:
-        return False

@@ -89,7 +89,6 @@ async def test_what_is_sent(client, provider):
             {"role": "system", "content": "Be brief."},
             {"role": "user", "content": "Hello"},
         ],
-        "tools": [],
         "stream": False,
         "options": {"num_ctx": 16384, "num_predict": 50, "temperature": 0.3, "stop": ["END"]},
         "keep_alive": 1800,
@@ -290,7 +289,7 @@ async def test_a_configured_key_is_sent(provider):
 async def test_nobody_listening_is_a_connection_error(provider):
     """Whole, streamed, and when asked what is there."""
     client = client_of(provider, url="http://127.0.0.1:9")
-    with pytest.raises(ConnectionError):
+    with pytest.raises(httpx.ConnectError):
         await client.answer(request())
     with pytest.raises(httpx.ConnectError):
         await streamed(client, request())

@@ -96,7 +96,9 @@ class Course:
             self.doing = "writes"
 
     def _takes_back(self, data: Mapping[str, Any]) -> None:
-        self._texts.pop(str(data.get("attempt")), None)
+        attempt = str(data.get("attempt"))
+        if attempt in self._texts:  # it may go on: what was shown was its thinking
+            self._texts[attempt] = []
 
     def _acts(self, data: Mapping[str, Any]) -> None:
         self.doing = _tool(data)

@@ -9,16 +9,18 @@ a thread.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from functools import cached_property
 from typing import Any
 
 import anthropic
 from langchain_anthropic import ChatAnthropic
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import InputTokenDetails, UsageMetadata
 from pydantic import PrivateAttr
 
-from noctule.models.clients.usage import anthropic_usage
+from noctule.models.clients.anthropic_reader import MessageReader
+from noctule.models.clients.documents import Document, documents, documents_in
+from noctule.models.pieces import join
 
 NO_KEY = "none"
 OFFICIAL_URL = "https://api.anthropic.com"
@@ -42,15 +44,8 @@ class ClaudeChat(ChatAnthropic):
                 something that is no message.
         """
         raw = await self._acreate(self._payload(messages, options))
-        said = await _message_of(raw)
-        made = self._format_output(said).generations[0].message
-        if not isinstance(made, AIMessage):
-            raise TypeError(f"langchain-anthropic made a {type(made).__name__} of an answer")
-        tail = _Tail(self.model)
-        tail.start(said)
-        tail.end(said.usage, said.stop_reason)
-        made.usage_metadata, made.response_metadata = tail.usage_metadata, tail.metadata
-        return made
+        await raw.http_response.aread()
+        return join(self._read(raw.http_response))
 
     async def pieces(
         self, messages: Sequence[BaseMessage], **options: Any
@@ -62,25 +57,31 @@ class ClaudeChat(ChatAnthropic):
             ValueError: an event is no JSON.
         """
         raw = await self._acreate(self._payload(messages, {**options, "stream": True}))
-        tail = _Tail(self.model)
-        if "json" in raw.headers.get("content-type", ""):
-            await _message_of(raw)  # raises: what does not stream is an error
-        stream = await raw.parse()
-        begun = None
-        async with stream:
-            async for event in stream:
-                if event.type == "message_start":
-                    tail.start(event.message)
-                elif event.type == "message_delta":
-                    tail.end(event.usage, event.delta.stop_reason)
-                else:
-                    piece, begun = self._make_message_chunk_from_anthropic_event(
-                        event, coerce_content_to_string=False, block_start_event=begun
-                    )
-                    if piece is not None:
-                        piece.response_metadata = {}
+        response = raw.http_response
+        reader = MessageReader(self.model)
+        try:
+            if "json" in response.headers.get("content-type", ""):  # no stream, or an error
+                await response.aread()
+                for piece in self._read(response):
+                    yield piece
+                return
+            async with aclosing(documents(response.aiter_bytes())) as events:
+                async for event in events:
+                    for piece in _read_event(reader, event, response):
                         yield piece
-        yield tail.chunk()
+            yield reader.end()
+        finally:
+            await response.aclose()
+
+    def _read(self, response: Any) -> list[AIMessageChunk]:
+        """Read a body that has come whole, as a message or as the events of one."""
+        reader = MessageReader(self.model)
+        pieces = []
+        for event in _events(response):
+            pieces += _read_event(reader, event, response)
+        if not reader.said_anything:
+            raise anthropic.APIResponseValidationError(response=response, body=response.text)
+        return [*pieces, reader.end()]
 
     @cached_property
     def _async_client(self) -> anthropic.AsyncAnthropic:
@@ -162,70 +163,23 @@ def _marked(content: Any) -> Any:
     return [*before, {**last, **_CACHED}]
 
 
-class _Tail:
-    """What an answer says besides its content; the last word counts."""
-
-    def __init__(self, model: str) -> None:
-        self._reports: list[dict[str, Any]] = []
-        self._told: dict[str, Any] = {"model_provider": "anthropic", "model_name": model}
-
-    def start(self, message: Any) -> None:
-        """Note the head of an answer."""
-        self._told |= {"id": message.id, "model_name": message.model or self._told["model_name"]}
-        self._report(message.usage)
-
-    def end(self, usage: Any, stop_reason: str | None) -> None:
-        """Note how it ended."""
-        self._report(usage)
-        if stop_reason is not None:
-            self._told["stop_reason"] = stop_reason
-
-    def _report(self, usage: Any) -> None:
-        if usage is not None:
-            self._reports.append(usage.model_dump(warnings=False))
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """A message's response metadata; without a stop reason when none was said."""
-        return {**self._told, "usage_reports": self._reports}
-
-    @property
-    def usage_metadata(self) -> UsageMetadata | None:
-        """The usage in LangChain's form; None when it was not said."""
-        usage = anthropic_usage(self._reports)
-        if usage.input_tokens is None or usage.output_tokens is None:
-            return None
-        return UsageMetadata(
-            input_tokens=usage.input_tokens,
-            output_tokens=usage.output_tokens,
-            total_tokens=usage.input_tokens + usage.output_tokens,
-            input_token_details=InputTokenDetails(
-                cache_read=usage.cached_tokens or 0, cache_creation=usage.cache_write_tokens or 0
-            ),
-        )
-
-    def chunk(self) -> AIMessageChunk:
-        """Return the last piece of a stream."""
-        return AIMessageChunk(
-            content="",
-            usage_metadata=self.usage_metadata,
-            response_metadata=self.metadata,
-            chunk_position="last",
-        )
-
-
-async def _message_of(raw: Any) -> Any:
-    """Parse an answer that came with a 200, whatever it is."""
-    response = raw.http_response
-    await response.aread()
+def _events(response: Any) -> list[Document]:
     try:
-        body = response.json()
+        return [Document(response.json())]
     except ValueError:  # no JSON, or no UTF-8
-        body = response.text
-    if isinstance(body, Mapping) and body.get("error"):
-        error = body["error"]
+        pass
+    try:
+        return documents_in(response.content)
+    except ValueError:
+        return []
+
+
+def _read_event(reader: MessageReader, event: Document, response: Any) -> list[AIMessageChunk]:
+    value = event.value
+    if not isinstance(value, Mapping):
+        return []
+    if value.get("error"):
+        error = value["error"]
         words = error.get("message") if isinstance(error, Mapping) else error
-        raise anthropic.APIError(str(words or error), response.request, body=dict(body))
-    if not isinstance(body, Mapping) or not isinstance(body.get("content"), list):
-        raise anthropic.APIResponseValidationError(response=response, body=body)
-    return await raw.parse()
+        raise anthropic.APIError(str(words or error), response.request, body=dict(value))
+    return reader.take(value if "type" in value else {**value, "type": event.event})

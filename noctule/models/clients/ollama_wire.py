@@ -1,27 +1,27 @@
 """ChatOllama as we need it: thinking kept, nothing guessed, a torn stream recognisable.
 
 The installed ``ChatOllama`` (1.1.0) streams even when asked for a whole answer, so that one that
-breaks off looks complete; it drops the thinking of models that think by default; and it parses
-text arguments of tools that happen to be JSON into objects, so that no tool could be handed the
-contents of a JSON file. Here the parts of an answer are read by us.
+breaks off looks complete; it drops the thinking of models that think by default; it parses text
+arguments of tools that happen to be JSON into objects, so that no tool could be handed the
+contents of a JSON file; and the library below it takes no answer that is a type off. Here the parts
+of an answer are read by us (``ollama_reader``).
 
 Importing this takes about half a second: ``ollama.py`` does it in a thread.
 """
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from contextvars import ContextVar
 from typing import Any
-from uuid import uuid4
 
 import httpx
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
-from langchain_core.messages.ai import UsageMetadata
-from langchain_core.messages.tool import tool_call
 from langchain_ollama import ChatOllama
-from ollama import AsyncClient, ChatResponse
+from ollama import AsyncClient, ResponseError
 
-from noctule.models.clients.texts import plain
-from noctule.models.clients.usage import ollama_usage
+from noctule.models.clients.documents import documents, documents_in
+from noctule.models.clients.ollama_reader import OllamaReader
+from noctule.models.pieces import join
 
 _timeout: ContextVar[httpx.Timeout] = ContextVar("_timeout")
 
@@ -34,12 +34,15 @@ class NativeChat(ChatOllama):
 
         Raises:
             ollama.ResponseError: the server refused.
-            ConnectionError: nobody listens.
-            httpx.HTTPError: the connection failed.
+            httpx.HTTPError: it could not be reached, or the connection failed.
             ValueError: the body is no JSON.
+            ModelFailureError: what came is no answer of Ollama's.
         """
-        asked = self._chat_params(plain(messages), **options, stream=False)
-        return _as_message(await self.native.chat(**asked))
+        response = await self._send(messages, {**options, "stream": False})
+        await response.aread()
+        reader = OllamaReader()
+        pieces = [piece for part in _parts(response) if (piece := reader.take(part))]
+        return join(reader.checked(pieces))
 
     async def pieces(
         self, messages: Sequence[BaseMessage], **options: Any
@@ -50,22 +53,36 @@ class NativeChat(ChatOllama):
             ollama.ResponseError: the server refused, also in the middle of the stream.
             httpx.HTTPError: it could not be reached, or the connection failed.
             ValueError: a line is no JSON.
+            ModelFailureError: what came is no answer of Ollama's.
         """
-        asked = self._chat_params(plain(messages), **options, stream=True)
-        parts = await self.native.chat(**asked)
+        response = await self._send(messages, {**options, "stream": True})
+        reader = OllamaReader()
         try:
-            async for part in parts:
-                message = _as_message(part)
-                yield AIMessageChunk(
-                    content=message.content,
-                    additional_kwargs=message.additional_kwargs,
-                    tool_calls=message.tool_calls,
-                    usage_metadata=message.usage_metadata,
-                    response_metadata=message.response_metadata,
-                    chunk_position="last" if part.done else None,
-                )
+            async with aclosing(documents(response.aiter_bytes())) as parts:
+                async for part in parts:
+                    if piece := reader.take(part.value):
+                        yield piece
+            reader.checked([])
         finally:
-            await parts.aclose()
+            await response.aclose()
+
+    async def _send(self, messages: Sequence[BaseMessage], options: dict[str, Any]) -> Any:
+        """Send a request with the library's pool; its own parser refuses answers a type off.
+
+        Raises:
+            ollama.ResponseError: the server refused.
+            httpx.HTTPError: it could not be reached, or the connection failed.
+        """
+        asked = self._chat_params(list(messages), **options)
+        body = {name: value for name, value in asked.items() if value is not None}
+        body["messages"] = [_without_blanks(message) for message in body["messages"]]
+        http: httpx.AsyncClient = self.native._client  # noqa: SLF001 - the library lends it to nobody
+        response = await http.send(http.build_request("POST", "/api/chat", json=body), stream=True)
+        if response.is_error:
+            await response.aread()
+            await response.aclose()
+            raise ResponseError(response.text, response.status_code)
+        return response
 
     @property
     def native(self) -> AsyncClient:
@@ -109,29 +126,12 @@ def set_timeout(*, connect_s: float, total_s: float) -> None:
     _timeout.set(httpx.Timeout(total_s, connect=connect_s))
 
 
-def _as_message(part: ChatResponse) -> AIMessage:
-    said = part.message
-    calls = [
-        tool_call(id=str(uuid4()), name=c.function.name, args=dict(c.function.arguments))
-        for c in said.tool_calls or ()
-    ]
-    return AIMessage(
-        content=said.content or "",
-        additional_kwargs={"reasoning_content": said.thinking} if said.thinking else {},
-        tool_calls=calls,
-        usage_metadata=_usage_metadata(part),
-        response_metadata=_metadata(part) if part.done else {},
-    )
+def _without_blanks(message: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in message.items() if value not in (None, "", [])}
 
 
-def _metadata(part: ChatResponse) -> dict[str, Any]:
-    told = part.model_dump(exclude={"message", "done", "created_at"}, exclude_none=True)
-    return {**told, "model_provider": "ollama", "model_name": part.model}
-
-
-def _usage_metadata(part: ChatResponse) -> UsageMetadata | None:
-    usage = ollama_usage(part.model_dump(include={"prompt_eval_count", "eval_count"}))
-    sent, received = usage.input_tokens, usage.output_tokens
-    if sent is None or received is None:
-        return None
-    return UsageMetadata(input_tokens=sent, output_tokens=received, total_tokens=sent + received)
+def _parts(response: httpx.Response) -> list[Any]:
+    try:
+        return [response.json()]
+    except ValueError:  # several lines, though a whole answer was asked for
+        return [document.value for document in documents_in(response.content)]

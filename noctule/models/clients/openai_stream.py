@@ -6,8 +6,11 @@ from typing import Any
 from langchain_core.messages import AIMessageChunk
 from langchain_core.messages.ai import InputTokenDetails, OutputTokenDetails, UsageMetadata
 
-from noctule.models.clients.finish import CONTENT_FILTER
+from noctule.models.clients.finish import CONTENT_FILTER, MALFORMED, STOP, finish_reason
 from noctule.models.clients.usage import openai_usage
+from noctule.models.mending import mended, mended_value
+
+_MOST_CHARS = 300
 
 
 class StreamTail:
@@ -23,28 +26,37 @@ class StreamTail:
     def __init__(self, *, header_usd: str | None = None) -> None:
         self._usage: Mapping[str, Any] | None = None
         self._finish: str | None = None
-        self._told: dict[str, Any] = {}
+        self._told: dict[str, str] = {}
         self._header_usd = header_usd
         self._refused = False
-        self.tool_calls = 0
 
-    def take(self, chunk: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Note what one chunk says and return its choices that have something to show."""
+    def take(self, chunk: Mapping[str, Any]) -> Mapping[str, Any] | None:
+        """Note what one chunk says and return its first choice; None when it has none."""
         groq = chunk.get("x_groq")
         usage = chunk.get("usage") or (groq.get("usage") if isinstance(groq, Mapping) else None)
+        choices = chunk.get("choices")
+        found = [c for c in choices if isinstance(c, Mapping)] if isinstance(choices, list) else []
+        choice = found[0] if found else None
+        if not usage and choice is not None:
+            usage = choice.get("usage")  # Moonshot
         if isinstance(usage, Mapping):
             self._usage = usage
         for field in ("id", "model", "provider", "system_fingerprint", "service_tier"):
-            if chunk.get(field):
-                self._told[field] = chunk[field]
-        choices = [c for c in chunk.get("choices") or () if isinstance(c, dict)][:1]
-        for choice in choices:
-            if choice.get("finish_reason"):
-                self._finish = choice["finish_reason"]
-            said = choice.get("delta") or choice.get("message")
-            if isinstance(said, dict) and said.get("refusal"):
-                self._refused = True
-        return [choice for choice in choices if isinstance(choice.get("delta"), dict)]
+            if chunk.get(field) and isinstance(chunk[field], str):
+                self._told[field] = mended(chunk[field])[:_MOST_CHARS]
+        if choice is not None:
+            self._note(choice)
+        return choice
+
+    def _note(self, choice: Mapping[str, Any]) -> None:
+        reason, native = choice.get("finish_reason"), choice.get("native_finish_reason")
+        if isinstance(reason, str) and reason:
+            self._finish = mended(reason)[:_MOST_CHARS]
+        if finish_reason(native) == MALFORMED:
+            self._finish = MALFORMED
+        said = choice.get("delta") or choice.get("message")
+        if isinstance(said, Mapping) and said.get("refusal"):
+            self._refused = True
 
     @property
     def usage_metadata(self) -> UsageMetadata | None:
@@ -63,41 +75,39 @@ class StreamTail:
             counts["output_token_details"] = OutputTokenDetails(reasoning=usage.reasoning_tokens)
         return counts
 
-    def metadata(self, model: str) -> dict[str, Any]:
-        """Return a message's response metadata; without a finish reason when none was said."""
-        told = {
+    def metadata(self, model: str, *, done: bool) -> dict[str, Any]:
+        """Return a message's response metadata; without a finish reason when none was said.
+
+        Args:
+            model: its name, where the server gave none.
+            done: whether the server said that this was all, which is a reason to end as well.
+        """
+        told: dict[str, Any] = {
             "model_provider": "openai",
             "model_name": self._told.get("model") or model,
             **{key: value for key, value in self._told.items() if key != "model"},
         }
         if self._usage is not None:
-            told["token_usage"] = dict(self._usage)
-        if self._finish is not None:
-            told["finish_reason"] = CONTENT_FILTER if self._refused else self._finish
+            told["token_usage"] = _kept(self._usage)
+        finish = self._finish or (STOP if done else None)
+        if finish is not None:
+            told["finish_reason"] = CONTENT_FILTER if self._refused else finish
         if self._header_usd is not None:
             told["header_usd"] = self._header_usd
         return told
 
-    def chunk(self, model: str) -> AIMessageChunk:
+    def chunk(self, model: str, *, done: bool) -> AIMessageChunk:
         """Return the last piece of a stream, which carries all of it."""
         return AIMessageChunk(
             content="",
             usage_metadata=self.usage_metadata,
-            response_metadata=self.metadata(model),
+            response_metadata=self.metadata(model, done=done),
             chunk_position="last",
         )
 
 
-def straighten(delta: dict[str, Any], tail: StreamTail) -> None:
-    """Number the tool calls of a delta that carry no index (Gemini's compatible endpoint).
-
-    A call with an id begins a new one; one without goes on with the latest.
-    """
-    for call in delta.get("tool_calls") or ():
-        if not isinstance(call, dict):
-            continue
-        if not isinstance(call.get("index"), int):
-            tail.tool_calls += 1 if call.get("id") else 0
-            call["index"] = max(0, tail.tool_calls - 1)
-        if not isinstance(call.get("function"), dict):
-            call["function"] = {}
+def _kept(usage: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return dict(mended_value(usage))
+    except ValueError:
+        return {}

@@ -8,7 +8,9 @@ is an error as a bare ``ValueError``. Here the stream and the plain answer are r
 Importing this takes about 1.4 s (openai, langchain-openai): ``openai.py`` does it in a thread.
 """
 
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from typing import Any
 
 import openai
@@ -18,9 +20,12 @@ from langchain_openai import ChatOpenAI
 from pydantic import PrivateAttr
 
 from noctule.models.clients.dialects import Dialect, dialect_of, fixes_temperature
-from noctule.models.clients.openai_stream import StreamTail, straighten
-from noctule.models.clients.texts import plain, text_of, thought_of
+from noctule.models.clients.documents import documents, documents_in
+from noctule.models.clients.openai_reader import AnswerReader
+from noctule.models.clients.texts import plain
+from noctule.models.pieces import join
 
+_DRAINING_S = 0.5
 NO_KEY = "none"  # the SDK insists on one; servers of one's own do not look at it
 
 
@@ -38,7 +43,7 @@ class WireChat(ChatOpenAI):
         """
         payload = self._get_request_payload(list(messages), **options)
         raw = await self.async_client.with_raw_response.create(**payload)
-        return self._read(raw.http_response)
+        return join(self._read(raw.http_response))
 
     async def pieces(
         self, messages: Sequence[BaseMessage], **options: Any
@@ -52,71 +57,49 @@ class WireChat(ChatOpenAI):
         options |= {"stream": True, "stream_options": {"include_usage": True}}
         payload = self._get_request_payload(list(messages), **options)
         raw = await self.async_client.with_raw_response.create(**payload)
-        if "json" in raw.headers.get("content-type", ""):  # it does not stream, or it is an error
-            await raw.http_response.aread()
-            yield _as_chunk(self._read(raw.http_response))
-            return
-        tail = StreamTail()
-        async with raw.parse(to=openai.AsyncStream[object]) as stream:  # dicts, not models
-            async for piece in self._deltas(stream, tail):
+        response = raw.http_response
+        try:
+            if "json" in response.headers.get("content-type", ""):  # no stream, or an error
+                await response.aread()
+                for piece in self._read(response):
+                    yield piece
+                return
+            async for piece in self._streamed(response):
                 yield piece
-        yield tail.chunk(self.model_name)
+        finally:
+            await response.aclose()
 
-    async def _deltas(
-        self, stream: openai.AsyncStream[object], tail: StreamTail
-    ) -> AsyncGenerator[AIMessageChunk]:
-        async for chunk in stream:
-            if not isinstance(chunk, dict):
-                continue
-            for choice in tail.take(chunk):
-                straighten(choice["delta"], tail)
-                message = self._piece(choice)
-                if message is not None:
-                    yield message
+    async def _streamed(self, response: Any) -> AsyncGenerator[AIMessageChunk]:
+        reader = self._reader(response)
+        done = False
+        chunks = response.aiter_bytes()
+        async with aclosing(documents(chunks)) as parts:
+            async for document in parts:
+                if document.ends:
+                    done = True
+                    break
+                _raise_error(document.value, document.event, response.request)
+                if isinstance(document.value, Mapping) and (piece := reader.take(document.value)):
+                    yield piece
+        if done:
+            await _drain(chunks)
+        yield reader.end(done=done)
 
-    def _piece(self, choice: dict[str, Any]) -> AIMessageChunk | None:
-        delta = choice["delta"]
-        thought = _take_thought(delta)
-        made = self._convert_chunk_to_generation_chunk(
-            {"choices": [{"delta": delta}]}, AIMessageChunk, None
-        )
-        if made is None or not isinstance(made.message, AIMessageChunk):
-            return None
-        message = made.message
-        message.response_metadata = {}
-        if thought:
-            message.additional_kwargs["reasoning_content"] = thought
-        if signatures := _signatures(delta.get("tool_calls")):
-            message.additional_kwargs["tool_call_extras"] = signatures
-        return message
+    def _read(self, response: Any) -> list[AIMessageChunk]:
+        """Read a body that has come whole: an answer, or the events of a stream nobody wanted."""
+        reader = self._reader(response)
+        pieces = []
+        for value, event in _values(response):
+            _raise_error(value, event, response.request)
+            if isinstance(value, Mapping) and (piece := reader.take(value)):
+                pieces.append(piece)
+        if not reader.said_anything:
+            raise openai.APIResponseValidationError(response=response, body=response.text)
+        return [*pieces, reader.end()]
 
-    def _read(self, response: Any) -> AIMessage:
-        body = _parsed(response)
-        choice = _only_choice(body)
-        error = body.get("error") or (choice or {}).get("error")
-        if error:
-            raise _as_error(error, response.request)
-        if choice is None or not isinstance(choice.get("message"), dict):
-            raise openai.APIResponseValidationError(response=response, body=dict(body))
-        return self._as_message(body, choice, response.headers.get("x-litellm-response-cost"))
-
-    def _as_message(
-        self, body: Mapping[str, Any], choice: dict[str, Any], header_usd: str | None
-    ) -> AIMessage:
-        said = choice["message"] = {"role": "assistant", **choice["message"]}
-        thought = _take_thought(said)
-        made = self._create_chat_result({**body, "choices": [choice]}).generations[0].message
-        if not isinstance(made, AIMessage):  # a role other than assistant
-            made = AIMessage(content=text_of(said.get("content")))
-        tail = StreamTail(header_usd=header_usd)
-        tail.take(body)
-        made.usage_metadata = tail.usage_metadata
-        made.response_metadata = tail.metadata(self.model_name)
-        if thought:
-            made.additional_kwargs["reasoning_content"] = thought
-        if signatures := _signatures(said.get("tool_calls")):
-            made.additional_kwargs["tool_call_extras"] = signatures
-        return made
+    def _reader(self, response: Any) -> AnswerReader:
+        cost = response.headers.get("x-litellm-response-cost")
+        return AnswerReader(self.model_name, header_usd=cost)
 
     def _get_request_payload(
         self,
@@ -233,54 +216,44 @@ def _limits(*, keep_alive: bool) -> Any:
     )
 
 
-def _as_chunk(message: AIMessage) -> AIMessageChunk:
-    """A whole answer as the only piece of a stream."""
-    return AIMessageChunk(
-        content=message.content,
-        additional_kwargs=message.additional_kwargs,
-        response_metadata=message.response_metadata,
-        usage_metadata=message.usage_metadata,
-        tool_calls=message.tool_calls,
-        invalid_tool_calls=message.invalid_tool_calls,
-        chunk_position="last",
+def _raise_error(value: Any, event: str, request: Any) -> None:
+    """Raise the error that a value of a 200 is; do nothing for what is none.
+
+    Raises:
+        openai.APIError: as the SDK raises one in the middle of a stream.
+    """
+    if not isinstance(value, Mapping):
+        return
+    choices = value.get("choices")
+    choice = choices[0] if isinstance(choices, list) and choices else None
+    error = value.get("error") or (choice.get("error") if isinstance(choice, Mapping) else None)
+    is_bare = choice is None and (
+        event == "error"
+        or value.get("object") == "error"  # vLLM
+        or any(isinstance(value.get(name), str) for name in ("detail", "message"))
     )
+    if error is None and is_bare:
+        error = dict(value)
+    if error:
+        words = error.get("message") if isinstance(error, Mapping) else error
+        raise openai.APIError(str(words or error), request, body=error)
 
 
-def _as_error(error: Any, request: Any) -> openai.APIError:
-    """An error in a 200, as the SDK raises one in the middle of a stream."""
-    words = error.get("message") if isinstance(error, Mapping) else error
-    return openai.APIError(str(words or error), request, body=error)
-
-
-def _parsed(response: Any) -> Mapping[str, Any]:
+def _values(response: Any) -> list[tuple[Any, str]]:
+    """Return the JSON values of a whole body; none when it is something else."""
     try:
-        body = response.json()
+        return [(response.json(), "")]
     except ValueError:  # no JSON, or no UTF-8
-        body = response.text
-    if not isinstance(body, Mapping):
-        raise openai.APIResponseValidationError(response=response, body=body)
-    return body
+        pass
+    try:
+        return [(d.value, d.event) for d in documents_in(response.content) if not d.ends]
+    except ValueError:
+        return []
 
 
-def _only_choice(body: Mapping[str, Any]) -> dict[str, Any] | None:
-    choices = body.get("choices")
-    if isinstance(choices, list) and choices and isinstance(choices[0], dict):
-        return dict(choices[0])
-    return None
-
-
-def _take_thought(said: dict[str, Any]) -> str:
-    """Take the thinking out of a message or delta, leaving its content plain text."""
-    content = said.get("content")
-    thought = said.get("reasoning_content") or said.get("reasoning") or thought_of(content)
-    said["content"] = text_of(content)
-    return thought if isinstance(thought, str) else ""
-
-
-def _signatures(tool_calls: Any) -> dict[str, Any]:
-    """Gemini's thought signatures by call id; it refuses tool results without them."""
-    return {
-        call["id"]: call["extra_content"]
-        for call in tool_calls or ()
-        if isinstance(call, dict) and call.get("id") and call.get("extra_content")
-    }
+async def _drain(chunks: AsyncIterator[bytes]) -> None:
+    """Read the end of a body, so that its connection can be used again; do not wait for it."""
+    with suppress(Exception):
+        async with asyncio.timeout(_DRAINING_S):
+            async for _ in chunks:
+                pass

@@ -9,6 +9,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, BaseMessage
 
+_TEXTS = ("text", "output_text", None)  # what a server sends need not be hashable
 _PICTURES = frozenset({"image", "image_url", "input_audio", "file"})
 
 
@@ -35,9 +36,9 @@ def thought_of(content: object) -> str:
     if not isinstance(content, list):
         return ""
     return "".join(
-        text_of(block.get("thinking") or block.get("reasoning"))
+        text_of(block.get("thinking") or block.get("reasoning") or block.get("text"))
         for block in content
-        if isinstance(block, dict) and block.get("type") in {"thinking", "reasoning"}
+        if isinstance(block, dict) and block.get("type") in ("thinking", "reasoning", "thought")
     )
 
 
@@ -62,6 +63,7 @@ def _is_text(block: Any) -> bool:
 def _block_text(block: Any) -> str:
     if isinstance(block, str):
         return block
-    if isinstance(block, dict) and block.get("type") == "text":
-        return str(block.get("text") or "")
+    if isinstance(block, dict) and block.get("type") in _TEXTS:
+        text = block.get("text")
+        return text if isinstance(text, str) else ""
     return ""
