@@ -62,6 +62,12 @@ def packaged_demo() -> Path:
     return bundled if bundled.is_file() else PACKAGE.parent / "examples/configs/demo.yaml"
 
 
+def packaged_docs() -> Path:
+    """Return the folder of guides and references, found like the packaged default."""
+    bundled = PACKAGE / "docs"
+    return bundled if bundled.is_dir() else PACKAGE.parent / "docs"
+
+
 def find_home(*, environ: Mapping[str, str], cwd: Path) -> Path:
     """Return the data folder, absolute; it is not made.
 

@@ -132,7 +132,7 @@ def _money(text: str) -> str:
 
 
 def _head(found: Found) -> Iterator[str]:
-    yield "# Written by `noctule init`. Every key is described in docs/reference/configuration.md;"
+    yield "# Written by `noctule init`. `noctule docs reference/configuration` describes every key;"
     yield "# `noctule doctor` checks it against this machine. Secrets stay in the environment."
     if found.ollama_trouble:
         yield f"# {found.ollama_trouble}"

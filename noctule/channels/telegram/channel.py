@@ -69,7 +69,7 @@ async def open_telegram(records: "Records", say: Say) -> AsyncIterator[None]:
     if settings.token is None:
         raise PersonMustActError(
             "There is no Telegram token. Set telegram.token and start again; "
-            "docs/guides/telegram.md says how to get one."
+            "`noctule docs telegram` says how to get one."
         )
     token = settings.token.get_secret_value()
     mask = keep_quiet(token)

@@ -238,7 +238,7 @@ def _no_yaml(path: Path, error: yaml.YAMLError) -> Problem:
         line=mark.line + 1 if mark else None,
         path="",
         message=f"it is not YAML: {getattr(error, 'problem', None) or error}",
-        fix="docs/guides/scripted.md shows the format.",
+        fix="`noctule docs scripted` shows the format.",
     )
 
 
@@ -249,7 +249,7 @@ def _problems(path: Path, error: ValidationError) -> list[Problem]:
             line=None,
             path=".".join(str(part) for part in found["loc"]),
             message=found["msg"],
-            fix="docs/guides/scripted.md lists the fields of a script.",
+            fix="`noctule docs scripted` lists the fields of a script.",
         )
         for found in error.errors(include_input=False)
     ]

@@ -1,0 +1,53 @@
+"""``noctule docs``: the guides and references that came along, wherever Noctule is installed."""
+
+import difflib
+import sys
+from pathlib import Path
+
+import click
+
+from noctule.cli.invocation import Invocation, runs
+
+
+@click.command("docs")
+@click.argument("topic", metavar="[TOPIC]", required=False)
+@runs
+async def command(invocation: Invocation, *, topic: str | None) -> None:
+    """Read a guide or a reference; without TOPIC, list them.
+
+    They are those of this very version: `noctule docs configuration` is the guide,
+    `noctule docs reference/configuration` every key.
+    """
+    from noctule.config.places import packaged_docs  # noqa: PLC0415 - not for --help
+    from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
+
+    del invocation  # no configuration is needed to read about it
+    topics = _topics(packaged_docs())
+    if topic is None:
+        _list(topics)
+        return
+    path = topics.get(topic.removeprefix("docs/").removeprefix("guides/").removesuffix(".md"))
+    if path is None:
+        near = difflib.get_close_matches(topic, topics, n=2)
+        meant = f" Did you mean {' or '.join(near)}?" if near else ""
+        raise UsageError(f"There is no page {topic!r}.{meant} `noctule docs` lists them.")
+    text = path.read_text(encoding="utf-8")
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        click.echo_via_pager(text)
+    else:
+        click.echo(text, nl=False)
+
+
+def _topics(folder: Path) -> dict[str, Path]:
+    """Return the pages by what they are asked for: guides first, each part in order."""
+    guides = {path.stem: path for path in sorted((folder / "guides").glob("*.md"))}
+    pages = sorted((folder / "reference").glob("*.md"))
+    return guides | {f"reference/{path.stem}": path for path in pages}
+
+
+def _list(topics: dict[str, Path]) -> None:
+    width = max(map(len, topics), default=0)
+    for topic, path in topics.items():
+        first = path.read_text(encoding="utf-8").partition("\n")[0]
+        click.echo(f"{topic:{width}}  {first.lstrip('# ')}")
+    click.echo("`noctule docs TOPIC` shows one.")
