@@ -10,6 +10,10 @@ LEADABLE = frozenset({EndpointKind.OPENAI, EndpointKind.OLLAMA, EndpointKind.EMB
 """Kinds of endpoints that can be made to call something: by ``tool_choice`` (llama.cpp, vLLM and
 many hosts) or by a JSON schema (Ollama, which has no ``tool_choice``); checked 2026-11."""
 
+BY_SCHEMA = frozenset({EndpointKind.OLLAMA, EndpointKind.EMBEDDED})
+"""Those of them that are made to by a schema. llama.cpp could do either: told that something has
+to be called it lets a small model talk before the call, a minute of it on a busy machine."""
+
 _SMALL_BILLIONS = 4.0
 _SIZE = re.compile(r"(?<![\w.])(?P<size>\d+(?:\.\d+)?)\s?(?P<unit>[bm])(?![a-z0-9])", re.IGNORECASE)
 

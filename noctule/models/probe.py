@@ -21,12 +21,12 @@ from noctule.core.proofs import Proof, ProofKey, ProofOutcome
 from noctule.core.refusals import Refusal
 from noctule.core.roles import Role
 from noctule.core.routing import Wish
-from noctule.core.settings import EndpointKind, OnLimit, Settings
+from noctule.core.settings import OnLimit, Settings
 from noctule.models.call import Call
 from noctule.models.course import Reply
 from noctule.models.errors import NobodyError, NobodyYetError
 from noctule.models.grading import Grade, Mark, broken_over_results, grade, verdict
-from noctule.models.leading import LEADABLE, is_small
+from noctule.models.leading import BY_SCHEMA, LEADABLE, is_small
 from noctule.models.manner import Manner, read_text
 from noctule.models.probe_cases import CASES, GUIDED, TEXT_CASES, TEXT_GUIDED, ProbeCase
 
@@ -176,7 +176,7 @@ class Probe:
             wanted = (by_text or weak or is_small(settings, model)) and kind in LEADABLE
         if not wanted:
             return []
-        by_schema = by_text or kind is EndpointKind.OLLAMA
+        by_schema = by_text or kind in BY_SCHEMA
         manner = Manner(by_text=by_schema, led=True, several=False)
         case = TEXT_GUIDED if by_schema else GUIDED
         found, _ = await self._graded(model, case, manner)
