@@ -2,7 +2,7 @@
 
 import re
 from dataclasses import replace
-from datetime import UTC
+from datetime import UTC, datetime
 
 from noctule.core.answers import RawAnswer
 from noctule.core.host_zones import pacific, zone_of
@@ -17,6 +17,8 @@ from noctule.core.provider_vocabulary import (
     WORDS,
     WORDS_OF_BAD_REQUESTS,
 )
+from noctule.core.reset_names import Role, understand
+from noctule.core.spoken_waits import spoken_waits
 from noctule.core.verdicts import (
     BAD_REQUEST,
     CROWDED,
@@ -45,6 +47,8 @@ _GOOGLE_MONEY = re.compile(
 _QUOTA_NAMES = ("quotaId", "quota_id", "quota_limit", "quotaLimit")
 _DAY_CODES = frozenset({"1304"})
 _ENDED_CODES = frozenset({"1309", "1113", "arrearage", "prepaidbilloverdue", "postpaidbilloverdue"})
+_MOST_NAMES = 500
+_ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 _NO_QUOTA = re.compile(r"\blimit:\s*0(?!\d|\.\d)", re.IGNORECASE)
 
 
@@ -155,10 +159,14 @@ def _by_status(answer: RawAnswer) -> Verdict | None:
     if status in STATUSES:
         return STATUSES[status]
     if status >= 500:  # noqa: PLR2004 - the server's fault
-        return OVERLOADED if answer.header("retry-after") or _is_loading(answer) else UNAVAILABLE
+        return OVERLOADED if _says_when(answer) else UNAVAILABLE
     return BAD_REQUEST
 
 
-def _is_loading(answer: RawAnswer) -> bool:
-    """Whether a server says how long its model still loads (Hugging Face)."""
-    return bool(answer.values("estimated_time"))
+def _says_when(answer: RawAnswer) -> bool:
+    """Whether a server that fails tells when to come back: it knows that it is overloaded."""
+    names = [name for name, value in (*answer.lower_headers.items(), *answer.leaves) if value]
+    told = (understand(name) for name in names[:_MOST_NAMES])
+    if any(name is not None and name.role is Role.ORDER for name in told):
+        return True
+    return next(spoken_waits(answer.words, _ANY_TIME), None) is not None

@@ -62,6 +62,11 @@ _WINDOW_NAMED = (
     rf"exceeded this model context window limit {_W}",
     # GitHub Models
     rf"request body too large for .{{1,80}} model\. max size: {_W} tokens",
+    # in the words of many
+    rf"max(?:imum)? context(?: length| window| size)?(?: limit)?:? (?:of |is |\()?{_W}",
+    rf"context (?:window|length|size)(?: limit)? (?:of|is)(?: only)? {_W}",
+    rf"max(?:imum)? input tokens:? {_W}",
+    rf"input length exceeds the limit (?:of )?{_W}",
     # in Chinese
     rf"最大(?:上下文|输入)?长度(?:为|是|限制)?[^\d]{{0,8}}{_W}",
 )
@@ -74,7 +79,9 @@ _WINDOW_NOT_NAMED = (
     r"(?:exceeded|exceeding) (?:the )?(?:max(?:imum)? )?context (?:length|window|size)",
     r"context (?:size|length|window)(?: has been)? exceed(?:ed|s)",
     r"(?:greater|longer) than the context length",
-    r"larger than the (?:model'?s )?context",
+    r"(?:larger|longer) than the (?:model'?s )?(?:max(?:imum)? )?context",
+    r"token length exceeds? (?:the )?model limit",
+    r"long context (?:requests|beta)",
     r"contextwindowexceeded",
     r"context[_ ]length[_ ]exceeded",
     r"prompt (?:tokens? )?(?:is |are )?too long",

@@ -299,7 +299,10 @@ _MONEY_WORDS = _words(
     r"payment is past due|payment required",
     "余额不足|余额已用|欠费|额度不足|额度已用|账户已停用",
 )
-_SPAN = r"(?:usage|session|plan|hourly|daily|weekly|monthly|opus|sonnet|\d+[- ]?hours?|\d+-day\)?)"
+_SPAN = (
+    r"(?:usage|session|plan|hourly|daily|weekly|monthly|opus|sonnet"
+    r"|\d{1,3}[- ]?hours?|\d{1,3}-day\)?)"
+)
 _USAGE_WORDS = _words(
     r"(?:session|hourly|daily|weekly|monthly) usage limit",
     rf"{_SPAN} (?:usage )?(?:limit|quota)s? (?:has been |have been |was |is )?"
@@ -308,6 +311,8 @@ _USAGE_WORDS = _words(
     r"(?:(?!rate|call|request|token|context|max)[\w()/-]{1,20} ){0,4}?"
     rf"{_SPAN} (?:usage )?(?:limit|quota)",
     r"limit exhausted",
+    r"(?:hit|reached) your limit\b",
+    r"out of (?:extra )?usage\b",
     r"limited to [\d,]+ (?:API )?calls ?/ ?month",
     r"(?:individual|free|plan|included) quota (?:reached|used|exceeded|exhausted)",
     r"daily free allocation",

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 
 _NAMES = ("ratelimit", "x-ratelimit")
-_ITEM = re.compile(r'\s*"?([\w.\-]{1,60})"?((?:\s*;\s*\w+=[^;,]{1,60})+)')
+_ITEM = re.compile(r'"?([\w.\-]{1,60})"?((?:\s{0,3};\s{0,3}\w{1,20}=[^;,]{1,60}){1,20})')
 _PARAMETER = re.compile(r";\s*(\w+)=\"?([^;,\"]{1,60})")
 _PAIR = re.compile(r"\b(limit|remaining|reset)\s*=\s*\"?(\d{1,15})", re.IGNORECASE)
 _READ = 2_000

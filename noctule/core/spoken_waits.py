@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, tzinfo
 
-from noctule.core.moments import after, date_from, duration_from, moment_from
+from noctule.core.moments import after, duration_from, moment_from
 from noctule.core.refusals import Evidence
 from noctule.core.time_words import UNITS, any_of
 from noctule.core.told_times import Offer
@@ -17,27 +18,36 @@ _AMOUNT = rf"\d{{1,12}}(?:\.\d{{1,12}})?\s*{_UNIT}"
 _DURATION = rf"({_AMOUNT}(?:\s*(?:,|and|\u53c8|\u96f6)?\s*{_AMOUNT}){{0,6}})"
 _COMING_BACK = (
     r"(?:try again|try your request again|retry(?:ing)?|wait(?:ing)?|come back|"
-    r"available(?: again)?|(?:be )?re(?:set|fresh|new|store)[^\W\d_]{0,3}|regain access|until)"
+    r"available(?: again)?|(?:be )?re(?:set|fresh|new|store)[^\W\d_]{0,3}|regain access|until|"
+    r"(?:cycle|window|period) ends|versuchen sie es|warten sie|réessayez|réessayer|"
+    r"inténtel?[ao] de nuevo|tente novamente|riprova)"
 )
+_LINKS = "in|after|for|within|another|your request|another request|dans|en|em|tra"
 _LATER = re.compile(
-    rf"{_COMING_BACK}(?:\s+(?:in|after|for|within|another|your request|another request))*\s*:?\s*"
+    rf"{_COMING_BACK}(?:\s+(?:{_LINKS})){{0,4}}\s*:?\s*"
     rf"(?:about\s+|approximately\s+|around\s+|at least\s+|~\s*)?{_DURATION}",
     re.IGNORECASE,
 )
+_AGAIN = "(?:重试|再试|重置|恢复|刷新|解除|再試行|リセット|다시|재시도)"
 _LATER_IN_CHINESE = re.compile(
-    rf"{_DURATION}\s*(?:\u4e4b?\u540e|\u540e|\u5185)?\s*[^\d\u3002]{{0,6}}(?:\u91cd\u8bd5|\u518d\u8bd5|\u91cd\u7f6e|\u6062\u590d|\u5237\u65b0)"
-    rf"|(?:\u8bf7|\u7b49\u5f85|\u518d\u7b49)[^\d\u3002]{{0,8}}{_DURATION}"
+    rf"{_DURATION}\s*(?:之?后|後|후)?\s*[^\d。.]{{0,6}}{_AGAIN}"
+    rf"|(?:请|等待|再等)[^\d。]{{0,8}}{_DURATION}"
 )
+"""And in Japanese and Korean, where the wait stands before the word as well."""
+
 _AT = re.compile(
-    rf"\b{_COMING_BACK}(?:\s+(?:again|on|at|after|until|by|time|is|will be))*[\s:\u00b7]+",
+    rf"\b{_COMING_BACK}(?:\s+(?:again|on|at|after|until|by|time|is|will be)){{0,4}}[\s:\u00b7]+",
     re.IGNORECASE,
 )
+_STAMP = (
+    r"(?:(?:\d{4}[-/年]\d{1,2}[-/月]\d{1,2}日?|今[天日]|明天|次日)[T\s]{0,3})?"
+    r"\d{1,2}[:：]\d{2}(?::\d{2}(?:\.\d{1,9})?)?"  # noqa: RUF001 - the full-width colon
+)
 _AT_IN_CHINESE = re.compile(
-    r"(\d{4}[-/]\d{1,2}[-/]\d{1,2}[T\s]+\d{1,2}:\d{2}(?::\d{2})?)\s*(?:\u540e|\u4e4b\u540e)?\s*(?:\u91cd\u7f6e|\u6062\u590d|\u5237\u65b0|\u89e3\u9664|\u91cd\u8bd5)"
-    r"|(?:\u91cd\u7f6e|\u6062\u590d|\u5237\u65b0|\u89e3\u9664)(?:\u65f6\u95f4)?[^\d\u3002]{0,6}(\d{4}[-/]\d{1,2}[-/]\d{1,2}[T\s]+\d{1,2}:\d{2}(?::\d{2})?)"
+    rf"({_STAMP})\s*(?:之?后)?\s*{_AGAIN}|(?:重置|恢复|刷新|解除)(?:时间)?[^\d。]{{0,6}}({_STAMP})"
 )
 _EPOCH = re.compile(r"limit reached\|(\d{10,13})\b", re.IGNORECASE)
-_STRAY_YEAR = re.compile(r"\s*\d{4}\b")
+_STRAY_YEAR = re.compile(r"\s{0,3}\d{4}\b")
 _OWN_ZONE = re.compile(r"(?:Z|UTC|GMT|[+-]\d{1,2}:?\d{0,2}|[A-Z]{2,5}|\))\W*$")
 _JUST_OVER = 0.05
 """How much of a day, a week or a year may have passed since a reset that is told as if ahead."""
@@ -64,8 +74,9 @@ def spoken_waits(words: str, now: datetime, zone: tzinfo = UTC) -> Iterator[Offe
     for match in _first(_EPOCH, read):
         yield Offer(_source(match[0]), moment_from(match[1], now), Evidence.BODY)
     for match in _first(_AT_IN_CHINESE, read):
-        stamp = (match[1] or match[2]).replace("/", "-")
-        yield Offer(_source(match[0]), date_from(stamp, zone), Evidence.BODY, naive=True)
+        offer = _dated(match[1] or match[2], "", now, zone)
+        if offer is not None:
+            yield replace(offer, naive=True)
     for match in _first(_AT, read):
         offer = _dated(read[match.end() : match.end() + 80], match[0], now, zone)
         if offer is not None:
@@ -77,6 +88,8 @@ def _dated(text: str, lead: str, now: datetime, zone: tzinfo) -> Offer | None:
     reading = read_time(text, now=now, zone=zone) or read_time(text, now=start, zone=zone)
     if reading is None or _STRAY_YEAR.match(text, reading.consumed):
         return None
+    if len(reading.candidates) == 1:  # 12/5/2026, and the 12th of May is over
+        reading = replace(reading, moment=reading.candidates[0])
     if reading.moment is None and reading.earlier is None:
         again = read_time(text, now=start, zone=zone)
         if again is None or again.moment is None or again.moment > now:

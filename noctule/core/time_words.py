@@ -8,10 +8,11 @@ from zoneinfo import ZoneInfo
 UNIT_SECONDS = {
     1e-6: "microseconds microsecond us µs",
     0.001: "milliseconds millisecond msecs msec millis ms 毫秒",
-    1.0: "seconds second secs sec sekunden sekunde sek s 秒钟 秒",
-    60.0: "minutes minute mins min minuten m 分钟 分",
-    3600.0: "hours hour hrs hr stunden stunde std heures heure horas hora h 个小时 小时 时",
-    86400.0: "days day tagen tage tag jours jour d 天 日",
+    1.0: "seconds second secs sec sekunden sekunde sek secondes segundos secondi s 秒钟 秒 초",
+    60.0: "minutes minute mins min minuten minutos minuti m 分钟 分 분",
+    3600.0: "hours hour hrs hr stunden stunde std heures heure horas hora ore h "
+    "个小时 小时 时 時間 시간",
+    86400.0: "days day tagen tage tag jours jour días dias giorni d 天 日 일",
     604800.0: "weeks week wochen woche wks wk w 周 星期",
 }
 """Every name of a unit of time, by its seconds. A month has no fixed length: see MONTH_UNITS."""
@@ -44,6 +45,8 @@ DAYS_AHEAD = {
     "today": 0,
     "heute": 0,
     "今天": 0,
+    "今日": 0,
+    "次日": 1,
     "tomorrow": 1,
     "tmrw": 1,
     "morgen": 1,

@@ -42,7 +42,7 @@ _JOINT = re.compile(rf"(?:,|\band\b|\bund\b)?\s*(?={_AMOUNT}\s*{_UNIT})", _FLAGS
 _FROM_NOW = re.compile(r"(?:from now|hence)\b", _FLAGS)
 _HOURS_AND_MINUTES = re.compile(r"(\d{1,3})\s*h\s*([0-5]\d)(?!\w)", _FLAGS)
 _ENDS = re.compile(r"(?=$|[\s,;:.!?)\]}\"'·—–-])")  # noqa: RUF001 - the dashes people write
-_PLURAL = re.compile(r"\s+[a-z]+[^\Ws]s\b", _FLAGS)
+_PLURAL = re.compile(r"\s{1,3}[a-z]+[^\Ws]s\b", _FLAGS)
 _SEPARATORS = re.compile(r"\s*(?:[,;:.—–-]+(?=\s|$))?\s*")  # noqa: RUF001 - as above
 _LIKE_A_TIME = re.compile(
     r"\d{1,2}[:.h]\d{0,2}\w{0,3}(?!\S)|\d{1,2}\s?[ap]\.?m?\w?(?!\S)|\d{1,4}[a-z]{1,7}(?!\S)|\d{1,4}$",
@@ -234,6 +234,9 @@ def _moment(scanner: Scanner, now: datetime, zone: tzinfo, *, lead: bool) -> _Fo
         ):
             continue
         if day is None and (day := take_day(scanner)):
+            continue
+        if day is not None and day.weekday is not None and (dated := take_day(scanner)):
+            day = dated  # "Monday, November 23"
             continue
         expected = lead or joint or day is not None or part is not None
         if clock is None and (clock := take_clock(scanner, expected=expected, bare=expected)):

@@ -160,8 +160,16 @@ def test_of_several_empty_buckets_the_last_to_fill_counts():
 def test_a_plain_503_is_an_outage_and_one_with_a_time_is_a_limit():
     """A server that says when to come back is overloaded; one that does not is unavailable."""
     assert read_refusal(RawAnswer(503), now=NOW).outcome is Outcome.UNAVAILABLE
-    told = read_refusal(RawAnswer(503, {"Retry-After": "9"}), now=NOW)
-    assert (told.outcome, told.retry_at) == (Outcome.OVERLOADED, NOW + timedelta(seconds=9))
+    for told in (
+        RawAnswer(503, {"Retry-After": "9"}),
+        RawAnswer(503, body='{"error": {"message": "unavailable", "retry_after": 9}}'),
+        RawAnswer(500, body='{"error": {"message": "Busy. Please retry after 9 seconds."}}'),
+    ):
+        refusal = read_refusal(told, now=NOW)
+        assert (refusal.outcome, refusal.retry_at) == (
+            Outcome.OVERLOADED,
+            NOW + timedelta(seconds=9),
+        )
 
 
 def test_a_window_speaks_where_the_provider_does_not():
@@ -202,7 +210,17 @@ def test_a_window_speaks_where_the_provider_does_not():
         ("wait 6 seconds for your limit to reset", 6),
         ("Your quota will reset after 10h17m5s.", 37025),
         ("try again in ~45 min.", 2700),
+        ("Please wait for it to reset on Monday, November 23 at 5:00 PM.", 29 * 3600),
+        ("Your limits reset when your monthly cycle ends on 12/5/2026.", 12.5 * 86400),
+        ("You're out of extra usage · resets 3pm (Europe/Berlin)", 7200),
         ("请在 30 秒后重试", 30),
+        ("请求过于频繁，请5分钟后再试", 300),  # noqa: RUF001 - as it is written there
+        ("将于2026年11月22日20:35重置", 2100),
+        ("额度已用完。请于今天 22:00 后重试", 7200),
+        ("レート制限に達しました。30秒後に再試行してください。", 30),
+        ("요청이 너무 많습니다. 30초 후에 다시 시도하세요.", 30),
+        ("Bitte versuchen Sie es in 30 Sekunden erneut.", 30),
+        ("Veuillez réessayer dans 2 minutes.", 120),
         ("请等待2分钟3秒后再试", 123),
         ("您的限额将在 2026-11-22 20:35:41 重置。", 2141),
         ("resets 11:30am (UTC)", -1800),
