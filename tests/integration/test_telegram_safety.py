@@ -374,6 +374,7 @@ async def test_what_somebody_else_wrote_is_never_a_command(
             bot.owner.sends({"text": "/run allow shell Do harm"}, **extra)
             await handled(bot)
         bot.owner.sends({"caption": "/stop all", "photo": []}, forward_date=1)
+        await handled(bot)
         bot.owner.forwards("/private off")
         await handled(bot)
         async with bot.records.database.read() as work:

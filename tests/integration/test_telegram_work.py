@@ -38,15 +38,14 @@ async def test_a_run_has_a_status_message_and_ends_with_a_new_one(tmp_path: Path
     ):
         anna = bot.owner
         said = anna.says("/run budget 2 role engineer Tidy the logs")
-        bound = await anna.hears("Up to $2.00 now", after=said)
         result = await anna.hears("The logs are tidy.", after=said)
         status = await the_status(bot, "Tidy the logs")
         await anna.until(lambda _: status.text.startswith("✅"))
     assert status.id < result.id
     assert status.button_texts == []
     assert "of $2.00" in status.text
-    assert "then it waits for you" in bound.text
-    assert "never parked; 0 repeated; cost $0.00" in result.text.lower()
+    assert result.text.startswith("The logs are tidy.")
+    assert [m for m in anna.sees() if m.from_bot and m.id > said.id] == [status, result]
     assert result.button_texts == ["👍", "👎", "again on …"]
 
 
@@ -227,3 +226,30 @@ async def test_a_forward_approves_and_answers_nothing(tmp_path: Path) -> None:
                 grants = await work.grants.list(None)
     assert open_question.answer is None
     assert grants == []
+
+
+async def test_what_is_nearly_an_option_is_asked_about_and_then_runs(tmp_path: Path) -> None:
+    """Nothing begins before the press, and what came along is there after it."""
+    async with (
+        Provider(default=Reply(text="Tidied.")) as provider,
+        open_bot(tmp_path, provider) as bot,
+    ):
+        anna = bot.owner
+        sent = anna.sends_document("log.txt", b"x", caption="/run budget 2x role engineer Tidy it")
+        asked = await anna.hears("no amount in USD", after=sent)
+        async with bot.records.database.read() as work:
+            assert await work.sessions.list() == []
+        assert asked.button_texts == ["budget 2", "now: all of it is the task", "✕ do not begin"]
+        foreign = await bot.guest.answered(
+            bot.guest.presses_data(asked, str(asked.button("budget 2").data))
+        )
+        await anna.answered(anna.presses(asked, "budget 2"))
+        await anna.hears("Tidied.", after=sent)
+        await anna.until(lambda _: not asked.button_texts)
+        async with bot.records.database.read() as work:
+            (session,) = await work.sessions.list()
+            (turn,) = await work.turns.of_session(session.id)
+    assert session.budget_usd == 2
+    assert turn.attachments == ("in/log.txt",)
+    assert "→ /run budget 2 role engineer Tidy it" in asked.text
+    assert foreign.answer

@@ -1,8 +1,8 @@
 """Office: what everybody in this channel works with."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from telegram import Bot, Message, User
 
@@ -10,6 +10,13 @@ from noctule.channels.telegram.gate import Gate
 from noctule.channels.telegram.outbox import Outbox
 from noctule.channels.telegram.pace import Pace
 from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.reading import (
+    EDITED,
+    SAID,
+    is_from_others,
+    read_update,
+    words_of,
+)
 from noctule.channels.telegram.signing import Signer
 from noctule.channels.telegram.signs import Signs
 from noctule.core.chats import Chat
@@ -69,11 +76,27 @@ class Part:
         message: as Telegram sent it.
         words: its text, its caption or its rich text; "" when it has none.
         of_others: whether the words are somebody else's, like a forward's: they order nothing.
+        raw: the JSON it came as.
     """
 
     message: Message
     words: str
     of_others: bool = False
+    raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @classmethod
+    def read(cls, payload: Mapping[str, Any], bot: Bot) -> "Part | None":
+        """Return the message of an update; None when it has none.
+
+        Raises:
+            UnreadableError: it cannot be read.
+        """
+        update = read_update(payload, bot)
+        message = None if update is None else update.message or update.edited_message
+        if message is None:
+            return None
+        raw = payload[SAID if SAID in payload else EDITED]
+        return cls(message, words_of(raw), is_from_others(raw), raw)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from noctule.channels.telegram import card_presses, cards, feedback, questions, work, work_presses
-from noctule.channels.telegram.commands import choosing, sessions, settings
+from noctule.channels.telegram.commands import choosing, doubts, running, sessions, settings
 from noctule.channels.telegram.reception import OnPress
 
 PRESSES: Mapping[str, OnPress] = {
@@ -22,6 +22,7 @@ PRESSES: Mapping[str, OnPress] = {
     sessions.SWITCH: sessions.switch,
     sessions.PAGE: sessions.page,
     choosing.CHOOSE: choosing.choose,
+    doubts.MEANT: running.meant,
     settings.SET: settings.press,
     work.STOP: work_presses.stop,
     work.PARK: work_presses.park,

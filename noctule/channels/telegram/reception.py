@@ -19,13 +19,7 @@ from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.office import Office, Part, Press, Said
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.raw import UnreadableError
-from noctule.channels.telegram.reading import (
-    EDITED,
-    SAID,
-    is_from_others,
-    read_update,
-    words_of,
-)
+from noctule.channels.telegram.reading import read_update
 from noctule.channels.telegram.sentences import for_phones
 from noctule.core.errors import NoctuleError
 from noctule.core.mail import Incoming, Outgoing
@@ -119,15 +113,10 @@ class Reception:
     def _part(self, incoming: Incoming) -> Part | None:
         """Return a part of what was said; None when it cannot be read: the others still can."""
         try:
-            update = read_update(incoming.payload, self._office.bot)
+            return Part.read(incoming.payload, self._office.bot)
         except UnreadableError as unreadable:
             _LOG.warning("a part (%d) cannot be read: %s", incoming.number, unreadable)
             return None
-        message = None if update is None else update.message or update.edited_message
-        if message is None:
-            return None
-        raw = incoming.payload[SAID if SAID in incoming.payload else EDITED]
-        return Part(message, words_of(raw), is_from_others(raw))
 
     async def _message(
         self, number: int, user: User, parts: tuple[Part, ...], *, edited: bool

@@ -7,6 +7,7 @@ import asyncio
 import logging
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import tzinfo
 from decimal import Decimal
 
 from noctule.bootstrap import run_reports
@@ -27,6 +28,7 @@ from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
 from noctule.core.mail import OutgoingKind
 from noctule.core.money import show_usd
+from noctule.core.run_report import RunReport
 from noctule.core.sessions import Session, Turn
 
 STOP, PARK, LOG = "w-stop", "w-park", "w-log"
@@ -153,8 +155,10 @@ class Work:
         silent = wants.is_quiet(self._office.records.clock.now())
         head = f"{_SIGNS[turn.status]} {session.title or 'Work'}"
         report = await run_reports(self._office.records).of(turn)
-        told = f"{'' if wants.footer else _took(turn)}{report.sentence(wants.zone)}"
+        told = f"{'' if wants.footer else _took(turn)}{_told(report, wants.zone)}"
         if turn.status is Status.DONE:
+            # The status message above says the rest; what it slept is worth a word of its own.
+            slept = f"**{bare(head)}**\n_{bare(told)}_\n\n" if report.naps else ""
             return await reply_letters(
                 self._office,
                 self._place,
@@ -162,7 +166,7 @@ class Work:
                 streamed=None,
                 silent=silent,
                 wants=wants,
-                before=f"**{bare(head)}**\n_{bare(told)}_\n\n",
+                before=slept,
             )
         stopped = turn.status is Status.CANCELLED and "by hand" in (turn.error or "")
         why = "Stopped." if stopped else for_phones(turn.error or "It ended without an answer.")
@@ -229,6 +233,7 @@ class Work:
         async with records.database.read() as work:
             session = await work.sessions.get(self._telling.watch.session_id)
             turn = await work.turns.get(course.turn_id)
+            granted = await work.grants.list(session.owner)
         wants = await Preferences.read(self._office, self._place)
         lines = status_lines(
             course,
@@ -241,6 +246,9 @@ class Work:
         if turn.wake_at is not None and rests:
             verb = "Begins" if course.status is Status.QUEUED else "Wakes"
             lines.append(f"{verb} {hour(turn.wake_at, wants.zone, records.clock.now())}.")
+        allowed = [grant.rule for grant in granted if grant.session_id == session.id]
+        if allowed and not course.status.finished:
+            lines.append(f"Without asking: {', '.join(allowed)}.")
         return plain("\n".join(lines), buttons=self._buttons(course))
 
     def _buttons(self, course: Course) -> Sequence[Sequence[Button]]:
@@ -306,6 +314,12 @@ def _elapsed_s(turn: Turn, course: Course, now: float) -> float | None:
         return None
     end = now if turn.ended_at is None else turn.ended_at.timestamp()
     return max(0.0, end - course.begun_at.timestamp())
+
+
+def _told(report: RunReport, zone: tzinfo) -> str:
+    """Return what became of work, in words that need no explanation."""
+    said = report.sentence(zone).replace("; 0 repeated", "").replace(" repeated", " asked twice")
+    return said.replace("cost $?", "cost unknown")
 
 
 def _took(turn: Turn) -> str:

@@ -1,20 +1,41 @@
-"""The words in front of a piece of work: ``/run at 02:00 budget 2 allow shell,web TEXT``."""
+"""The words in front of a piece of work: ``/run at 9am budget 2 allow shell,web TEXT``.
+
+What is clearly an option is one, what is clearly the work is the work. What is nearly an option is
+neither: the person is asked what they meant, and nothing runs meanwhile.
+"""
 
 import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
+from difflib import get_close_matches
 
-from noctule.core.errors import UsageError
 from noctule.core.roles import ANSWERING
-from noctule.core.times_of_day import parse_moment
+from noctule.core.time_words import NUMBERS
 from noctule.core.tool_names import BUILT_IN, FAMILIES, MCP_PREFIX
+from noctule.core.written_times import TimeReading, TimeTrouble, read_time
 
-_LIKE_A_TIME = re.compile(r"\+?\d+(?:[:.]\d|[hmsd]\b|\d*-\d)|\+\d")
+TEXT_FROM_HERE = "--"
+"""Everything behind it is the work, whatever it looks like."""
+
 _WORD = re.compile(r"\s*(\S+)")
+_OPTION = re.compile(r"(?P<dashes>--|—)?(?P<name>[A-Za-z]+)(?:(?P<sign>[=:])(?P<joined>\S*))?")
+_AMOUNT = re.compile(r"(?:USD|US\$|\$)?(\d+(?:[.,]\d{1,9})?)(?:\$|USD)?", re.IGNORECASE)
 _TOOLS = frozenset({*FAMILIES, *(tool for family in BUILT_IN.values() for tool in family)})
 _ROLES = frozenset(role.value for role in ANSWERING)
+_NAMES = ("at", "budget", "allow", "role", "model", "private")
+_SMALL_WORDS = (
+    "a an and are as at be by can do does for from how i if in is it me my no not of on or our out "
+    "that the their them there these this those to up us was we what when with you your"
+)
+_SENTENCE = frozenset(_SMALL_WORDS.split())
+"""Behind one of these a word like ``budget`` is part of a sentence."""
+
+_LEAST_NAME = 4
+_MOST_OFFERED = 3
+_BEHIND_A_VALUE = ":;,"
+_CURRENCY = re.compile(r"(?:US )?dollars?\b\s*|USD\b\s*|bucks\b\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,46 +62,79 @@ class RunWords:
 
 
 @dataclass(frozen=True, slots=True)
+class Offer:
+    """One thing that may have been meant.
+
+    Args:
+        text: what would have said it clearly.
+        option: the option it reads, as it would be written; None when all of it is the work.
+        moment: when it would begin; None unless that is what the option says.
+    """
+
+    text: str
+    option: str | None = None
+    moment: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Unsure:
+    """Something in front of the work that is nearly an option.
+
+    Args:
+        problem: a sentence: what was written and how it is written rightly.
+        offers: what may have been meant, the likeliest first; the last takes all of it as the work.
+    """
+
+    problem: str
+    offers: tuple[Offer, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class _Reading:
     now: datetime
     zone: tzinfo
     models: Collection[str]
 
 
-def parse_run(text: str, *, now: datetime, zone: tzinfo, models: Collection[str]) -> RunWords:
-    """Read what stands in front of a piece of work, as far as it makes sense.
+@dataclass(frozen=True, slots=True)
+class _Misfit:
+    """A value that does not fit its option, with those that would."""
 
-    Options are ``at TIME``, ``budget USD``, ``allow TOOLS``, ``role ROLE``, ``model MODEL``, in any
-    order, and the same with two dashes, where ``--private`` is another. A bare word that is
-    followed by nothing of its kind begins the work: "at the end of ..." is no time.
+    problem: str
+    instead: tuple[str, ...] = ()
+
+
+def parse_run(
+    text: str, *, now: datetime, zone: tzinfo, models: Collection[str]
+) -> RunWords | Unsure:
+    """Read what stands in front of a piece of work.
+
+    Options are a time (``at 9am``, ``tomorrow 9:00``, ``in 2h``), ``budget USD``, ``allow TOOLS``,
+    ``role ROLE``, ``model MODEL`` and ``private`` with two dashes, in any order; the others may
+    have two dashes, a ``=`` or a ``:``. Behind ``--`` everything is the work.
 
     Args:
         text: what followed the command.
         now: aware.
         zone: where times are meant.
         models: the configured names.
-
-    Raises:
-        UsageError: an option is followed by something of its kind that does not fit.
     """
-    reading, words = _Reading(now, zone, models), RunWords("")
+    reading, words, rest = _Reading(now, zone, models), RunWords(""), text
     while True:
-        word, rest = _first(text)
-        name, dashed = word.lstrip("-").lower(), word.startswith(("--", "—"))
-        name = name.lstrip("—")
-        name, _, joined = name.partition("=") if dashed else (name, "", "")
-        if dashed and name == "private":
-            words, text = replace(words, private=True), rest
-            continue
-        read = _OPTIONS.get(name)
-        if read is None:
-            break
-        value, after = (joined, rest) if joined else _first(rest)
-        changed = read(words, value, reading, dashed)
-        if changed is None:
-            break
-        words, text = changed, after
-    return replace(words, text=text.strip())
+        before = text[: len(text) - len(rest)]
+        word, behind = _first(rest)
+        if word == TEXT_FROM_HERE:
+            return replace(words, text=behind.strip())
+        step = _time(words, rest, before, reading) or _option(words, word, behind, before, reading)
+        if step is None:
+            return replace(words, text=rest.strip())
+        if isinstance(step, Unsure):
+            return replace(step, offers=(*step.offers, _as_text(before, rest)))
+        words, rest = step
+
+
+_Step = tuple[RunWords, str] | Unsure | None
+"""What was read with what is left, a doubt, or None when the work begins here."""
 
 
 def _first(text: str) -> tuple[str, str]:
@@ -88,55 +142,184 @@ def _first(text: str) -> tuple[str, str]:
     return ("", "") if found is None else (found[1], text[found.end() :])
 
 
-def _at(words: RunWords, value: str, reading: _Reading, dashed: bool) -> RunWords | None:  # noqa: FBT001 - one shape for all options
-    if not dashed and not _LIKE_A_TIME.match(value):
-        return None
-    try:
-        moment = parse_moment(value, now=reading.now, zone=reading.zone)
-    except ValueError as error:
-        raise UsageError(
-            f"at {error}. Write a time of day (23:30), a duration from now (+2h, 30m) or a moment "
-            "(2026-12-01T08:00)."
-        ) from None
-    return replace(words, not_before=moment)
+def _as_text(before: str, rest: str) -> Offer:
+    return Offer(_said(before, TEXT_FROM_HERE, rest))
 
 
-def _budget(words: RunWords, value: str, reading: _Reading, dashed: bool) -> RunWords | None:  # noqa: FBT001 - likewise
-    del reading
-    number = value.removeprefix("$").removesuffix("$")
-    if not dashed and not number[:1].isdigit():
+def _said(*pieces: str) -> str:
+    return " ".join(piece.strip() for piece in pieces if piece.strip())
+
+
+def _time(words: RunWords, rest: str, before: str, reading: _Reading) -> _Step:
+    """Read a time that needs no option in front of it."""
+    found = read_time(rest, now=reading.now, zone=reading.zone)
+    if found is None:
+        return _nearly_a_time(rest, before, reading)
+    if words.not_before is not None:
+        return None  # the second time is about the work
+    after = found.rest(rest)
+    if found.moment is None or re.match(r"of\b", after, re.IGNORECASE):
+        return _unclear(found, before, after)
+    return replace(words, not_before=found.moment), after
+
+
+def _nearly_a_time(rest: str, before: str, reading: _Reading) -> Unsure | None:
+    """Return a doubt about ``at`` with a number that nobody can be sure is an hour."""
+    lead, behind = _first(rest)
+    number, after = _first(behind)
+    if lead.lower() != "at" or number.lower() in _SENTENCE:
         return None
+    if number.lower() in NUMBERS:
+        return Unsure(_no_time(f"at {number}"), ())
+    hour = read_time(f"at {number}", now=reading.now, zone=reading.zone)
+    return None if hour is None else _unclear(hour, before, after)
+
+
+def _unclear(found: TimeReading, before: str, after: str) -> Unsure:
+    moments = found.candidates if found.moment is None else (found.moment,)
+    offers = (
+        Offer(_said(before, "at", moment.isoformat(), after), "at", moment)
+        for moment in moments[:_MOST_OFFERED]
+    )
+    problem = {
+        TimeTrouble.PAST: f"{found.words!r} is over already.",
+        TimeTrouble.AMBIGUOUS: f"{found.words!r} may be a time, and I am not sure which.",
+        None: f"{found.words!r} may be when to begin, or part of the work.",
+    }.get(found.trouble, _no_time(found.words))
+    return Unsure(problem, tuple(offers))
+
+
+def _no_time(words: str) -> str:
+    return f"{words!r} is no time I know. Write one like at 9am, at 23:30, tomorrow 9:00 or in 2h."
+
+
+def _option(words: RunWords, word: str, behind: str, before: str, reading: _Reading) -> _Step:
+    found = _OPTION.fullmatch(word)
+    if found is None:
+        return None
+    name, dashed, joined = found["name"].lower(), found["dashes"] is not None, found["joined"]
+    marked = dashed or bool(joined)
+    value, after = (joined, behind) if joined else _first(behind)
+    if name == "private":
+        return (replace(words, private=True), behind) if dashed and not found["sign"] else None
+    if name == "at":
+        return _at(words, f"{joined or ''} {behind}", before, reading) if marked else None
+    if name not in _OPTIONS:
+        return _misspelt(name, value, after, before, reading, marked=marked)
+    if not marked and value.lower() in _SENTENCE:
+        return None
+    return _valued(words, name, (value.rstrip(_BEHIND_A_VALUE), after), before, reading, marked)
+
+
+def _valued(
+    words: RunWords,
+    name: str,
+    found: tuple[str, str],
+    before: str,
+    reading: _Reading,
+    marked: bool,  # noqa: FBT001 - one shape for all options
+) -> _Step:
+    value, after = found
+    changed = _OPTIONS[name](words, value, reading, marked)
+    if changed is None:
+        return None
+    if isinstance(changed, _Misfit):
+        offers = [
+            Offer(_said(before, name, one, after), f"{name} {one}") for one in changed.instead
+        ]
+        return Unsure(changed.problem, tuple(offers))
+    currency = _CURRENCY.match(after) if name == "budget" else None
+    return changed, after if currency is None else after[currency.end() :]
+
+
+def _at(words: RunWords, text: str, before: str, reading: _Reading) -> _Step:
+    """Read the time behind ``--at``: nothing but one can stand there."""
+    found = read_time(text, now=reading.now, zone=reading.zone, expected=True)
+    if found is None:
+        return Unsure(_no_time(_first(text)[0]), ())
+    after = found.rest(text)
+    if found.moment is None:
+        return _unclear(found, before, after)
+    return replace(words, not_before=found.moment), after
+
+
+def _misspelt(
+    name: str, value: str, after: str, before: str, reading: _Reading, *, marked: bool
+) -> Unsure | None:
+    """Return a doubt about a word that is nearly an option and followed by what fits that one."""
+    close = get_close_matches(name, _NAMES, n=1, cutoff=0.75) if len(name) >= _LEAST_NAME else []
+    if not close or close[0] not in _OPTIONS:
+        return Unsure(f"There is no option {name!r}.", ()) if marked and close else None
+    fits = isinstance(_OPTIONS[close[0]](RunWords(""), value, reading, marked), RunWords)
+    if not fits:
+        return Unsure(f"There is no option {name!r}.", ()) if marked else None
+    offer = Offer(_said(before, close[0], value, after), f"{close[0]} {value}")
+    return Unsure(f"There is no option {name!r}.", (offer,))
+
+
+_Read = RunWords | _Misfit | None
+
+
+def _budget(words: RunWords, value: str, reading: _Reading, marked: bool) -> _Read:  # noqa: FBT001 - one shape for all options
+    del reading, marked
+    found = _AMOUNT.fullmatch(value)
+    if found is None:
+        inside = re.search(r"\d+(?:\.\d{1,9})?", value)
+        instead = (inside[0],) if inside is not None and not value.startswith("-") else ()
+        return _Misfit(f"{value!r} is no amount in USD. Write one like 2 or 0.50.", instead)
     try:
-        usd = Decimal(number)
-    except InvalidOperation:
-        usd = Decimal(-1)
-    if not usd.is_finite() or usd < 0:
-        raise UsageError(f"budget {value!r} is no amount in USD. Write one like 2 or 0.50.")
+        usd = Decimal(found[1].replace(",", "."))
+    except InvalidOperation:  # pragma: no cover - the pattern is stricter
+        return None
     return replace(words, budget_usd=usd)
 
 
-def _allow(words: RunWords, value: str, reading: _Reading, dashed: bool) -> RunWords | None:  # noqa: FBT001 - likewise
+def _allow(words: RunWords, value: str, reading: _Reading, marked: bool) -> _Read:  # noqa: FBT001 - likewise
     del reading
     rules = tuple(rule for rule in value.split(",") if rule)
     named = [rule.partition(":")[0] in _TOOLS or rule.startswith(MCP_PREFIX) for rule in rules]
-    if not dashed and not any(named):
-        return None  # "allow me to ..."; what is named wrongly beside a tool the desk refuses
-    return replace(words, allow=(*words.allow, *rules))
+    if all(named) and rules:
+        return replace(words, allow=(*words.allow, *rules))
+    if not marked and not any(named) and not any(_close(rule, _TOOLS) for rule in rules):
+        return None  # "allow me to ..."
+    wrong = [rule for rule, known in zip(rules, named, strict=True) if not known]
+    instead = [_right(rule, known=known) for rule, known in zip(rules, named, strict=True)]
+    problem = f"There is no tool {', '.join(map(repr, wrong)) or 'named'} to allow."
+    return _Misfit(problem, (",".join(instead),) if instead and all(instead) else ())
 
 
-def _role(words: RunWords, value: str, reading: _Reading, dashed: bool) -> RunWords | None:  # noqa: FBT001 - likewise
+def _role(words: RunWords, value: str, reading: _Reading, marked: bool) -> _Read:  # noqa: FBT001 - likewise
     del reading
-    known = value.lower() in _ROLES
-    return replace(words, role=value.lower()) if known or dashed else None
+    if value.lower() in _ROLES:
+        return replace(words, role=value.lower())
+    close = _close(value.lower(), _ROLES)
+    if not close and not marked:
+        return None
+    return _Misfit(f"There is no role {value!r}. There are {', '.join(sorted(_ROLES))}.", close)
 
 
-def _model(words: RunWords, value: str, reading: _Reading, dashed: bool) -> RunWords | None:  # noqa: FBT001 - likewise
-    return replace(words, model=value) if value in reading.models or dashed else None
+def _model(words: RunWords, value: str, reading: _Reading, marked: bool) -> _Read:  # noqa: FBT001 - likewise
+    found = next((one for one in reading.models if one.lower() == value.lower()), None)
+    if found is not None:
+        return replace(words, model=found)
+    close = _close(value, reading.models)
+    if not close and not marked:
+        return None
+    known = ", ".join(list(reading.models)[:10])
+    return _Misfit(f"There is no model {value!r}. There are {known}.", close)
 
 
-_Option = Callable[[RunWords, str, _Reading, bool], RunWords | None]
-_OPTIONS: dict[str, _Option] = {
-    "at": _at,
+def _close(value: str, known: Collection[str]) -> tuple[str, ...]:
+    return tuple(get_close_matches(value, list(known), n=2, cutoff=0.7))
+
+
+def _right(rule: str, *, known: bool) -> str:
+    name, sign, subject = rule.partition(":")
+    close = (name,) if known else _close(name, _TOOLS)
+    return f"{close[0]}{sign}{subject}" if close else ""
+
+
+_OPTIONS: dict[str, Callable[[RunWords, str, _Reading, bool], _Read]] = {
     "budget": _budget,
     "allow": _allow,
     "role": _role,

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from noctule.channels.telegram.commands import doubts
 from noctule.channels.telegram.commands.command import Command, answer
-from noctule.channels.telegram.commands.run_words import RunWords, parse_run
+from noctule.channels.telegram.commands.run_words import RunWords, Unsure, parse_run
 from noctule.channels.telegram.commands.wishes import wishes_of
-from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.incoming_files import attached_files, fetch
 from noctule.channels.telegram.markdown import bare
 from noctule.channels.telegram.messages import quoted
@@ -19,7 +19,6 @@ from noctule.core.errors import UsageError
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import LOCAL_OWNER, Session, SessionKind, Turn
-from noctule.sessions.allowance import allowance
 from noctule.sessions.desk import Request
 
 _ACTIVE = frozenset({Status.QUEUED, Status.RUNNING})
@@ -50,10 +49,12 @@ def commands() -> tuple[Command, ...]:
             "[at TIME] [budget USD] [allow TOOLS] TEXT",
             "Begins a piece of work with a status message of its own; this chat stays free. "
             "Reply to the status message to tell it something while it works.\n\n"
-            "In front of the text: `at 02:00` or `at +2h` begins later, `budget 2` is the most it "
-            "may spend in USD, `allow shell,web` is what it may do without asking (only the owner "
-            "says that), `role engineer` and `model NAME` say who, `--private` keeps it on local "
-            "models.\n\n`/run at 02:00 budget 2 allow shell,web Tidy the logs`",
+            "In front of the text: `at 9am`, `tomorrow 9:00` or `in 2h` begins later, in your time "
+            "zone, `budget 2` is the most it may spend in USD, `allow shell,web` is what it may do "
+            "without asking (only the owner says that), `role engineer` and `model NAME` say who, "
+            "`--private` keeps it on local models. What is nearly one of these is asked about; "
+            "behind `--` everything is the work.\n\n"
+            "`/run at 02:00 budget 2 allow shell,web Tidy the logs`",
             _run,
         ),
         Command(
@@ -136,6 +137,9 @@ async def _run(office: Office, said: Said) -> None:
     words = parse_run(
         said.text, now=records.clock.now(), zone=wants.zone, models=records.settings.models
     )
+    if isinstance(words, Unsure):
+        await doubts.ask(office, said, words)
+        return
     if not words.text and not quoted(said):
         raise UsageError("There is nothing to do. Write it behind the command: /run TEXT.")
     if words.allow and not office.gate.is_head(said.person):
@@ -143,18 +147,11 @@ async def _run(office: Office, said: Said) -> None:
     chat = await office.chat(said.place, said.owner)
     if wishes_of(chat).private:
         words = replace(words, private=True)
-    turn = await _begin(office, said, words)
-    now = records.clock.now()
-    lines = []
-    if turn.wake_at is not None:
-        lines.append(f"It begins {hour(turn.wake_at, wants.zone, now)}.")
-    bound = await allowance(
-        records.database, records.settings, turn.session_id, now=now, zone=wants.zone
-    )
-    lines.append(bound or "No budget bounds it.")
-    if words.allow:
-        lines.append(f"Without asking: {', '.join(words.allow)}.")
-    await answer(office, said, bare(" ".join(lines)))
+    await _begin(office, said, words)
+
+
+meant = doubts.press(_run)
+"""Takes a press that says what the words in front of a piece of work mean."""
 
 
 async def _stop(office: Office, said: Said) -> None:
