@@ -6,7 +6,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMP := .venv/installed.stamp
 FUZZ ?= 20
 
-.PHONY: help demo test fuzz setup check format lock docs bench clean
+.PHONY: help demo test fuzz setup check format lock docs wheel bench clean
 .DEFAULT_GOAL := help
 
 help: ## say what there is
@@ -48,6 +48,9 @@ format: setup ## rewrite files in the project's format
 docs: setup ## write docs/reference/ and the lists in folder READMEs anew
 	@$(BIN)/python -m docs.generate
 	@$(BIN)/python -m docs.folders
+
+wheel: setup ## build dist/noctule-VERSION-py3-none-any.whl
+	@$(BIN)/python -m hatchling build -t wheel -d dist
 
 lock: setup ## resolve the dependencies anew
 	@$(BIN)/uv export --quiet --format requirements-txt --no-emit-project --all-extras --group dev --no-header --no-annotate --output-file requirements/lock.txt
