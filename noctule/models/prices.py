@@ -1,7 +1,7 @@
 """Prices: what a call cost, from the strongest source that knows.
 
-The provider's own report, then the configuration, then "local is free", then the price library
-(``genai-prices``, offline), else unknown. Unknown is None and stays None: a zero would look like
+The provider's own report (0 from OpenRouter alone), then the configuration, then "local is free",
+then the price library (``genai-prices``, offline), else unknown. Unknown is None and stays None: a zero would look like
 a saving.
 """
 
@@ -13,6 +13,7 @@ from noctule.core.attempts import CostSource, Usage
 from noctule.core.pricing import TOKENS_PER_PRICE, cost_of, split_input
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings, PriceSettings
+from noctule.models.clients.dialects import dialect_of
 
 FREE = PriceSettings(input=Decimal(0), output=Decimal(0))
 
@@ -62,9 +63,14 @@ class Prices:
         Raises:
             KeyError: there is no such model.
         """
-        if usage.reported_usd is not None:
+        if usage.reported_usd or (usage.reported_usd == 0 and self._knows_its_prices(model)):
             return usage.reported_usd, CostSource.PROVIDER
         return self.list_cost(model, usage, at)
+
+    def _knows_its_prices(self, model: str) -> bool:
+        """Whether a reported cost of 0 is one: gateways write 0 for what they have no price of."""
+        url = self._endpoints[self._models[model].endpoint].url
+        return dialect_of(url).name == "openrouter"
 
     def list_cost(
         self, model: str, usage: Usage, at: datetime

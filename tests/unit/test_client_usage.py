@@ -133,3 +133,79 @@ def test_lists_of_models_in_their_variants():
     assert (found["llama.cpp"].context, found["llama.cpp"].loaded_context) == (131072, 4096)
     assert found["router"].capabilities == {"tools", "thinking", "vision"}
     assert present_models("nonsense") == []
+
+
+BESIDE = {
+    "xAI: reasoning beside, in the total": (
+        {
+            "prompt_tokens": 1000,
+            "completion_tokens": 10,
+            "total_tokens": 6010,
+            "completion_tokens_details": {"reasoning_tokens": 5000},
+        },
+        (1000, 5010),
+    ),
+    "Gemini: the total alone tells": (
+        {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 6010},
+        (1000, 5010),
+    ),
+    "OpenAI: reasoning within": (
+        {
+            "prompt_tokens": 1000,
+            "completion_tokens": 5010,
+            "total_tokens": 6010,
+            "completion_tokens_details": {"reasoning_tokens": 5000},
+        },
+        (1000, 5010),
+    ),
+    "no total, more reasoning than answer": (
+        {
+            "prompt_tokens": 1000,
+            "completion_tokens": 10,
+            "completion_tokens_details": {"reasoning_tokens": 5000},
+        },
+        (1000, 5010),
+    ),
+    "Gemini's own names": (
+        {"promptTokenCount": 1000, "candidatesTokenCount": 10, "totalTokenCount": 6010},
+        (1000, 5010),
+    ),
+    "cached beside the prompt, in the total": (
+        {
+            "prompt_tokens": 100,
+            "completion_tokens": 10,
+            "total_tokens": 1010,
+            "cache_read_input_tokens": 900,
+        },
+        (1000, 10),
+    ),
+    "cached within the prompt": (
+        {
+            "prompt_tokens": 1000,
+            "completion_tokens": 10,
+            "total_tokens": 1010,
+            "prompt_tokens_details": {"cached_tokens": 900},
+        },
+        (1000, 10),
+    ),
+    "more cached than sent": (
+        {"prompt_tokens": 100, "completion_tokens": 10, "cached_tokens": 900},
+        (1000, 10),
+    ),
+    "a total that is too small": (
+        {"prompt_tokens": 1000, "completion_tokens": 10, "total_tokens": 5},
+        (1000, 10),
+    ),
+    "counts as floats": (
+        {"prompt_tokens": 1000.0, "completion_tokens": 10.0},
+        (1000, 10),
+    ),
+    "counts nobody can have": ({"prompt_tokens": 10**18, "completion_tokens": -1}, (None, None)),
+}
+
+
+def test_what_stands_beside_is_counted_and_nothing_twice():
+    """Thinking beside the answer is output, a cached part beside the prompt is input."""
+    found = {name: openai_usage(raw) for name, (raw, _) in BESIDE.items()}
+    counts = {name: (usage.input_tokens, usage.output_tokens) for name, usage in found.items()}
+    assert counts == {name: wanted for name, (_, wanted) in BESIDE.items()}

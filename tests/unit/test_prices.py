@@ -114,3 +114,13 @@ def test_loading_ahead_changes_nothing(prices):
     """It only takes the time earlier."""
     prices.load()
     assert prices.cost("haiku", MILLION, AT)[0] == 6
+
+
+def test_a_reported_zero_is_unknown_but_from_openrouter(prices):
+    """Gateways write 0 for what they have no price of: the configured price counts."""
+    usage = Usage(input_tokens=1000, output_tokens=5010, reported_usd=Decimal(0))
+    own = prices.cost("mine", usage, AT)
+    assert own == (Decimal("0.02304"), CostSource.CONFIG)  # 1000 * 3 + 5010 * 4 per million
+    assert prices.cost("flat", usage, AT) == UNKNOWN
+    assert prices.cost("qwen", usage, AT) == (Decimal(0), CostSource.LOCAL)
+    assert prices.cost("routed", usage, AT) == (Decimal(0), CostSource.PROVIDER)

@@ -5,6 +5,7 @@ Whoever reports cached tokens apart (Anthropic) has them added to the input here
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -12,13 +13,20 @@ from noctule.core.attempts import Usage
 
 NO_USAGE = Usage()
 
+_MOST_TOKENS = 1_000_000_000
+_MOST_USD = 1_000_000
+"""More than one call can take or cost: such a report is a mistake and says nothing."""
+
+_PROMPTS = ("prompt_tokens", "input_tokens", "promptTokenCount")
+_ANSWERS = ("completion_tokens", "output_tokens", "candidatesTokenCount")
+
 
 def openai_usage(raw: Mapping[str, Any] | None, *, header_usd: str | None = None) -> Usage:
     """Read the ``usage`` block of the chat completions format.
 
     Besides OpenAI's own fields it knows OpenRouter's ``cost`` and ``cache_write_tokens``,
-    DeepSeek's ``prompt_cache_hit_tokens``, Moonshot's ``cached_tokens`` and LiteLLM's Anthropic
-    names (checked 2026-11).
+    DeepSeek's ``prompt_cache_hit_tokens``, Moonshot's ``cached_tokens``, LiteLLM's Anthropic
+    names, Gemini's own and thinking that is reported beside the answer (checked 2026-11).
 
     Args:
         raw: the block; None means the provider sent none.
@@ -26,21 +34,76 @@ def openai_usage(raw: Mapping[str, Any] | None, *, header_usd: str | None = None
     """
     raw = raw or {}
     sent, received = _details(raw, "prompt"), _details(raw, "completion")
-    return Usage(
-        input_tokens=_count(raw.get("prompt_tokens")) or None,  # no prompt has no tokens
-        output_tokens=_output(raw),
-        cached_tokens=_first(
-            sent.get("cached_tokens"),
-            raw.get("cache_read_input_tokens"),
-            raw.get("prompt_cache_hit_tokens"),
-            raw.get("cached_tokens"),
-        ),
-        cache_write_tokens=_first(
-            sent.get("cache_write_tokens"), raw.get("cache_creation_input_tokens")
-        ),
-        reasoning_tokens=_first(received.get("reasoning_tokens"), raw.get("reasoning_tokens")),
-        reported_usd=_openrouter_usd(raw) if "cost" in raw else _header_usd(header_usd),
+    read = _first(
+        sent.get("cached_tokens"),
+        raw.get("cache_read_input_tokens"),
+        raw.get("prompt_cache_hit_tokens"),
+        raw.get("cached_tokens"),
+        raw.get("cachedContentTokenCount"),
     )
+    written = _first(sent.get("cache_write_tokens"), raw.get("cache_creation_input_tokens"))
+    thought = _first(
+        received.get("reasoning_tokens"),
+        raw.get("reasoning_tokens"),
+        raw.get("thoughts_token_count"),
+        raw.get("thoughtsTokenCount"),
+    )
+    counts = _Counts(
+        prompt=_first(*(raw.get(name) for name in _PROMPTS)),
+        answer=_first(*(raw.get(name) for name in _ANSWERS)),
+        total=_first(raw.get("total_tokens"), raw.get("totalTokenCount")),
+        cached=(read or 0) + (written or 0),
+        thought=thought or 0,
+    )
+    return Usage(
+        input_tokens=counts.input_tokens,
+        output_tokens=counts.output_tokens,
+        cached_tokens=read,
+        cache_write_tokens=written,
+        reasoning_tokens=thought,
+        reported_usd=_reported_usd(raw) if "cost" in raw else _header_usd(header_usd),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Counts:
+    """Counts as they were written, and what they mean.
+
+    The total settles what they leave open: whether thinking stands beside the answer (xAI, Gemini)
+    or in it (OpenAI), and whether the cached part stands beside the prompt. Without a total, a part
+    that is larger than its whole stands beside it.
+    """
+
+    prompt: int | None
+    answer: int | None
+    total: int | None
+    cached: int
+    thought: int
+
+    @property
+    def input_tokens(self) -> int | None:
+        if not self.prompt:
+            return None  # no prompt has no tokens
+        beside = self.cached > self.prompt or (self.cached > 0 and self._left == self.cached)
+        return self.prompt + self.cached if beside else self.prompt
+
+    @property
+    def output_tokens(self) -> int | None:
+        if not self.answer and not self.prompt:
+            return None  # a block of zeros is a server that does not count
+        if self.answer is None:
+            return None if self._left <= 0 else self._left
+        if self.total is None:
+            return self.answer + (self.thought if self.thought > self.answer else 0)
+        rest = self._left - ((self.input_tokens or 0) - (self.prompt or 0))
+        return self.answer + max(rest, 0)
+
+    @property
+    def _left(self) -> int:
+        """The tokens of the total that are neither prompt nor answer."""
+        if self.total is None or not self.prompt:
+            return 0
+        return self.total - self.prompt - (self.answer or 0)
 
 
 def anthropic_usage(reports: Iterable[Mapping[str, Any]]) -> Usage:
@@ -82,22 +145,15 @@ def ollama_usage(raw: Mapping[str, Any]) -> Usage:
     )
 
 
-def _output(raw: Mapping[str, Any]) -> int | None:
-    tokens = _count(raw.get("completion_tokens"))
-    if tokens == 0 and not _count(raw.get("prompt_tokens")):
-        return None  # a block of zeros is a server that does not count
-    return tokens
-
-
 def _cache_writes(raw: Mapping[str, Any]) -> int | None:
     by_lifetime = _mapping(raw.get("cache_creation"))
     counts = [count for value in by_lifetime.values() if (count := _count(value)) is not None]
     return sum(counts) if any(counts) else _count(raw.get("cache_creation_input_tokens"))
 
 
-def _openrouter_usd(raw: Mapping[str, Any]) -> Decimal | None:
+def _reported_usd(raw: Mapping[str, Any]) -> Decimal | None:
     """With a key of one's own at the upstream, ``cost`` is only OpenRouter's fee."""
-    cost = _money(raw.get("cost"))
+    cost = _money(_mapping(raw["cost"]).get("total_cost", raw["cost"]))  # Perplexity nests it
     if cost is None or raw.get("is_byok") is not True:
         return cost
     upstream = _money(_mapping(raw.get("cost_details")).get("upstream_inference_cost"))
@@ -116,7 +172,7 @@ def _money(value: object) -> Decimal | None:
         amount = Decimal(str(value))
     except InvalidOperation:
         return None
-    return amount if amount.is_finite() and amount >= 0 else None
+    return amount if amount.is_finite() and 0 <= amount <= _MOST_USD else None
 
 
 def _details(raw: Mapping[str, Any], side: str) -> Mapping[str, Any]:
@@ -132,6 +188,8 @@ def _first(*values: object) -> int | None:
 
 
 def _count(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, int) or value < 0:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         return None
-    return value
+    return value if 0 <= value <= _MOST_TOKENS else None
