@@ -1,11 +1,13 @@
 """Bind: every model call of a loop goes to the role's binding, with a prompt made to fit."""
 
+from dataclasses import replace
+
 from langchain.agents.middleware.types import ModelRequest
 from langchain_core.messages import SystemMessage
 
 from graphs.context import TurnContext
 from graphs.loop_prompt import LoopPrompt
-from graphs.offer import TALKERS
+from graphs.offer import TALKERS, known_tools
 from noctule.core.attempts import Purpose
 from noctule.core.prompt_ports import Reader
 
@@ -27,6 +29,8 @@ def bound(
     system, *messages = made.messages
     # Who talks answers in words as they come; a report that is an argument comes all at once.
     call = context.call(role, Purpose.ANSWER, stream=True, loop=role not in TALKERS)
+    known = frozenset(tool.name for tool in known_tools(prompt.agent, context))
+    call = replace(call, tools_known=known)
     return request.override(
         model=context.models.bind(call, prompt),
         system_message=SystemMessage(system.content),

@@ -44,6 +44,8 @@ class CallContext:
         stream: True emits text deltas to the sink as they come.
         sink: who is told of attempts and deltas.
         loop: True when the caller goes on until no tool is called: a model that needs it is led.
+        tools_known: names of the tools its role may have, offered in this call or not: a call of
+            one that is written as text is no answer.
         awaited_since: since when a person sits waiting for it; None when nobody does (background
             work, and whatever has slept).
     """
@@ -60,4 +62,5 @@ class CallContext:
     stream: bool = False
     sink: EventSink = field(default_factory=NoSink)
     loop: bool = False
+    tools_known: frozenset[str] = frozenset()
     awaited_since: datetime | None = None

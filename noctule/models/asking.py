@@ -17,7 +17,7 @@ from noctule.models.exchange import Exchange
 from noctule.models.layer import Layer
 from noctule.models.manner import Terms
 from noctule.models.parts import parts_of
-from noctule.models.repair import offered_names
+from noctule.models.repair import readable_names
 from noctule.models.telling import Telling
 from noctule.models.timeouts import Timeouts
 
@@ -129,6 +129,7 @@ class Asking:
                 manner=self._course.call.manner or self._layer.proofs.manner(self._model),
                 loop=context.loop,
                 closes=self._costs_nothing(),
+                known=context.tools_known,
                 raw=self._is_probe,
             ),
         )
@@ -154,7 +155,7 @@ class Asking:
         return Telling(
             self._tell_text,
             self._take_back,
-            () if self._is_probe else offered_names(request),
+            () if self._is_probe else readable_names(request, self._course.context.tools_known),
             unseen=self._layer.facts.begins_inside(self._model),
         )
 

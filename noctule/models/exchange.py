@@ -116,7 +116,8 @@ class Exchange:
 
     def lesson(self, refusal: Refusal) -> list[BaseMessage]:
         """Return what the model is told of this reply when it is asked anew."""
-        return lesson(refusal, self._spoilt, written=self.imitated, cut=self._cut)
+        offered = bool(offered_names(self._request))
+        return lesson(refusal, self._spoilt, written=self.imitated, cut=self._cut, offered=offered)
 
     async def _answer(self, client: Client) -> AIMessage:
         total_s = self._timeouts.total_s
@@ -189,7 +190,7 @@ class Exchange:
     def _take(self, message: AIMessage) -> None:
         """Take the answer, unless it is a tool call that was written and not made."""
         native = not self._terms.raw and not self._reads_text
-        repaired = repair(self._request, message) if native else None
+        repaired = repair(self._request, message, self._terms.known) if native else None
         if repaired is None:
             if self._telling is not None:
                 self._telling.release()

@@ -17,6 +17,8 @@ from typing import Any
 
 from noctule.models.arguments import misfit
 from noctule.models.written_calls import (
+    ARGUMENT_KEYS,
+    NAME_KEYS,
     WrittenCall,
     arguments_in,
     calls_in,
@@ -70,6 +72,17 @@ _HARMONY = re.compile(
 _REACT = re.compile(
     r"^\s*Action:\s*(?P<name>[\w.\-]+)\s*\n\s*Action Input:\s*(?P<body>.*?)(?=^\s*Observation:|\Z)",
     re.DOTALL | re.MULTILINE,
+)
+_NAMED = rf'"(?:{"|".join(NAME_KEYS)})"\s*:\s*"([\w.\-]{{1,80}})"'
+_ARGUED = rf'"(?:{"|".join(ARGUMENT_KEYS)})"\s*:\s*[{{"]'
+_STRAY = re.compile(
+    rf"(?:<(?:{_ANY_TAG})>|\[TOOL_CALLS?\]|<\|python_tag\|>)[^\w]*(?:{_NAMED}|([\w.\-]+)\[ARGS\])"
+    r"|(?:<tool_call>\s*)?<function=([\w.\-]+)>"
+    r"|<invoke\s+name=\"([\w.\-]+)\">"
+    r"|(?:<\|start\|>assistant)?(?:<\|channel\|>)?\s*(?:commentary|analysis)?\s*"
+    r"to=functions\.([\w.\-]+)"
+    rf"|\{{\s*{_NAMED}\s*,\s*{_ARGUED}",
+    re.IGNORECASE,
 )
 _LINE_OF_JSON = re.compile(r"^[ \t]*[{\[]", re.MULTILINE)
 _STARTS = 5
@@ -129,6 +142,21 @@ def find_imitation(text: str, offered: Collection[str]) -> Imitation | None:
         if calls:
             return Imitation(tuple(calls), alone=_is_alone(said, spans))
     return None
+
+
+def stray_name(text: str) -> str | None:
+    """Return the tool that an answer calls though nobody has it; None for an answer.
+
+    Only where a template's marks, or nothing but the call itself, leave no other meaning. Fenced
+    it is shown to somebody.
+    """
+    said = text.strip()
+    found = _STRAY.match(said)
+    if found is None:
+        return None
+    name = next(group for group in found.groups() if group)
+    imitation = find_imitation(said, (name,))
+    return name if imitation is not None and imitation.alone else None
 
 
 def _unfenced(text: str) -> str:

@@ -23,6 +23,10 @@ _WRITTEN = (
     "You wrote a tool call as text, so nothing was carried out. Do not write it: make the call "
     "itself. If you need no tool, answer in plain words."
 )
+_NO_TOOLS = (
+    "You wrote a tool call as text, and you have no tools here: nothing was carried out. Answer "
+    "in plain words, and say what you cannot do."
+)
 _SPOILT = frozenset({Outcome.EMPTY_REPLY, Outcome.MALFORMED_TOOL_CALL})
 
 
@@ -32,7 +36,7 @@ def is_spoilt(refusal: Refusal) -> bool:
 
 
 def lesson(
-    refusal: Refusal, said: AIMessage | None, *, written: bool, cut: bool
+    refusal: Refusal, said: AIMessage | None, *, written: bool, cut: bool, offered: bool = True
 ) -> list[BaseMessage]:
     """Return what to put behind the conversation; nothing where no word helps.
 
@@ -41,6 +45,7 @@ def lesson(
         said: the reply; None when the server kept it to itself.
         written: whether it wrote a tool call as text.
         cut: whether it ended at the bound of its length.
+        offered: whether it was offered any tools.
     """
     if refusal.outcome is Outcome.EMPTY_REPLY:
         return [HumanMessage(_CUT if cut else _EMPTY)]
@@ -49,5 +54,6 @@ def lesson(
     text = "" if said is None else text_of(said.content)
     if said is not None and any(call["name"] for call in said.invalid_tool_calls):
         return [AIMessage(text, invalid_tool_calls=said.invalid_tool_calls)]
+    words = _UNREADABLE if not written else _WRITTEN if offered else _NO_TOOLS
     before: list[BaseMessage] = [AIMessage(text)] if text.strip() else []
-    return [*before, HumanMessage(_WRITTEN if written else _UNREADABLE)]
+    return [*before, HumanMessage(words)]

@@ -127,12 +127,14 @@ class Terms:
         loop: whether the caller goes on until nothing is called.
         closes: whether the stream may be closed once the call has come that is taken of it: then
             nobody is told what the answer took.
+        known: names of tools that the role may have, offered in this request or not.
         raw: whether the reply is wanted as it comes, as a probe does.
     """
 
     manner: Manner = Manner()
     loop: bool = False
     closes: bool = False
+    known: frozenset[str] = frozenset()
     raw: bool = False
 
 

@@ -1,8 +1,8 @@
 """Prices: what a call cost, from the strongest source that knows.
 
 The provider's own report (0 from OpenRouter alone), then the configuration, then "local is free",
-then the price library (``genai-prices``, offline), else unknown. Unknown is None and stays None: a zero would look like
-a saving.
+then the price library (``genai-prices``, offline), else unknown. Unknown is None and stays None: a
+zero would look like a saving.
 """
 
 from collections.abc import Mapping

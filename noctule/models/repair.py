@@ -1,46 +1,98 @@
 """Repair: what becomes of an answer in which a model wrote a tool call as text."""
 
-from langchain_core.messages import AIMessage
+import re
+from collections.abc import Collection
+
+from langchain_core.messages import AIMessage, HumanMessage
 from langchain_core.messages.tool import tool_call
 
 from noctule.core.outcomes import Outcome
 from noctule.core.refusals import Refusal
 from noctule.models.client import ModelRequest
 from noctule.models.clients.texts import text_of
-from noctule.models.imitation import find_imitation
+from noctule.models.imitation import Imitation, find_imitation, stray_name
 from noctule.models.offered import NO_CALLS, names_of, schemas_of
+
+_CALL = r"(?:tool|function)[\s_-]?call"
+_ASKED_FOR = re.compile(
+    rf"(?:example|sample|show|what|how|explain|describe|document|format|syntax).{{0,80}}{_CALL}"
+    rf"|{_CALL}\w*.{{0,60}}(?:example|format|syntax|look|work|mean)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ILLUSTRATES = re.compile(
+    r"\b(?:examples?|for instance|e\.g\.|looks? like|would look|formats?|samples?|illustrat\w+|"
+    r"schemas?|syntax|beispiel\w*|ejemplos?|exemples?|esempi\w*)(?!\w)",
+    re.IGNORECASE,
+)
 
 
 def offered_names(request: ModelRequest) -> frozenset[str]:
     """Return the tools an answer may call; none where the request forbids or wants JSON."""
+    return readable_names(request, ())
+
+
+def readable_names(request: ModelRequest, known: Collection[str]) -> frozenset[str]:
+    """Return the tools whose written calls are looked for in an answer.
+
+    Args:
+        request: the tools that were offered.
+        known: names of tools that the role may have, offered now or not.
+    """
     forbidden = isinstance(request.tool_choice, str) and request.tool_choice in NO_CALLS
     if forbidden or request.json_schema is not None:
         return frozenset()
-    return names_of(request.tools)
+    return names_of(request.tools) | {*known}
 
 
-def repair(request: ModelRequest, message: AIMessage) -> AIMessage | Refusal | None:
+def repair(
+    request: ModelRequest, message: AIMessage, known: Collection[str] = ()
+) -> AIMessage | Refusal | None:
     """Make the call that was written, where it can only mean one thing.
 
     Args:
         request: the tools that were offered.
         message: the whole answer.
+        known: names of tools that the role may have, offered now or not.
 
     Returns:
-        None when nothing was written as text; the message with the call made; or why that would
-        be guessing.
+        None when nothing was written as text, or only quoted; the message with the call made; or
+        why that would be guessing.
     """
+    names = readable_names(request, known)
+    if not names or message.tool_calls:
+        return None
+    text = text_of(message.content)
     offered = offered_names(request)
-    if not offered or message.tool_calls:
-        return None
-    imitation = find_imitation(text_of(message.content), offered)
+    imitation = find_imitation(text, offered) if offered else None
+    imitation = imitation or find_imitation(text, names)
     if imitation is None:
+        stray = None if _is_asked_for(request) else stray_name(text)
+        return None if stray is None else _refused(stray)
+    if _is_quoted(request, text, imitation):
         return None
-    if not imitation.is_clear(schemas_of(request.tools)):
-        why = f"it wrote the call of {imitation.names} as text instead of making it"
-        return Refusal(Outcome.MALFORMED_TOOL_CALL, why)
+    if not offered or not imitation.is_clear(schemas_of(request.tools)):
+        return _refused(imitation.names)
     calls = [
         tool_call(name=call.name, args=dict(call.arguments or {}), id=f"written_{number}")
         for number, call in enumerate(imitation.calls)
     ]
     return message.model_copy(update={"content": "", "tool_calls": calls})
+
+
+def _refused(names: str) -> Refusal:
+    why = f"it wrote the call of {names} as text instead of making it"
+    return Refusal(Outcome.MALFORMED_TOOL_CALL, why)
+
+
+def _is_quoted(request: ModelRequest, text: str, imitation: Imitation) -> bool:
+    """Whether a call stands there as an example: asked for, or introduced as one."""
+    if _is_asked_for(request):
+        return True
+    return not imitation.alone and bool(_ILLUSTRATES.search(text))
+
+
+def _is_asked_for(request: ModelRequest) -> bool:
+    """Whether the person wants to see what a tool call looks like."""
+    said = (m for m in reversed(request.messages) if isinstance(m, HumanMessage))
+    last = next(said, None)
+    return last is not None and bool(_ASKED_FOR.search(text_of(last.content)))
