@@ -357,6 +357,7 @@ async def prompt_rooms(settings: Settings, clock: Clock) -> list[RoleRoom]:
             rooms += [
                 room_of(agent, tools, plain_reader(settings, role, model), insists=insists)
                 for model in settings.roles[role].models
+                if settings.models[model].tools is not False
             ]
     return rooms
 

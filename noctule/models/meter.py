@@ -9,7 +9,7 @@ keep their cost when others are left out.
 import json
 import math
 from collections import OrderedDict, deque
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,9 @@ FIRST_FACTOR = 1.35
 
 _SAFETY = (1.1, 1.06, 1.04)
 """On top of the factors seen, by how many there are."""
+
+_SHARED = 1.06
+"""On top of what a report laid on one of several messages: it may have been another's share."""
 
 _SEEN_FACTORS = 8
 _PLAUSIBLE = (0.55, 3.0)
@@ -56,7 +59,7 @@ class Likely:
 class _Part:
     """A part of a prompt: what it is, and about how many tokens it takes."""
 
-    key: Hashable
+    key: int
     raw: float
 
 
@@ -65,8 +68,8 @@ class Meter:
 
     def __init__(self) -> None:
         self._factors: deque[float] = deque(maxlen=_SEEN_FACTORS)
-        self._raw: OrderedDict[Hashable, float] = OrderedDict()
-        self._known: OrderedDict[Hashable, float] = OrderedDict()
+        self._raw: OrderedDict[int, float] = OrderedDict()
+        self._known: OrderedDict[int, float] = OrderedDict()
         self._prefixes: OrderedDict[int, int] = OrderedDict()
         self._penalty = 1.0
 
@@ -142,7 +145,7 @@ class Meter:
 
     def _cost(self, part: _Part) -> float:
         known = self._known.get(part.key)
-        return part.raw * self.factor if known is None else known
+        return part.raw * self.factor if known is None else known * _SHARED
 
     def _longest_known(self, parts: Sequence[_Part]) -> tuple[int, int]:
         """Return the tokens of the longest beginning whose count is known, and its parts."""
@@ -155,20 +158,21 @@ class Meter:
 
     def _parts(self, messages: Sequence[BaseMessage], tools: Sequence[Any]) -> list[_Part]:
         shown = json.dumps(list(tools), default=str) if tools else ""
-        frame = _Part(("tools", shown), self._weigh(shown) + _PER_TOOL * len(tools) + _PER_CALL)
+        weight = self._weigh(shown, estimate_tokens) + _PER_TOOL * len(tools) + _PER_CALL
+        frame = _Part(hash(("tools", shown)), weight)
         return [frame, *map(self._part, messages)]
 
     def _part(self, message: BaseMessage) -> _Part:
         texts, pictures = _texts(message)
-        key = (message.type, *texts, *pictures)
-        return _Part(
-            key, _PER_MESSAGE + sum(map(self._weigh, texts)) + sum(map(picture_tokens, pictures))
-        )
+        weight = _PER_MESSAGE + sum(self._weigh(text, estimate_tokens) for text in texts)
+        weight += sum(self._weigh(picture, picture_tokens) for picture in pictures)
+        return _Part(hash((message.type, *texts, *pictures)), weight)
 
-    def _weigh(self, text: str) -> float:
-        if text not in self._raw:
-            _put(self._raw, text, estimate_tokens(text), _MOST_TEXTS)
-        return self._raw[text]
+    def _weigh(self, text: str, weigh: Callable[[str], float]) -> float:
+        key = hash(text)  # texts are long: none is kept here
+        if key not in self._raw:
+            _put(self._raw, key, weigh(text), _MOST_TEXTS)
+        return self._raw[key]
 
 
 def _texts(message: BaseMessage) -> tuple[list[str], list[str]]:
@@ -186,6 +190,8 @@ def _texts(message: BaseMessage) -> tuple[list[str], list[str]]:
     if isinstance(message, AIMessage) and message.tool_calls:
         texts += [f"{call['name']} {_json(call['args'])}" for call in message.tool_calls]
         texts += ["tool_call type function id 123456789"] * len(message.tool_calls)
+        if isinstance(thought := message.additional_kwargs.get("reasoning_content"), str):
+            texts.append(thought)  # given back beside calls, to hosts that want it
     if isinstance(message, ToolMessage):
         texts.append(f"tool {message.name or ''} 123456789")
     return texts, pictures
@@ -207,7 +213,7 @@ def _digest(parts: Sequence[_Part]) -> int:
     return digest
 
 
-def _put(store: OrderedDict[Any, Any], key: Hashable, value: Any, most: int) -> None:
+def _put(store: OrderedDict[int, Any], key: int, value: float, most: int) -> None:
     store[key] = value
     store.move_to_end(key)
     while len(store) > most:

@@ -4,7 +4,6 @@ import base64
 import io
 import json
 import math
-from functools import lru_cache
 
 PICTURE_TYPES = frozenset({"image", "image_url", "input_image"})
 
@@ -23,7 +22,6 @@ def is_picture(block: object) -> bool:
     return isinstance(block, dict) and block.get("type") in PICTURE_TYPES
 
 
-@lru_cache(maxsize=64)
 def picture_tokens(block: str) -> float:
     """Return about the most tokens a picture takes.
 

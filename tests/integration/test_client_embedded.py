@@ -2,16 +2,25 @@
 
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 import pytest
-from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
 from langchain_core.tools import tool
 
 from noctule.core.clock import SystemClock
+from noctule.core.prompt_ports import Fitted, Reader
+from noctule.core.roles import Role
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings
+from noctule.models.call import Call
 from noctule.models.client import Client, ModelRequest
 from noctule.models.clients.build import build_client
 from noctule.models.clients.embedded import options_of
@@ -20,6 +29,7 @@ from noctule.models.embedded.weights import PACKAGED_SHA256
 from noctule.models.pieces import join
 from tests.support.embedded import SharedServer
 from tests.support.provider import Provider
+from tests.support.stage import Stage
 
 ENDPOINT = EndpointSettings(kind=EndpointKind.EMBEDDED, slots=1)
 MODELS = {"tiny": ModelSettings(endpoint="inside", name="smollm2", context=1024)}
@@ -83,6 +93,60 @@ async def test_the_packaged_model_answers_whole_and_in_pieces(client):
         assert conclusion.finish_reason in {"stop", "length"}
         assert conclusion.usage.input_tokens > 0
         assert 0 < conclusion.usage.output_tokens <= 16
+
+
+CONVERSATIONS = (
+    (HumanMessage("Say hello."),),
+    (SystemMessage("You are an engineer."), HumanMessage("Straße, 数据, 🙂: x[1] = 3.14159")),
+    (
+        HumanMessage("Read it."),
+        AIMessage("", tool_calls=[{"name": "add", "args": {"a": 1, "b": 2}, "id": "abc123def"}]),
+        ToolMessage("some words of a file\n" * 20, name="add", tool_call_id="abc123def"),
+    ),
+)
+
+
+@pytest.mark.embedded
+async def test_a_prompt_is_counted_as_the_server_counts_it(client):
+    """Before it is sent, template and tools included: the very number it reports afterwards."""
+    wrong = []
+    for messages in CONVERSATIONS:
+        for tools in ((), (add, shout)):
+            asked = request(*messages, tools=tools, max_tokens=1)
+            counted = await client.count_tokens(asked)
+            told = client.conclude(asked, await client.answer(asked)).usage.input_tokens
+            wrong += [] if counted == told else [f"{counted} counted, {told} told: {messages}"]
+    assert wrong == []
+
+
+@pytest.mark.embedded
+async def test_a_tight_prompt_is_made_by_the_servers_own_count(client):
+    """A conversation at the edge of the window is sent whole when it fits, to the token."""
+    text = "Straße, 数据, 🙂, base64 dGhpcyBpcyBhIHRlc3Q=. " * 22
+    models = {"tiny": {"endpoint": "here", "context": 1024, "name": "smollm2"}}
+    stage = Stage(models=models, roles={"chat": {"primary": "tiny", "fallback": []}})
+    stage.client.count_tokens = client.count_tokens
+    said = [HumanMessage(text, id="task")]
+    for reply in (64, 16):
+        fit = Whole(said)
+        call = Call(messages=said, max_tokens=reply, fit=fit)
+        await stage.models.call(call, stage.context(Role.CHAT))
+    exact = await client.count_tokens(request(*said))
+    assert stage.models.reader(stage.context(Role.CHAT)).counter.count(said) == exact
+    assert exact > 600
+
+
+class Whole:
+    """Makes a prompt of all there is."""
+
+    def __init__(self, messages: Sequence[BaseMessage]) -> None:
+        self._messages = messages
+
+    def whole(self, reader: Reader) -> Fitted:
+        return Fitted(self._messages)
+
+    def fitted(self, reader: Reader) -> Fitted:
+        return Fitted(self._messages)
 
 
 @pytest.mark.embedded
