@@ -2,13 +2,14 @@
 
     python -m benchmarks.agent_tasks --out runs.jsonl --label new --weights FILE.gguf \
         [--noctule PROGRAM] [--template FILE] [--context 8192] [--tries 3] [--tasks fix,csv] \
-        [--seconds 360] [--python "..."]
+        [--seconds 360] [--quiet 3]
 
 Each run is a `noctule run` of its own on the product's ``embedded`` endpoint; one the clock cuts
 counts as not ended. Every run is appended to the results file as it ends, and nothing in there is
 ever changed: series on a busy machine can be told apart by the load noted with each. ``--noctule``
 takes the program of another checkout, to compare. The model is probed once before, outside of the
-clock. Without ``--weights`` the file's runs are counted up and shown.
+clock. ``--quiet`` waits before each until the machine's load is below. Without ``--weights`` the
+file's runs are counted up and shown.
 """
 
 import argparse
@@ -157,11 +158,13 @@ def measure(options: argparse.Namespace) -> None:
     home = Path(mkdtemp(prefix="agent-tasks-"))
     config = home / "config.yaml"
     config.write_text(json.dumps(_configuration(options)), encoding="utf-8")
+    _wait_for_quiet(options)
     probed = _noctule(options, home, home / "proved", 3600.0, "models", "probe", "coder", "--json")
     proof = _json(probed.said).get("models", _json(probed.said))
     chosen = [task for task in TASKS if options.tasks is None or task.name in options.tasks]
     for number in range(1, options.tries + 1):
         for task in chosen:
+            _wait_for_quiet(options)
             record = _one(options, home, task) | {"try": number, "probe": _verdict(proof)}
             with options.out.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
@@ -212,6 +215,11 @@ def _noctule(
         os.killpg(started.pid, signal.SIGKILL)
         started.communicate()
     return Ended(code, said.decode(errors="replace"), time.monotonic() - begun)
+
+
+def _wait_for_quiet(options: argparse.Namespace) -> None:
+    while options.quiet is not None and os.getloadavg()[0] >= options.quiet:
+        time.sleep(10)
 
 
 def _one(options: argparse.Namespace, home: Path, task: Task) -> dict[str, Any]:
@@ -350,6 +358,7 @@ def _main() -> None:
     parser.add_argument("--context", type=int, default=8192, help="tokens")
     parser.add_argument("--tries", type=int, default=3)
     parser.add_argument("--tasks", type=lambda text: text.split(","), help="fix,csv,rename,find")
+    parser.add_argument("--quiet", type=float, help="the load below which a run begins; none: any")
     parser.add_argument("--seconds", type=float, default=360.0, help="the longest a run may take")
     options = parser.parse_args()
     if options.weights is None:
