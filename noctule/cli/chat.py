@@ -65,6 +65,7 @@ async def command(  # noqa: PLR0913 - the contract's options
     """Talk in the terminal, streaming.
 
     With TEXT it is one turn and the command ends with it: 0 done, 75 parked or waiting, 1 failed.
+    At a terminal a sleep of up to 30 s is waited out.
     A pipe on standard input is sent along below TEXT, or alone where TEXT is missing or -. Ctrl-C
     stops a reply, a second one leaves at once. What an agent has to ask is asked on the terminal;
     elsewhere the turn waits, and `noctule sessions answer` answers.
@@ -142,7 +143,9 @@ async def _say_once(invocation: Invocation, runtime: "Runtime", request: "Reques
     records = runtime.records
     screen = None if invocation.as_json else open_screen()
     asking = open_asking(records.desk, screen)
-    said = await Talk(runtime, screen, what="chat", asking=asking).say(request)
+    patient = sys.stdin.isatty() and sys.stdout.isatty()
+    talk = Talk(runtime, screen, what="chat", asking=asking, patient=patient)
+    said = await talk.say(request)
     sentence = said.sentence(records.settings, records.zone)
     if sentence is not None:
         click.echo(sentence, err=True)

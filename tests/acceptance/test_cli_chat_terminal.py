@@ -133,3 +133,27 @@ def test_an_unknown_session_is_said_before_anything_is_typed(noctule):
     with open_chat(noctule, "--session", "no-such") as shell:
         assert shell.ended() == 2
         assert "There is no session 'no-such'" in shell.shown
+
+
+async def test_a_short_sleep_is_waited_out_at_the_terminal(noctule):
+    """A one-shot message refused for seconds counts down, already parked, and is answered."""
+    refusal = {"status": 429, "headers": {"retry-after": "9"}, "body": "slow down"}
+    noctule.play(
+        {"smol": [{"match": ".", "error": refusal, "times": 1}, {"match": ".", "reply": "Back."}]}
+    )
+    with open_chat(noctule, "hello") as shell:
+        shell.wait_for("Sleeps")
+        shell.wait_for("goes on in")
+        shell.wait_for("Back.")
+        assert shell.ended() == 0
+    noctule.play({"smol": [{"match": ".", "error": refusal}]})
+    with open_chat(noctule, "hello") as shell:
+        shell.wait_for("goes on in")
+        shell.type("\x03")
+        assert shell.ended() == 75
+        assert "wakes by itself while `noctule serve` runs" in " ".join(shell.shown.split())
+    refusal["headers"] = {"retry-after": "90"}
+    noctule.play({"smol": [{"match": ".", "error": refusal}]})
+    with open_chat(noctule, "hello") as shell:
+        assert shell.ended() == 75
+        assert "goes on in" not in shell.shown

@@ -8,9 +8,11 @@ from noctule.channels.terminal.asking import Asking
 from noctule.channels.terminal.interrupts import Interrupts
 from noctule.channels.terminal.said import FAILED, Said
 from noctule.channels.terminal.screen import Screen, teller
+from noctule.channels.terminal.short_wait import ShortWait
 from noctule.channels.terminal.watch import Watch
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Turn
+from noctule.sessions.lock import WorkerLock
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Runtime
@@ -26,6 +28,7 @@ class Talk:
         what: the command, for whoever asks who works on the data folder.
         tell_route: whether a line says who decided each route.
         asking: puts questions to the person while they wait; None leaves them open.
+        patient: whether a sleep of half a minute is waited out here, with a countdown.
     """
 
     def __init__(
@@ -36,6 +39,7 @@ class Talk:
         what: str,
         tell_route: bool = False,
         asking: Asking | None = None,
+        patient: bool = False,
     ) -> None:
         self._runtime = runtime
         self._records = runtime.records
@@ -43,6 +47,7 @@ class Talk:
         self._what = what
         self._tell_route = tell_route
         self._asking = asking
+        self._patient = patient
 
     async def say(self, request: "Request") -> Said:
         """Store a message and return once its turn is finished, sleeps or waits for a person.
@@ -57,13 +62,26 @@ class Talk:
         after = await self._last_event(request.session_id)
         turn = await self._records.desk.submit(request)
         left: set[str] = set()
+        wait = self._short_wait()
         rested = await self._until_rest(turn, after)
-        while self._asking is not None:
+        while True:
             after = await self._last_event(turn.session_id)
-            if not await self._asking.settle(rested, left):
+            answered = self._asking is not None and await self._asking.settle(rested, left)
+            if not answered and not (wait is not None and await wait.over(rested)):
                 break
             rested = await self._until_rest(turn, after)
         return await Said.read(self._records.database, turn.id)
+
+    def _short_wait(self) -> ShortWait | None:
+        if self._screen is None or not self._patient:
+            return None
+        return ShortWait(
+            database=self._records.database,
+            lock=WorkerLock(self._records.home, self._records.clock),
+            clock=self._records.clock,
+            screen=self._screen,
+            leave=self._leave,
+        )
 
     async def _until_rest(self, turn: Turn, after: int) -> Turn:
         watch = self._watch(turn, after)
