@@ -58,7 +58,7 @@ def decide_sleep(
     first = min(timed, key=lambda parking: parking.wake_at or now)
     until = first.wake_at or now
     sentence = (
-        f"{first.reason} Sleeps {show_duration(max(0.0, (until - now).total_seconds()))}, "
+        f"{_whole(first.reason)} Sleeps {show_duration(max(0.0, (until - now).total_seconds()))}, "
         f"until {until.isoformat(timespec='seconds')}."
     )
     if open_:
@@ -133,6 +133,12 @@ def _within(
     return None if is_first or now >= end else end
 
 
+def _whole(reason: str) -> str:
+    """Return a provider's words as a sentence of its own."""
+    words = reason.rstrip()
+    return words if words[-1:] in ".!?…" else f"{words}."
+
+
 def _others(questions: Sequence[Parking]) -> str:
     if not questions:
         return ""
@@ -156,7 +162,9 @@ def _ask(parking: Parking, bounds: ParkingSettings) -> str:
         case ParkingKind.HAND:
             return f"Parked by hand. {resume} goes on."
         case ParkingKind.BUDGET:
-            return f"{parking.reason} Raise the budget, and it continues: {_raising(parking)}."
+            return (
+                f"{_whole(parking.reason)} Raise the budget, and it continues: {_raising(parking)}."
+            )
         case _:
             pass
     within = show_duration(bounds.longest_wait.total_seconds())
@@ -167,6 +175,6 @@ def _ask(parking: Parking, bounds: ParkingSettings) -> str:
     else:
         why = f"No reset within {within}{' and the deadline' if bounds.deadline else ''} is known"
     return (
-        f"{why}: {parking.reason} Mend the account or choose another model, then {resume} "
+        f"{why}: {_whole(parking.reason)} Mend the account or choose another model, then {resume} "
         "(--model MODEL)."
     )

@@ -149,7 +149,7 @@ async def test_a_short_sleep_is_waited_out_at_the_terminal(noctule):
     noctule.play({"smol": [{"match": ".", "error": refusal}]})
     with open_chat(noctule, "hello") as shell:
         shell.wait_for("goes on in")
-        shell.type("\x03")
+        shell.interrupt()
         assert shell.ended() == 75
         assert "wakes by itself while `noctule serve` runs" in " ".join(shell.shown.split())
     refusal["headers"] = {"retry-after": "90"}
