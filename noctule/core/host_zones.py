@@ -43,6 +43,7 @@ _PACIFIC_HOSTS = ("googleapis.com", "google.com")
 
 _ZHIPU = re.compile(r"limit will reset at|已达到.{0,20}(?:上限|限额)|限额将在", re.IGNORECASE)
 _CHINESE = re.compile(r"[\u4e00-\u9fff]")
+_VENDORS = re.compile(r"\b(?:z\.?ai|zhipu|bigmodel)\b", re.IGNORECASE)
 _ZHIPU_CODES = frozenset({"1304", "1308", "1310"})
 _WINDOW = re.compile(
     r"(?<![\d.])(\d{1,3})[\s-]*(?:hours?|hrs?|h|个?\s*小时)(?![a-z])", re.IGNORECASE
@@ -82,7 +83,8 @@ def zone_of(answer: RawAnswer) -> tzinfo | None:
         return pacific()
     if answer.codes & _ZHIPU_CODES and _ZHIPU.search(answer.words):
         return beijing()
-    return beijing() if _CHINESE.search(answer.words) else None
+    named = _CHINESE.search(answer.words) or _VENDORS.search(answer.words)
+    return beijing() if named else None
 
 
 def fit_to_window(

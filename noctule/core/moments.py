@@ -17,6 +17,11 @@ _SMALLEST_EPOCH_FOR_A_WAIT = 1e9
 _LARGEST_EPOCH = 1e11
 """Seconds stay below (the year 5138); above are milliseconds, microseconds or nanoseconds."""
 _UNIT = rf"(?:{any_of(name for name in UNITS if name not in MONTH_UNITS)})(?![a-zµ])"
+_LENGTH = re.compile(r"(\d{1,3}):(\d{2}):(\d{2})")
+_ISO_DURATION = re.compile(
+    r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?",
+    re.IGNORECASE,
+)
 _PART = re.compile(
     rf"(\d{{1,12}}(?:\.\d{{1,12}})?)\s*({_UNIT})(?:\s*(?:,|and|und|又|零)?\s*)", re.IGNORECASE
 )
@@ -57,7 +62,8 @@ def moment_from(
         text = value.strip()[:_LONGEST_TEXT]
         number = seconds_from(text)
         if number is None:
-            duration = duration_from(text)
+            duration = _clock_length(text) if moment is False else None
+            duration = duration_from(text) if duration is None else duration
             return after(now, duration) if duration is not None else date_from(text, zone, now)
     else:
         number = float(value) if abs(value) < 1e30 else math.inf  # noqa: PLR2004 - beyond any calendar
@@ -86,14 +92,26 @@ def _spelled_duration(value: dict[object, object]) -> float | None:
     return float(seconds) if isinstance(seconds, int | float) and abs(seconds) < 1e30 else None  # noqa: PLR2004 - as above
 
 
+def _clock_length(text: str) -> float | None:
+    """Read ``00:05:00`` where a length is told, not a time of day."""
+    found = _LENGTH.fullmatch(text)
+    return int(found[1]) * 3600.0 + int(found[2]) * 60 + int(found[3]) if found else None
+
+
 def duration_from(text: str) -> float | None:
-    """Return the seconds of a duration with units, a minus sign allowed; None for anything else."""
+    """Return the seconds of a duration with units or in ISO 8601; None for anything else.
+
+    A minus sign is allowed in front.
+    """
+    if (iso := _ISO_DURATION.fullmatch(text)) and text[-1] not in "PTpt":
+        days, hours, minutes, seconds = (float(part or 0) for part in iso.groups())
+        return days * 86400 + hours * 3600 + minutes * 60 + seconds
     sign, rest = (-1, text[1:]) if text.startswith("-") else (1, text)
-    seconds, position = 0.0, 0
+    total, position = 0.0, 0
     while found := _PART.match(rest, position):
-        seconds += float(found[1]) * UNITS[found[2].lower()]
+        total += float(found[1]) * UNITS[found[2].lower()]
         position = found.end()
-    return sign * seconds if position and position == len(rest) else None
+    return sign * total if position and position == len(rest) else None
 
 
 def date_from(text: str, zone: tzinfo = UTC, now: datetime | None = None) -> datetime | None:

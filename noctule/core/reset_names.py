@@ -45,9 +45,22 @@ _ORDERS = (
     ("try", "again"),
     ("available", "at"),
     ("available", "in"),
+    ("blocked", "until"),
+    ("limited", "until"),
+    ("locked", "until"),
+    ("paused", "until"),
+    ("throttled", "until"),
+    ("cooldown", "until"),
+    ("unlocks", "at"),
+    ("unblocked", "at"),
+    ("recovery", "time"),
+    ("until",),
     ("estimated", "time"),
 )
 """What tells a client when to come back, whatever is used up."""
+
+_LONGEST_FIRST = sorted(_ORDERS, key=len, reverse=True)
+_MOMENTS = frozenset({"at", "until"})
 
 _RESETS = frozenset(
     {"reset", "resets", "refresh", "refreshes", "renew", "renews", "renewal", "flush"}
@@ -68,6 +81,8 @@ _LEVELS = {
 }
 _NOT_AHEAD = frozenset(
     [
+        "overage",
+        "fallback",
         "last",
         "previous",
         "prev",
@@ -80,7 +95,9 @@ _NOT_AHEAD = frozenset(
         "credits",
     ]
 )
-_FILLERS = frozenset({"x", "the", "quota", "next", "utc", "iso", "iso8601", "rfc3339", "window"})
+_FILLERS = frozenset(
+    {"x", "the", "info", "quota", "next", "utc", "iso", "iso8601", "rfc3339", "window"}
+)
 _BESIDE_ORDERS = frozenset({"user", "rate", "limit", "hint", "delay", "suggested", "global"})
 EMPTY_STATUSES = frozenset({"rejected", "exceeded", "exhausted", "blocked", "limited", "throttled"})
 
@@ -132,12 +149,12 @@ def understand(name: str) -> TimeName | None:
     if not words or len(words) > 12 or _NOT_AHEAD & set(words):  # noqa: PLR2004 - names, not sentences
         return None
     unit = next((_UNITS[word] for word in words if word in _UNITS), None)
-    bare = tuple(word for word in words if word not in _UNITS)
-    for order in _ORDERS:
+    bare = tuple(word for word in words if word not in _UNITS and word != "info")
+    for order in _LONGEST_FIRST:
         if (at := _position(bare, order)) is not None:
             if {*bare[:at], *bare[at + len(order) :]} - _FILLERS - _BESIDE_ORDERS:
                 continue
-            moment = None if order[-1] == "time" else order[-1] == "at"
+            moment = None if order[-1] == "time" else order[-1] in _MOMENTS
             return TimeName(Role.ORDER, unit_seconds=unit, moment=moment)
     if _RESETS & set(bare):
         tells_wait = bool(_IN & set(bare)) or (unit is not None and not _AT & set(bare))

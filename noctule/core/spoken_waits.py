@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from noctule.core.moments import after, duration_from, moment_from
 from noctule.core.refusals import Evidence
@@ -96,6 +96,9 @@ def _dated(text: str, lead: str, now: datetime, zone: tzinfo) -> Offer | None:
             return None
         reading = again
     moment, earlier = reading.moment, reading.earlier
+    if moment is not None and reading.day_only:  # a provider's day begins at midnight
+        midnight = datetime.combine(moment.astimezone(zone).date(), time(), tzinfo=zone)
+        moment, earlier = midnight.astimezone(UTC), None
     if moment is not None and earlier is not None:
         passed = (now - earlier) / (moment - earlier)
         moment = earlier if 0 <= passed < _JUST_OVER else moment

@@ -8,10 +8,12 @@ from noctule.core.answers import RawAnswer
 from noctule.core.moments import moment_from, seconds_from
 from noctule.core.ratelimit_header import buckets_of
 from noctule.core.refusals import Evidence
-from noctule.core.reset_names import EMPTY_STATUSES, Role, TimeName, understand
+from noctule.core.reset_names import EMPTY_STATUSES, Role, TimeName, understand, words_of
 
 _METERS = frozenset({"requests", "tokens", "request", "token"})
 _MOST_NAMES = 4_000
+_MOST_PARTS = 20
+_DIVIDED = frozenset({"retry", "reset", "resets"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,7 @@ class _Reader:
         empty: list[Offer] = []
         unknown: list[Offer] = []
         names = 0
-        for scope in scopes:
+        for scope in map(_with_parts, scopes):
             names += len(scope)
             if names > _MOST_NAMES:
                 break
@@ -148,6 +150,17 @@ class _Reader:
         )
         naive = isinstance(value, str) and seconds_from(value) is None and _is_naive(value)
         return Offer(f"{name[:60]} {str(value)[:40]!r}", moment, self._evidence, naive=naive)
+
+
+def _with_parts(scope: dict[str, object]) -> dict[str, object]:
+    """Add what stands in parts of a name: ``{"reset": {"at": …}}`` is ``reset_at`` too."""
+    parts = {
+        f"{name}_{part}": inner
+        for name, value in scope.items()
+        if isinstance(value, dict) and "seconds" not in value and _DIVIDED & set(words_of(name))
+        for part, inner in list(value.items())[:_MOST_PARTS]
+    }
+    return scope | parts if parts else scope
 
 
 def _when(offer: Offer) -> float:

@@ -177,7 +177,7 @@ def _duration(scanner: Scanner, now: datetime, zone: tzinfo, *, led: bool) -> _F
         return _Found(trouble=TimeTrouble.NOT_UNDERSTOOD)
     if alone and not compact:  # "at 2 hours": neither a time of day nor "in 2 hours"
         return _Found(moments, TimeTrouble.AMBIGUOUS)
-    return _at_a_time_of_that_day(scanner, moments[0], zone) or _Found(moments)
+    return _at_a_time_of_that_day(scanner, moments[0], now, zone) or _Found(moments)
 
 
 def _hours_and_minutes(
@@ -210,13 +210,16 @@ def _later(now: datetime, zone: tzinfo, seconds: float, months: int) -> tuple[da
         return ()
 
 
-def _at_a_time_of_that_day(scanner: Scanner, moment: datetime, zone: tzinfo) -> _Found | None:
+def _at_a_time_of_that_day(
+    scanner: Scanner, moment: datetime, now: datetime, zone: tzinfo
+) -> _Found | None:
     """Read the "at 9" of "in 3 days at 9"."""
     start = scanner.position
     if scanner.take(_BETWEEN) and (clock := take_clock(scanner, expected=True, bare=True)):
         if clock.wrong:
             return _Found(trouble=TimeTrouble.NOT_UNDERSTOOD)
-        return _Found((wall(moment.astimezone(zone).date(), clock, zone),))
+        found = wall(moment.astimezone(zone).date(), clock, zone)
+        return _Found((found,)) if found > now else _Found(trouble=TimeTrouble.PAST)
     scanner.position = start
     return None
 
@@ -272,7 +275,7 @@ def _judge(  # noqa: PLR0911 - the pieces of one phrase, and each way it can be 
         if (day.ahead == 0 or day.abbreviated) and more and not lead:
             return None  # "today ..." means now; "sun ..." shines
         if day.weak and more and not lead:
-            return _Found(on_day(day, None, now, zone), TimeTrouble.AMBIGUOUS)
+            return _Found(on_day(day, None, now, zone), TimeTrouble.AMBIGUOUS, day_only=True)
     if day is not None and day.swapped:
         other = Day(year=day.year, month=day.day, day=day.month)
         both = (*on_day(day, clock, now, zone), *on_day(other, clock, now, zone))

@@ -370,6 +370,17 @@ async def test_too_long_a_prompt_goes_to_a_larger_window_without_a_cooldown() ->
     assert isinstance(caught.value, ContextOverflowError)
 
 
+async def test_too_dear_for_the_credits_left_goes_to_a_cheaper_model_on_the_same_key() -> None:
+    """The key is not dead: a fallback answers, its window smaller or not, and so does the first."""
+    windows = {"first": {"context": 200_000}, "third": {"context": 9_999}}
+    stage = Stage(models=windows, role={"primary": "first", "fallback": ["third"]})
+    afford = "This request requires more credits, or fewer max_tokens. You requested up to 32000 "
+    dear = refused(402, message=f"{afford}tokens, but can only afford 2133.")
+    stage.will("first", dear, dear)  # asked again once, for a shorter answer
+    assert (await stage.ask()).attempt.model == "third"
+    assert (await stage.ask()).attempt.model == "first"
+
+
 async def test_a_prompt_that_fits_nowhere_is_not_sent() -> None:
     """An estimate far beyond every window ends in a sentence, not in a request."""
     stage = Stage(models={"first": {"context": 4096}}, role={"fallback": []})

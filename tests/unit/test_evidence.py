@@ -212,6 +212,9 @@ def test_a_window_speaks_where_the_provider_does_not():
         ("try again in ~45 min.", 2700),
         ("Please wait for it to reset on Monday, November 23 at 5:00 PM.", 29 * 3600),
         ("Your limits reset when your monthly cycle ends on 12/5/2026.", 12.5 * 86400),
+        ("Monthly usage limit reached, resets on the 1st.", 8.5 * 86400),
+        ("Daily limit reached. Try again tomorrow.", 12 * 3600),
+        ("Daily quota exceeded. Quota resets at midnight Pacific Time.", 20 * 3600),
         ("You're out of extra usage · resets 3pm (Europe/Berlin)", 7200),
         ("请在 30 秒后重试", 30),
         ("请求过于频繁，请5分钟后再试", 300),  # noqa: RUF001 - as it is written there

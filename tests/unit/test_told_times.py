@@ -38,6 +38,17 @@ IN_BODIES: list[tuple[dict[str, Any], float]] = [
     ({"reset_time": "2026-11-22 15:00:00"}, 10800),
     ({"next_reset_at": "2026-11-22T15:00:00Z"}, 10800),
     ({"quotaResetDelay": "3h0m0s", "quotaResetTimeStamp": "2026-11-22T15:00:00Z"}, 10800),
+    ({"retry_after": "00:05:00"}, 300),
+    ({"retry_after": "PT5M"}, 300),
+    ({"resets_in": "PT1H30M"}, 5400),
+    ({"retry_after_minutes": 5}, 300),
+    ({"reset_in_hours": 2}, 7200),
+    ({"reset": {"in_seconds": 300}}, 300),
+    ({"reset": {"at": EPOCH}}, 10800),
+    ({"retryInfo": {"delay": "30s"}}, 30),
+    ({"retry": {"after": 30}}, 30),
+    ({"blocked_until": "2026-11-22T15:00:00Z"}, 10800),
+    ({"cooldown_until": EPOCH}, 10800),
     ({"limits": [{"window": {"reset_at": EPOCH}}]}, 10800),
     ({"metadata": {"headers": {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": EPOCH}}}, 10800),
     ({"metadata": {"headers": {"Retry-After": "64"}}}, 64),
@@ -74,6 +85,15 @@ NO_TIMES: list[dict[str, Any]] = [
     {"primary": {"used_percent": 40, "reset_after_seconds": 600}},
 ]
 IN_HEADERS: list[tuple[dict[str, str], float]] = [
+    (
+        {
+            "anthropic-ratelimit-unified-status": "rejected",
+            "anthropic-ratelimit-unified-reset": str(EPOCH),
+            "anthropic-ratelimit-unified-overage-status": "rejected",
+            "anthropic-ratelimit-unified-overage-reset": str(EPOCH + 800000),
+        },
+        10800,
+    ),
     ({"RateLimit": '"default";r=0;t=30'}, 30),
     ({"RateLimit": '"burst";r=3;t=5, "day";r=0;t=10800'}, 10800),
     ({"RateLimit": "limit=100, remaining=0, reset=30"}, 30),

@@ -135,6 +135,7 @@ UNCLEAR = [
     ("today at 9 fix", TimeTrouble.AMBIGUOUS, ["2026-11-22 21:00", "2026-11-23 09:00"]),
     ("today 9:00", TimeTrouble.PAST, ["2026-11-23 09:00"]),
     ("2026-11-22T12:59", TimeTrouble.PAST, []),
+    ("in 2h at 9:00 fix", TimeTrouble.PAST, []),
     ("2020-01-01 9:00 fix", TimeTrouble.PAST, []),
 ]
 
