@@ -188,8 +188,8 @@ class NoServerError(NoModelError):
     def __init__(self, *, role: str, places: Sequence[str], start: str) -> None:
         reasons = [f"No model server can be reached at {' or '.join(places)}."]
         advice = (
-            "`noctule init` looks for models and writes a configuration; `noctule demo` (`make "
-            f"demo`) shows Noctule without any.\nOr {start}, and say it again."
+            "`noctule init` looks for models and writes a configuration; `noctule demo` shows "
+            f"Noctule without any.\nOr {start}, and say it again."
         )
         super().__init__(role=role, reasons=reasons, advice=advice)
         self.args = (f"{reasons[0]}\n{advice}",)

@@ -46,5 +46,5 @@ def traffic(
         "traffic",
         f"All {answers} answers of the last {_DAYS} days would have cost "
         f"{show_usd(alone.cost_usd)} on {model} alone: routing saves no more than that.",
-        "Two models are enough (examples/configs/two-models.yaml), until there is more to do.",
+        "Two models are enough: one for every role, and the other as its fallback.",
     )

@@ -237,7 +237,7 @@ def test_without_ollama_it_says_what_else_there_is(noctule):
     done = noctule.run("chat", "hello")
     assert done.returncode in {1, 75}
     assert done.stdout == ""
-    for named in ("http://127.0.0.1:9", "noctule init", "make demo"):
+    for named in ("http://127.0.0.1:9", "noctule init", "noctule demo"):
         assert named in done.stderr
     assert "Traceback" not in done.stderr
 

@@ -144,8 +144,8 @@ class Said:
             if attempt.outcome is Outcome.UNAVAILABLE:
                 return (
                     f"Without Ollama at {endpoint.url or _OLLAMA}: `noctule init` writes a "
-                    "configuration for what this machine has, and `make demo` (`noctule demo`) "
-                    "shows Noctule on a model it brings along."
+                    "configuration for what this machine has, and `noctule demo` shows Noctule "
+                    "on a tiny model of its own."
                 )
         return None
 
