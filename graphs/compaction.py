@@ -27,6 +27,7 @@ from graphs.cut import without_output
 from graphs.loop_prompt import LoopPrompt
 from graphs.middleware.guard import tool_results_since_model
 from graphs.record import work_record
+from graphs.state import NOTES
 from graphs.summary_prompt import SummaryPrompt
 from noctule.core.attempts import Purpose
 from noctule.core.errors import LimitError, NoModelError
@@ -78,7 +79,11 @@ class Digest:
 
 def begin(messages: Sequence[AnyMessage]) -> Digest:
     """Return the digest of a loop that begins: its task is what a person said last."""
-    said = [message.id for message in messages if isinstance(message, HumanMessage)]
+    said = [
+        message.id
+        for message in messages
+        if isinstance(message, HumanMessage) and NOTES not in message.additional_kwargs
+    ]
     return Digest(task=said[-1] if said else None)
 
 

@@ -97,8 +97,8 @@ def seen(messages: Sequence[AnyMessage], task: int, cut: Cut) -> list[AnyMessage
         return kept[first:]
     dropped = messages[task + 1 : upto + 1]
     words = [kept[task + 1 + at] for at, m in enumerate(dropped) if isinstance(m, HumanMessage)]
-    note = _note(dropped, cut.record_chars)
-    return [*kept[first : task + 1], *words, note, *kept[upto + 1 :]]
+    notes = [_note(dropped, cut.record_chars)] if len(words) < len(dropped) else []
+    return [*kept[first : task + 1], *words, *notes, *kept[upto + 1 :]]
 
 
 def _kept(message: AnyMessage, cut: Cut, *, cleared: bool) -> AnyMessage:

@@ -14,6 +14,9 @@ from langgraph.types import Overwrite
 ATTACHMENTS = "attachments"
 """Under which key a person's message names the files that came along."""
 
+NOTES = "notes"
+"""Under which key a message says that it is what others did, beside the task."""
+
 GRAPH_VERSION = 1
 """Raised when an older checkpoint of an unfinished turn can no longer be gone on from."""
 

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AnyMessage, HumanMessage
 from langgraph.runtime import Runtime
 
 from graphs.context import TurnContext
 from graphs.loop import Loop
 from graphs.nodes.answer import last_answer
 from graphs.nodes.node import Node
-from graphs.state import AssignmentInput, ResultState
+from graphs.state import NOTES, AssignmentInput, ResultState
 from noctule.core.errors import NoModelError
 from noctule.core.roles import Role
 from noctule.core.routes import Complexity
@@ -33,7 +33,7 @@ def assignment_node(loops: Mapping[Role, Loop]) -> Node[AssignmentInput]:
         )
         try:
             output = await loops[Role(task["role"])].ainvoke(
-                {"messages": [HumanMessage(_request(state))]}, context=context
+                {"messages": _request(state)}, context=context
             )
         except NoModelError as error:
             # Raising would cancel the branches that are still at work.
@@ -48,9 +48,11 @@ def _result(role: str, text: str, error: str | None) -> ResultState:
     return {"role": role, "text": text, "error": error}
 
 
-def _request(given: AssignmentInput) -> str:
-    parts = [given["text"]]
-    for result in (given.get("inputs") or {}).values():
+def _request(given: AssignmentInput) -> list[AnyMessage]:
+    """Return the request, and behind it what others did: that may be shortened, the request not."""
+    notes: list[AnyMessage] = []
+    for id_, result in (given.get("inputs") or {}).items():
         done = result["text"] if result["error"] is None else f"(not done: {result['error']})"
-        parts.append(f"Notes from the {result['role']}:\n{done}")
-    return "\n\n".join(parts)
+        text = f"Notes from the {result['role']}:\n{done}"
+        notes.append(HumanMessage(text, id=f"notes-{id_}", additional_kwargs={NOTES: True}))
+    return [HumanMessage(given["text"]), *notes]

@@ -7,13 +7,17 @@ from langgraph.types import Command
 
 from agents.orchestrator import ReviewAnswer, ReviewVerdict, review_messages
 from graphs.context import TurnContext
+from graphs.cut import clipped
 from graphs.nodes.plan import sends
-from graphs.state import AnswerState, AssignmentState, TurnState
+from graphs.state import AnswerState, AssignmentState, ResultState, TurnState
 from noctule.core.attempts import Purpose
 from noctule.core.errors import NoModelError
 from noctule.core.plans import last_ones
 from noctule.core.roles import Role
 from noctule.core.routes import DecidedBy
+
+_CHARS_PER_TOKEN = 2
+"""Of what a review reads; rather too few than too many."""
 
 MOST_ROUNDS = 2
 """How often a review may ask for more; a further one only accepts."""
@@ -40,13 +44,15 @@ async def review(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Any
 
 
 async def _one_more(state: TurnState, context: TurnContext) -> AssignmentState | None:
+    call = context.call(Role.ORCHESTRATOR, Purpose.REVIEW)
+    room = context.models.reader(call).prompt_tokens
+    most = None if room is None else room * _CHARS_PER_TOKEN // (len(state["results"]) + 1)
     results = [
-        (name, result["role"], result["text"] or f"(failed: {result['error']})")
-        for name, result in state["results"].items()
+        (name, result["role"], _shown(result, most)) for name, result in state["results"].items()
     ]
     try:
         answer = await context.models.ask_json(
-            context.call(Role.ORCHESTRATOR, Purpose.REVIEW),
+            call,
             review_messages(state["text"], results),
             ReviewAnswer,
         )
@@ -69,6 +75,12 @@ async def _one_more(state: TurnState, context: TurnContext) -> AssignmentState |
         "task": answer.task,
         "needs": last_ones({item["id"]: item["needs"] for item in state["plan"]}),
     }
+
+
+def _shown(result: ResultState, most_chars: int | None) -> str:
+    """Return a result as a review reads it: of a long one the beginning and the end."""
+    text = result["text"] or f"(failed: {result['error']})"
+    return text if most_chars is None else clipped(text, most_chars)
 
 
 def _again(state: TurnState, more: AssignmentState) -> Command[Any]:

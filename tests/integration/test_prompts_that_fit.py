@@ -285,3 +285,19 @@ async def test_a_server_that_counts_more_than_we_do_is_sent_less(tmp_path):
 
 def size(request: ModelRequest) -> int:
     return sum(len(message.text) for message in request.messages)
+
+
+async def test_long_notes_of_others_are_shortened_and_the_request_is_not(tmp_path):
+    """A plan's later part keeps its request word for word, whatever the earlier ones wrote."""
+    models = {"first": {"context": 200_000}, "second": {"context": 4096}}
+    roles = {"writer": {"primary": "second", "fallback": []}}
+    stage = Stage(models=models, roles=roles, role={"fallback": []})
+    async with open_theatre(tmp_path, stage, tools=[]) as theatre:
+        theatre.stage.will("first", "a long report goes on " * 3_000)
+        theatre.stage.will("second", "Written.")
+        task = "@research @writer something about bats"
+        turn = await theatre.say(task)
+        assert (turn.status, turn.reply) == (Status.DONE, "Written."), turn.error
+        (request,) = asked(theatre, "second")
+        assert wrong_with(request, 4096, task) == []
+        assert "characters are left out here" in request.messages[-1].text
