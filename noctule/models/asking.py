@@ -34,6 +34,9 @@ _NOT_BILLED = frozenset(
 )
 """What a provider turns away before a model saw it: known to cost nothing."""
 
+CALLING_TEMPERATURE = 0.2
+"""At which local models are asked for tool calls where nobody set a temperature."""
+
 _WAS_THINKING = "that was thinking; the answer follows"
 
 
@@ -116,7 +119,7 @@ class Asking:
         )
         if lesson := self._course.lessons.get(self._model):
             request = replace(request, messages=[*request.messages, *lesson])
-        self._sent = request = self._with_room(request)
+        self._sent = request = self._with_room(self._tempered(request))
         self._telling = self._tell(request)
         return Exchange(
             request,
@@ -148,6 +151,19 @@ class Asking:
         prompt = self._layer.meter(self._model).count(request.messages, request.tools)
         room = max(window - prompt, reply_tokens(request.max_tokens, window))
         return replace(request, max_tokens=min(request.max_tokens, room))
+
+    def _tempered(self, request: ModelRequest) -> ModelRequest:
+        """Ask a server of one's own for careful calls: left alone it samples at 0.8."""
+        settings, model = self._layer.settings, self._layer.settings.models[self._model]
+        bodies = (settings.endpoint_of(self._model).extra_body, model.extra_body)
+        if (
+            request.temperature is not None
+            or not request.tools
+            or not self._layer.facts.is_local(self._model)
+            or any("temperature" in {**body, **(body.get("options") or {})} for body in bodies)
+        ):
+            return request
+        return replace(request, temperature=CALLING_TEMPERATURE)
 
     def _tell(self, request: ModelRequest) -> Telling | None:
         if not self._course.context.stream:

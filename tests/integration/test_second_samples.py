@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
@@ -187,3 +189,20 @@ async def test_after_an_overflow_the_one_with_a_larger_window_is_asked() -> None
     stage.always("first", ModelFailureError(told))
     assert (await stage.ask(call=long)).attempt.model == "second"
     assert stage.client.asked == ["first", "second"]
+
+
+async def test_local_models_are_asked_for_calls_at_a_low_temperature() -> None:
+    """Where tools are offered and nobody set one; set is set, and others keep their own."""
+
+    async def sent(call: Call, **changes: Any) -> float | None:
+        stage = Stage(**changes)
+        await stage.ask(call=call)
+        return stage.client.requests[0].temperature
+
+    plain, role = Call(messages=[HumanMessage("x")]), {"primary": "second"}
+    assert await sent(TOOLS) == 0.2
+    assert await sent(plain) is None
+    assert await sent(TOOLS, role=role) is None
+    assert await sent(TOOLS, role={"temperature": 0.7}) == 0.7
+    for body in ({"temperature": 1}, {"options": {"temperature": 1}}):
+        assert await sent(TOOLS, models={"first": {"extra_body": body}}) is None

@@ -42,7 +42,9 @@ class RoleSettings(Section):
     where the call is priced)."""
 
     temperature: float | None = Field(default=None, ge=0, le=2)
-    """Sampling temperature. Unset means the model's own; 0 means the likeliest token always."""
+    """Sampling temperature; 0 means the likeliest token always. Unset means the model's own, but
+    0.2 where a local model is offered tools (servers like Ollama and llama.cpp would take 0.8). A
+    temperature in ``extra_body`` of the endpoint or model counts as set."""
 
     max_concurrent: int | None = Field(default=None, ge=1)
     """How many calls of this role may run at once. Unset means no cap of the role."""

@@ -1,5 +1,6 @@
 """What an Ollama server, or one that imitates it, says of an answer."""
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from noctule.models.clients.call_reader import CallReader
 from noctule.models.clients.finish import STOP
 from noctule.models.clients.texts import text_of, thought_of
 from noctule.models.clients.usage import ollama_usage
-from noctule.models.mending import Mender, mended_value
+from noctule.models.mending import Mender, mended, mended_value
 
 _THOUGHTS = ("thinking", "reasoning_content", "reasoning")
 _BESIDE = frozenset({"message", "done", "created_at", "response", "context"})
@@ -38,7 +39,7 @@ class OllamaReader:
         if not isinstance(part, Mapping):
             return None
         if part.get("error"):
-            raise ResponseError(_words(part["error"]))
+            raise refused(_words(part["error"]))
         said = part.get("message")
         if not isinstance(said, Mapping):
             said = {"content": part.get("response")}
@@ -79,10 +80,24 @@ class OllamaReader:
         return numbered
 
 
+def refused(text: str, status: int = -1) -> ResponseError:
+    """Return the library's error of a body; it reads JSON in it and takes every value for a dict.
+
+    Args:
+        text: the body, or the words of an error in the middle of an answer.
+        status: the HTTP status; -1 for an answer that began well.
+    """
+    try:
+        is_object = isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        is_object = False
+    return ResponseError(text if is_object else json.dumps({"error": text}), status)
+
+
 def _words(error: object) -> str:
     if isinstance(error, Mapping) and isinstance(error.get("message"), str):
-        return str(error["message"])
-    return str(error)
+        return mended(str(error["message"]))
+    return mended(str(error))
 
 
 def _metadata(part: Mapping[str, Any]) -> dict[str, Any]:

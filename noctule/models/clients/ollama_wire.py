@@ -17,10 +17,10 @@ from typing import Any
 import httpx
 from langchain_core.messages import AIMessage, AIMessageChunk, BaseMessage
 from langchain_ollama import ChatOllama
-from ollama import AsyncClient, ResponseError
+from ollama import AsyncClient
 
 from noctule.models.clients.documents import documents, documents_in
-from noctule.models.clients.ollama_reader import OllamaReader
+from noctule.models.clients.ollama_reader import OllamaReader, refused
 from noctule.models.pieces import join
 
 _timeout: ContextVar[httpx.Timeout] = ContextVar("_timeout")
@@ -81,7 +81,7 @@ class NativeChat(ChatOllama):
         if response.is_error:
             await response.aread()
             await response.aclose()
-            raise ResponseError(response.text, response.status_code)
+            raise refused(response.text, response.status_code)
         return response
 
     @property
