@@ -50,6 +50,7 @@ class TurnContext:
         hand_over_allowed: whether the agent may say that the turn is not for it.
         part: what the agent does of a request that several share; None when it does all of it.
         tags: what marks the events of a plan's branch; empty outside a plan.
+        epoch: under which tenure its steps are stored; None where nobody may be superseded.
         awaited_since: since when a person sits waiting for it; None when nobody does.
     """
 
@@ -66,6 +67,7 @@ class TurnContext:
     hand_over_allowed: bool = True
     part: str | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
+    epoch: int | None = None
     awaited_since: datetime | None = None
 
     def branch(

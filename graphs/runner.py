@@ -10,8 +10,10 @@ from langgraph.runtime import RunControl
 from langgraph.types import Command
 
 from graphs.context import TurnContext
+from graphs.savers import EPOCH, NoctuleSaver
 from graphs.state import AnswerState, new_turn
-from graphs.turn import TurnGraph
+from graphs.turn import build_turn_graph
+from noctule.core.tenures import Tenure
 
 _RECURSION_LIMIT = 10_000
 """LangGraph's own bound on steps; ours (``limits.max_steps``) ends in a state one resumes from."""
@@ -93,11 +95,20 @@ class TurnRunner:
     """The graph as the sessions see it.
 
     Args:
-        graph: the compiled graph with its saver.
+        saver: where its steps are kept.
     """
 
-    def __init__(self, graph: TurnGraph) -> None:
-        self._graph = graph
+    def __init__(self, saver: NoctuleSaver) -> None:
+        self._saver = saver
+        self._graph = build_turn_graph(saver)
+
+    async def take(self, tenure: Tenure) -> None:
+        """Let nobody with an earlier tenure store another step of its session.
+
+        Raises:
+            SupersededError: somebody has taken it since.
+        """
+        await self._saver.atake(tenure.session_id, tenure.epoch)
 
     async def standing(self, session_id: str) -> Standing:
         """Read where a session's graph stands.
@@ -140,7 +151,7 @@ class TurnRunner:
         try:
             values = await self._graph.ainvoke(
                 given,
-                _config(context.session.id),
+                _config(context.session.id, context.epoch),
                 context=context,
                 durability="sync",
                 control=drain.control,
@@ -158,5 +169,9 @@ class TurnRunner:
         )
 
 
-def _config(session_id: str) -> RunnableConfig:
-    return {"configurable": {"thread_id": session_id}, "recursion_limit": _RECURSION_LIMIT}
+def _config(session_id: str, epoch: int | None = None) -> RunnableConfig:
+    """Return the configuration of a run; the epoch goes with every step that is stored."""
+    where: dict[str, Any] = {"thread_id": session_id}
+    if epoch is not None:
+        where[EPOCH] = epoch
+    return {"configurable": where, "recursion_limit": _RECURSION_LIMIT}

@@ -180,7 +180,6 @@ async def open_runtime(
     from graphs.equipment import Equipment  # noqa: PLC0415 - loads the tools
     from graphs.runner import TurnRunner  # noqa: PLC0415 - loads LangGraph
     from graphs.savers import open_saver  # noqa: PLC0415 - likewise
-    from graphs.turn import build_turn_graph  # noqa: PLC0415 - likewise
     from noctule.sessions.advance import Advancer  # noqa: PLC0415 - loads the graph
     from noctule.sessions.contexts import Contexts  # noqa: PLC0415 - likewise
     from noctule.sessions.drive import Driver  # noqa: PLC0415 - likewise
@@ -214,7 +213,7 @@ async def open_runtime(
         )
         advancer = Advancer(
             database=database,
-            runner=TurnRunner(build_turn_graph(saver)),
+            runner=TurnRunner(saver),
             events=records.events,
             orders=orders,
             rest=rest,

@@ -15,6 +15,7 @@ from noctule.core.store_ports import (
     SessionStore,
     TurnStore,
 )
+from noctule.core.tenures import Tenure
 from noctule.core.tool_ports import (
     EffectStore,
     GrantStore,
@@ -40,6 +41,7 @@ from storage.stores.questions import SqlQuestions
 from storage.stores.routes import SqlRoutes
 from storage.stores.sessions import SqlSessions
 from storage.stores.steers import SqlSteers
+from storage.stores.tenures import check
 from storage.stores.turns import SqlTurns
 from storage.transaction import Transaction
 
@@ -48,6 +50,7 @@ class SqlUnitOfWork:
     """The stores over one transaction; what is not committed is undone at its end."""
 
     __slots__ = (
+        "_tenure",
         "_transaction",
         "accounts",
         "attempts",
@@ -69,8 +72,9 @@ class SqlUnitOfWork:
         "turns",
     )
 
-    def __init__(self, transaction: Transaction) -> None:
+    def __init__(self, transaction: Transaction, tenure: Tenure | None = None) -> None:
         self._transaction = transaction
+        self._tenure = tenure
         self.sessions: SessionStore = SqlSessions(transaction)
         self.turns: TurnStore = SqlTurns(transaction)
         self.routes: RouteStore = SqlRoutes(transaction)
@@ -103,5 +107,11 @@ class SqlUnitOfWork:
         await self._transaction.end()
 
     async def commit(self) -> None:
-        """Make everything since the start or the last commit durable."""
+        """Make everything since the start or the last commit durable.
+
+        Raises:
+            SupersededError: another worker has taken the session; nothing was stored.
+        """
+        if self._tenure is not None:
+            await self._transaction.run(check, self._tenure)
         await self._transaction.commit()

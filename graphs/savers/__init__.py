@@ -4,7 +4,8 @@
 ``durability="sync"``, so that a step counts as done when its checkpoint is on the disk.
 """
 
+from graphs.savers.epochs import EPOCH
 from graphs.savers.opening import NoctuleSaver, open_saver
 from graphs.savers.sqlite import SqliteSaver
 
-__all__ = ["NoctuleSaver", "SqliteSaver", "open_saver"]
+__all__ = ["EPOCH", "NoctuleSaver", "SqliteSaver", "open_saver"]

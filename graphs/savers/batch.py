@@ -12,12 +12,13 @@ from graphs.savers.changes import (
     Put,
     PutCheckpoint,
     PutWrites,
+    Take,
 )
 from graphs.savers.channels import pack_channels
 from graphs.savers.counts import Counts
 from graphs.savers.index import CheckpointRow, Index, NamespaceIndex, ThreadIndex, join
 from graphs.savers.statements import delete, insert
-from noctule.core.errors import OurBugError
+from noctule.core.errors import OurBugError, SupersededError
 
 
 class Batch:
@@ -58,6 +59,8 @@ class Batch:
                 self._put_checkpoint(change)
             case PutWrites():
                 self._put_writes(change)
+            case Take():
+                self._take(change)
             case DeleteThread():
                 self._delete_thread(change.thread)
             case DeleteCalls():
@@ -65,8 +68,20 @@ class Batch:
 
     # checkpoints and writes
 
+    def _take(self, change: Take) -> None:
+        thread = self._thread(change.thread)
+        if thread.epoch > change.epoch:
+            raise SupersededError(change.thread)
+        thread.epoch = change.epoch
+        self._thread_rows.append((thread.key, thread.name, thread.epoch))
+
+    def _still_held(self, thread: ThreadIndex, epoch: int | None) -> None:
+        if epoch is not None and thread.epoch > epoch:
+            raise SupersededError(thread.name)
+
     def _put_checkpoint(self, change: PutCheckpoint) -> None:
         thread = self._thread(change.thread)
+        self._still_held(thread, change.epoch)
         space = self._namespace(thread, change.namespace, change.root)
         contents = self._complete(thread, change)
         refs = tuple(ref for entry in contents.entries.values() for ref in entry.refs)
@@ -88,6 +103,7 @@ class Batch:
 
     def _put_writes(self, change: PutWrites) -> None:
         thread = self._thread(change.thread)
+        self._still_held(thread, change.epoch)
         space = self._namespace(thread, change.namespace, None)
         contents = self._complete(thread, change)
         stored = space.writes.setdefault(change.checkpoint, {})
@@ -127,7 +143,7 @@ class Batch:
         thread = self._index.find(name)
         if thread is None:
             thread = self._index.add(name)
-            self._thread_rows.append((thread.key, name))
+            self._thread_rows.append((thread.key, name, thread.epoch))
         return thread
 
     def _namespace(self, thread: ThreadIndex, name: str, root: str | None) -> NamespaceIndex:

@@ -45,6 +45,7 @@ class PutCheckpoint:
     contents: Contents
     again: Callable[[], Contents]
     needs_ancestors: bool = False
+    epoch: int | None = None
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,6 +60,15 @@ class PutWrites:
     channels: Mapping[str | int, str] = field(default_factory=dict)
     contents: Contents
     again: Callable[[], Contents]
+    epoch: int | None = None
+
+
+@dataclass(slots=True)
+class Take:
+    """Let nobody with an earlier epoch store anything more in a thread."""
+
+    thread: str
+    epoch: int
 
 
 @dataclass(slots=True)
@@ -76,4 +86,4 @@ class DeleteCalls:
 
 
 Put = PutCheckpoint | PutWrites
-Change = Put | DeleteThread | DeleteCalls
+Change = Put | Take | DeleteThread | DeleteCalls

@@ -55,10 +55,11 @@ class NamespaceIndex:
 
 @dataclass(slots=True)
 class ThreadIndex:
-    """One thread: its namespaces by name, and the digests of parts known to be stored."""
+    """One thread: its epoch, its namespaces by name, the digests of parts known to be stored."""
 
     key: int
     name: str
+    epoch: int = 0
     namespaces: dict[str, NamespaceIndex] = field(default_factory=dict)
     known: set[bytes] = field(default_factory=set)
 
@@ -117,10 +118,12 @@ class Index:
         self._threads.pop(name, None)
 
     def _load(self, name: str) -> ThreadIndex | None:
-        row = self._connection.execute("SELECT key FROM thread WHERE name = ?", (name,)).fetchone()
+        row = self._connection.execute(
+            "SELECT key, epoch FROM thread WHERE name = ?", (name,)
+        ).fetchone()
         if row is None:
             return None
-        thread = ThreadIndex(row[0], name)
+        thread = ThreadIndex(row[0], name, row[1])
         by_key = {}
         for key, space, root in self._rows("namespace", "key, name, root", thread.key):
             by_key[key] = thread.namespaces[space] = NamespaceIndex(key, space, root)

@@ -34,7 +34,15 @@ from psycopg.rows import DictRow, dict_row
 from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolClosed
 
-from noctule.core.errors import NoctuleError, StorageError, StorageUnavailableError, UsageError
+from graphs.savers.epochs import epoch_of
+from noctule.core.connections import CONNECTION, SERVER_SIDE
+from noctule.core.errors import (
+    NoctuleError,
+    StorageError,
+    StorageUnavailableError,
+    SupersededError,
+    UsageError,
+)
 from noctule.core.patience import Patience
 
 T = TypeVar("T")
@@ -43,6 +51,11 @@ _PASSING = ("08", "25", "28", "40", "53", "55", "57", "58")
 """Classes of SQLSTATE that say nothing about what was to be stored: connections, read-only
 servers, logins, conflicts, resources, locks, an operator's hand, the server's machine
 (postgresql.org/docs/current/errcodes-appendix.html, checked 2026-11)."""
+
+# Shared, and held to the commit: whoever takes the session waits for it, or came before.
+_HELD = (
+    "SELECT 1 AS held FROM noctule.session_tenures WHERE session_id = %s AND epoch = %s FOR SHARE"
+)
 
 KEEP = 2
 """Checkpoints kept of a namespace: the newest, from which a graph goes on, and its parent."""
@@ -153,7 +166,8 @@ class PostgresSaver(AsyncPostgresSaver):
                 "autocommit": True,
                 "prepare_threshold": 0,
                 "row_factory": dict_row,
-                "options": f"-c search_path={schema}",
+                **CONNECTION,
+                "options": f"{SERVER_SIDE} -c search_path={schema}",
             },
         )
         try:
@@ -222,6 +236,7 @@ class PostgresSaver(AsyncPostgresSaver):
                 await cursor.execute(self.UPSERT_CHECKPOINTS_SQL, row)
                 if prunes:
                     await self._prune(cursor, thread, space)
+                await _check(cursor, thread, epoch_of(config))
 
         await self._patiently(put)
         return {
@@ -257,8 +272,12 @@ class PostgresSaver(AsyncPostgresSaver):
         async def put() -> None:
             async with self._cursor(pipeline=True) as cursor:
                 await cursor.executemany(statement, rows)
+                await _check(cursor, str(asked["thread_id"]), epoch_of(config))
 
         await self._patiently(put)
+
+    async def atake(self, thread_id: str, epoch: int) -> None:
+        """Do nothing: who has a session stands in the same database, and is read there."""
 
     async def adelete_namespaces(self, thread_id: str) -> None:
         """Forget the subgraph calls of a thread, when its turn is over; its state stays.
@@ -331,6 +350,19 @@ class PostgresSaver(AsyncPostgresSaver):
             {"configurable": {**place, "checkpoint_id": parent}} if parent else None,
             self._load_writes(value["pending_writes"]),
         )
+
+
+async def _check(cursor: AsyncCursor[DictRow], thread: str, epoch: int | None) -> None:
+    """Make sure that the session is held under an epoch until the end of the transaction.
+
+    Raises:
+        SupersededError: another worker has taken it.
+    """
+    if epoch is None:
+        return
+    await cursor.execute(_HELD, (thread, epoch))
+    if await cursor.fetchone() is None:
+        raise SupersededError(thread)
 
 
 def _split(values: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from noctule.core.errors import DatabaseTooNewError
 
-LAYOUT = 1
+LAYOUT = 2
 """Stored in ``user_version``; raised with every change of the tables."""
 BUSY_MILLISECONDS = 30_000
 """How long to wait for another process that holds the write lock."""
@@ -13,7 +13,8 @@ BUSY_MILLISECONDS = 30_000
 TABLES = """
 CREATE TABLE thread (
     key INTEGER PRIMARY KEY,
-    name TEXT NOT NULL UNIQUE
+    name TEXT NOT NULL UNIQUE,
+    epoch INTEGER NOT NULL DEFAULT 0
 );
 CREATE TABLE namespace (
     key INTEGER PRIMARY KEY,
@@ -109,4 +110,7 @@ def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     if layout == 0:
         for statement in TABLES.split(";"):
             connection.execute(statement)
+    elif layout == 1:
+        connection.execute("ALTER TABLE thread ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0")
+    if layout < LAYOUT:
         connection.execute(f"PRAGMA user_version = {LAYOUT}")

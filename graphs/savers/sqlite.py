@@ -20,7 +20,15 @@ from langgraph.checkpoint.base import (
 )
 from langgraph.checkpoint.serde.jsonplus import JsonPlusSerializer
 
-from graphs.savers.changes import Contents, DeleteCalls, DeleteThread, PutCheckpoint, PutWrites
+from graphs.savers.changes import (
+    Contents,
+    DeleteCalls,
+    DeleteThread,
+    PutCheckpoint,
+    PutWrites,
+    Take,
+)
+from graphs.savers.epochs import epoch_of
 from graphs.savers.parts import Decoder, Encoder, Entry
 from graphs.savers.reader import Place, StoredCheckpoint, damaged, places, read
 from graphs.savers.runs import KnownRuns
@@ -172,6 +180,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
             contents=self._contents(place, values, versions),
             again=lambda: self._encode(values),
             needs_ancestors="counters_since_delta_snapshot" in metadata,
+            epoch=epoch_of(config),
         )
         await self._patiently(lambda: self._writer.write(change))
         return _config(place)
@@ -204,8 +213,17 @@ class SqliteSaver(BaseCheckpointSaver[str]):
             channels={number: channel for number, (channel, _) in numbered.items()},
             contents=self._encode(values),
             again=lambda: self._encode(values),
+            epoch=epoch_of(config),
         )
         await self._patiently(lambda: self._writer.write_soon(change))
+
+    async def atake(self, thread_id: str, epoch: int) -> None:
+        """Let nobody with an earlier epoch store another step of a thread.
+
+        Raises:
+            SupersededError: somebody has taken it under a later one.
+        """
+        await self._patiently(lambda: self._writer.write(Take(str(thread_id), epoch)))
 
     async def adelete_thread(self, thread_id: str) -> None:
         """Forget everything of a thread."""

@@ -28,6 +28,7 @@ from noctule.core.store_ports import (
     SessionStore,
     TurnStore,
 )
+from noctule.core.tenures import Tenure
 from noctule.core.tool_ports import (
     EffectStore,
     GrantStore,
@@ -160,7 +161,7 @@ class Database(Protocol):
         """Whether it answers; tries again for whoever carries work."""
         ...
 
-    def work(self, *, durable: bool = True) -> UnitOfWork:
+    def work(self, *, durable: bool = True, tenure: Tenure | None = None) -> UnitOfWork:
         """Return a new unit of work that writes.
 
         On SQLite it takes the write lock at its start (``BEGIN IMMEDIATE``), so that a read in
@@ -170,6 +171,8 @@ class Database(Protocol):
             durable: True: a commit survives a power cut once ``commit`` has returned. False
                 does not wait for the disk: it survives a crash of the process, and a power cut
                 once any later durable commit has returned. For what can be made again.
+            tenure: whose write it is; ``commit`` raises ``SupersededError``, and stores nothing,
+                once another worker has taken the session. None: anybody's.
         """
         ...
 
@@ -181,11 +184,12 @@ class Database(Protocol):
         """Yield once at the start and then whenever anybody, any process, may have written."""
         ...
 
-    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[None]:
+    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[Tenure]:
         """Hold the right to advance a session; waits for it.
 
-        On PostgreSQL it is held against other workers too and falls with its process; on SQLite
-        one process works on a data folder anyway.
+        On PostgreSQL it is held against other workers too and falls with its process, or when
+        its machine has not been heard of for a while; on SQLite one process works on a data
+        folder anyway. Each time it is taken, the session's epoch rises.
         """
         ...
 

@@ -9,18 +9,21 @@ answer is no verdict on a turn: the turn is left as it is, and tried again until
 import asyncio
 import logging
 from collections.abc import Sequence
+from copy import copy
+from dataclasses import replace
 from typing import Any
 
 from graphs.context import TurnContext
 from graphs.runner import Drain, Standing, TurnRunner
 from graphs.state import GRAPH_VERSION
 from noctule.core.clock import Clock
-from noctule.core.errors import NoctuleError
+from noctule.core.errors import NoctuleError, SupersededError
 from noctule.core.lifecycle import Status
 from noctule.core.parkings import Parking
 from noctule.core.patience import PASSING
 from noctule.core.ports import Database
 from noctule.core.sessions import Order, Session, SessionKind, Turn
+from noctule.core.tenures import Tenure, TenuredDatabase
 from noctule.sessions.contexts import Contexts
 from noctule.sessions.events import EventLog, TurnSink
 from noctule.sessions.orders import Orders
@@ -61,16 +64,31 @@ class Advancer:
         self._rest = rest
         self._contexts = contexts
         self._clock = clock
+        self._tenure: Tenure | None = None
 
-    async def advance(self, turn_id: str, drain: Drain | None = None) -> Progress:
+    async def advance(
+        self, turn_id: str, drain: Drain | None = None, tenure: Tenure | None = None
+    ) -> Progress:
         """Carry a turn as far as it goes now.
 
         Args:
             turn_id: which.
             drain: asks to stop after the current step; None never does.
+            tenure: the right to advance its session, under which everything is stored; None
+                where nobody else can have it.
         """
-        drain = drain or Drain()
-        return await self._database.patience.keep_trying(lambda: self._try(turn_id, drain))
+        drain, view = drain or Drain(), self._under(tenure)
+        return await self._database.patience.keep_trying(lambda: view._try(turn_id, drain))  # noqa: SLF001 - its own kind
+
+    def _under(self, tenure: Tenure | None) -> "Advancer":
+        """Return the same, writing under a tenure."""
+        if tenure is None:
+            return self
+        view = copy(self)
+        view._tenure = tenure  # noqa: SLF001 - its own kind
+        view._database = TenuredDatabase(self._database, tenure)  # noqa: SLF001 - likewise
+        view._rest = self._rest.on(view._database)  # noqa: SLF001 - likewise
+        return view
 
     async def _try(self, turn_id: str, drain: Drain) -> Progress:
         """Carry a turn on.
@@ -93,12 +111,15 @@ class Advancer:
             return Progress(await self._rest.cancelled(turn))
         if turn.status is not Status.RUNNING and not turn.due(self._clock.now()):
             return Progress(turn, turn.wake_at)
-        sink = self._events.sink(session.id, turn.id)
+        sink = self._events.sink(session.id, turn.id, self._database)
         try:
             due = await self._waking(turn)
             return await self._advance(turn, session, sink, due, drain)
         except PASSING:
             raise
+        except SupersededError as error:
+            _LOG.warning("%s", error)
+            return Progress(turn)
         except Exception as error:  # noqa: BLE001 - whatever it is becomes the turn's status
             return await self._failed(turn, sink, error)
         finally:
@@ -122,7 +143,7 @@ class Advancer:
             )
         try:
             return Progress(await self._rest.failed(turn, sink, sentence))
-        except PASSING:
+        except (*PASSING, SupersededError):
             raise
         except NoctuleError as unwritten:
             # The database refuses even that: the row still says what it said, and is tried again.
@@ -132,6 +153,8 @@ class Advancer:
     async def _advance(
         self, turn: Turn, session: Session, sink: TurnSink, due: Sequence[Parking], drain: Drain
     ) -> Progress:
+        if self._tenure is not None:
+            await self._runner.take(self._tenure)
         standing = await self._standing(turn)
         unable = self._contexts.unable(turn) or _outdated(turn, standing)
         if unable is not None:
@@ -140,6 +163,9 @@ class Advancer:
         awaited_since = self._clock.now() if awaited else None
         turn = await self._rest.begun(turn, sink, due)
         context = self._contexts.of(turn, session, sink, awaited_since=awaited_since)
+        if self._tenure is not None:
+            epoch = self._tenure.epoch
+            context = replace(context, database=self._database, epoch=epoch)
         with self._orders.of(turn.id) as order:
             rested = await self._run(context, standing, due, drain, order)
         if rested is Order.CANCEL:
@@ -166,14 +192,28 @@ class Advancer:
         drain: Drain,
         order: asyncio.Future[Order],
     ) -> Standing | Order:
-        """Run the graph until it rests; return where it stands, or the order that cut it short."""
+        """Run the graph until it rests; return where it stands, or the order that cut it short.
+
+        Raises:
+            SupersededError: another worker has taken the session.
+        """
         running = asyncio.ensure_future(self._graph(context, standing, due, drain))
+        lost = asyncio.ensure_future(self._lost())
         try:
-            both: set[asyncio.Future[Any]] = {running, order}
-            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
-            return await running if running.done() else order.result()
+            ends: set[asyncio.Future[Any]] = {running, order, lost}
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if running.done():
+                return await running
+            if lost.done():
+                raise SupersededError(context.session.id)
+            return order.result()
         finally:
+            lost.cancel()
             await _ended(running)
+
+    async def _lost(self) -> None:
+        """Return when the session was taken by another worker; mostly never."""
+        await (self._tenure.lost if self._tenure is not None else asyncio.Event()).wait()
 
     async def _graph(
         self, context: TurnContext, standing: Standing, due: Sequence[Parking], drain: Drain
@@ -200,6 +240,8 @@ def _outdated(turn: Turn, standing: Standing) -> str | None:
 async def _close(sink: TurnSink) -> None:
     try:
         await sink.close()  # waits for storage
+    except SupersededError:
+        pass  # what the turn still had to tell is told by whoever carries it on
     except NoctuleError as error:
         _LOG.warning("the last events of a turn could not be stored: %s", error)
 

@@ -159,9 +159,9 @@ class Driver:
             return False
         if self._lock is None and not await self._database.session_is_free(turn.session_id):
             return False  # another process is at it: look again later
-        async with self._database.session_lock(turn.session_id):
+        async with self._database.session_lock(turn.session_id) as tenure:
             with leave:
-                progress = await self._advancer.advance(following.id, drain)
+                progress = await self._advancer.advance(following.id, drain, tenure)
         if progress.unstored is not None:
             raise progress.unstored
         return progress.turn.status.finished

@@ -36,9 +36,15 @@ class EventLog:
         self._pump: asyncio.Task[None] | None = None
         self._pruning: dict[str, asyncio.Task[None]] = {}
 
-    def sink(self, session_id: str, turn_id: str) -> "TurnSink":
-        """Return where one turn reports; close it when the turn rests."""
-        return TurnSink(self, self._database, self._clock, session_id, turn_id)
+    def sink(self, session_id: str, turn_id: str, database: Database | None = None) -> "TurnSink":
+        """Return where one turn reports; close it when the turn rests.
+
+        Args:
+            session_id: of the turn.
+            turn_id: which.
+            database: the view of whoever carries the turn; None takes the log's own.
+        """
+        return TurnSink(self, database or self._database, self._clock, session_id, turn_id)
 
     def stored(self, session_id: str) -> None:
         """Tell the followers of a session in this process that there is more to read."""

@@ -5,6 +5,7 @@ so that a kill at any line leaves all of them or none.
 """
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import replace
 from datetime import datetime, tzinfo
 from typing import Any
@@ -57,6 +58,12 @@ class Rest:
         self._bounds = bounds
         self._zone = zone
         self._clock = clock
+
+    def on(self, database: Database) -> "Rest":
+        """Return the same over another view of the database, one that may refuse writes."""
+        view = copy(self)
+        view._database = database  # noqa: SLF001 - its own kind
+        return view
 
     async def begun(self, turn: Turn, sink: TurnSink, due: Sequence[Parking]) -> Turn:
         """Note that a turn runs, and which of its sleeping branches wake.

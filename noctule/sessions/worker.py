@@ -17,6 +17,7 @@ from noctule.core.patience import PASSING
 from noctule.core.ports import Database
 from noctule.core.sessions import Turn
 from noctule.core.settings.limits import ParkingSettings
+from noctule.core.tenures import Tenure
 from noctule.sessions.advance import Advancer
 from noctule.sessions.dispatch import Dispatch, wake_drive
 from noctule.sessions.engine import Drive, Engine
@@ -186,18 +187,18 @@ class Worker:
             return False
         drain = self._carried[session_id] = Drain()
         try:
-            async with self._places, self._database.session_lock(session_id):
-                await self._advance_reporting(turn, drain)
+            async with self._places, self._database.session_lock(session_id) as tenure:
+                await self._advance_reporting(turn, drain, tenure)
         finally:
             del self._carried[session_id]
         return True
 
-    async def _advance_reporting(self, turn: Turn, drain: Drain) -> None:
+    async def _advance_reporting(self, turn: Turn, drain: Drain, tenure: Tenure) -> None:
         if self._closing:
             return
         if self._reporter is not None and await self._begins(turn):
             self._reporter.begins(turn)
-        task = asyncio.create_task(self._advancer.advance(turn.id, drain))
+        task = asyncio.create_task(self._advancer.advance(turn.id, drain, tenure))
         self._under_way.add(task)
         try:
             progress = await _outcome(task)

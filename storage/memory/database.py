@@ -1,7 +1,7 @@
 """A database that ends with its process."""
 
-from collections.abc import AsyncGenerator
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
 from types import TracebackType
 from typing import Self
 
@@ -19,6 +19,7 @@ from noctule.core.store_ports import (
     SessionStore,
     TurnStore,
 )
+from noctule.core.tenures import Tenure
 from noctule.core.tool_ports import (
     EffectStore,
     GrantStore,
@@ -53,8 +54,9 @@ from storage.watch import Watches
 class MemoryUnitOfWork:
     """The stores over one transaction; what is not committed is undone at its end."""
 
-    def __init__(self, transaction: MemoryTransaction) -> None:
+    def __init__(self, transaction: MemoryTransaction, tenure: Tenure | None = None) -> None:
         self._transaction = transaction
+        self._tenure = tenure
         self.sessions: SessionStore = MemorySessions(transaction)
         self.turns: TurnStore = MemoryTurns(transaction)
         self.routes: RouteStore = MemoryRoutes(transaction)
@@ -87,7 +89,14 @@ class MemoryUnitOfWork:
         await self._transaction.end()
 
     async def commit(self) -> None:
-        """Keep everything since the start or the last commit."""
+        """Keep everything since the start or the last commit.
+
+        Raises:
+            SupersededError: another worker has taken the session; nothing was kept.
+        """
+        if self._tenure is not None:
+            tables = await self._transaction.reading()
+            self._tenure.check(tables.epochs.get(self._tenure.session_id))
         await self._transaction.commit()
 
 
@@ -100,9 +109,9 @@ class MemoryDatabase:
         self._session_locks = SessionLocks()
         self._shelf = Shelf(on_commit=self._watches.wake)
 
-    def work(self, *, durable: bool = True) -> MemoryUnitOfWork:
+    def work(self, *, durable: bool = True, tenure: Tenure | None = None) -> MemoryUnitOfWork:
         """Return a new unit of work that writes; one at a time. Nothing here is durable."""
-        return MemoryUnitOfWork(MemoryTransaction(self._shelf, writes=True))
+        return MemoryUnitOfWork(MemoryTransaction(self._shelf, writes=True), tenure)
 
     def read(self) -> MemoryUnitOfWork:
         """Return a new unit of work that sees one moment and cannot write."""
@@ -112,9 +121,16 @@ class MemoryDatabase:
         """Yield once at the start and then whenever somebody has written."""
         return self._watches.add()
 
-    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def session_lock(self, session_id: str) -> AsyncIterator[Tenure]:
         """Hold the right to advance a session; waits for it."""
-        return self._session_locks.hold(session_id)
+        async with self._session_locks.hold(session_id):
+            transaction = MemoryTransaction(self._shelf, writes=True)
+            epochs = (await transaction.writing("epochs")).epochs
+            epochs[session_id] = epochs.get(session_id, 0) + 1
+            tenure = Tenure(session_id, epochs[session_id])
+            await transaction.commit()
+            yield tenure
 
     async def session_is_free(self, session_id: str) -> bool:
         """Return whether nobody in this process holds a session's lock at this moment."""

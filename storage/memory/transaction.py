@@ -29,6 +29,7 @@ from storage.faults import closed_already
 class Tables:
     """Everything that is kept."""
 
+    epochs: dict[str, int] = field(default_factory=dict)
     sessions: dict[str, Session] = field(default_factory=dict)
     turns: dict[str, Turn] = field(default_factory=dict)
     routes: dict[str, Route] = field(default_factory=dict)
@@ -55,6 +56,7 @@ class Tables:
 
 
 Table = Literal[
+    "epochs",
     "sessions",
     "turns",
     "routes",

@@ -10,11 +10,14 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from noctule.core.clock import Clock
+from noctule.core.connections import CONNECTION, SERVER_SIDE
 from noctule.core.errors import UsageError
 from noctule.core.patience import Patience
+from noctule.core.tenures import Tenure
 from storage.migrate import is_newest, upgrade
 from storage.postgres.faults import explain
 from storage.postgres.listener import Listener
+from storage.postgres.presence import Presence
 from storage.postgres.session_locks import PostgresSessionLocks
 from storage.postgres.transaction import PostgresTransaction
 from storage.unit_of_work import SqlUnitOfWork
@@ -24,14 +27,6 @@ SCHEMA: Final = "noctule"
 
 _POOL: Final = {"pool_size": 10, "max_overflow": 20, "pool_timeout": 30, "pool_pre_ping": True}
 _LOCK: Final = sa.text("SELECT pg_advisory_xact_lock(hashtext('noctule migration'))")
-# A machine that vanished is noticed after about a minute instead of two hours.
-_CONNECTION: Final = {
-    "application_name": "noctule",
-    "connect_timeout": "10",
-    "keepalives_idle": "30",
-    "keepalives_interval": "10",
-    "keepalives_count": "3",
-}
 
 
 class PostgresDatabase:
@@ -51,7 +46,8 @@ class PostgresDatabase:
         self._watches = Watches(on_first=self._start_listening)
         connect = dict(engine.dialect.create_connect_args(engine.url)[1])
         self._listener = Listener(connect, self._watches, self._name, clock, self._away)
-        self._session_locks = PostgresSessionLocks(connect, clock, place)
+        presence = Presence(connect, clock, place, self._away)
+        self._session_locks = PostgresSessionLocks(engine, presence, clock, place)
         self._closed = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
 
@@ -79,7 +75,7 @@ class PostgresDatabase:
             raise explain(error, place) from error
         return cls(engine, place, clock)
 
-    def work(self, *, durable: bool = True) -> SqlUnitOfWork:
+    def work(self, *, durable: bool = True, tenure: Tenure | None = None) -> SqlUnitOfWork:
         """Return a new unit of work that writes."""
         transaction = PostgresTransaction(
             self._engine,
@@ -89,7 +85,7 @@ class PostgresDatabase:
             closed=self._closed,
             place=self._place,
         )
-        return SqlUnitOfWork(transaction)
+        return SqlUnitOfWork(transaction, tenure)
 
     def read(self) -> SqlUnitOfWork:
         """Return a new unit of work that sees one moment and cannot write."""
@@ -107,7 +103,7 @@ class PostgresDatabase:
         """Yield once at the start and then whenever anybody, any process, may have written."""
         return self._watches.add()
 
-    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[None]:
+    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[Tenure]:
         """Hold the right to advance a session, against every process; waits for it."""
         return self._session_locks.hold(session_id)
 
@@ -147,7 +143,8 @@ def _address(url: str) -> sa.URL:
     given = address.query.get("options", "")
     given = given if isinstance(given, str) else " ".join(given)
     ours = f"-c search_path={SCHEMA} -c timezone=UTC"
-    query = {**_CONNECTION, **address.query, "options": f"{given} {ours}".strip()}
+    options = f"{SERVER_SIDE} {given} {ours}"  # what the person gives goes before ours
+    query = {**CONNECTION, **address.query, "options": options}
     return address.set(drivername="postgresql+psycopg", query=query)
 
 

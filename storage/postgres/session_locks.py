@@ -5,94 +5,132 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any, Final
 
-import psycopg
+import sqlalchemy as sa
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from noctule.core.clock import Clock
+from noctule.core.errors import DatabaseBusyError, NoctuleError
+from noctule.core.tenures import Tenure
 from storage.postgres.faults import explain
+from storage.postgres.presence import TAKEN, Presence
 from storage.session_locks import SessionLocks
 
 _PAUSE_SECONDS: Final = 0.2
-_KEY: Final = "hashtextextended('noctule session ' || %s, 0)"
-_TRY: Final = f"SELECT pg_try_advisory_lock({_KEY})"
-_UNLOCK: Final = f"SELECT pg_advisory_unlock({_KEY})"
-_IS_FREE: Final = (
-    f"SELECT CASE WHEN pg_try_advisory_lock({_KEY}) THEN pg_advisory_unlock({_KEY}) ELSE false END"
+_FRESH_SECONDS: Final = 5
+"""After a start of the server nobody is judged by their connection: all were lost with it."""
+
+# A worker that is gone: nobody holds its lock, or its lease has run out. Whoever has no row has
+# left. The lock is tried for the length of the transaction.
+_GONE: Final = f"""(
+    (pg_postmaster_start_time() < clock_timestamp() - interval '{_FRESH_SECONDS} s'
+     AND pg_try_advisory_xact_lock(hashtextextended('noctule worker ' || holder.worker, 0)))
+    OR NOT EXISTS (SELECT FROM workers WHERE id = holder.worker)
+    OR (:judges AND NOT EXISTS (
+        SELECT FROM workers WHERE id = holder.worker AND until > clock_timestamp()))
+)"""  # noqa: S608 - a constant
+_FREE: Final = f"(holder.worker IS NULL OR holder.worker = :me OR {_GONE})"
+_PATIENCE: Final = sa.text("SELECT set_config('lock_timeout', '3s', true)")
+_TAKE: Final = sa.text(f"""
+INSERT INTO session_tenures AS holder (session_id, epoch, worker) VALUES (:session_id, 1, :me)
+ON CONFLICT (session_id) DO UPDATE SET epoch = holder.epoch + 1, worker = excluded.worker
+WHERE {_FREE} RETURNING epoch
+""")  # noqa: S608 - constants
+_TELL: Final = sa.text(f"SELECT pg_notify('{TAKEN}', CAST(:said AS text))")
+_GIVE_BACK: Final = sa.text(
+    "UPDATE session_tenures SET worker = NULL WHERE session_id = :session_id AND worker = :me"
+)
+_IS_FREE: Final = sa.text(
+    f"SELECT {_FREE} FROM session_tenures AS holder WHERE session_id = :session_id"  # noqa: S608 - likewise
 )
 
 
 class PostgresSessionLocks:
-    """Advisory locks on one connection: when the process dies, the server frees them all.
+    """Tenures of sessions, by rows that say which worker has them.
 
     Args:
-        connect: psycopg's connection arguments.
-        clock: paces asking again for a lock that another process holds.
+        engine: for short transactions of its own.
+        presence: this process among the workers.
+        clock: paces asking again for a session that another process holds.
         place: host and database, for errors.
     """
 
-    def __init__(self, connect: dict[str, Any], clock: Clock, place: str) -> None:
-        self._connect = connect
+    def __init__(self, engine: AsyncEngine, presence: Presence, clock: Clock, place: str) -> None:
+        self._engine = engine
+        self._presence = presence
         self._clock = clock
         self._place = place
         self._local = SessionLocks()
-        self._connecting = asyncio.Lock()
-        self._connection: psycopg.AsyncConnection | None = None
-        self._held: set[str] = set()
+        self._closed = False
 
     @asynccontextmanager
-    async def hold(self, session_id: str) -> AsyncIterator[None]:
-        """Hold the right to advance a session; waits for it."""
+    async def hold(self, session_id: str) -> AsyncIterator[Tenure]:
+        """Hold the right to advance a session; waits for it.
+
+        Raises:
+            NoctuleError: the database does not answer.
+        """
         async with self._local.hold(session_id):
             try:
-                await self._take(session_id)
-                yield
+                yield await self._taken(session_id)
             finally:
+                self._presence.tenures.pop(session_id, None)
                 await asyncio.shield(asyncio.ensure_future(self._give_back(session_id)))
 
     async def is_free(self, session_id: str) -> bool:
-        """Return whether no process holds a session's lock at this moment."""
+        """Return whether no living process holds a session at this moment."""
         if not self._local.is_free(session_id):
             return False
         try:
-            connection = await self._connected()
-            # Held for the length of one statement: whoever wants it meanwhile asks again.
-            row = await (await connection.execute(_IS_FREE, (session_id,) * 2)).fetchone()
-        except (psycopg.Error, OSError) as error:
+            async with self._engine.begin() as connection:
+                found = await connection.execute(_IS_FREE, self._values(session_id))
+                free = found.scalar()
+        except Exception as error:
             raise explain(error, self._place) from error
-        return row is not None and bool(row[0])
+        return free is None or bool(free)
 
     async def close(self) -> None:
-        """Let go of every lock."""
-        if self._connection is not None:
-            connection, self._connection = self._connection, None
-            await connection.close()
+        """Let go of every session."""
+        self._closed = True
+        await self._presence.close()
 
-    async def _take(self, session_id: str) -> None:
+    async def _taken(self, session_id: str) -> Tenure:
+        await self._presence.announce()
+        while True:
+            epoch = await self._take(session_id)
+            if epoch is not None:
+                tenure = self._presence.tenures[session_id] = Tenure(session_id, epoch)
+                return tenure
+            await self._clock.sleep(_PAUSE_SECONDS)
+
+    async def _take(self, session_id: str) -> int | None:
+        """Take a session that nobody living has; None when somebody has it."""
         try:
-            while not await self._try(session_id):
-                await self._clock.sleep(_PAUSE_SECONDS)
-        except (psycopg.Error, OSError) as error:
-            raise explain(error, self._place) from error
-
-    async def _try(self, session_id: str) -> bool:
-        connection = await self._connected()
-        row = await (await connection.execute(_TRY, (session_id,))).fetchone()
-        taken = row is not None and bool(row[0])
-        if taken:
-            self._held.add(session_id)
-        return taken
+            async with self._engine.begin() as connection:
+                # Whoever vanished in the middle of a write still locks the row for a moment.
+                await connection.execute(_PATIENCE)
+                found = await connection.execute(_TAKE, self._values(session_id))
+                epoch: int | None = found.scalar()
+                if epoch is not None and epoch > 1:
+                    await connection.execute(_TELL, {"said": f"{epoch} {session_id}"})
+        except Exception as error:
+            explained = explain(error, self._place)
+            if isinstance(explained, DatabaseBusyError):
+                return None
+            raise explained from error
+        return epoch
 
     async def _give_back(self, session_id: str) -> None:
-        self._held.discard(session_id)
-        if self._connection is not None:
-            with suppress(psycopg.Error):  # a lost connection has freed it already
-                await self._connection.execute(_UNLOCK, (session_id,))
+        if self._closed:
+            return
+        # When it fails it stays ours until we take it again or are gone.
+        with suppress(NoctuleError, sa.exc.SQLAlchemyError, OSError):
+            async with self._engine.begin() as connection:
+                values = {"session_id": session_id, "me": self._presence.id}
+                await connection.execute(_GIVE_BACK, values)
 
-    async def _connected(self) -> psycopg.AsyncConnection:
-        async with self._connecting:
-            if self._connection is None or self._connection.closed:
-                self._connection = await psycopg.AsyncConnection.connect(
-                    **self._connect, autocommit=True
-                )
-                for session_id in self._held:  # lost with the connection before
-                    await self._connection.execute(_TRY, (session_id,))
-            return self._connection
+    def _values(self, session_id: str) -> dict[str, Any]:
+        return {
+            "session_id": session_id,
+            "me": self._presence.id,
+            "judges": self._presence.may_judge_leases,
+        }

@@ -2,9 +2,10 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncGenerator
+import uuid
+from collections.abc import AsyncGenerator, AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractAsyncContextManager
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final, Self
 
@@ -12,6 +13,7 @@ import sqlalchemy as sa
 
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.patience import Patience
+from noctule.core.tenures import Tenure
 from storage.faults import damaged
 from storage.migrate import is_newest, upgrade, version_of
 from storage.session_locks import SessionLocks
@@ -22,6 +24,7 @@ from storage.sqlite.faults import explain
 from storage.sqlite.threads import in_thread
 from storage.sqlite.transactions import Readers, Reading, Writing
 from storage.sqlite.writer import Writer
+from storage.stores.tenures import take
 from storage.unit_of_work import SqlUnitOfWork
 from storage.watch import Watches
 
@@ -40,6 +43,7 @@ class SqliteDatabase:
     ) -> None:
         self._place = str(path)
         self.patience = Patience(clock)
+        self._name = uuid.uuid4().hex
         self._engine = engine
         self._executor = executor
         self._watches = Watches(on_first=self._start_looking)
@@ -76,12 +80,12 @@ class SqliteDatabase:
             executor.shutdown()
             raise explain(error, str(path)) from error
 
-    def work(self, *, durable: bool = True) -> SqlUnitOfWork:
+    def work(self, *, durable: bool = True, tenure: Tenure | None = None) -> SqlUnitOfWork:
         """Return a new unit of work that writes; it takes the write lock at its start."""
         transaction = Writing(
             self._writer, durable=durable, executor=self._executor, place=self._place
         )
-        return SqlUnitOfWork(transaction)
+        return SqlUnitOfWork(transaction, tenure)
 
     def read(self) -> SqlUnitOfWork:
         """Return a new unit of work that sees one moment and cannot write."""
@@ -94,12 +98,23 @@ class SqliteDatabase:
         """
         return self._watches.add()
 
-    def session_lock(self, session_id: str) -> AbstractAsyncContextManager[None]:
+    @asynccontextmanager
+    async def session_lock(self, session_id: str) -> AsyncIterator[Tenure]:
         """Hold the right to advance a session; waits for it.
 
-        Within this process only: one process works on a data folder.
+        Within this process only: one process works on a data folder. Where two do all the same
+        (a lock that a network's file system does not keep), the epoch tells them apart.
         """
-        return self._session_locks.hold(session_id)
+        async with self._session_locks.hold(session_id):
+            writing = Writing(
+                self._writer, durable=False, executor=self._executor, place=self._place
+            )
+            try:
+                epoch = await writing.run(take, session_id, self._name)
+                await writing.commit()
+            finally:
+                await writing.end()
+            yield Tenure(session_id, epoch)
 
     async def session_is_free(self, session_id: str) -> bool:
         """Return whether nobody in this process holds a session's lock at this moment."""

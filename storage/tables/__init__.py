@@ -17,6 +17,7 @@ from storage.tables.questions import questions
 from storage.tables.routes import routes
 from storage.tables.sessions import sessions
 from storage.tables.steers import steers
+from storage.tables.tenures import session_tenures, workers
 from storage.tables.turns import turns
 
 __all__ = [
@@ -40,8 +41,10 @@ __all__ = [
     "proofs",
     "questions",
     "routes",
+    "session_tenures",
     "sessions",
     "steers",
     "turns",
     "watches",
+    "workers",
 ]
