@@ -327,6 +327,7 @@ WORDS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
             "concurrent request slot",
             "too many concurrent requests",
             r"concurrency (?:limit|is)",
+            r"concurrent (?:session|request|connection|stream)s? (?:limit|exceeded)",
             r"(?:max )?parallel request limit",
             "并发数?(?:过高|超)",
         ),

@@ -258,3 +258,21 @@ async def test_an_answer_that_broke_off_is_asked_for_again_at_once(tmp_path):
         turn = await theatre.say("hello again", **RUN)
         assert turn.status is Status.PARKED
         assert len(theatre.stage.client.requests) == 4
+
+
+async def test_a_full_concurrency_slot_is_slept_on_and_asks_no_person(tmp_path):
+    """Words of slots that are taken are a guess to wait out, in whatever status they come."""
+    slots = (
+        refused(429, message="concurrent session limit reached, please wait for a slot"),
+        refused(403, message="You have reached your concurrency limit of 2"),
+        refused(503, message="Too many concurrent requests"),
+    )
+    asleep = []
+    for number, slot in enumerate(slots):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        async with open_theatre(folder, Stage(**ALONE)) as theatre:
+            theatre.stage.will("first", slot)
+            turn = await theatre.say("hello there", **RUN)
+            asleep.append((turn.status, (await theatre.parkings(turn.id))[0].evidence))
+    assert asleep == [(Status.PARKED, "guess")] * 3
