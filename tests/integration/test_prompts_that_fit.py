@@ -19,6 +19,22 @@ TASK = "Rename Bat to Noctule in every file, word for word."
 LOOK = {"engineer": {"tools": ["look", "put", "send", "ask"]}}
 
 
+OWN_TOOL = '''
+from langchain_core.tools import tool
+
+@tool(parse_docstring=True)
+def extra_{number}(place: str, depth: int = 3, unit: str = "metres") -> str:
+    """Return the water level at a place, as its keeper wrote it down last night, by hand.
+
+    Args:
+        place: the place, by the name it has on the map, or by the name people there use for it.
+        depth: how many of the neighbouring places are told too, the nearest first of all.
+        unit: in which unit it is told: metres, feet, or as the keeper wrote it down himself.
+    """
+    return place
+'''
+
+
 def asked(theatre: Theatre, model: str) -> list[ModelRequest]:
     """Return what a model was asked as an agent; summaries are asked for otherwise."""
     requests = [r for r in theatre.stage.client.requests if r.model == model]
@@ -50,10 +66,13 @@ def pages(count: int, words: int) -> dict[str, str]:
 async def test_the_usual_engineer_keeps_its_task_in_small_windows(tmp_path):
     """4,096 tokens with eleven tools, 6,144 with outputs of 8 KB, 8,192 with ten tools more."""
     wrong: list[str] = []
-    for context, words in ((4096, 60), (6144, 400), (8192, 400)):
+    for context, words, more in ((4096, 60, 0), (6144, 400, 0), (8192, 400, 10)):
         folder = tmp_path / str(context)
-        folder.mkdir()
-        stage = Stage(models={"first": {"context": context}}, role={"fallback": []})
+        own = folder / "own"
+        own.mkdir(parents=True)
+        (own / "many.py").write_text("".join(OWN_TOOL.format(number=n) for n in range(more)))
+        models = {"first": {"context": context}}
+        stage = Stage(models=models, role={"fallback": []}, tools={"folder": str(own)})
         async with open_theatre(folder, stage) as theatre:
             for number in range(10):
                 line = f"for i in $(seq {words}); do echo several words of line $i {number}; done"
@@ -61,6 +80,8 @@ async def test_the_usual_engineer_keeps_its_task_in_small_windows(tmp_path):
             theatre.stage.will("first", "Done.")
             turn = await theatre.say(TASK, **WORK)
             assert (turn.status, turn.reply) == (Status.DONE, "Done."), turn.error
+            names = {t["function"]["name"] for t in asked(theatre, "first")[0].tools}
+            wrong += [f"{context}: no extra_{n}" for n in range(more) if f"extra_{n}" not in names]
             for number, request in enumerate(asked(theatre, "first")):
                 wrong += [f"{context}, call {number}: {w}" for w in wrong_with(request, context)]
     assert wrong == []
