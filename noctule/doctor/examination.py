@@ -27,6 +27,7 @@ from noctule.doctor.prompts import prompt_findings
 from noctule.doctor.proofs import prove_findings
 from noctule.doctor.reaching import Reached, reach, report_reached
 from noctule.doctor.telegram import BotQuestions
+from noctule.doctor.told_windows import told_windows
 from noctule.doctor.traffic import traffic
 from noctule.models.client import Client
 from noctule.models.clients.build import build_client
@@ -112,6 +113,7 @@ class Examination:
                 )
                 prices = prices_of(settings)
                 found += traffic(settings, attempts, prices.list_cost, self.clock.now())
+                found += told_windows(settings, attempts, self.clock.now())
                 found += prove_findings(settings, proofs)
         except NoctuleError as error:
             found.append(Finding(Level.ERROR, "database", *_sentence_and_fix(error)))

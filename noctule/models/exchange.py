@@ -23,7 +23,7 @@ from noctule.models.lessons import lesson
 from noctule.models.manner import Terms, only_first
 from noctule.models.one_call import OneCall
 from noctule.models.pieces import join, says_something
-from noctule.models.repair import offered_names, repair
+from noctule.models.repair import offered_names, repair, rightly_named
 from noctule.models.telling import Telling, apart
 from noctule.models.timeouts import Timeouts
 
@@ -176,6 +176,8 @@ class Exchange:
         self.usage = conclusion.usage
         self._cut = conclusion.finish_reason == LENGTH
         message = with_reasons(apart(message), cut=self._cut)
+        if not self._terms.raw:
+            message = rightly_named(self._sent, message)
         if not self._terms.raw and not self._manner.several:
             message = only_first(message)
         self.refusal = find_flaw(message, conclusion, streamed=self._telling is not None)

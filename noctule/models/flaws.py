@@ -56,16 +56,17 @@ def with_reasons(message: AIMessage, *, cut: bool) -> AIMessage:
         message: the whole answer.
         cut: whether it ended at the bound of its length, so that its last call is not whole.
     """
-    lost = [
-        *message.invalid_tool_calls,
-        *(_nameless(c) for c in message.tool_calls if not c["name"]),
-    ]
+    whole = [call for call in message.tool_calls if call["name"]]
+    unmade = [call for call in message.tool_calls if not call["name"]]
+    if cut and whole and not message.invalid_tool_calls and not whole[-1]["args"]:
+        unmade.append(whole.pop())  # it ended before the arguments began
+    lost = [*message.invalid_tool_calls, *map(_unmade, unmade)]
     if not lost:
         return message
     why = "the reply was cut off at max_tokens: write less at once" if cut else "no JSON object"
     return message.model_copy(
         update={
-            "tool_calls": [call for call in message.tool_calls if call["name"]],
+            "tool_calls": whole,
             "invalid_tool_calls": [
                 invalid_tool_call(name=c["name"], args=c["args"], id=c["id"], error=why)
                 for c in lost
@@ -82,8 +83,9 @@ def lost_calls(message: AIMessage, *, cut: bool) -> str | None:
     return f"{_malformed(message.invalid_tool_calls[0], cut=cut)}; its call of {made} is made"
 
 
-def _nameless(call: ToolCall) -> InvalidToolCall:
-    return invalid_tool_call(name=None, args=json.dumps(call["args"]), id=call["id"], error=None)
+def _unmade(call: ToolCall) -> InvalidToolCall:
+    arguments = json.dumps(call["args"])
+    return invalid_tool_call(name=call["name"] or None, args=arguments, id=call["id"], error=None)
 
 
 def _malformed(call: InvalidToolCall, *, cut: bool) -> str:

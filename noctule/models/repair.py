@@ -79,6 +79,39 @@ def repair(
     return message.model_copy(update={"content": "", "tool_calls": calls})
 
 
+def rightly_named(request: ModelRequest, message: AIMessage) -> AIMessage:
+    """Return a message whose calls name tools as they were offered, where only one can be meant.
+
+    Seen: ``functions.look`` (OpenAI's and Kimi's own way), ``default_api.look`` (Gemini),
+    ``look<|channel|>commentary`` (gpt-oss), another case, a dash for an underscore.
+    """
+    offered = names_of(request.tools)
+    renamed = {
+        call["name"]: _meant(call["name"], offered)
+        for call in message.tool_calls
+        if call["name"] not in offered
+    }
+    if not any(renamed.values()):
+        return message
+    calls = [
+        {**call, "name": renamed.get(call["name"]) or call["name"]} for call in message.tool_calls
+    ]
+    return message.model_copy(update={"tool_calls": calls})
+
+
+def _meant(name: str, offered: Collection[str]) -> str | None:
+    plain = _plain_name(name)
+    for said in (plain, re.split(r"[.:/]", plain)[-1]):
+        alike = [one for one in offered if _plain_name(one) == said]
+        if len(alike) == 1:
+            return alike[0]
+    return None
+
+
+def _plain_name(name: str) -> str:
+    return name.partition("<|")[0].strip(" \t\r\n\"'`()").casefold().replace("-", "_")
+
+
 def _refused(names: str) -> Refusal:
     why = f"it wrote the call of {names} as text instead of making it"
     return Refusal(Outcome.MALFORMED_TOOL_CALL, why)

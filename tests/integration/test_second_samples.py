@@ -206,3 +206,31 @@ async def test_local_models_are_asked_for_calls_at_a_low_temperature() -> None:
     assert await sent(TOOLS, role={"temperature": 0.7}) == 0.7
     for body in ({"temperature": 1}, {"options": {"temperature": 1}}):
         assert await sent(TOOLS, models={"first": {"extra_body": body}}) is None
+
+
+async def test_a_call_cut_before_its_arguments_is_not_made_without_them() -> None:
+    """An empty text is no arguments, unless the reply ended there because it was too long."""
+    begun = Act(text="", tools=[("look", '{"at": "a"}'), ("look", "")], finish="length")
+    stage = Stage()
+    stage.will("first", begun)
+    message = (await stage.ask(call=TOOLS)).message
+    assert [call["args"] for call in message.tool_calls] == [{"at": "a"}]
+    assert [call["name"] for call in message.invalid_tool_calls] == ["look"]
+
+
+async def test_a_tool_named_in_another_way_is_the_one_that_is_meant() -> None:
+    """Prefixes of templates, another case, marks behind the name; a stranger stays one."""
+    for name in (
+        "functions.look",
+        "default_api:look",
+        "Look",
+        "look<|channel|>commentary",
+        "look ",
+    ):
+        stage = Stage()
+        stage.will("first", Act(text="", tool=(name, '{"at": "a"}')))
+        message = (await stage.ask(call=TOOLS)).message
+        assert [call["name"] for call in message.tool_calls] == ["look"]
+    stage = Stage()
+    stage.will("first", Act(text="", tool=("overlook", "{}")))
+    assert (await stage.ask(call=TOOLS)).message.tool_calls[0]["name"] == "overlook"

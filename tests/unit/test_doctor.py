@@ -8,11 +8,13 @@ from noctule.bootstrap import prompt_rooms
 from noctule.config import load_text
 from noctule.core.attempts import CostSource, Usage
 from noctule.core.clock import SystemClock
+from noctule.core.outcomes import Outcome
 from noctule.doctor import machine
 from noctule.doctor.bindings import advise
 from noctule.doctor.finding import Level
 from noctule.doctor.presence import compare, missing_models
 from noctule.doctor.prompts import prompt_findings
+from noctule.doctor.told_windows import told_windows
 from noctule.doctor.traffic import traffic
 from noctule.models.client import PresentModel
 from tests.support.stored_records import NOON, an_attempt, later
@@ -231,3 +233,16 @@ async def test_tools_that_leave_no_room_in_a_window_are_found(tmp_path):
     assert "The largest: " in none.sentence
     assert "roles.engineer.tools" in str(none.fix)
     assert found[32_768] == []
+
+
+def test_a_window_that_a_server_named_is_told(tmp_path):
+    """What the server said against what is set; silent once a longer prompt was answered."""
+    own, now = settings(tmp_path), later(0)
+    words = "request (5000 tokens) exceeds the available context size (4096 tokens)"
+    seen = replace(an_attempt("a1"), model="qwen", usage=Usage(6000, 1))
+    refused = replace(seen, outcome=Outcome.CONTEXT_OVERFLOW, message=words, usage=Usage())
+    (finding,) = told_windows(own, [refused], now)
+    assert "4096" in finding.sentence
+    assert "models.qwen.context: 4096" in str(finding.fix)
+    assert list(told_windows(own, [seen, refused], now)) == []
+    assert list(told_windows(own, [refused], now + timedelta(days=8))) == []
