@@ -27,7 +27,12 @@ def footer_of(turn: Turn, attempts: Sequence[Attempt]) -> str | None:
     why = "; ".join(_why_these(attempts, answers))
     if why:
         models += f" ({why})"
-    return " · ".join([roles, models, show_usd(total_usd(attempts)), *_duration(turn)])
+    return " · ".join([roles, models, _cost(attempts), *_duration(turn)])
+
+
+def _cost(attempts: Sequence[Attempt]) -> str:
+    usd = total_usd(attempts)
+    return "unknown cost" if usd is None else show_usd(usd)
 
 
 def answering(attempts: Iterable[Attempt]) -> list[Attempt]:

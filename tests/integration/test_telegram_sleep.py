@@ -16,7 +16,7 @@ from noctule.channels.telegram.signing import Signer
 from noctule.core.clock import Clock
 from noctule.core.lifecycle import Status
 from tests.support.command_line import ROLES
-from tests.support.provider import Provider
+from tests.support.provider import Provider, Request
 from tests.support.replies import Reply, ToolCall, Usage
 from tests.support.telegram.messages import Message
 from tests.support.telegram_rig import Bot, open_bot
@@ -92,8 +92,8 @@ async def test_the_first_button_names_who_would_answer_and_goes_on_with_it(tmp_p
     assert provider.requests[-1].model == "spare"
 
 
-async def test_wait_folds_the_buttons_and_cancel_ends_it(tmp_path: Path) -> None:
-    """A folded card keeps its words; a cancelled turn says so."""
+async def test_wait_takes_its_button_away_and_cancel_ends_it(tmp_path: Path) -> None:
+    """The other buttons stay; a cancelled turn says so."""
     async with Provider() as provider:
         provider.enqueue(refusal(3600))
         async with open_bot(tmp_path, provider, **two_models(provider)) as bot:
@@ -101,7 +101,8 @@ async def test_wait_folds_the_buttons_and_cancel_ends_it(tmp_path: Path) -> None
             card = await the_card(bot)
             cancel = str(card.button("cancel").data)
             await bot.owner.answered(bot.owner.presses(card, "wait"))
-            await bot.owner.until(lambda _: not card.button_texts)
+            await bot.owner.until(lambda _: "⏳ wait" not in card.button_texts)
+            assert card.button_texts == ["▶ now on spare", "✕ cancel", "🌙 not at night"]
             assert "Sleeps until" in card.text
             press = await bot.owner.answered(bot.owner.presses_data(card, cancel))
             await bot.owner.until(lambda _: "Cancelled while it slept." in card.text)
@@ -127,7 +128,7 @@ async def test_not_at_night_moves_the_wake_behind_the_quiet_hours(tmp_path: Path
     assert turn.wake_at.astimezone(bot.records.zone).strftime("%H:%M") == "23:59"
 
 
-async def test_a_card_counts_down_and_stays_folded(tmp_path: Path) -> None:
+async def test_a_card_counts_down_and_keeps_what_was_chosen(tmp_path: Path) -> None:
     """Its words change when they are no longer right, and only then."""
     async with Provider() as provider:
         provider.enqueue(refusal(7200))
@@ -137,7 +138,7 @@ async def test_a_card_counts_down_and_stays_folded(tmp_path: Path) -> None:
             card = await the_card(bot)
             before = card.text
             await anna.answered(anna.presses(card, "wait"))
-            await anna.until(lambda _: not card.button_texts)
+            await anna.until(lambda _: "⏳ wait" not in card.button_texts)
             countdown = Countdown(an_office(bot))
             await countdown.look()
             await anna.asks("/status")
@@ -154,12 +155,13 @@ async def test_a_card_counts_down_and_stays_folded(tmp_path: Path) -> None:
             anna.says("/status")  # the outbox of the test's own office is closed
             await anna.until(lambda _: card.text != before)
     assert "(in about 60 min)" in card.text
-    assert card.button_texts == []
+    assert "⏳ wait" not in card.button_texts
+    assert "✕ cancel" in card.button_texts
 
 
 async def test_a_run_out_of_its_budget_asks_for_more(tmp_path: Path) -> None:
     """The card offers another dollar, and the work goes on with it."""
-    look = Reply(text="", tool_calls=(ToolCall("list_files", {}),), usage=Usage(8000, 1))
+    look = Reply(text="", tool_calls=(ToolCall("list_files", {}),), usage=Usage(24_500, 1))
     async with Provider(default=Reply(text="It was worth it.")) as provider:
         provider.enqueue(look)
         config = two_models(provider)
@@ -214,7 +216,7 @@ async def test_the_first_message_of_a_day_is_preceded_by_a_report(tmp_path: Path
         await _heard_a_day_ago(bot)
         said = anna.says("good morning")
         report = await anna.hears("🌅", after=said)
-        answer = await anna.hears("💤 hello", after=report)
+        answer = await anna.hears("It sleeps with what the card above lists", after=report)
         again = anna.says("hello again")
         await anna.hears("It comes after your earlier message", after=again)
         reports = [m for m in anna.answers() if "🌅" in m.text]
@@ -255,3 +257,30 @@ async def _heard_a_day_ago(bot: Bot) -> None:
 async def _unfinished(bot: Bot):
     async with bot.records.database.read() as work:
         return [t for t in await work.turns.unfinished() if t.status is Status.PARKED]
+
+
+async def test_what_sleeps_on_one_limit_has_one_card(tmp_path: Path) -> None:
+    """Jobs behind one limit: a status message each, one card, a line when they wake."""
+
+    def decide(request: Request) -> Reply | None:
+        return refusal(6000) if request.model == "loop" else None
+
+    async with (
+        Provider(decide=decide, default=Reply(text="Finished.")) as provider,
+        open_bot(tmp_path, provider, **two_models(provider)) as bot,
+    ):
+        anna = bot.owner
+        said = [anna.says(f"/run role engineer Job {number}") for number in range(3)]
+        card = await the_card(bot)
+        await anna.until(lambda _: "3 pieces of work" in card.text, within=60)
+        await anna.until(lambda seen: sum("parked" in m.text for m in seen) == 3, within=60)
+        asleep = [m for m in anna.answers() if m.id > said[0].id]
+        shown = card.text
+        await anna.answered(anna.presses(card, "▶ all now on spare"))
+        await anna.until(lambda _: "Slept until" in card.text, within=60)
+        await anna.until(lambda seen: sum("Finished." in m.text for m in seen) == 3, within=60)
+        lines = [m for m in anna.answers() if "goes on, after" in m.text]
+    assert len(asleep) == 4
+    assert [m for m in asleep if not m.silent] == [card]
+    assert [f"Job {n}" for n in range(3) if f"• Job {n}" not in shown] == []
+    assert len(lines) <= 2

@@ -2,14 +2,23 @@
 
 from decimal import Decimal
 
-from noctule.channels.telegram.cards import RAISE_TO, asleep_of, card_body, edit_key, models_of
+from noctule.channels.telegram.cards import (
+    EVERYTHING,
+    RAISE_TO,
+    WAITS,
+    card_now,
+    edit_key,
+    models_of,
+)
 from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.letters import Letter
 from noctule.channels.telegram.office import Office, Press
 from noctule.channels.telegram.ownership import own_session
 from noctule.channels.telegram.preferences import Preferences
+from noctule.channels.telegram.sleepers import asleep_of, group_again
 from noctule.core.lifecycle import Status
 from noctule.core.mail import OutgoingKind
+from noctule.core.sessions import LOCAL_OWNER
 from noctule.core.sleep import after_quiet_hours
 from noctule.sessions.postponing import postpone_turn
 
@@ -22,49 +31,57 @@ _AWAKE = "It does not sleep any more."
 
 async def resume(office: Office, press: Press) -> str | None:
     """Go on now, on the named model if the button named one."""
-    session_id, tag = press.argument[:ID_CHARS], press.argument[ID_CHARS:]
-    await own_session(office, session_id, press.owner)
+    what, tag = _what(press)
     model = models_of(tag, list(office.records.settings.models)) if tag else None
     if tag and model is None:
         return "That model is no longer configured."
-    await office.records.desk.resume(session_id, model)
-    return "It goes on." if model is None else f"It goes on with {model}."
+    sleepers = await _meant(office, press, what)
+    if not sleepers:
+        return _AWAKE
+    for session_id in sleepers:
+        await office.records.desk.resume(session_id, model)
+    on = "" if model is None else f" with {model}"
+    return f"It goes on{on}." if len(sleepers) == 1 else f"{len(sleepers)} go on{on}."
 
 
 async def wait(office: Office, press: Press) -> str | None:
-    """Fold the buttons away: it wakes by itself."""
-    await own_session(office, press.argument, press.owner)
-    asleep = await _change(office, press, folded=True)
+    """Take that button away: it wakes by itself; the others stay."""
+    await _meant(office, press, press.argument)
+    asleep = await _change(office, press, **{WAITS: True})
     return "It wakes by itself, and I tell you." if asleep else _AWAKE
 
 
 async def cancel(office: Office, press: Press) -> str | None:
-    """End the turn that sleeps."""
-    await own_session(office, press.argument, press.owner)
-    turn_id = None if press.under is None else press.under.turn_id
-    if turn_id is None:
-        turn_id = await _sleeper(office, press.argument)
-    if turn_id is None:
+    """End what sleeps."""
+    sleepers = await _meant(office, press, press.argument)
+    turns = [await _sleeper(office, session_id) for session_id in sleepers]
+    ended = [turn_id for turn_id in turns if turn_id is not None]
+    for turn_id in ended:
+        await office.records.desk.stop(turn_id)
+    if not ended:
         return _AWAKE
-    await office.records.desk.stop(turn_id)
-    return "Cancelled."
+    return "Cancelled." if len(ended) == 1 else f"Cancelled: {len(ended)}."
 
 
 async def not_at_night(office: Office, press: Press) -> str | None:
     """Move the wake behind the quiet hours it lies in."""
-    await own_session(office, press.argument, press.owner)
     wants = await Preferences.read(office, press.place)
-    records = office.records
-    async with records.database.work() as work:
-        turn = await work.turns.oldest_unfinished(press.argument)
-        if turn is None or turn.wake_at is None:
-            return _AWAKE
-        until = after_quiet_hours(turn.wake_at, wants.quiet_hours or _NIGHT, wants.zone)
-        if until > turn.wake_at:
-            await postpone_turn(work, turn, until)
-            await work.commit()
-    shown = hour(until, wants.zone, records.clock.now())
-    if until == turn.wake_at:
+    records, latest, moved = office.records, None, False
+    for session_id in await _meant(office, press, press.argument):
+        async with records.database.work() as work:
+            turn = await work.turns.oldest_unfinished(session_id)
+            if turn is None or turn.wake_at is None:
+                continue
+            until = after_quiet_hours(turn.wake_at, wants.quiet_hours or _NIGHT, wants.zone)
+            latest = until if latest is None else max(latest, until)
+            if until > turn.wake_at:
+                await postpone_turn(work, turn, until)
+                await work.commit()
+                moved = True
+    if latest is None:
+        return _AWAKE
+    shown = hour(latest, wants.zone, records.clock.now())
+    if not moved:
         return f"It wakes {shown}: that is not at night."
     await _change(office, press)
     return f"It sleeps until {shown}."
@@ -86,29 +103,52 @@ async def raise_budget(office: Office, press: Press) -> str | None:
     return f"It may spend ${usd:f} in all now, and goes on."
 
 
+def _what(press: Press) -> tuple[str, str]:
+    """Return what a button is about, and what else it carries."""
+    length = 1 if press.argument.startswith(EVERYTHING) else ID_CHARS
+    return press.argument[:length], press.argument[length:]
+
+
+async def _meant(office: Office, press: Press, what: str) -> list[str]:
+    """Return the sessions a button is about; of a limit, those a person may order about.
+
+    Raises:
+        UsageError: it is about one that is somebody else's.
+    """
+    if what != EVERYTHING:
+        await own_session(office, what, press.owner)
+        return [what]
+    card = press.under
+    group = None if card is None else await group_again(office, press.place, card.body, card.key)
+    sleepers = () if group is None else group.sleepers
+    mine = [one.session for one in sleepers if press.owner in {one.session.owner, LOCAL_OWNER}]
+    return list(dict.fromkeys(session.id for session in mine))
+
+
 async def _sleeper(office: Office, session_id: str) -> str | None:
-    """Return the turn a card is about that nobody knows any more; None when none sleeps."""
+    """Return the turn of a session that sleeps; None when none does."""
     async with office.records.database.read() as work:
         turn = await work.turns.oldest_unfinished(session_id)
     asleep = turn is not None and turn.status in {Status.PARKED, Status.WAITING}
     return turn.id if turn is not None and asleep else None
 
 
-async def _change(office: Office, press: Press, *, folded: bool = False) -> bool:
-    """Show the card as it is now; return whether it still sleeps."""
+async def _change(office: Office, press: Press, **changes: bool) -> bool:
+    """Show the card as it is now; return whether something still sleeps."""
     card = press.under
     if card is None or card.turn_id is None:
         return True
-    asleep = await asleep_of(office, card.turn_id)
+    group = await group_again(office, press.place, card.body, card.key)
+    asleep = group.sleepers[0] if group is not None and group.sleepers else None
+    asleep = asleep or await asleep_of(office, card.turn_id)
     if asleep is None:
         return False
-    wants = await Preferences.read(office, press.place)
     await office.outbox.post(
         Letter(
             press.place,
             edit_key(card.key),
             "card",
-            card_body(office, press.place, asleep, wants, folded=folded),
+            await card_now(office, press.place, card.key, group, asleep, **changes),
             kind=OutgoingKind.EDIT,
             session_id=card.session_id,
             turn_id=card.turn_id,

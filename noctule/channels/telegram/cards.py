@@ -1,38 +1,50 @@
 """Cards: what sleeps, why, until when and what it has cost; with what can be done about it.
 
-A card is sent when a turn falls asleep, changed rarely while it sleeps (``countdown``), and says
-what came of it when it wakes, gives up or ends.
+There is one card for each limit in each chat, however much sleeps on it. It is sent when the first
+turn falls asleep, changed while others join, wake or end, and says what came of it.
 """
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
 from noctule.channels.telegram import questions
+from noctule.channels.telegram.amounts import shown_cost
+from noctule.channels.telegram.headlines import headline
 from noctule.channels.telegram.hours import hour, left
 from noctule.channels.telegram.letters import Button, Letter, plain
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.preferences import Preferences
+from noctule.channels.telegram.sleepers import (
+    LIMIT,
+    Asleep,
+    Group,
+    asleep_of,
+    group_again,
+    group_of,
+)
 from noctule.channels.telegram.watching import Telling
+from noctule.core.chats import WatchKind
 from noctule.core.coverage import RUN_BUDGET
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
-from noctule.core.mail import OutgoingKind, OutgoingState
-from noctule.core.money import show_usd
-from noctule.core.overview import first_to_wake
-from noctule.core.parkings import Parking, ParkingKind
-from noctule.core.sessions import Session, Turn
-from noctule.core.spending import total_usd
-from noctule.core.understudy import understudy
+from noctule.core.mail import Outgoing, OutgoingKind, OutgoingState
+from noctule.core.parkings import ParkingKind
 
 RESUME, WAIT, CANCEL, NOT_AT_NIGHT, RAISE = "go", "wait", "cancel", "day", "raise"
 
 RAISE_TO = "raise_to"
 """Under which key a card says what its button raises the budget to: twice pressed, once raised."""
+
+WAITS = "waits"
+"""Under which key a card says that somebody has chosen to wait."""
+
+EVERYTHING = "*"
+"""What a button of a card carries that is about all that sleeps on its limit."""
 
 MORE_USD = Decimal(1)
 """What the button adds to the budget the session had when it fell asleep."""
@@ -40,174 +52,158 @@ MORE_USD = Decimal(1)
 _QUIET_NAP_S = 120.0
 """A shorter sleep is not worth a sound."""
 
-
-@dataclass(frozen=True, slots=True)
-class Asleep:
-    """A turn at rest, with everything a card says.
-
-    Args:
-        session: its session.
-        turn: the turn.
-        parkings: its open ones.
-        cost_usd: of the turn so far; None when unknown.
-        role: who was refused; None when nobody was asked yet.
-        understudy: a model that would answer now; None when there is none.
-    """
-
-    session: Session
-    turn: Turn
-    parkings: tuple[Parking, ...]
-    cost_usd: Decimal | None
-    role: str | None
-    understudy: str | None
-
-    @property
-    def first(self) -> Parking | None:
-        """What decides when it goes on; an open question only when there is nothing else."""
-        others = [p for p in self.parkings if not p.is_open_question]
-        return first_to_wake(others) or first_to_wake(self.parkings)
-
-    @property
-    def only_asks(self) -> bool:
-        """Whether it waits for answers and for nothing else: its questions say so themselves."""
-        return bool(self.parkings) and all(p.is_open_question for p in self.parkings)
+_ONE_LINE_S = 600.0
+"""What wakes within so long of each other is told in one line."""
 
 
 async def parked(office: Office, telling: Telling, event: Event) -> list[Letter]:
-    """Return the card of a turn that fell asleep; nothing when it only waits for an answer."""
+    """Return the card of a turn that fell asleep; nothing when it only waits for an answer.
+
+    Where a card of its limit stands already, that one is changed.
+    """
+    place = telling.place
     asleep = await asleep_of(office, event.turn_id)
     if asleep is None or asleep.only_asks:
         return []  # told late: it goes on already
-    wants = await Preferences.read(office, telling.place)
-    now = office.records.clock.now()
-    return [
-        Letter(
-            telling.place,
-            card_key(event, telling.place),
-            "card",
-            card_body(office, telling.place, asleep, wants),
-            session_id=event.session_id,
-            turn_id=event.turn_id,
-            silent=wants.is_quiet(now),
-        )
-    ]
+    wants = await Preferences.read(office, place)
+    own = card_key(event, place)
+    group = await group_of(office, place, asleep)
+    key = own if group is None else group.card
+    async with office.records.database.read() as work:
+        stands = None if group is None else await work.outbox.by_key(CHANNEL, key)
+    body = await card_now(office, place, key, group, asleep)
+    joined: list[Letter] = []
+    if stands is not None:
+        card = _edit(place, key, event, body)
+        if telling.watch.kind is WatchKind.TALK:
+            joined.append(_joined(telling, event, own))
+    else:
+        quiet = wants.is_quiet(office.records.clock.now())
+        card = _letter(place, key, event, body, silent=quiet)
+    if group is None:
+        return [card]
+    mark = Letter(
+        place,
+        own,
+        "card",
+        {LIMIT: group.mark},
+        kind=OutgoingKind.EDIT,
+        session_id=event.session_id,
+        turn_id=event.turn_id,
+        edits=key,
+        noted=True,
+    )
+    return [card, mark, *joined]
 
 
 async def woken(office: Office, telling: Telling, event: Event) -> list[Letter]:
     """Return what is due when a turn goes on: its card says so, and a line below."""
     place = telling.place
     closed = await questions.over(office, telling, event)
-    card = await _last_card(office, place, event)
+    card = await _card_before(office, place, event)
     if card is None:
         return closed  # it waited for an answer: whoever gave it knows
     wants = await Preferences.read(office, place)
-    async with office.records.database.read() as work:
-        session = await work.sessions.get(event.session_id)
-    slept_s = float(event.data.get("slept_s") or 0.0)
+    title = await _headline(office, event)
     at = hour(event.at, wants.zone, office.records.clock.now())
-    told = f"⏰ {at} · {_title(session)} goes on, after {show_duration(slept_s)}."
+    key, group = await _told_by(office, place, card)
+    others = 0 if group is None else group.count
+    slept_s = float(event.data.get("slept_s") or 0.0)
+    more = f" {others} more follow{'s' * (others == 1)}." if others else ""
     line = Letter(
         place,
-        f"{card}:woke",
+        f"{key}:woke" if group is None else f"{key}:woke:{event.at.timestamp() // _ONE_LINE_S:.0f}",
         "notice",
-        plain(told),
+        plain(f"⏰ {at} · {title} goes on, after {show_duration(slept_s)}.{more}"),
         session_id=event.session_id,
         turn_id=event.turn_id,
         silent=wants.is_quiet(event.at) or slept_s < _QUIET_NAP_S,
     )
-    edit = _edit(place, card, event, plain(f"💤 {_title(session)}\nSlept until {at}."))
-    return [*closed, edit, line]
+    body = plain(f"💤 {title}\nSlept until {at}.")
+    if group is not None and group.sleepers:
+        body = await card_now(office, place, key, group, group.sleepers[0])
+    return [*closed, _edit(place, key, event, body), line]
 
 
 async def ended(office: Office, telling: Telling, event: Event) -> list[Letter]:
     """Return the edits that are due when a turn ends: nothing waits for a press any more."""
+    place = telling.place
     closed = await questions.over(office, telling, event)
-    card = await _last_card(office, telling.place, event)
-    if card is None or await _is_awake(office, card):
+    card = await _card_before(office, place, event)
+    if card is None or await _is_awake(office, event):
         return closed
-    async with office.records.database.read() as work:
-        session = await work.sessions.get(event.session_id)
+    key, group = await _told_by(office, place, card)
     how = "Cancelled" if event.data.get("status") == Status.CANCELLED.value else "Over"
-    body = plain(f"💤 {_title(session)}\n{how} while it slept.")
-    return [*closed, _edit(telling.place, card, event, body)]
-
-
-async def asleep_of(office: Office, turn_id: str) -> Asleep | None:
-    """Return a turn at rest; None when it is not."""
-    records = office.records
-    async with records.database.read() as work:
-        turn = await work.turns.get(turn_id)
-        if turn.status not in {Status.PARKED, Status.WAITING}:
-            return None
-        session = await work.sessions.get(turn.session_id)
-        parkings = await work.parkings.open_of_turn(turn_id)
-        attempts = await work.attempts.list(turn_id=turn_id)
-        limits = await work.limits.list()
-    role = attempts[0].role if attempts else None
-    private = session.private or turn.private
-    return Asleep(
-        session=session,
-        turn=turn,
-        parkings=tuple(parkings),
-        cost_usd=total_usd(attempts),
-        role=role,
-        understudy=understudy(
-            records.settings,
-            role=role or records.settings.default_role,
-            refused=parkings,
-            limits=limits,
-            private=private,
-            now=records.clock.now(),
-        ),
-    )
+    body = plain(f"💤 {await _headline(office, event)}\n{how} while it slept.")
+    if group is not None and group.sleepers:
+        body = await card_now(office, place, key, group, group.sleepers[0])
+    return [*closed, _edit(place, key, event, body)]
 
 
 def card_key(parked_event: Event, place: Place) -> str:
-    """Return the key of the card of a park."""
+    """Return the key of the card of a park, or of the mark that leads to its limit's card."""
     return f"card:{parked_event.turn_id}:{parked_event.seq}:{place}"
 
 
-def card_body(
-    office: Office, place: Place, asleep: Asleep, wants: Preferences, *, folded: bool = False
-) -> dict[str, object]:
-    """Return what a card says.
+async def card_now(
+    office: Office, place: Place, key: str, group: Group | None, asleep: Asleep, **changes: Any
+) -> dict[str, Any]:
+    """Return what a card says now; what was chosen on it stays chosen.
 
     Args:
         office: what everybody works with.
         place: where it is.
-        asleep: what of.
-        wants: the chat's zone.
-        folded: without its buttons.
+        key: the card's.
+        group: all that sleeps on its limit; None: it is about one turn.
+        asleep: that turn, or the oldest of the group.
+        changes: what is chosen now, over what was.
     """
-    now = office.records.clock.now()
-    lines = [f"💤 {_title(asleep.session)}", *_sleep_lines(asleep, wants, now), _reason(asleep)]
-    lines.append(f"So far {show_usd(asleep.cost_usd)}.")
-    buttons = () if folded else card_buttons(office, place, asleep)
-    body = plain("\n".join(line for line in lines if line), buttons=buttons)
+    async with office.records.database.read() as work:
+        edit = await work.outbox.by_key(CHANNEL, edit_key(key))
+    waits = bool(changes.get(WAITS, edit is not None and edit.body.get(WAITS)))
+    wants = await Preferences.read(office, place)
+    several = group is not None and group.count > 1
+    text = _several(office, group, wants) if group and several else _one(office, asleep, wants)
+    body = plain(text, buttons=card_buttons(office, place, asleep, waits=waits, several=several))
     budget = asleep.session.budget_usd
     if _needs_money(asleep) and budget is not None:
         body[RAISE_TO] = str(budget + MORE_USD)
-    return body
+    if group is not None:
+        body[LIMIT] = group.mark
+    return body | ({WAITS: True} if waits else {})
 
 
-def card_buttons(office: Office, place: Place, asleep: Asleep) -> list[list[Button]]:
-    """Return what can be done about a sleep."""
+def card_buttons(
+    office: Office, place: Place, asleep: Asleep, *, waits: bool, several: bool
+) -> list[list[Button]]:
+    """Return what can be done about a sleep.
+
+    Args:
+        office: makes buttons.
+        place: where they are.
+        asleep: what sleeps; the oldest of several.
+        waits: somebody has chosen to wait: that button is gone, the others stay.
+        several: whether they are about all that sleeps on the limit.
+    """
+    what = EVERYTHING if several else asleep.turn.session_id
+    everything = " all" if several else ""
 
     def button(text: str, verb: str, more: str = "") -> Button:
-        return office.signer.button(place, text, verb, f"{asleep.turn.session_id}{more}")
+        return office.signer.button(place, text, verb, f"{what}{more}")
 
     model, wakes = asleep.understudy, asleep.turn.wake_at is not None
     if _needs_money(asleep):
         first = button(f"+ ${MORE_USD}", RAISE)
     elif model is not None and asleep.first is not None and asleep.first.model is not None:
-        first = button(f"▶ now on {model}", RESUME, tag_of(model))
+        first = button(f"▶{everything} now on {model}", RESUME, tag_of(model))
     else:
-        first = button("▶ try now", RESUME)
+        first = button(f"▶ try{everything} now", RESUME)
+    cancel = button(f"✕ cancel{everything}", CANCEL)
     if not wakes:
-        return [[first, button("✕ cancel", CANCEL)]]
+        return [[first, cancel]]
     return [
-        [first, button("⏳ wait", WAIT)],
-        [button("✕ cancel", CANCEL), button("🌙 not at night", NOT_AT_NIGHT)],
+        [first] if waits else [first, button("⏳ wait", WAIT)],
+        [cancel, button("🌙 not at night", NOT_AT_NIGHT)],
     ]
 
 
@@ -216,23 +212,52 @@ def tag_of(model: str) -> str:
     return hashlib.sha256(model.encode()).hexdigest()[:6]
 
 
+def models_of(tags: str, models: Sequence[str]) -> str | None:
+    """Return the model a tag stands for; None when it is no longer configured."""
+    return next((model for model in models if tag_of(model) == tags), None)
+
+
 def edit_key(card: str) -> str:
     """Return the key of the edits of a card."""
     return f"{card}:now"
 
 
-def _sleep_lines(asleep: Asleep, wants: Preferences, now: datetime) -> list[str]:
+def _one(office: Office, asleep: Asleep, wants: Preferences) -> str:
+    now = office.records.clock.now()
+    lines = [f"💤 {headline(asleep.turn)}", _sleep_line(asleep, wants, now), _reason(asleep)]
+    lines.append(f"So far {shown_cost(asleep.cost_usd)}.")
+    return "\n".join(line for line in lines if line)
+
+
+def _several(office: Office, group: Group, wants: Preferences) -> str:
+    now = office.records.clock.now()
+    first = min(group.sleepers, key=lambda one: one.turn.wake_at or now)
+    lines = [f"💤 {group.count} pieces of work", _sleep_line(first, wants, now), _reason(first)]
+    for one in group.sleepers:
+        later = one.turn.wake_at is not None and one.turn.wake_at != first.turn.wake_at
+        at = (
+            f", until {hour(one.turn.wake_at, wants.zone, now)}"
+            if later and one.turn.wake_at
+            else ""
+        )
+        lines.append(f"• {headline(one.turn)}{at}, {shown_cost(one.cost_usd)} so far")
+    if group.count > len(group.sleepers):
+        lines.append(f"… and {group.count - len(group.sleepers)} more: /status")
+    return "\n".join(line for line in lines if line)
+
+
+def _sleep_line(asleep: Asleep, wants: Preferences, now: datetime) -> str:
     wake_at = asleep.turn.wake_at
-    if wake_at is None:
-        if asleep.first is not None and asleep.first.kind is ParkingKind.HAND:
-            return ["Parked by hand: it sleeps until you let it go on."]
-        if asleep.first is not None and asleep.first.kind is ParkingKind.CAP:
-            return ["It has worked for long and asks whether to go on."]
-        if _needs_money(asleep):
-            return ["It has spent what it may and needs you."]
-        return ["It gave up waiting and needs you."]
-    seconds = (wake_at - now).total_seconds()
-    return [f"Sleeps until {hour(wake_at, wants.zone, now)} ({left(seconds)})."]
+    if wake_at is not None:
+        seconds = (wake_at - now).total_seconds()
+        return f"Sleeps until {hour(wake_at, wants.zone, now)} ({left(seconds)})."
+    if asleep.first is not None and asleep.first.kind is ParkingKind.HAND:
+        return "Parked by hand: it sleeps until you let it go on."
+    if asleep.first is not None and asleep.first.kind is ParkingKind.CAP:
+        return "It has worked for long and asks whether to go on."
+    if _needs_money(asleep):
+        return "It has spent what it may and needs you."
+    return "It gave up waiting and needs you."
 
 
 def _reason(asleep: Asleep) -> str:
@@ -250,11 +275,37 @@ def _needs_money(asleep: Asleep) -> bool:
     return key is not None and key.is_budget and RUN_BUDGET in key.endpoint
 
 
-def _title(session: Session) -> str:
-    return session.title or "(untitled)"
+def _joined(telling: Telling, event: Event, own: str) -> Letter:
+    """Return what tells somebody who waits for an answer that a card above is about it, too."""
+    return Letter(
+        telling.place,
+        f"{own}:joined",
+        "notice",
+        plain("Stored. It sleeps with what the card above lists, and I answer when it wakes."),
+        session_id=event.session_id,
+        turn_id=event.turn_id,
+        silent=True,
+    )
 
 
-def _edit(place: Place, card: str, event: Event, body: dict[str, object]) -> Letter:
+async def _headline(office: Office, event: Event) -> str:
+    async with office.records.database.read() as work:
+        return headline(await work.turns.get(event.turn_id))
+
+
+def _letter(place: Place, key: str, event: Event, body: dict[str, Any], *, silent: bool) -> Letter:
+    return Letter(
+        place,
+        key,
+        "card",
+        body,
+        session_id=event.session_id,
+        turn_id=event.turn_id,
+        silent=silent,
+    )
+
+
+def _edit(place: Place, card: str, event: Event, body: dict[str, Any]) -> Letter:
     return Letter(
         place,
         edit_key(card),
@@ -267,23 +318,27 @@ def _edit(place: Place, card: str, event: Event, body: dict[str, object]) -> Let
     )
 
 
-async def _last_card(office: Office, place: Place, event: Event) -> str | None:
-    """Return the key of the last card before an event of its turn; None when there was none."""
+async def _card_before(office: Office, place: Place, event: Event) -> Outgoing | None:
+    """Return the last card, or mark, before an event of its turn; None when there was none."""
     async with office.records.database.read() as work:
         events = await work.events.of_turn(event.turn_id, [EventKind.PARKED])
         keys = [card_key(parked, place) for parked in events if parked.seq < event.seq]
         for key in reversed(keys):
             sent = await work.outbox.by_key(CHANNEL, key)
             if sent is not None and sent.state is not OutgoingState.FAILED:
-                return key
+                return sent
     return None
 
 
-async def _is_awake(office: Office, card: str) -> bool:
+async def _told_by(office: Office, place: Place, card: Outgoing) -> tuple[str, Group | None]:
+    """Return the key of the message that is the card, and its group."""
+    key = card.edits or card.key
+    return key, await group_again(office, place, card.body, key)
+
+
+async def _is_awake(office: Office, event: Event) -> bool:
+    """Whether a turn had gone on after it last fell asleep."""
     async with office.records.database.read() as work:
-        return await work.outbox.by_key(CHANNEL, f"{card}:woke") is not None
-
-
-def models_of(tags: str, models: Sequence[str]) -> str | None:
-    """Return the model a tag stands for; None when it is no longer configured."""
-    return next((model for model in models if tag_of(model) == tags), None)
+        events = await work.events.of_turn(event.turn_id, [EventKind.PARKED, EventKind.WOKEN])
+    before = [one for one in events if one.seq < event.seq]
+    return bool(before) and before[-1].kind is EventKind.WOKEN

@@ -6,12 +6,12 @@ from collections import defaultdict
 from contextlib import suppress
 from datetime import datetime
 
-from noctule.channels.telegram.cards import asleep_of, card_body, card_key, edit_key
+from noctule.channels.telegram.cards import card_key, card_now, edit_key
 from noctule.channels.telegram.hours import left
 from noctule.channels.telegram.letters import Letter
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.places import CHANNEL, Place
-from noctule.channels.telegram.preferences import Preferences
+from noctule.channels.telegram.sleepers import asleep_of, group_again
 from noctule.core.errors import NoctuleError
 from noctule.core.events import EventKind
 from noctule.core.mail import Outgoing, OutgoingKind, OutgoingState
@@ -78,15 +78,18 @@ class Countdown:
         asleep = await asleep_of(self._office, turn_id)
         async with self._office.records.database.read() as work:
             parks = await work.events.of_turn(turn_id, [EventKind.PARKED])
-            key = card_key(parks[-1], place) if parks else ""
+            mark = await work.outbox.by_key(CHANNEL, card_key(parks[-1], place)) if parks else None
+            key = "" if mark is None else mark.edits or mark.key
             card = await work.outbox.by_key(CHANNEL, key)
             edit = await work.outbox.by_key(CHANNEL, edit_key(key))
-        if asleep is None or card is None or card.state is not OutgoingState.SENT:
+        if asleep is None or mark is None or card is None:
+            return
+        if card.state is not OutgoingState.SENT:
             return
         newest: Outgoing = edit or card
-        wants = await Preferences.read(self._office, place)
-        folded = not newest.body.get("buttons")
-        body = card_body(self._office, place, asleep, wants, folded=folded)
+        group = await group_again(self._office, place, mark.body, key)
+        first = group.sleepers[0] if group is not None and group.sleepers else asleep
+        body = await card_now(self._office, place, key, group, first)
         if body["text"] == newest.body.get("text"):
             return
         letter = Letter(

@@ -12,6 +12,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.outcomes import Outcome
 
 _SUBJECT_CHARS = 70
+_NOTE_CHARS = 200
 
 
 @dataclass
@@ -31,6 +32,7 @@ class Course:
         cost_usd: of the requests so far, as far as it is known.
         unknown: whether the cost of one of them is not.
         assignments: ids and roles of a plan, in order.
+        note: what people were last told of it besides; "" for nothing.
         wake_at: when a sleeping one goes on; None when it does not sleep or nobody knows.
     """
 
@@ -45,6 +47,7 @@ class Course:
     unknown: bool = False
     assignments: dict[str, str] = field(default_factory=dict)
     wake_at: datetime | None = None
+    note: str = ""
     _texts: dict[str, list[str]] = field(default_factory=dict)
 
     @property
@@ -75,6 +78,7 @@ class Course:
             EventKind.TOOL_ENDED: self._acted,
             EventKind.PLAN: self._plans,
             EventKind.PARKED: self._rests,
+            EventKind.NOTICE: self._notes,
             EventKind.TURN_ENDED: self._ends,
         }
 
@@ -109,6 +113,11 @@ class Course:
 
     def _ends(self, data: Mapping[str, Any]) -> None:
         self.status, self.doing = Status(str(data["status"])), ""
+
+    def _notes(self, data: Mapping[str, Any]) -> None:
+        text = " ".join(str(data.get("text") or "").split())
+        if text and not data.get("steer") and not data.get("question"):
+            self.note = text if len(text) <= _NOTE_CHARS else f"{text[: _NOTE_CHARS - 1]}…"
 
     def _answered(self, data: Mapping[str, Any]) -> None:
         cost = data.get("cost_usd")

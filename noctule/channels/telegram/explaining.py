@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from datetime import datetime, tzinfo
 
+from noctule.channels.telegram.amounts import shown_cost
 from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.markdown import bare
 from noctule.core.attempts import Attempt, CostSource
 from noctule.core.costs import Baseline
 from noctule.core.durations import show_duration
 from noctule.core.explanation import ExplainedCall, ExplainedSleep, Explanation
-from noctule.core.money import show_usd
 from noctule.core.outcomes import Outcome
 
 _MOST_CALLS = 12
@@ -50,7 +50,7 @@ def explanation_lines(explained: Explanation, *, zone: tzinfo, now: datetime) ->
     if explained.spend.input_tokens:
         sent = explained.spend.input_tokens
         yield f"Tokens: {sent:,} sent, {explained.spend.output_tokens:,} received"
-    yield f"Cost: {show_usd(explained.cost_usd)}{_elsewhere(explained.elsewhere)}"
+    yield f"Cost: {shown_cost(explained.cost_usd)}{_elsewhere(explained.elsewhere)}"
 
 
 def _route(explained: Explanation) -> Iterator[str]:
@@ -81,7 +81,7 @@ def _attempt(attempt: Attempt) -> Iterator[str]:
     took = show_duration(attempt.duration_s)
     cost = ""
     if attempt.outcome is Outcome.SUCCESS or attempt.cost_usd:
-        cost = f", {show_usd(attempt.cost_usd)} ({_SOURCES[attempt.cost_source]})"
+        cost = f", {shown_cost(attempt.cost_usd)} ({_SOURCES[attempt.cost_source]})"
     yield f"asked {bare(attempt.model)}{instead}{waited}: {result} in {took}{cost}"
     if attempt.message:
         yield f"it said: {bare(attempt.message)}"
@@ -101,5 +101,5 @@ def _sleep(sleep: ExplainedSleep, zone: tzinfo, now: datetime) -> Iterator[str]:
 def _elsewhere(baseline: Baseline | None) -> str:
     if baseline is None or baseline.saved_usd == 0:
         return ""
-    there = show_usd(baseline.cost_usd)
+    there = shown_cost(baseline.cost_usd)
     return f"; the same tokens on {bare(baseline.model)}: {there} (nobody paid that)"

@@ -56,6 +56,7 @@ class Letter:
         turn_id: likewise.
         edits: the key of the message an edit changes; None unless it is one.
         silent: True: without a sound.
+        noted: True: never sent, only stored; an edit that leads to the message it names.
     """
 
     place: Place
@@ -67,6 +68,7 @@ class Letter:
     turn_id: str | None = None
     edits: str | None = None
     silent: bool = False
+    noted: bool = False
 
 
 def plain(text: str, *, buttons: Buttons = (), reply_to: int | None = None) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any
 
+from noctule.channels.telegram.amounts import shown_cost
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
-from noctule.core.money import show_usd
 
 _MOST = 120
 
@@ -22,7 +22,7 @@ def log_line(event: Event) -> str | None:
 
 def _attempt(data: Mapping[str, Any]) -> str:
     cost = data.get("cost_usd")
-    shown = show_usd(None if cost is None else Decimal(str(cost)))
+    shown = shown_cost(None if cost is None else Decimal(str(cost)))
     outcome = str(data.get("outcome", "")).replace("_", " ")
     took = show_duration(float(data.get("duration_s") or 0))
     return f"{data.get('role')} · {data.get('model')}: {outcome}, {took}, {shown}"

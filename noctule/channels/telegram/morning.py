@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator
 
+from noctule.channels.telegram.amounts import shown_cost
+from noctule.channels.telegram.headlines import headline
 from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.office import Office, Said
 from noctule.channels.telegram.preferences import Preferences
 from noctule.core.chats import Chat
 from noctule.core.lifecycle import Status
-from noctule.core.money import show_usd
 from noctule.core.morning import MorningReport, NightWork, is_new_day, morning_report
 from noctule.core.ports import UnitOfWork
 from noctule.core.sessions import Session
@@ -55,13 +56,13 @@ def _lines(report: MorningReport, wants: Preferences, office: Office) -> Iterato
     now = office.records.clock.now()
     yield f"🌅 Good morning. Since {hour(report.since, wants.zone, now)}:"
     for work in report.works[:_MOST]:
-        title = work.session.title or "(untitled)"
-        yield f"{_sign(work)} {title}: {_state(work, wants, office)}, {show_usd(work.cost_usd)}"
+        title = headline(work.turn)
+        yield f"{_sign(work)} {title}: {_state(work, wants, office)}, {shown_cost(work.cost_usd)}"
         for question in work.questions:
             yield f"    ❓ {_short(question.text)}"
     if len(report.works) > _MOST:
         yield f"… and {len(report.works) - _MOST} more: /sessions"
-    yield f"In all {show_usd(report.cost_usd)}."
+    yield f"In all: {shown_cost(report.cost_usd)}."
 
 
 def _sign(work: NightWork) -> str:

@@ -84,6 +84,7 @@ class Outbox:
                     turn_id=letter.turn_id,
                     edits=letter.edits,
                     silent=letter.silent,
+                    state=OutgoingState.DROPPED if letter.noted else OutgoingState.PENDING,
                 )
             )
 

@@ -5,6 +5,7 @@ owner where the owner is. Whoever answers, and from wherever: the buttons go, an
 who answered what.
 """
 
+from noctule.channels.telegram.headlines import headline
 from noctule.channels.telegram.letters import Button, Letter, plain
 from noctule.channels.telegram.office import Office, Press, Said
 from noctule.channels.telegram.places import CHANNEL, Place
@@ -159,11 +160,11 @@ async def _letter(office: Office, place: Place, question: Question, session: Ses
 
 async def _text(office: Office, question: Question, session: Session) -> str:
     """Return what a question says; of a guest's work also who asks, for what, on whose account."""
-    if session.owner == LOCAL_OWNER or question.kind is QuestionKind.QUESTION:
-        return f"❓ {session.title or 'A session'}\n\n{_words(question)}"
-    who = office.gate.called(session.owner)
     async with office.records.database.read() as work:
         turn = await work.turns.get(question.turn_id)
+    if session.owner == LOCAL_OWNER or question.kind is QuestionKind.QUESTION:
+        return f"❓ {headline(turn)}\n\n{_words(question)}"
+    who = office.gate.called(session.owner)
     asked = " ".join(turn.text.split())
     shown = asked if len(asked) <= _ASKED_CHARS else f"{asked[:_ASKED_CHARS]}…"
     return (

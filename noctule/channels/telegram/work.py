@@ -12,7 +12,9 @@ from decimal import Decimal
 
 from noctule.bootstrap import run_reports
 from noctule.channels.telegram import cards, questions
+from noctule.channels.telegram.amounts import shown_cost
 from noctule.channels.telegram.course import Course
+from noctule.channels.telegram.headlines import headline
 from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.letters import Button, Letter, formatted, plain
 from noctule.channels.telegram.markdown import bare
@@ -27,9 +29,8 @@ from noctule.core.errors import NoctuleError
 from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
 from noctule.core.mail import OutgoingKind
-from noctule.core.money import show_usd
 from noctule.core.run_report import RunReport
-from noctule.core.sessions import Session, Turn
+from noctule.core.sessions import Turn
 
 STOP, PARK, LOG = "w-stop", "w-park", "w-log"
 
@@ -81,7 +82,7 @@ class Work:
                 await self._telling.send(event.seq, letters)
             case EventKind.NOTICE:
                 letters = await questions.answered(self._office, self._telling, event)
-                await self._telling.send(event.seq, [*letters, *self._notice(event)])
+                await self._telling.send(event.seq, letters)
             case EventKind.TURN_ENDED:
                 await self._ends(event, course)
                 return
@@ -122,38 +123,21 @@ class Work:
         )
         await self._telling.send(event.seq, [letter])
 
-    def _notice(self, event: Event) -> list[Letter]:
-        text = str(event.data.get("text") or "")
-        if not text or event.data.get("steer") or event.data.get("question"):
-            return []
-        return [
-            Letter(
-                self._place,
-                f"{event.session_id}:{event.seq}:notice:{self._place}",
-                "notice",
-                plain(text),
-                session_id=event.session_id,
-                turn_id=event.turn_id,
-                silent=True,
-            )
-        ]
-
     async def _ends(self, event: Event, course: Course) -> None:
         await self.close()
         self._changing = None
         async with self._office.records.database.read() as work:
             turn = await work.turns.get(event.turn_id)
-            session = await work.sessions.get(event.session_id)
         letters = await cards.ended(self._office, self._telling, event)
         letters.append(self._edit(course, await self._status(course)))
-        letters += await self._result(turn, session, course)
+        letters += await self._result(turn, course)
         await self._telling.send(event.seq, letters)
         await self._telling.end()
 
-    async def _result(self, turn: Turn, session: Session, course: Course) -> list[Letter]:
+    async def _result(self, turn: Turn, course: Course) -> list[Letter]:
         wants = await Preferences.read(self._office, self._place)
         silent = wants.is_quiet(self._office.records.clock.now())
-        head = f"{_SIGNS[turn.status]} {session.title or 'Work'}"
+        head = f"{_SIGNS[turn.status]} {headline(turn)}"
         report = await run_reports(self._office.records).of(turn)
         told = f"{'' if wants.footer else _took(turn)}{_told(report, wants.zone)}"
         if turn.status is Status.DONE:
@@ -237,7 +221,7 @@ class Work:
         wants = await Preferences.read(self._office, self._place)
         lines = status_lines(
             course,
-            title=session.title or "Work",
+            title=headline(turn),
             budget_usd=session.budget_usd,
             most_steps=records.settings.limits.max_run_steps,
             elapsed_s=_elapsed_s(turn, course, records.clock.now().timestamp()),
@@ -298,10 +282,12 @@ def status_lines(
     lines.append(f"{course.status.value}{who}")
     if course.doing:
         lines.append(course.doing)
+    if course.note:
+        lines.append(course.note)
     if course.assignments:
         lines.append("plan: " + ", ".join(f"{n} ({r})" for n, r in course.assignments.items()))
-    known = f"{show_usd(course.cost_usd)}{' and what nobody knows' if course.unknown else ''}"
-    bound = "" if budget_usd is None else f" of {show_usd(budget_usd)}"
+    known = f"{shown_cost(course.cost_usd)}{' and what nobody knows' if course.unknown else ''}"
+    bound = "" if budget_usd is None else f" of {shown_cost(budget_usd)}"
     numbers = [f"step {course.steps} of at most {most_steps}", f"{known}{bound}"]
     if elapsed_s is not None:
         numbers.append(show_duration(elapsed_s))

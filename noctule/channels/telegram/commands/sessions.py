@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from noctule.channels.telegram.amounts import shown_cost
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.running import underway
 from noctule.channels.telegram.hours import hour
@@ -14,7 +15,6 @@ from noctule.channels.telegram.preferences import Preferences
 from noctule.core.chats import WatchKind
 from noctule.core.lifecycle import Status
 from noctule.core.mail import OutgoingKind
-from noctule.core.money import show_usd
 from noctule.core.overview import Overview, standing_turn
 from noctule.core.ports import UnitOfWork
 from noctule.core.sessions import Session
@@ -69,7 +69,7 @@ async def _status(office: Office, said: Said) -> None:
             asked = f", asks you {len(asks)} question{'s' * (len(asks) > 1)}" if asks else ""
             state = f"{_WORDS[one.turn.status]}{wake}{asked}"
             title = bare(one.session.title or "(untitled)")
-            lines.append(f"• **{title}**: {state}, {show_usd(seen.cost_usd)} so far")
+            lines.append(f"• **{title}**: {state}, {shown_cost(seen.cost_usd)} so far")
         chat = await work.chats.get(CHANNEL, str(said.place))
         current = None
         if chat is not None and chat.session_id is not None:
@@ -143,7 +143,9 @@ async def _page(office: Office, place: Place, owner: str, first: int) -> dict[st
         status = "empty" if one.status is None else _WORDS[one.status]
         until = f" until {hour(one.wake_at, wants.zone, now)}" if one.wake_at else ""
         begun = hour(one.session.created_at, wants.zone, now)
-        lines.append(f"{number}. {title}\n    {begun} · {status}{until} · {show_usd(one.cost_usd)}")
+        lines.append(
+            f"{number}. {title}\n    {begun} · {status}{until} · {shown_cost(one.cost_usd)}"
+        )
         label = f"{number}. {title}"[:_LABEL_CHARS]
         buttons.append([office.signer.button(place, label, SWITCH, one.session.id)])
     buttons.append(_turning(office, place, first, more=len(sessions) > first + _PER_PAGE))

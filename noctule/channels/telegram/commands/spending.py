@@ -8,6 +8,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from noctule.bootstrap import prices_of
+from noctule.channels.telegram.amounts import shown_cost
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.explaining import explanation_lines
 from noctule.channels.telegram.hours import hour
@@ -23,7 +24,6 @@ from noctule.core.coverage import RUN_BUDGET
 from noctule.core.errors import UsageError
 from noctule.core.explanation import Explanation, explain
 from noctule.core.mail import OutgoingKind
-from noctule.core.money import show_usd
 from noctule.core.sessions import LOCAL_OWNER, Turn
 from noctule.sessions.allowance import read_budgets
 
@@ -87,7 +87,7 @@ def _spent(dated: Sequence[tuple[date, Attempt]], today: date) -> Iterator[str]:
         begin = today - timedelta(days=days - 1)
         spend = Spend.of([attempt for day, attempt in dated if day >= begin])
         unknown = f" and {spend.unknown} requests of unknown price" if spend.unknown else ""
-        cost = show_usd(spend.cost_usd)
+        cost = shown_cost(spend.cost_usd)
         yield f"**{name}**: {cost}{unknown}, {spend.calls} answers"
 
 
@@ -98,7 +98,7 @@ def _by(dated: Sequence[tuple[date, Attempt]], name: str) -> Iterator[str]:
     spends = {key: Spend.of(group).cost_usd for key, group in groups.items()}
     if spends:
         ordered = sorted(spends.items(), key=lambda item: -(item[1] or 0))
-        yield f"By {name}: " + ", ".join(f"{bare(key)} {show_usd(usd)}" for key, usd in ordered)
+        yield f"By {name}: " + ", ".join(f"{bare(key)} {shown_cost(usd)}" for key, usd in ordered)
 
 
 def _saved(office: Office, attempts: Sequence[Attempt], now: datetime) -> Iterator[str]:
@@ -109,8 +109,8 @@ def _saved(office: Office, attempts: Sequence[Attempt], now: datetime) -> Iterat
     if there is not None and there.saved_usd:
         word = "saved" if there.saved_usd > 0 else "lost"
         yield (
-            f"All of it on {bare(there.model)}: {show_usd(there.cost_usd)}, so "
-            f"{show_usd(abs(there.saved_usd))} {word}"
+            f"All of it on {bare(there.model)}: {shown_cost(there.cost_usd)}, so "
+            f"{shown_cost(abs(there.saved_usd))} {word}"
         )
 
 
@@ -123,10 +123,10 @@ def _budgets(lines: Sequence[BudgetLine], wants: Preferences, now: datetime) -> 
         resets = line.tally.ends_at
         until = f", resets {hour(resets, wants.zone, now)}" if resets is not None else ""
         asleep = f", {len(line.asleep)} asleep on it" if line.asleep else ""
-        held = f", {show_usd(line.tally.held_usd)} held" if line.tally.held_usd else ""
+        held = f", {shown_cost(line.tally.held_usd)} held" if line.tally.held_usd else ""
         yield (
-            f"{bare(str(line.tally.key))}: {show_usd(line.tally.settled_usd)} of "
-            f"{show_usd(line.budget.usd)}{held}{until}{asleep}"
+            f"{bare(str(line.tally.key))}: {shown_cost(line.tally.settled_usd)} of "
+            f"{shown_cost(line.budget.usd)}{held}{until}{asleep}"
         )
 
 
