@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessageChunk
 from noctule.models.clients.texts import text_of
 from noctule.models.imitation import find_imitation
 from noctule.models.manner import Manner
+from noctule.models.thinking import split_thinking
 
 _FENCE = "```"
 
@@ -50,7 +51,8 @@ class OneCall:
         self._text += text
         if "`" in text and self._text.count(_FENCE) > 1:
             end = self._text.rindex(_FENCE) + len(_FENCE)
-            found = find_imitation(self._text[:end], self._offered)
+            answer, _ = split_thinking(self._text[:end])  # a call thought about is not made
+            found = find_imitation(answer, self._offered)
             self.is_complete = found is not None and found.calls[0].arguments is not None
 
 

@@ -169,6 +169,9 @@ def test_a_stream_of_text_is_over_when_the_block_of_a_call_is_closed():
     assert not one.is_complete
     one.take(piece(text="```"))
     assert one.is_complete
+    thought = OneCall(Manner(by_text=True, several=False), ["look"])
+    thought.take(piece(text=f"<think>Perhaps\n{call}```"))
+    assert not thought.is_complete
     other = OneCall(Manner(by_text=True, several=False), ["look"])
     other.take(piece(text="```python\nprint(1)\n```\nlook out"))
     assert not other.is_complete
