@@ -1,7 +1,8 @@
 """Nudge: a run that ends in words without anything having been done is asked once whether it is.
 
-Small models announce what they are about to do ("I'll search the files...") and stop, or write
-the program into their answer instead of into the file. What they are told is true of their work;
+Small models announce what they are about to do ("I'll search the files...") and stop, claim what
+they did not do, or write the program into their answer instead of into the file. Such an answer is
+asked about; an answer that is only an answer is not. What they are told is true of their work;
 whoever had nothing to do says so with one word, and the answer before stands.
 """
 
@@ -45,6 +46,22 @@ _ANNOUNCES = re.compile(
 )
 """Words of somebody who is not done, and a program that stands in an answer."""
 
+_DEEDS = (
+    r"(?:fixed|changed|updated|created|written|wrote|added|renamed|moved|removed|deleted|edited"
+    r"|corrected|implemented|replaced|saved|installed|tested|ran|executed)"
+)
+_CLAIMS = re.compile(
+    rf"\bI(?:['\u2019]ve|\shave)?\s(?:now\s|also\s|successfully\s)?{_DEEDS}\b"
+    rf"|\b(?:has|have)\s(?:now\s)?been\s(?:successfully\s)?{_DEEDS}\b"
+    rf"|\b(?:is|are)\snow\s{_DEEDS}\b|\bsuccessfully\s{_DEEDS}\b"
+    r"|\bich\shabe\b.{0,80}\b(?:ge\u00e4ndert|geschrieben|erstellt|behoben|umbenannt|korrigiert)\b"
+    r"|\bj['\u2019]ai\s(?:corrig\u00e9|modifi\u00e9|cr\u00e9\u00e9|\u00e9crit|renomm\u00e9)\b"
+    r"|\bhe\s(?:corregido|modificado|creado|escrito|renombrado)\b"
+    r"|\u6211\u5df2|\u5df2\u7ecf|\u5df2\u4fee\u6539|\u5df2\u521b\u5efa",
+    re.IGNORECASE,
+)
+"""Words of somebody who says that something was changed or run."""
+
 
 def nudge(
     agent: Agent, messages: Sequence[AnyMessage], context: TurnContext
@@ -63,7 +80,11 @@ def nudge(
     what = _undone(messages, context)
     if what is None:
         return None
-    if what == "looked" and not (agent.role in _CHANGERS and _ANNOUNCES.search(messages[-1].text)):
+    said = messages[-1].text
+    is_doubtful = bool(_ANNOUNCES.search(said) or _CLAIMS.search(said))
+    if what == "looked" and agent.role not in _CHANGERS:
+        return None
+    if what != "failed" and not is_doubtful:
         return None
     return HumanMessage(_OPENING + _SAID[what] + _CLOSING)
 

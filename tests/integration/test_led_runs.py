@@ -28,6 +28,15 @@ PUT = {"what": "hammer"}
 
 
 @asynccontextmanager
+async def closing(models: Models):
+    """Let go of connections at the end."""
+    try:
+        yield
+    finally:
+        await models.close()
+
+
+@asynccontextmanager
 async def house(folder: Path, decide: Callable[[Request], Reply], board: Board):
     """A whole Noctule with one real endpoint; yields it and its provider."""
     listed = [FakeModel("first-model")]
@@ -43,6 +52,7 @@ async def house(folder: Path, decide: Callable[[Request], Reply], board: Board):
         models.insist_on_proofs()
         loaded = Loaded(settings, folder / "config.yaml", folder)
         async with (
+            closing(models),
             open_records(loaded, clock=clock, database=database) as records,
             open_runtime(
                 records,

@@ -53,8 +53,8 @@ async def test_it_is_asked_once_only(tmp_path):
 
 async def test_an_answer_that_was_complete_stands(tmp_path):
     """One word says so; nobody is shown that word as the answer."""
-    reply, count, _, events = await played(tmp_path, "It is 42.", "COMPLETE")
-    assert (reply, count) == ("It is 42.", 2)
+    reply, count, _, events = await played(tmp_path, "I'll say it: 42.", "COMPLETE")
+    assert (reply, count) == ("I'll say it: 42.", 2)
     assert [e for e in events if e.kind is EventKind.ATTEMPT_DISCARDED]
 
 
@@ -64,7 +64,8 @@ async def test_whoever_did_something_or_only_talks_is_not_asked(tmp_path):
     wrong = []
     for name, acts, how in (
         ("done", [calls(PUT), "I'll be back."], RUN),
-        ("reported", [calls(LOOK), "There is a hammer."], RUN),
+        ("reported", [calls(LOOK), "There is a hammer. Let me know if you need more."], RUN),
+        ("answered", ["It is 42."], RUN),
         ("chat", ["I'll do that."], chat),
         ("writer", ["I'll do that."], writer),
     ):
@@ -74,8 +75,8 @@ async def test_whoever_did_something_or_only_talks_is_not_asked(tmp_path):
     assert not wrong
 
 
-async def test_announcements_are_known_in_several_languages(tmp_path):
-    """After a look only an announcement or a program in the answer is asked about."""
+async def test_announcements_and_claims_are_known_in_several_languages(tmp_path):
+    """After a look an announcement, a claim or a program in the answer is asked about."""
     wrong = []
     for number, text in enumerate(
         (
@@ -85,6 +86,10 @@ async def test_announcements_are_known_in_several_languages(tmp_path):
             "Here is the file:\n```python\nx = 1\n```",
             "\u6211\u5c06\u4fee\u6539\u6587\u4ef6\u3002",
             "Now the fix:",
+            "I have fixed the bug.",
+            "The file has been updated successfully.",
+            "Ich habe die Datei umbenannt.",
+            "J'ai corrig\u00e9 le test.",
         )
     ):
         _, count, nudges, _ = await played(tmp_path / str(number), calls(LOOK), text, "COMPLETE")
