@@ -47,6 +47,8 @@ class Patience:
         self._clock = clock
         self._since: float | None = None
         self._told_at: float | None = None
+        self._told = False
+        self._waiting = 0
         self._works = 0
         self._given_up = False
         self._tells: list[Callable[[str], None]] = []
@@ -95,12 +97,16 @@ class Patience:
                 if number >= _BUSY_TRIES or isinstance(error, StorageUnavailableError):
                     if self._given_up or not self._works:
                         raise
-                    self.refused(error)
+                    self.refused(error, lasts=True)
             else:
                 if number:
                     self.answered()
                 return result
-            await self._pause(wait_s)
+            self._waiting += 1
+            try:
+                await self._pause(wait_s)
+            finally:
+                self._waiting -= 1
         raise AssertionError  # the waits have no end
 
     async def _pause(self, wait_s: float) -> None:
@@ -108,12 +114,18 @@ class Patience:
             await self._clock.sleep(min(wait_s, _LOOK_S))
             wait_s -= _LOOK_S
 
-    def refused(self, error: NoctuleError) -> None:
-        """Note that storage does not answer; told once for as long as it lasts."""
-        if self._since is not None:
+    def refused(self, error: NoctuleError, *, lasts: bool = False) -> None:
+        """Note that storage does not answer; told once for as long as it lasts.
+
+        Args:
+            error: what it said.
+            lasts: whether it said so again and again; writers that met once are nothing to tell.
+        """
+        if self._since is not None or (isinstance(error, DatabaseBusyError) and not lasts):
             return
         now = self._since = self._clock.monotonic()
-        if self._told_at is None or now - self._told_at >= _TELL_AGAIN_S:
+        self._told = self._told_at is None or now - self._told_at >= _TELL_AGAIN_S
+        if self._told:
             self._told_at = now
             self._tell(f"{error} What is under way waits until then, and goes on by itself.")
 
@@ -122,7 +134,13 @@ class Patience:
         if self._since is None:
             return
         away_s, self._since = self._clock.monotonic() - self._since, None
-        self._tell(f"Storage answers again after {show_duration(away_s)}; the work goes on.")
+        if self._told:
+            self._tell(f"Storage answers again after {show_duration(away_s)}; the work goes on.")
+
+    def looked(self) -> None:
+        """Note that storage was read: it answers again, unless somebody waits to write."""
+        if not self._waiting:
+            self.answered()
 
     def _tell(self, line: str) -> None:
         _LOG.warning("%s", line)

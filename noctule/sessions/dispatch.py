@@ -104,6 +104,7 @@ class Dispatch:
             self._changed.clear()
             try:
                 await self._look()
+                self._database.patience.looked()
                 if self._clock.monotonic() - looked_at >= _LOOK_SECONDS:
                     looked_at = self._clock.monotonic()
                     abandoned = await self._look_for_abandoned(abandoned)

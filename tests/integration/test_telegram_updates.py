@@ -25,7 +25,7 @@ from noctule.channels.telegram.poller import Poller
 from noctule.channels.telegram.raw import UnreadableError
 from noctule.channels.telegram.webhook import Webhook
 from noctule.core.clock import ManualClock, SystemClock
-from noctule.core.errors import DatabaseBusyError, UsageError
+from noctule.core.errors import DatabaseBusyError, StorageUnavailableError, UsageError
 from noctule.core.mail import Incoming
 from noctule.core.settings import TelegramSettings
 from storage.memory.database import MemoryDatabase
@@ -268,13 +268,16 @@ async def test_what_a_break_says_is_in_no_log(post: Post, caplog: pytest.LogCapt
     assert "ValueError" in post.gave_up[0][1]
 
 
-async def test_a_busy_database_costs_an_update_no_try(post: Post) -> None:
+async def test_a_database_that_is_busy_or_away_costs_an_update_no_try(post: Post) -> None:
     """It is no fault of the update's."""
     tries = count()
 
     async def busy(_: Incoming) -> None:
-        if next(tries) < TRIES * 3:
+        number = next(tries)
+        if number < TRIES * 2:
             raise DatabaseBusyError("The database is busy. Try again.")
+        if number < TRIES * 4:
+            raise StorageUnavailableError("The database is away. Start it.")
 
     post.meddle = busy
     await post.inbox.take([an_update(1, "one")])

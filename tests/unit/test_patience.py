@@ -83,3 +83,22 @@ async def test_a_process_that_ends_waits_no_longer():
         await settle(5)
         with pytest.raises(StorageUnavailableError):
             await task
+
+
+async def test_a_worker_without_work_hears_that_storage_answers_again():
+    """What is read ends an outage nobody waits in; it does not while somebody waits to write."""
+    clock, said = ManualClock(), []
+    patience = Patience(clock)
+    patience.tells(said.append)
+    patience.refused(StorageUnavailableError("It is away."))
+    patience.looked()
+    assert not patience.is_out
+    assert len(said) == 2
+    storage = Storage(StorageUnavailableError("The disk is full."))
+    with patience.lasting():
+        task = asyncio.create_task(patience.keep_trying(storage))
+        await settle()
+        patience.looked()
+        assert patience.is_out
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)

@@ -19,8 +19,9 @@ from noctule.channels.telegram.places import Place
 from noctule.channels.telegram.raw import UnreadableError, raw_updates
 from noctule.channels.telegram.secrecy import trail
 from noctule.core.clock import Clock
-from noctule.core.errors import DatabaseBusyError, NoctuleError
+from noctule.core.errors import NoctuleError
 from noctule.core.mail import Incoming
+from noctule.core.patience import PASSING
 from noctule.core.ports import Database
 
 _LOG = logging.getLogger(__name__)
@@ -186,8 +187,8 @@ class Inbox:
             try:
                 await self._begin(parts)
                 await self._handler(parts)
-            except DatabaseBusyError as busy:
-                _LOG.warning("update %d waits: %s", number, busy)
+            except PASSING as away:  # no verdict on what was said
+                self._database.patience.refused(away)
             except (NetworkError, RetryAfter) as outage:
                 error = "Telegram did not do its part."
                 if isinstance(outage, BadRequest) or self._clock.monotonic() > patient_until:
