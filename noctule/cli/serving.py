@@ -13,7 +13,7 @@ import click
 from noctule.channels.terminal.printable import printable
 from noctule.cli.invocation import Invocation
 from noctule.cli.proving import proving
-from noctule.core.errors import StorageUnavailableError
+from noctule.core.errors import StorageError, StorageUnavailableError
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Turn
 from noctule.heap import settle_heap
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from noctule.bootstrap import Records
     from noctule.config import Loaded
     from noctule.sessions.lock import Holder
-    from noctule.sessions.worker import TakenUp
+    from noctule.sessions.worker import TakenUp, Worker
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 _LEFT_AT_ONCE = 1
@@ -63,13 +63,26 @@ async def serve(
                 return 0
             records.database.patience.tells(_say)
             runtime = await stack.enter_async_context(open_runtime(records))
-            async with open_worker(runtime, what=what, reporter=Lines(records)):
+            async with open_worker(runtime, what=what, reporter=Lines(records)) as worker:
                 async with _channels(records, wanted=channels), proving(runtime, _say):
                     settle_heap()
-                    await stop.wait()
+                    damage = await _until(stop, worker)
+                if damage is not None:
+                    raise damage
                 _say("Stopping: steps under way finish; a second signal leaves at once.")
             _say("Stopped. What is unfinished goes on at the next start.")
     return 0
+
+
+async def _until(stop: asyncio.Event, worker: "Worker") -> StorageError | None:
+    """Wait until it is told to stop; return what is wrong when it cannot go on."""
+    told, broken = asyncio.create_task(stop.wait()), asyncio.create_task(worker.damage())
+    try:
+        await asyncio.wait({told, broken}, return_when=asyncio.FIRST_COMPLETED)
+        return broken.result() if broken.done() else None
+    finally:
+        told.cancel()
+        broken.cancel()
 
 
 async def _answering(

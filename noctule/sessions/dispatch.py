@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from noctule.core.clock import Clock
-from noctule.core.errors import NoctuleError
+from noctule.core.errors import NoctuleError, StorageError
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
 from noctule.core.patience import PASSING
@@ -63,11 +63,19 @@ class Dispatch:
         engine: queue and timer.
         carries: whether this process carries a session at this moment.
         clock: the time.
+        on_damage: told when the rows cannot be read, and no wait helps.
     """
 
     def __init__(
-        self, *, database: Database, engine: Engine, carries: Callable[[str], bool], clock: Clock
+        self,
+        *,
+        database: Database,
+        engine: Engine,
+        carries: Callable[[str], bool],
+        clock: Clock,
+        on_damage: Callable[[StorageError], None],
     ) -> None:
+        self._on_damage = on_damage
         self._database = database
         self._engine = engine
         self._carries = carries
@@ -111,6 +119,9 @@ class Dispatch:
             except PASSING as error:
                 self._database.patience.refused(error)
                 await self._clock.sleep(_AWAY_SECONDS)
+            except StorageError as error:
+                self._on_damage(error)
+                return
             except NoctuleError as error:
                 _LOG.warning("looking for due turns failed and is tried again: %s", error)
             await self._clock.sleep(_PACE_SECONDS)

@@ -28,7 +28,7 @@ from dbos import (
 )
 
 from noctule.core.clock import Clock
-from noctule.core.errors import OurBugError, StorageError
+from noctule.core.errors import OurBugError, StorageUnavailableError
 from noctule.core.patience import Patience
 from noctule.sessions import subsec
 from noctule.sessions.engine_noise import EngineNoise
@@ -179,7 +179,7 @@ class Engine:
         What is due now begins at once while there is a free place; else it waits in the queue.
 
         Raises:
-            StorageError: the engine's database refused.
+            StorageUnavailableError: the engine's database refused.
         """
         delay = 0.0
         if drive.at is not None:
@@ -197,7 +197,7 @@ class Engine:
         The others are over, lost with another process, or were never made.
 
         Raises:
-            StorageError: the engine's database refused.
+            StorageUnavailableError: the engine's database refused.
         """
         found: set[str] = set()
         for start in range(0, len(drive_ids), _AT_ONCE):
@@ -220,7 +220,7 @@ class Engine:
         """Delete finished drives older than an hour; return how many.
 
         Raises:
-            StorageError: the engine's database refused.
+            StorageUnavailableError: the engine's database refused.
         """
         before = (self._clock.now() - _KEEP).isoformat()
         with self._explained():
@@ -259,7 +259,7 @@ class Engine:
             yield
         except Exception as error:
             where = "its PostgreSQL schema" if self._is_postgres else str(self._home / "engine.db")
-            raise StorageError(
+            raise StorageUnavailableError(
                 f"The engine could not use {where} ({type(error).__name__}: {error}). Make room on "
                 "the disk or mend the database; due turns are found by their rows meanwhile."
             ) from error

@@ -10,7 +10,7 @@ from typing import Protocol
 
 from graphs.runner import Drain
 from noctule.core.clock import Clock
-from noctule.core.errors import NoctuleError
+from noctule.core.errors import NoctuleError, StorageError
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
 from noctule.core.patience import PASSING
@@ -116,8 +116,14 @@ class Worker:
         self._clock = clock
         self._reporter = reporter
         self._dispatch = Dispatch(
-            database=database, engine=engine, carries=self._carries, clock=clock
+            database=database,
+            engine=engine,
+            carries=self._carries,
+            clock=clock,
+            on_damage=self._note_damage,
         )
+        self._damage = asyncio.Event()
+        self._damaged: StorageError | None = None
         self._carried: dict[str, Drain] = {}
         self._places = asyncio.Semaphore(most_turns)
         self._under_way: set[asyncio.Task[Progress]] = set()
@@ -140,6 +146,18 @@ class Worker:
             for loop in loops:
                 stack.push_async_callback(_stopped, asyncio.create_task(loop))
             yield
+
+    async def damage(self) -> StorageError:
+        """Return what is wrong with storage once no wait mends it: the worker can do nothing."""
+        await self._damage.wait()
+        assert self._damaged is not None  # noqa: S101 - set before the event
+        return self._damaged
+
+    def _note_damage(self, error: StorageError) -> None:
+        if not self._damage.is_set():
+            _LOG.error("storage is damaged: %s", error)
+            self._damaged = error
+            self._damage.set()
 
     def _carries(self, session_id: str) -> bool:
         return session_id in self._carried
@@ -167,6 +185,9 @@ class Worker:
         except PASSING as error:
             self._database.patience.refused(error)
             return [self._again(turn_id)]
+        except StorageError as error:
+            self._note_damage(error)
+            return []
         except NoctuleError as error:
             _LOG.error("turn %s could not be advanced and is tried again: %s", turn_id, error)
             return [self._again(turn_id)]

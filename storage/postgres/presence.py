@@ -28,7 +28,7 @@ _PAUSE_SECONDS: Final = (0.05, 0.2, 0.5, 1.0)
 TAKEN: Final = "noctule_taken"
 
 # Shared: our own lock on a connection that the server has not given up yet is not in our way.
-_LOCK: Final = "SELECT pg_advisory_lock_shared(hashtextextended('noctule worker ' || %s, 0))"
+_LOCK: Final = "SELECT pg_advisory_lock_shared(hashtext('noctule worker'), hashtext(%s))"
 _RENEW: Final = (
     "INSERT INTO workers (id, until) "
     "VALUES (%s, clock_timestamp() + make_interval(secs => %s)) "

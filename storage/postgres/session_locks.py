@@ -20,10 +20,14 @@ _FRESH_SECONDS: Final = 5
 """After a start of the server nobody is judged by their connection: all were lost with it."""
 
 # A worker that is gone: nobody holds its lock, or its lease has run out. Whoever has no row has
-# left. The lock is tried for the length of the transaction.
+# left. Locks are looked at, not tried: those who try would be in each other's way.
 _GONE: Final = f"""(
     (pg_postmaster_start_time() < clock_timestamp() - interval '{_FRESH_SECONDS} s'
-     AND pg_try_advisory_xact_lock(hashtextextended('noctule worker ' || holder.worker, 0)))
+     AND NOT EXISTS (
+        SELECT FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 2
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        AND classid = CAST(hashtext('noctule worker') AS bigint) & 4294967295
+        AND objid = CAST(hashtext(holder.worker) AS bigint) & 4294967295))
     OR NOT EXISTS (SELECT FROM workers WHERE id = holder.worker)
     OR (:judges AND NOT EXISTS (
         SELECT FROM workers WHERE id = holder.worker AND until > clock_timestamp()))

@@ -104,3 +104,24 @@ def damage(rig: Rig, part: str, session_id: str, turn_id: str) -> None:
         )
         assert changed.rowcount
         database.commit()
+
+
+async def test_a_database_that_is_damaged_is_said_and_ends_the_worker(tmp_path):
+    """No wait mends it: `serve` says so and ends with an error, at work and at its start."""
+    provider = Provider(default=Reply(text="Good evening."))
+    async with provider, Rig(tmp_path, provider.openai_url) as rig:
+        serve = await rig.serve()
+        await rig.until(await rig.say("hello"), Status.DONE)
+        with (rig.home / "noctule.db").open("r+b") as file:
+            size = file.seek(0, 2)
+            file.seek(0)
+            file.write(b"\xa5" * size)
+        (rig.home / "noctule.db-wal").write_bytes(b"")
+        code, _ = await serve.ended()
+        assert code == 1, serve.lines
+        assert "damaged" in "".join(serve.lines)
+        again = await rig.start("serve")
+        code, _ = await again.ended()
+        assert code == 1, again.lines
+        assert "damaged" in "".join(again.lines)
+        (rig.home / "noctule.db").unlink()

@@ -144,3 +144,24 @@ async def test_a_worker_nobody_hears_of_is_superseded_within_thirty_seconds(
                 await add_session(far, "far", tenure)
             assert await names(near) == {"near"}
             await far.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("real_url", ["postgres"], indirect=True)
+async def test_many_who_look_at_once_all_see_that_a_worker_is_gone(
+    open_again: Opener, real_url: str
+) -> None:
+    """A killed worker's sessions are free for whoever asks, however many ask together."""
+    one, two = await open_again(), await open_again()
+    async with one.session_lock("s"):
+        with psycopg.connect(real_url, autocommit=True) as connection:
+            # As a process that was killed leaves it: its row is there, its lock is not.
+            connection.execute(
+                "UPDATE noctule.session_tenures SET worker = 'killed' WHERE session_id = 's'"
+            )
+            connection.execute(
+                "INSERT INTO noctule.workers VALUES ('killed', clock_timestamp() + interval '1h')"
+            )
+        await CLOCK.sleep(5)  # nobody is judged by a lock right after the server's start
+        free = await asyncio.gather(*(two.session_is_free("s") for _ in range(20)))
+        assert free == [True] * 20
