@@ -5,6 +5,7 @@ import pytest
 
 from noctule.core.attempts import Purpose
 from noctule.core.lifecycle import Status
+from tests.support.command_line import ROLES
 from tests.support.postgres import fresh_database
 from tests.support.postgres_trouble import troubled_server
 from tests.support.provider import Provider, Reply, Request
@@ -32,7 +33,11 @@ async def test_a_server_that_crashes_and_comes_back_ends_no_turn_and_costs_no_ca
         return Reply(text="Written.", gate=gate)
 
     provider = Provider(decide=decide)
-    config = {"storage": {"url": url}, "limits": {"queue_timeout": "0s", "max_turns": 8}}
+    config = {
+        "storage": {"url": url},
+        "limits": {"queue_timeout": "0s", "max_turns": 8},
+        "roles": {role: {"primary": "loop", "tools": []} for role in ROLES},
+    }
     async with provider, Rig(tmp_path, provider.openai_url, **config) as rig:
         serve = await rig.serve()
         turns = [await rig.say(f"@research @writer number {number}") for number in range(8)]

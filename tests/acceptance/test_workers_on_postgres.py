@@ -26,6 +26,7 @@ async def test_a_living_worker_takes_over_what_a_killed_one_carried(tmp_path, po
     config = {
         "storage": {"url": postgres_url},
         "limits": {"queue_timeout": "0s", "max_turns": 4},
+        "roles": {role: {"primary": "loop", "tools": []} for role in ROLES},
     }
     async with provider, Rig(tmp_path, provider.openai_url, **config) as rig:
         one, two = await asyncio.gather(rig.serve("worker"), rig.serve("worker"))
