@@ -368,3 +368,21 @@ async def test_a_key_is_posted_once() -> None:
         await mail.posts(anna, "last")
         await mail.until(lambda: texts(anna)[-1:] == ["last"])
     assert texts(anna) == ["once", "last"]
+
+
+async def test_a_method_that_is_not_there_holds_up_no_chat() -> None:
+    """A server answers 404 to files: that file is given up and said, what follows arrives."""
+    async with open_mail() as mail:
+        anna = mail.phone("Anna")
+        mail.telegram.faults.add(
+            Fault.refuse(Refusal(404, "Not Found"), method="sendDocument", times=None)
+        )
+        file = {"path": __file__, "name": "a.py", "caption": ""}
+        await mail.outbox.post(
+            mail.letter(anna, "", kind=OutgoingKind.DOCUMENT, body=file, purpose="file")
+        )
+        await mail.posts(anna, "after it")
+        await mail.until(lambda: len(anna.answers()) == 2)
+        arrived = sorted(texts(anna))
+    assert arrived[1] == "after it"
+    assert arrived[0].startswith("I could not send the file a.py")

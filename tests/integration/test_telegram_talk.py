@@ -75,6 +75,30 @@ async def test_an_answer_grows_in_one_message(tmp_path: Path) -> None:
     )
 
 
+async def test_a_full_message_is_left_as_it_is_and_the_next_one_grows(tmp_path: Path) -> None:
+    """Nothing jumps back: what was to be read above stays there while the rest is written."""
+    text = "\n\n".join(f"Paragraph {n}. " + "word " * 60 for n in range(36))
+    slow = Reply(text=text, between_tokens=0.02)
+    async with (
+        Provider(default=slow) as provider,
+        open_bot(tmp_path, provider, settings={"edit_interval": "300ms"}) as bot,
+    ):
+        said = bot.owner.says("hello")
+        await bot.owner.until(lambda seen: any(m.button_texts for m in seen), within=60)
+        answers = [m for m in bot.owner.answers() if m.id > said.id]
+    assert len(answers) >= 3
+    back = [
+        (number, version.text[:40])
+        for number, message in enumerate(answers)
+        for version in message.versions
+        if not version.text.startswith(message.versions[0].text[:40])
+    ]
+    assert back == []
+    assert len(answers[1].versions) > 1
+    whole = "\n".join(message.text for message in answers)
+    assert [n for n in range(36) if whole.count(f"Paragraph {n}. ") != 1] == []
+
+
 async def test_messages_are_answered_one_by_one_in_order(tmp_path: Path) -> None:
     """Three messages at once become three turns of one session."""
     async with (
@@ -228,6 +252,7 @@ async def test_thumbs_and_again_feed_the_ratings(tmp_path: Path) -> None:
         first = await the_answer(bot, bot.owner.says("hello"))
         press = await bot.owner.answered(bot.owner.presses(first, "👍"))
         assert press.answer == "Noted: good."
+        await bot.owner.until(lambda _: first.button_texts == ["👍 ✓", "👎", "again on …"])
         bot.owner.presses(first, "again on …")
         await bot.owner.until(lambda seen: "other" in (first.button_texts or []))
         bot.owner.presses(first, "other")
@@ -284,3 +309,37 @@ async def test_a_model_that_sees_is_shown_the_picture(tmp_path: Path) -> None:
     assert [block["type"] for block in shown] == ["text", "image_url"]
     assert shown[1]["image_url"]["url"].startswith("data:image/jpeg;base64,")
     assert "can see pictures" in told
+
+
+async def test_a_reaction_to_an_answer_is_a_rating(tmp_path: Path) -> None:
+    """As people rate anyway, without a button."""
+    async with (
+        Provider(default=Reply(text="An answer.")) as provider,
+        open_bot(tmp_path, provider) as bot,
+    ):
+        answer = await the_answer(bot, bot.owner.says("hello"))
+        assert bot.owner.reacts(answer, "👎") is not None
+        bot.guest.says("/start")
+        await bot.owner.asks("/status")
+        async with bot.records.database.read() as work:
+            (session,) = await work.sessions.list()
+            (turn,) = await work.turns.of_session(session.id)
+    assert turn.verdict is Verdict.BAD
+
+
+async def test_a_message_that_waits_for_its_turn_is_seen(tmp_path: Path) -> None:
+    """A sign under it until its turn comes; no message more."""
+    slow = Reply(text=" ".join(["word"] * 60), between_tokens=0.05)
+    async with (
+        Provider(default=slow) as provider,
+        open_bot(tmp_path, provider) as bot,
+    ):
+        first = bot.owner.says("hello one")
+        await bot.owner.hears("word", after=first)
+        second = bot.owner.says("hello two")
+        await bot.owner.until(lambda _: bot.telegram.calls.of("setMessageReaction"))
+        (sign, *_) = bot.telegram.calls.of("setMessageReaction")
+        await bot.owner.until(lambda seen: sum(bool(m.button_texts) for m in seen) == 2, within=60)
+        later = bot.telegram.calls.of("setMessageReaction")
+    assert str(sign.params["message_id"]) == str(second.id)
+    assert len(later) == 2

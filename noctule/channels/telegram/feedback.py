@@ -1,17 +1,26 @@
 """Feedback: 👍, 👎 and *again on…* under an answer; ``noctule rate`` and costs read it."""
 
+from collections.abc import Sequence
+
 from noctule.channels.telegram.letters import Button, Letter
 from noctule.channels.telegram.office import Office, Press
 from noctule.channels.telegram.places import CHANNEL
 from noctule.channels.telegram.replies import rating_buttons
 from noctule.core.chats import WatchKind
-from noctule.core.mail import OutgoingKind
+from noctule.core.mail import Outgoing, OutgoingKind
 from noctule.core.roles import Role
-from noctule.core.sessions import Turn, Verdict
+from noctule.core.sessions import LOCAL_OWNER, Turn, Verdict
 from noctule.sessions.desk import Request
 
 GOOD, BAD, AGAIN, ON, BACK = "good", "bad", "again", "on", "back"
 """The verbs of its buttons."""
+
+_MEANT = {
+    **dict.fromkeys("👍❤🔥🎉👏💯🏆🤩🙏⚡", Verdict.GOOD),
+    **dict.fromkeys("👎💩🤮😡🤬😢", Verdict.BAD),
+}
+_ANSWERS = frozenset({"reply", "stream"})
+"""The purposes of messages that are an answer, or have become one."""
 
 _PER_ROW = 2
 _MOST_MODELS = 8
@@ -90,7 +99,29 @@ async def _rated(office: Office, press: Press, verdict: Verdict, said: str) -> s
     async with office.records.database.work() as work:
         await work.turns.rate(turn.id, verdict)
         await work.commit()
+    rows = rating_buttons(office, press.place, turn.id, verdict)
+    await _show(office, press, [list(row) for row in rows])
     return said
+
+
+async def reacted(office: Office, owner: str, under: Outgoing, emoji: Sequence[str]) -> None:
+    """Take a reaction to an answer as what it says of it; the newest one counts.
+
+    Args:
+        office: what everybody works with.
+        owner: whose sessions those of the person are.
+        under: the message of ours they reacted to.
+        emoji: how, all that stand there now.
+    """
+    verdict = next((_MEANT[one] for one in reversed(emoji) if one in _MEANT), None)
+    if verdict is None or under.turn_id is None or under.purpose not in _ANSWERS:
+        return
+    async with office.records.database.work() as work:
+        turn = await work.turns.get(under.turn_id)
+        session = await work.sessions.get(turn.session_id)
+        if owner in {session.owner, LOCAL_OWNER}:
+            await work.turns.rate(turn.id, verdict)
+            await work.commit()
 
 
 async def _turn(office: Office, press: Press) -> Turn | None:

@@ -10,7 +10,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.core.chats import Chat, Pairing, Person
@@ -83,6 +83,7 @@ class Gate:
         self._say = say
         self._owners: dict[int, str] = {}
         self._names: dict[int, str] = {}
+        self._told_at: datetime | None = None
         self._groups = set(settings.groups)
         self._door = asyncio.Lock()
 
@@ -205,6 +206,7 @@ class Gate:
             pairings = await work.chats.pairings(CHANNEL)
         pending = [p for p in pairings if p.expires_at > now and p.person != str(stranger.person)]
         if len(pending) >= MOST_PENDING:
+            self._tell_of_crowd(stranger, min(p.expires_at for p in pending))
             return "I only talk to people I know, and too many strangers ask just now. Try later."
         code = "".join(secrets.choice("0123456789") for _ in range(_CODE_DIGITS))
         wrong = 0 if pairing is None or pairing.locked_until is not None else pairing.wrong
@@ -226,6 +228,19 @@ class Gate:
             f"within an hour: {code}"
         )
         return told
+
+    def _tell_of_crowd(self, stranger: Stranger, until: datetime) -> None:
+        """Say on the terminal why somebody gets no code, once in ten minutes."""
+        now = self._clock.now()
+        if self._told_at is not None and now - self._told_at < NEXT_CODE_AFTER:
+            return
+        self._told_at = now
+        minutes = max(1, round((until - now).total_seconds() / 60))
+        self._say(
+            f"{_shown(stranger)} gets no code: {MOST_PENDING} others have one and have not used it "
+            f"(the first of them ends in {minutes} min). If that is you, set "
+            f"telegram.allow: [{stranger.person}] and start again."
+        )
 
     async def _pairing(self, person: int) -> Pairing | None:
         async with self._database.read() as work:

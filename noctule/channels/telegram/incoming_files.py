@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import uuid4
 
-from telegram import Message
+from telegram import File, Message
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from noctule.channels.telegram.office import Office, Said
@@ -144,10 +144,22 @@ def _folder(root: Path) -> Path:
     return folder
 
 
+async def _downloaded(office: Office, found: File) -> bytes:
+    """Fetch a file; a Bot API server of one's own with ``--local`` names a path on its own disk."""
+    path = found.file_path or ""
+    prefix, token, rest = path.partition(f"{office.quick.token}/")
+    inner = rest.rpartition(f"{office.quick.token}/")[2]
+    if inner != rest and prefix:
+        # Not on this disk: the server may give it out under its usual address all the same.
+        found = File(found.file_id, found.file_unique_id, file_path=f"{prefix}{token}{inner}")
+        found.set_bot(office.quick)
+    return bytes(await found.download_as_bytearray())
+
+
 async def _content(office: Office, file: Attached, most: int) -> bytes:
     try:
         found = await office.quick.get_file(file.file_id)
-        content = bytes(await found.download_as_bytearray())
+        content = await _downloaded(office, found)
     except TelegramError as error:
         if isinstance(error, NetworkError | RetryAfter) and not isinstance(error, BadRequest):
             raise  # an outage: handling waits for its end

@@ -102,7 +102,10 @@ async def _tell_if_it_waits(office: Office, said: Said, session_id: str, turn_id
     """Say so when an earlier message of the session sleeps or waits: this one comes after it."""
     async with office.records.database.read() as work:
         first = await work.turns.oldest_unfinished(session_id)
-    if first is None or first.id == turn_id or first.status not in {Status.PARKED, Status.WAITING}:
+    if first is None or first.id == turn_id:
+        return
+    if first.status not in {Status.PARKED, Status.WAITING}:
+        await office.signs.see(said.place, said.message.message_id)
         return
     wants = await Preferences.read(office, said.place)
     if first.wake_at is None:

@@ -5,17 +5,20 @@ from collections.abc import Iterator
 from noctule.channels.telegram.amounts import shown_cost
 from noctule.channels.telegram.headlines import headline
 from noctule.channels.telegram.hours import hour
-from noctule.channels.telegram.letters import Letter, plain
+from noctule.channels.telegram.letters import Button, Letter, plain
 from noctule.channels.telegram.office import Office, Said
 from noctule.channels.telegram.preferences import Preferences
+from noctule.channels.telegram.questions import answer_buttons
 from noctule.core.chats import Chat
 from noctule.core.lifecycle import Status
 from noctule.core.morning import MorningReport, NightWork, is_new_day, morning_report
 from noctule.core.ports import UnitOfWork
-from noctule.core.sessions import Session
+from noctule.core.questions import QuestionKind
+from noctule.core.sessions import LOCAL_OWNER, Session
 
 _MOST = 15
 _WHY_CHARS = 160
+_MOST_ASKED = 3
 
 
 async def before(office: Office, said: Said, chat: Chat) -> list[Letter]:
@@ -43,7 +46,23 @@ async def before(office: Office, said: Said, chat: Chat) -> list[Letter]:
     if report is None:
         return []
     text = "\n".join(_lines(report, wants, office))
-    return [Letter(said.place, said.key("morning"), "report", plain(text))]
+    body = plain(text, buttons=_buttons(office, said, report))
+    return [Letter(said.place, said.key("morning"), "report", body)]
+
+
+def _buttons(office: Office, said: Said, report: MorningReport) -> list[list[Button]]:
+    """Return what the questions of a report can be answered with, if the person may."""
+    asked = [question for work in report.works for question in work.questions]
+    if said.owner != LOCAL_OWNER:
+        asked = [question for question in asked if question.kind is QuestionKind.QUESTION]
+    shown = [question for question in asked if question.choices][:_MOST_ASKED]
+    return [
+        row
+        for number, question in enumerate(shown, 1)
+        for row in answer_buttons(
+            office, said.place, question, before=f"{number}: " if len(shown) > 1 else ""
+        )
+    ]
 
 
 async def _sessions(work: UnitOfWork, asked: set[str], owner: str) -> list[Session]:

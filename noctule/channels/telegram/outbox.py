@@ -30,6 +30,7 @@ _LOG = logging.getLogger(__name__)
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
 _BROKEN_TRIES = 5
+_MISSING_TRIES = 2
 _REFUSED_TRIES = 200
 _REFUSED_FOR = timedelta(days=3)
 """How often and how long Telegram may refuse one message with errors of its own before it is given
@@ -215,10 +216,17 @@ class Outbox:
                 await self._gone(message)
             case Verdict.LATER if refusal.answered and self._is_hopeless(message):
                 await self._fail(message, refusal.reason)
-            case Verdict.LATER | Verdict.UNCLEAR | Verdict.LOCKED_OUT:
+            case Verdict.MISSING if self._is_missing(message):
+                await self._fail(message, "its Bot API server cannot do that")
+            case Verdict.LATER | Verdict.UNCLEAR | Verdict.LOCKED_OUT | Verdict.MISSING:
                 await self._later(message, refusal)
             case _:
                 await self._fail(message, refusal.reason)
+
+    def _is_missing(self, message: Outgoing) -> bool:
+        """Whether a method is not there; without that of texts the token must be wrong."""
+        tries = self._refused.get(message.id, 0)
+        return message.kind is not OutgoingKind.TEXT and tries >= _MISSING_TRIES
 
     def _is_hopeless(self, message: Outgoing) -> bool:
         since = self._clock.now() - message.created_at

@@ -16,12 +16,12 @@ from noctule.core.settings import TelegramSettings
 
 _LOG = logging.getLogger(__name__)
 
-KINDS = ["message", "edited_message", "callback_query", "my_chat_member"]
+KINDS = ["message", "edited_message", "callback_query", "my_chat_member", "message_reaction"]
 """The updates asked for."""
 
 _FIRST_WAIT_S = 1.0
 _LONGEST_WAIT_S = 60.0
-_CONFLICT_WAIT_S = 30.0
+_LONGEST_CONFLICT_WAIT_S = 30.0
 _PEACE_S = 300.0
 """How long there must be no conflict before it is over."""
 
@@ -125,7 +125,8 @@ class Poller:
             case Conflict():
                 self._conflict_at = self._clock.monotonic()
                 self._tell(_CONFLICT)
-                return _CONFLICT_WAIT_S
+                # One foreign call is no reason to be deaf for long; another program is.
+                return min(_LONGEST_CONFLICT_WAIT_S, longer)
             case RetryAfter():
                 wait = error.retry_after
                 return float(wait) if isinstance(wait, int) else wait.total_seconds()

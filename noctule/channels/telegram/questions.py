@@ -145,7 +145,7 @@ async def _letter(office: Office, place: Place, question: Question, session: Ses
     also = "\n\nOr reply to this message." if _takes_text(question) else ""
     body = plain(
         f"{await _text(office, question, session)}{how}{also}",
-        buttons=_buttons(office, place, question),
+        buttons=answer_buttons(office, place, question),
     )
     return Letter(
         place,
@@ -174,10 +174,22 @@ async def _text(office: Office, question: Question, session: Session) -> str:
     )
 
 
-def _buttons(office: Office, place: Place, question: Question) -> list[list[Button]]:
+def answer_buttons(
+    office: Office, place: Place, question: Question, *, before: str = ""
+) -> list[list[Button]]:
+    """Return the answers a question offers, as buttons.
+
+    Args:
+        office: makes buttons.
+        place: where they are.
+        question: open.
+        before: what each of them begins with; "" for nothing.
+    """
     verb = ANSWERS if question.kind is QuestionKind.QUESTION else APPROVES
     buttons = [
-        office.signer.button(place, _label(question, value), verb, f"{question.id}.{number}")
+        office.signer.button(
+            place, f"{before}{_label(question, value)}", verb, f"{question.id}.{number}"
+        )
         for number, value in enumerate(question.choices)
     ]
     return [buttons[at : at + _PER_ROW] for at in range(0, len(buttons), _PER_ROW)]

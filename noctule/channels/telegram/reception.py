@@ -9,9 +9,17 @@ from datetime import timedelta
 from difflib import get_close_matches
 from typing import Any
 
-from telegram import CallbackQuery, Message, MessageEntity, User
+from telegram import (
+    CallbackQuery,
+    Message,
+    MessageEntity,
+    MessageReactionUpdated,
+    ReactionTypeEmoji,
+    User,
+)
 from telegram.error import TelegramError
 
+from noctule.channels.telegram import feedback
 from noctule.channels.telegram.bundles import joined_text
 from noctule.channels.telegram.gate import Stranger
 from noctule.channels.telegram.inbox import place_of
@@ -81,6 +89,8 @@ class Reception:
         message = update.message or update.edited_message
         if update.callback_query is not None:
             await self._press(incoming.number, update.callback_query)
+        elif update.message_reaction is not None:
+            await self._reaction(update.message_reaction)
         elif message is not None and message.migrate_to_chat_id is not None:
             await self._move(message.chat.id, message.migrate_to_chat_id)
         elif message is not None and message.migrate_from_chat_id is not None:
@@ -89,6 +99,15 @@ class Reception:
             parts = [part for one in updates if (part := self._part(one)) is not None]
             edited = update.edited_message is not None
             await self._message(incoming.number, message.from_user, tuple(parts), edited=edited)
+
+    async def _reaction(self, reaction: MessageReactionUpdated) -> None:
+        person = reaction.user
+        owner = None if person is None else self._office.gate.owner_of(person.id)
+        under = await self._ours(Place(reaction.chat.id), reaction.message_id)
+        if owner is None or under is None:
+            return
+        emoji = [one.emoji for one in reaction.new_reaction if isinstance(one, ReactionTypeEmoji)]
+        await feedback.reacted(self._office, owner, under, emoji)
 
     async def gave_up(self, incoming: Incoming, why: str) -> None:
         """Tell a person that their message came to nothing."""

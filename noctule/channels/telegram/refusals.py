@@ -38,6 +38,8 @@ class Verdict(StrEnum):
     """Telegram does not like it for a reason we do not know; send the text and nothing else."""
     NEVER = "never"
     """It will not be taken, ever."""
+    MISSING = "missing"
+    """The server says that it does not have the method, or not at this address."""
     LOCKED_OUT = "locked_out"
     """The token does not count any more."""
 
@@ -102,7 +104,10 @@ def is_missing(error: TelegramError) -> bool:
 def _verdict(error: TelegramError, reason: str) -> Verdict:
     match error:
         case InvalidToken():
-            return Verdict.NEVER if is_missing(error) else Verdict.LOCKED_OUT
+            if is_missing(error):
+                return Verdict.NEVER
+            # 401 is a revoked token; one that worked is not malformed: a 404 is the method.
+            return Verdict.MISSING if "not found" in reason.lower() else Verdict.LOCKED_OUT
         case Forbidden():
             return Verdict.NEVER
         case BadRequest():

@@ -4,18 +4,18 @@ Text is split where a reader would split it; long code and wide tables come as f
 says who answered and the buttons stand under the last part.
 """
 
-import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from noctule.channels.telegram.extracts import Extract, extract_files
 from noctule.channels.telegram.letters import (
     TEXT_UNITS,
     Buttons,
     Letter,
     document,
     formatted,
+    plain,
     units,
 )
 from noctule.channels.telegram.office import Office
@@ -24,87 +24,10 @@ from noctule.channels.telegram.preferences import Preferences
 from noctule.core.events import EventKind
 from noctule.core.footer import footer_of
 from noctule.core.mail import OutgoingKind
-from noctule.core.sessions import Turn
+from noctule.core.sessions import Turn, Verdict
 from noctule.sessions.workspaces import workspace_of
 
-LONG_CODE_CHARS = 3000
-"""Code longer than this comes as a file."""
-
-WIDE_TABLE_CHARS = 60
-"""A table wider than this is unreadable on a phone and comes as a file."""
-
-_FENCE = re.compile(
-    r"^(?P<fence>`{3,}|~{3,})[ \t]*(?P<language>[\w+#.-]*)[^\n]*\n(?P<code>.*?)^(?P=fence)[ \t]*$",
-    re.MULTILINE | re.DOTALL,
-)
-_TABLE = re.compile(r"(?:^[ \t]*\|[^\n]*\|[ \t]*(?:\n|\Z)){3,}", re.MULTILINE)
-_ENDINGS = {
-    "python": "py",
-    "py": "py",
-    "bash": "sh",
-    "sh": "sh",
-    "shell": "sh",
-    "javascript": "js",
-    "js": "js",
-    "typescript": "ts",
-    "ts": "ts",
-    "json": "json",
-    "yaml": "yaml",
-    "html": "html",
-    "css": "css",
-    "sql": "sql",
-    "rust": "rs",
-    "go": "go",
-    "java": "java",
-    "c": "c",
-    "cpp": "cpp",
-    "c++": "cpp",
-    "toml": "toml",
-    "diff": "diff",
-    "markdown": "md",
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Extract:
-    """A part of an answer that comes as a file.
-
-    Args:
-        name: the file's.
-        content: what is in it.
-    """
-
-    name: str
-    content: str
-
-
-def extract_files(markdown: str) -> tuple[str, list[Extract]]:
-    """Take long code and wide tables out of an answer.
-
-    Returns:
-        The answer with a line in place of each, and the files.
-    """
-    files: list[Extract] = []
-
-    def code(match: re.Match[str]) -> str:
-        if len(match["code"]) <= LONG_CODE_CHARS:
-            return match[0]
-        ending = _ENDINGS.get(match["language"].lower(), "txt")
-        files.append(Extract(f"code-{len(files) + 1}.{ending}", match["code"]))
-        return f"📎 {files[-1].name} ({match['code'].count(chr(10)):,} lines)\n"
-
-    def table(match: re.Match[str]) -> str:
-        if max(map(len, match[0].splitlines())) <= WIDE_TABLE_CHARS:
-            return match[0]
-        files.append(Extract(f"table-{len(files) + 1}.md", match[0]))
-        return f"📎 {files[-1].name} (a wide table)\n"
-
-    pieces, end = [], 0
-    for fence in _FENCE.finditer(markdown):  # a table within code is code
-        pieces += [_TABLE.sub(table, markdown[end : fence.start()]), code(fence)]
-        end = fence.end()
-    pieces.append(_TABLE.sub(table, markdown[end:]))
-    return "".join(pieces), files
+_SURPLUS = "(What stood here is above, or in the file below.)"
 
 
 async def reply_letters(
@@ -112,7 +35,7 @@ async def reply_letters(
     place: Place,
     turn: Turn,
     *,
-    streamed: str | None,
+    streamed: Sequence[str],
     wants: Preferences,
     silent: bool = False,
     before: str = "",
@@ -123,7 +46,7 @@ async def reply_letters(
         office: what everybody works with.
         place: where to.
         turn: done, with a reply.
-        streamed: the key of the message that grew and becomes the first part; None when none did.
+        streamed: the keys of the messages that grew and become the first parts; () for none.
         wants: whether a line says who answered, and whether there are buttons.
         silent: True: without a sound.
         before: what stands before the reply, in Markdown; "" for nothing.
@@ -137,18 +60,26 @@ async def reply_letters(
         _part(place, turn, number, body, streamed, silent=silent)
         for number, body in enumerate(bodies)
     ]
+    letters += [
+        _part(place, turn, number, plain(_SURPLUS), streamed, silent=silent)
+        for number in range(len(bodies), len(streamed))
+    ]
     kept = _keep(office, turn, extracts)
     made = await made_files(office, turn)
     return letters + list(file_letters(place, turn, [*kept, *made], silent=silent))
 
 
-def rating_buttons(office: Office, place: Place, turn_id: str) -> Buttons:
-    """Return 👍, 👎 and *again on…* for the reply of a turn."""
+def rating_buttons(
+    office: Office, place: Place, turn_id: str, verdict: Verdict | None = None
+) -> Buttons:
+    """Return 👍, 👎 and *again on…* for the reply of a turn, with a mark on what was said of it."""
     signer = office.signer
+    good = "👍 ✓" if verdict is Verdict.GOOD else "👍"
+    bad = "👎 ✓" if verdict is Verdict.BAD else "👎"
     return [
         [
-            signer.button(place, "👍", "good", turn_id),
-            signer.button(place, "👎", "bad", turn_id),
+            signer.button(place, good, "good", turn_id),
+            signer.button(place, bad, "bad", turn_id),
             signer.button(place, "again on …", "again", turn_id),
         ]
     ]
@@ -183,11 +114,11 @@ def _part(
     turn: Turn,
     number: int,
     body: dict[str, Any],
-    streamed: str | None,
+    streamed: Sequence[str],
     *,
     silent: bool,
 ) -> Letter:
-    edits = streamed if number == 0 else None
+    edits = streamed[number] if number < len(streamed) else None
     return Letter(
         place,
         f"{turn.id}:reply:{number}",

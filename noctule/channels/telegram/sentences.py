@@ -2,6 +2,7 @@
 
 import re
 
+_FLAG = re.compile(r"--(at|budget|allow|role|model)\b")
 _END = re.compile(r"(?<=[.!?])\s+")
 
 
@@ -13,4 +14,4 @@ def for_phones(said: object) -> str:
     """
     sentences = _END.split(str(said))
     kept = [sentence for sentence in sentences if "`noctule" not in sentence]
-    return " ".join(kept or sentences[:1])
+    return _FLAG.sub(r"\1", " ".join(kept or sentences[:1]))

@@ -11,6 +11,7 @@ from telegram.error import TelegramError
 from noctule.channels.telegram.places import Place
 from noctule.core.clock import Clock
 
+_SEEN = "👀"
 _EVERY_S = 4.0
 """Telegram shows a sign for five seconds (Bot API, sendChatAction)."""
 
@@ -43,6 +44,18 @@ class Signs:
         task = self._kept.pop(place, None)
         if task is not None:
             task.cancel()
+
+    async def see(self, place: Place, message_id: int) -> None:
+        """Show under a message that it was seen and waits for its turn."""
+        await self._react(place, message_id, _SEEN)
+
+    async def unsee(self, place: Place, message_id: int) -> None:
+        """Take that away: its turn has come."""
+        await self._react(place, message_id, None)
+
+    async def _react(self, place: Place, message_id: int, emoji: str | None) -> None:
+        with suppress(TelegramError):  # an older server, or a chat without reactions
+            await self._bot.set_message_reaction(place.chat, message_id, emoji)
 
     async def close(self) -> None:
         """Stop all of them."""

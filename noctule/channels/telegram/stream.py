@@ -1,4 +1,4 @@
-"""Stream: an answer while it is written, in one message that grows.
+"""Stream: an answer while it is written, in a message that grows; a full one is left as it is.
 
 What is shown here may be lost: edits are made straight, at most about once a second and only when
 something changed. The answer itself goes through the outbox when it is complete.
@@ -6,6 +6,7 @@ something changed. The answer itself goes through the outbox when it is complete
 
 import asyncio
 import logging
+import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from typing import Any
 
 from telegram.error import BadRequest, InvalidToken, RetryAfter, TelegramError
 
-from noctule.channels.telegram.letters import Letter, plain, split
+from noctule.channels.telegram.extracts import extract_files
+from noctule.channels.telegram.letters import TEXT_UNITS, Letter, plain, split, units
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.sender import entities_of
@@ -24,11 +26,11 @@ _LOG = logging.getLogger(__name__)
 _GROUP_SECONDS = 3.5
 """Between two edits in a group: twenty messages a minute, answers included (Bots FAQ)."""
 
-_SHOWN_CHARS = 3500
 _DRAFT_BITS = 31
+_FENCE = re.compile(r"^[ \t]*(`{3,}|~{3,})", re.MULTILINE)
 
 PURPOSE = "stream"
-"""The purpose of the message that grows; it becomes the reply when it is complete."""
+"""The purpose of the messages that grow; they become the reply when it is complete."""
 
 
 @dataclass(slots=True)
@@ -57,18 +59,27 @@ class _Shown:
     voices: dict[str, _Voice] = field(default_factory=dict)
 
     def markdown(self) -> str:
-        """Return it as Markdown; "" when there is nothing to see yet."""
+        """Return what is said as Markdown; "" when there is nothing to see yet."""
         speaking = [voice for voice in self.voices.values() if voice.text.strip()]
         if len(speaking) > 1:
             parts = [f"**{voice.role}** · {len(voice.text):,} characters" for voice in speaking]
-            text = "\n".join(parts)
-        else:
-            text = speaking[0].text if speaking else ""
-        if len(text) > _SHOWN_CHARS:
-            text = "… " + text[-_SHOWN_CHARS:].partition(" ")[2]
-        if self.doing:
-            text = f"{text}\n\n_{self.doing} …_".strip()
-        return text
+            return "\n".join(parts)
+        return speaking[0].text if speaking else ""
+
+    def messages(self) -> list[dict[str, Any]]:
+        """Return the bodies of the messages it takes, as the complete answer will be split."""
+        markdown = _closed(self.markdown())
+        text = extract_files(markdown)[0] if markdown.strip() else ""
+        bodies = [{"text": t, "entities": marks} for t, marks in split(text)] if text else []
+        if not self.doing:
+            return bodies
+        doing = f"{self.doing} …"
+        if not bodies:
+            return [{"text": doing, "entities": []}]
+        longer = f"{bodies[-1]['text']}\n\n{doing}"
+        if units(longer) <= TEXT_UNITS:
+            bodies[-1] = {**bodies[-1], "text": longer}
+        return bodies
 
 
 class Stream:
@@ -90,15 +101,15 @@ class Stream:
         self._changed = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._ending = False
-        self._last = ""
+        self._full = 0
+        self._last: dict[str, Any] = {}
         by = office.settings.stream
         self._off = by is StreamBy.NOTHING
         self._drafts = by is StreamBy.DRAFT and place.is_private
 
-    @property
-    def key(self) -> str:
-        """The key of the message that grows."""
-        return f"{self.turn_id}:stream"
+    def key(self, number: int) -> str:
+        """Return the key of one of the messages that grow, from 0."""
+        return f"{self.turn_id}:stream" if number == 0 else f"{self.turn_id}:stream:{number}"
 
     def says(self, attempt: str, role: str, text: str) -> None:
         """Add what somebody said."""
@@ -122,16 +133,19 @@ class Stream:
         if any(voice.text for voice in self._shown.voices.values()) or self._last:
             self._wake()
 
-    async def end(self) -> bool:
-        """Show no more; return whether a message stands there (or will) that grew."""
+    async def end(self) -> list[str]:
+        """Show no more; return the keys of the messages that stand there (or will) and grew."""
         self._ending = True
         self._changed.set()
         if self._task is not None:
             with suppress(asyncio.CancelledError):
                 await self._task
             self._task = None
+        keys: list[str] = []
         async with self._office.records.database.read() as work:
-            return await work.outbox.by_key(CHANNEL, self.key) is not None
+            while await work.outbox.by_key(CHANNEL, self.key(len(keys))) is not None:
+                keys.append(self.key(len(keys)))
+        return keys
 
     async def drop(self) -> None:
         """Stop at once: the process ends."""
@@ -177,17 +191,22 @@ class Stream:
             sleep.cancel()
 
     async def _show_once(self) -> bool:
-        """Show what there is to see; return whether a call was made."""
-        markdown = self._shown.markdown()
-        if not markdown or markdown == self._last:
+        """Show what there is to see next; return whether a call was made.
+
+        Once there is more than fits into a message, it is shown whole for the last time.
+        """
+        bodies = self._shown.messages()
+        if len(bodies) <= self._full:
+            return False  # taken back, or it fits into fewer: the complete answer says it rightly
+        full, body = self._full < len(bodies) - 1, bodies[self._full]
+        if not full and body == self._last:
             return False
-        text, entities = split(markdown)[-1]
-        body = {"text": text, "entities": entities}
         try:
-            if self._drafts:
+            if self._drafts and not full:
                 await self._draft(body)
+                shown = True
             else:
-                await self._edit(body)
+                shown = await self._edit(body)
         except RetryAfter as error:
             wait = error.retry_after
             seconds = float(wait) if isinstance(wait, int) else wait.total_seconds()
@@ -195,8 +214,13 @@ class Stream:
             await self._pause(seconds)
         except TelegramError as error:
             _LOG.info("a sight of an answer was left out: %s", error)
+            if full:  # the complete answer shows it; the next one must not wait for it
+                self._full += 1
         else:
-            self._last = markdown
+            self._last = body if shown else self._last
+            if shown and full:
+                self._full += 1
+                self._changed.set()
         return True
 
     async def _draft(self, body: Mapping[str, Any]) -> None:
@@ -213,27 +237,49 @@ class Stream:
             self._drafts = False  # an older Bot API server: the message that grows does it
             await self._edit(body)
 
-    async def _edit(self, body: Mapping[str, Any]) -> None:
+    async def _edit(self, body: Mapping[str, Any]) -> bool:
+        """Show a body in the message that grows; return False when it has to wait."""
+        key = self.key(self._full)
         async with self._office.records.database.read() as work:
-            message = await work.outbox.by_key(CHANNEL, self.key)
+            message = await work.outbox.by_key(CHANNEL, key)
         if message is None:
             letter = Letter(
                 self._place,
-                self.key,
+                key,
                 PURPOSE,
                 body if body["entities"] else plain(str(body["text"])),
                 session_id=self._session_id,
                 turn_id=self.turn_id,
+                silent=self._full > 0,
             )
             await self._office.outbox.post(letter)
-        elif message.message_id is not None and self._office.pace.is_free(self._place):
-            await self._office.pace.wait(self._place)
-            if not self._ending:
-                await self._office.bot.edit_message_text(
-                    str(body["text"]),
-                    chat_id=self._place.chat,
-                    message_id=int(message.message_id),
-                    entities=entities_of(body),
-                )
-        else:
+            return True
+        if message.message_id is None or not self._office.pace.is_free(self._place):
             self._changed.set()  # what goes before it is still on its way
+            return False
+        await self._office.pace.wait(self._place)
+        if self._ending:
+            return False
+        try:
+            await self._office.bot.edit_message_text(
+                str(body["text"]),
+                chat_id=self._place.chat,
+                message_id=int(message.message_id),
+                entities=entities_of(body),
+            )
+        except BadRequest as error:
+            if "not modified" not in str(error).lower():
+                raise
+        return True
+
+
+def _closed(markdown: str) -> str:
+    """Return a text with its last code fence closed: the rest of it is still on its way."""
+    fence = ""
+    for found in _FENCE.finditer(markdown):
+        marks = found[1]
+        if not fence:
+            fence = marks
+        elif marks[0] == fence[0] and len(marks) >= len(fence):
+            fence = ""
+    return f"{markdown}\n{fence}" if fence else markdown

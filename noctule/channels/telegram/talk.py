@@ -67,10 +67,23 @@ class Talk:
 
     async def _begins(self, event: Event) -> None:
         self._office.signs.keep(self._place)
+        if event.kind is EventKind.TURN_STARTED:
+            await self._unsee(event.turn_id)
         if event.kind is EventKind.WOKEN:
             letters = await cards.woken(self._office, self._telling, event)
             letters += await questions.over(self._office, self._telling, event)
             await self._telling.send(event.seq, letters)
+
+    async def _unsee(self, turn_id: str) -> None:
+        """Take the sign away that a message waits; only those that waited have one."""
+        async with self._office.records.database.read() as work:
+            turn = await work.turns.get(turn_id)
+            turns = await work.turns.of_session(turn.session_id)
+        before = [one for one in turns if one.id < turn.id and one.ended_at is not None]
+        waited = any(one.ended_at and one.ended_at > turn.created_at for one in before)
+        number = (turn.origin or "").rpartition(":")[2]
+        if waited and number.isdigit():
+            await self._office.signs.unsee(self._place, int(number))
 
     def _attempt(self, event: Event) -> None:
         self._office.signs.keep(self._place)  # it may be told after a restart of the channel
@@ -123,17 +136,17 @@ class Talk:
                 wants=wants,
             )
         else:
-            letters = [self._failure(event, streamed)]
+            letters = [self._failure(event)]
         letters += await questions.over(self._office, self._telling, event)
         closed = await cards.ended(self._office, self._telling, event)
         await self._telling.send(event.seq, [*closed, *letters])
 
-    def _failure(self, event: Event, streamed: str | None) -> Letter:
+    def _failure(self, event: Event) -> Letter:
         status = event.data.get("status")
         why = str(event.data.get("error") or "It ended without an answer; say it again.")
+        # What had been said stays in the chat, above the sentence.
         sentence = "Stopped." if status == Status.CANCELLED.value and "hand" in why else why
         key = f"{event.turn_id}:{event.seq}:end"
-        del streamed  # what had been said stays in the chat, above the sentence
         return Letter(
             self._place,
             key,
@@ -148,15 +161,15 @@ class Talk:
             self._stream = Stream(self._office, self._place, event.session_id, event.turn_id)
         return self._stream
 
-    async def _end_stream(self, turn_id: str | None = None) -> str | None:
-        """End what grows; return the key of its message, None when there is none."""
+    async def _end_stream(self, turn_id: str | None = None) -> list[str]:
+        """End what grows; return the keys of its messages."""
         stream, self._stream = self._stream, None
         if stream is None:
             if turn_id is None:
-                return None
+                return []
             # The channel was begun anew: an earlier process may have left one.
             stream = Stream(self._office, self._place, self._telling.watch.session_id, turn_id)
-        return stream.key if await stream.end() else None
+        return await stream.end()
 
 
 def _doing(data: Mapping[str, Any]) -> str:

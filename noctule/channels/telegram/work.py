@@ -147,7 +147,7 @@ class Work:
                 self._office,
                 self._place,
                 turn,
-                streamed=None,
+                streamed=(),
                 silent=silent,
                 wants=wants,
                 before=slept,
