@@ -200,6 +200,7 @@ async def _follow(invocation: Invocation, records: "Records", submitted: _Submit
     screen = None if invocation.as_json else open_screen()
     if screen is not None:
         screen.note(_where(submitted, records, here=True))
+        records.database.patience.tells(screen.note)
     async with open_runtime(records) as runtime:
         asking = open_asking(records.desk, screen)
         said = await Pursuit(runtime, screen, what="run", asking=asking).follow(

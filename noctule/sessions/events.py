@@ -10,6 +10,7 @@ from typing import Any
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
 from noctule.core.events import Event, EventKind
+from noctule.core.patience import look_up
 from noctule.core.ports import Database
 
 _LOG = logging.getLogger(__name__)
@@ -65,8 +66,7 @@ class EventLog:
         try:
             while True:
                 signal.clear()
-                async with self._database.read() as work:
-                    events = await work.events.after(session_id, after)
+                events = await self._after(session_id, after)
                 for event in events:
                     after = event.seq
                     self._followers[session_id][signal] = after
@@ -77,6 +77,9 @@ class EventLog:
             del self._followers[session_id][signal]
             if not self._followers[session_id]:
                 del self._followers[session_id]
+
+    async def _after(self, session_id: str, after: int) -> list[Event]:
+        return await look_up(self._database, lambda work: work.events.after(session_id, after))
 
     def prune_soon(self, turn_id: str) -> None:
         """Drop the text deltas of a turn whose reply is stored, once its followers had time.
