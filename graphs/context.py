@@ -43,6 +43,7 @@ class TurnContext:
         database: where routes are stored.
         sink: who is told what happens.
         default_role: who answers when nobody could decide.
+        asks_for_route: whether the orchestrator's model decides where no rule fits.
         limits: caps of steps and calls.
         clock: times the work.
         equipment: what agents act with; None lets them only write.
@@ -68,6 +69,7 @@ class TurnContext:
     part: str | None = None
     tags: Mapping[str, Any] = field(default_factory=dict)
     epoch: int | None = None
+    asks_for_route: bool = True
     awaited_since: datetime | None = None
 
     def branch(

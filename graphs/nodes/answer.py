@@ -32,7 +32,10 @@ def answer_node(role: Role, loop: Loop) -> Node[TurnState]:
         # Nothing with a consequence may stand before the loop: a wake runs this node again.
         given = state["answer"]
         may_hand_over = (
-            state["handed_over_by"] is None and runtime.context.turn.role is None and given is None
+            state["handed_over_by"] is None
+            and runtime.context.turn.role is None
+            and given is None
+            and runtime.context.asks_for_route  # else nobody would decide to whom
         )
         context = runtime.context.branch(
             complexity=_complexity(state), hand_over_allowed=may_hand_over

@@ -52,6 +52,8 @@ async def _decide(state: TurnState, context: TurnContext) -> Route:
         ruled = route_by_rules(state["text"])
         if ruled is not None:
             return ruled
+    if not context.asks_for_route:
+        return _default(context, handed_over_by, "no rule fits")
     return await _ask_model(state, context, handed_over_by)
 
 

@@ -29,9 +29,9 @@ _TINY = (
 )
 
 
-_ROUTES_BADLY = (
-    "Where no rule fits, this model routes no better than chance: /role chat (or engineer, "
-    "research, writer) chooses who answers."
+_WHO_ANSWERS = (
+    "Where no rule fits, chat answers: this model is too small to choose a role. /role engineer "
+    "(or research, writer, utility) chooses who answers, /help shows what else may be typed."
 )
 
 
@@ -218,7 +218,7 @@ async def _stay_open(stage: Stage, loaded: "Loaded") -> None:
 
     stage.console.print("\nNow it is your turn.", style="bold")
     if loaded.path == packaged_demo():
-        stage.console.print(_ROUTES_BADLY, style="dim", soft_wrap=True)
+        stage.console.print(_WHO_ANSWERS, style="dim", soft_wrap=True)
     where = f"NOCTULE_HOME={shlex.quote(str(loaded.home))}"
     await Conversation(
         stage.runtime.records,

@@ -17,6 +17,9 @@ _NONE = "none"
 _NOT_NAMES = {"true", "false", "null"}  # YAML reads these as something else
 
 _EMBEDDED = """\
+# This model is too small to choose a role: where no rule fits, chat answers.
+route_by: rules
+
 endpoints:
   embedded: {kind: embedded, slots: 2}
 
@@ -31,11 +34,11 @@ models:
     tools: false
 
 roles:
-  chat:         {primary: smol, max_tokens: 160, temperature: 0.3}
+  chat:         {primary: smol, max_tokens: 120, temperature: 0.3}
   orchestrator: {primary: smol, max_tokens: 96, temperature: 0}
   engineer:     {primary: smol, max_tokens: 256, temperature: 0.2}
-  research:     {primary: smol, max_tokens: 200, temperature: 0.3}
-  writer:       {primary: smol, max_tokens: 200, temperature: 0.4}
+  research:     {primary: smol, max_tokens: 160, temperature: 0.3}
+  writer:       {primary: smol, max_tokens: 160, temperature: 0.4}
   utility:      {primary: smol, max_tokens: 160, temperature: 0, tools: []}
 """
 

@@ -12,6 +12,7 @@ from noctule.core.ports import ChatModels, Database
 from noctule.core.roles import Role
 from noctule.core.sessions import Session, Turn
 from noctule.core.settings import Settings
+from noctule.core.settings.root import RouteBy
 
 
 class Contexts:
@@ -62,6 +63,7 @@ class Contexts:
             database=self._database,
             sink=sink,
             default_role=self._settings.default_role,
+            asks_for_route=self._settings.route_by is RouteBy.ORCHESTRATOR,
             limits=self._settings.limits,
             clock=self._clock,
             equipment=self._equipment,

@@ -6,6 +6,7 @@ import pytest
 from noctule.config import load, require_telegram
 from noctule.core.errors import ConfigError
 from noctule.core.settings import EndpointKind
+from noctule.core.settings.root import RouteBy
 
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLES = sorted((ROOT / "examples/configs").glob("*.yaml"))
@@ -72,4 +73,5 @@ def test_demo_needs_nothing_at_all():
     settings = load(ROOT / "examples/configs/demo.yaml", environ={}, cwd=ROOT).settings
     assert {endpoint.kind for endpoint in settings.endpoints.values()} == {EndpointKind.EMBEDDED}
     assert {name for _, role in settings.roles.items() for name in role.models} == {"smol"}
+    assert settings.route_by is RouteBy.RULES
     assert all(role.max_tokens for _, role in settings.roles.items())

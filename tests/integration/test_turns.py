@@ -68,6 +68,21 @@ async def test_a_decision_that_does_not_parse_is_recorded_as_the_default(tmp_pat
         assert "no usable decision" in route.reason
 
 
+async def test_routing_by_rules_asks_no_model_and_lets_nobody_hand_over(tmp_path):
+    """With ``route_by: rules`` what no rule fits goes to the default role; a rule still decides."""
+    stage = Stage(route_by="rules", default_role="writer")
+    async with open_theatre(tmp_path, stage) as theatre:
+        theatre.stage.always("first", "HANDOVER: a calculation")
+        for text, by, role in (
+            ("What is a bat?", "default", "writer"),
+            ("Good evening!", "rule", "chat"),
+        ):
+            turn = await theatre.say(text)
+            route = await route_of(theatre, turn)
+            assert (route.by, route.role) == (by, role)
+        assert [attempt.role for attempt in await theatre.attempts()] == ["writer", "chat"]
+
+
 async def test_a_refused_router_does_not_put_the_turn_to_sleep(tmp_path):
     """A limit on the orchestrator's models leads to the default route, not to a park."""
     async with open_theatre(

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from noctule.config import load_text
 from noctule.core.errors import UsageError
 from noctule.core.settings import EndpointKind
+from noctule.core.settings.root import RouteBy
 from noctule.models.discovery import OLLAMA_URL, Found, FoundModel, ollama_url
 from noctule.models.picking import pick
 from noctule.models.proposal import propose, questions
@@ -107,6 +108,7 @@ def test_nothing_found_means_the_packaged_model(found):
     made = settings(propose(found))
     assert made.endpoints["embedded"].kind is EndpointKind.EMBEDDED
     assert set(made.models) == {"smol"}
+    assert made.route_by is RouteBy.RULES
 
 
 def test_only_what_is_undecided_is_asked():

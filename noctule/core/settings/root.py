@@ -1,5 +1,7 @@
 """The whole configuration."""
 
+from enum import StrEnum
+
 from pydantic import Field, SecretStr
 
 from noctule.core.roles import Role
@@ -33,6 +35,13 @@ class StorageSettings(Section):
         return self.url.get_secret_value().startswith(("postgresql:", "postgres:", "postgresql+"))
 
 
+class RouteBy(StrEnum):
+    """Who decides who answers a message that no rule fits."""
+
+    ORCHESTRATOR = "orchestrator"
+    RULES = "rules"
+
+
 class Settings(Section):
     """What a Noctule is made of."""
 
@@ -41,6 +50,10 @@ class Settings(Section):
 
     default_role: Role = Role.CHAT
     """Who answers when no rule fits and the orchestrator's model gave no usable decision."""
+
+    route_by: RouteBy = RouteBy.ORCHESTRATOR
+    """Who decides where no rule fits: ``orchestrator`` asks its model, ``rules`` asks nobody and
+    `default_role` answers. ``rules`` saves a call and suits models too small to choose well."""
 
     footer: bool = True
     """Whether a reply ends with one dim line: role, model, cost, duration."""
