@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from noctule.channels.telegram.countdown import Countdown
+from noctule.channels.telegram.morning import Mornings
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.outbox import Outbox
 from noctule.channels.telegram.pace import Pace
@@ -223,6 +224,32 @@ async def test_the_first_message_of_a_day_is_preceded_by_a_report(tmp_path: Path
     assert "💤 Sleepy work: sleeps until" in report.text
     assert report.id < answer.id
     assert reports == [report]
+
+
+async def test_the_report_comes_by_itself_at_the_time_that_was_chosen(tmp_path: Path) -> None:
+    """Once a day, and then not with the first message; its questions have buttons."""
+    ask = Reply(text="", tool_calls=(ToolCall("shell", {"command": "echo hi"}),))
+    async with Provider(default=Reply(text="Done at night.")) as provider:
+        asks = {"permissions": {"shell": "ask"}}
+        async with open_bot(tmp_path, provider, tools=asks, timezone="UTC") as bot:
+            anna = bot.owner
+            now = bot.records.clock.now()
+            await anna.asks(f"/settings zone Etc/GMT{now.hour - 12:+d}")  # it is noon there
+            at = now.replace(hour=12) - timedelta(minutes=5)
+            await anna.asks(f"/settings morning {at:%H:%M}")
+            await anna.hears("Done at night.", after=anna.says("hello"))
+            provider.enqueue(ask)
+            anna.says("/run role engineer Say hi")
+            await anna.hears("May engineer use shell")
+            await _heard_a_day_ago(bot)
+            mornings = Mornings(an_office(bot))
+            await mornings.look()
+            await mornings.look()
+            again = anna.says("hello")
+            await anna.hears("Done at night.", after=again)
+            reports = [m for m in anna.answers() if "🌅" in m.text]
+    assert len(reports) == 1
+    assert "✓ once" in reports[0].button_texts
 
 
 def an_office(bot: Bot) -> Office:

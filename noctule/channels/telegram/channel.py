@@ -18,6 +18,7 @@ from noctule.channels.telegram.countdown import Countdown
 from noctule.channels.telegram.gate import Gate
 from noctule.channels.telegram.inbox import Inbox
 from noctule.channels.telegram.messages import on_message
+from noctule.channels.telegram.morning import Mornings
 from noctule.channels.telegram.narrators import NARRATORS
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.outbox import Outbox
@@ -145,6 +146,7 @@ class _Channel:
         )
         self._outbox.moved = self._moved
         self._countdown = Countdown(self.office)
+        self._mornings = Mornings(self.office)
         self._running: asyncio.Task[None] | None = None
         self._tidying: asyncio.Task[None] | None = None
         self._complaint: str | None = None
@@ -159,6 +161,7 @@ class _Channel:
         await self._outbox.start()
         await self._watching.start()
         self._countdown.start()
+        self._mornings.start()
         self._running = asyncio.create_task(self._run())
         self._tidying = asyncio.create_task(self._tidy())
 
@@ -174,6 +177,7 @@ class _Channel:
         await self._inbox.close()
         await self._watching.close()
         await self._countdown.close()
+        await self._mornings.close()
         await self._signs.close()
         await self._outbox.settled(_SETTLE_S)
         await self._outbox.close()

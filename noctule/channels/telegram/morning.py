@@ -1,39 +1,119 @@
 """Morning: the first message of a day is preceded by what the night brought."""
 
+import asyncio
+import logging
 from collections.abc import Iterator
+from contextlib import suppress
+from datetime import date, datetime, time, timedelta
 
 from noctule.channels.telegram.amounts import shown_cost
 from noctule.channels.telegram.headlines import headline
 from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.letters import Button, Letter, plain
 from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.preferences import Preferences
 from noctule.channels.telegram.questions import answer_buttons
 from noctule.core.chats import Chat
+from noctule.core.errors import NoctuleError
 from noctule.core.lifecycle import Status
 from noctule.core.morning import MorningReport, NightWork, is_new_day, morning_report
 from noctule.core.ports import UnitOfWork
 from noctule.core.questions import QuestionKind
 from noctule.core.sessions import LOCAL_OWNER, Session
 
+_LOG = logging.getLogger(__name__)
+
 _MOST = 15
 _WHY_CHARS = 160
 _MOST_ASKED = 3
 
 
+AT = "morning"
+"""Under which key a chat's settings say when its report is sent without being asked for."""
+
+_STILL_MORNING = timedelta(hours=3)
+_EVERY_S = 60.0
+
+
 async def before(office: Office, said: Said, chat: Chat) -> list[Letter]:
     """Return what a chat is told before the first answer of the day; nothing on other days."""
+    if not said.place.is_private:
+        return []
+    wants = Preferences.of(office, chat.settings)
+    today = _key(said.place, office.records.clock.now().astimezone(wants.zone).date())
+    async with office.records.database.read() as work:
+        if await work.outbox.by_key(CHANNEL, today) is not None:
+            return []  # it was sent by itself
+    return await _report(office, said.place, chat, said.key("morning"))
+
+
+class Mornings:
+    """Sends the report of a night at the time a chat has chosen.
+
+    Args:
+        office: what everybody works with.
+    """
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._task: asyncio.Task[None] | None = None
+
+    def start(self) -> None:
+        """Begin to look at the clock."""
+        self._task = asyncio.create_task(self._again_and_again())
+
+    async def close(self) -> None:
+        """Stop."""
+        if self._task is not None:
+            self._task.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._task
+
+    async def look(self) -> None:
+        """Send the reports whose time has come, each once."""
+        async with self._office.records.database.read() as work:
+            chats = await work.chats.everywhere(CHANNEL)
+        for chat in chats:
+            if chat.settings.get(AT) and Place.parse(chat.place).is_private:
+                await self._send(chat, str(chat.settings[AT]))
+
+    async def _again_and_again(self) -> None:
+        while True:
+            await self._office.records.clock.sleep(_EVERY_S)
+            try:
+                await self.look()
+            except NoctuleError as error:
+                _LOG.warning("reports of the morning are sent later: %s", error)
+
+    async def _send(self, chat: Chat, at: str) -> None:
+        place = Place.parse(chat.place)
+        wants = Preferences.of(self._office, chat.settings)
+        now = self._office.records.clock.now().astimezone(wants.zone)
+        due = datetime.combine(now.date(), time.fromisoformat(at), tzinfo=wants.zone)
+        if not due <= now < due + _STILL_MORNING:
+            return
+        if chat.heard_at is None or chat.heard_at >= due:
+            return  # they were here already, and told then
+        await self._office.outbox.post(
+            *await _report(self._office, place, chat, _key(place, now.date()))
+        )
+
+
+def _key(place: Place, day: date) -> str:
+    return f"morning:{place}:{day.isoformat()}"
+
+
+async def _report(office: Office, place: Place, chat: Chat, key: str) -> list[Letter]:
     records = office.records
     wants = Preferences.of(office, chat.settings)
     now = records.clock.now()
-    if chat.heard_at is None or not said.place.is_private:
-        return []
-    if not is_new_day(chat.heard_at, now, wants.zone):
+    if chat.heard_at is None or not is_new_day(chat.heard_at, now, wants.zone):
         return []
     async with records.database.read() as work:
         attempts = await work.attempts.list(since=chat.heard_at)
         asked = {attempt.session_id for attempt in attempts if attempt.session_id is not None}
-        sessions = await _sessions(work, asked, said.owner)
+        sessions = await _sessions(work, asked, chat.owner)
         report = morning_report(
             heard_at=chat.heard_at,
             now=now,
@@ -41,26 +121,26 @@ async def before(office: Office, said: Said, chat: Chat) -> list[Letter]:
             sessions=sessions,
             turns={session.id: await work.turns.of_session(session.id) for session in sessions},
             attempts=attempts,
-            questions=await work.questions.open(owner=said.owner),
+            questions=await work.questions.open(owner=chat.owner),
         )
     if report is None:
         return []
     text = "\n".join(_lines(report, wants, office))
-    body = plain(text, buttons=_buttons(office, said, report))
-    return [Letter(said.place, said.key("morning"), "report", body)]
+    body = plain(text, buttons=_buttons(office, place, chat.owner, report))
+    return [Letter(place, key, "report", body)]
 
 
-def _buttons(office: Office, said: Said, report: MorningReport) -> list[list[Button]]:
+def _buttons(office: Office, place: Place, owner: str, report: MorningReport) -> list[list[Button]]:
     """Return what the questions of a report can be answered with, if the person may."""
     asked = [question for work in report.works for question in work.questions]
-    if said.owner != LOCAL_OWNER:
+    if owner != LOCAL_OWNER:
         asked = [question for question in asked if question.kind is QuestionKind.QUESTION]
     shown = [question for question in asked if question.choices][:_MOST_ASKED]
     return [
         row
         for number, question in enumerate(shown, 1)
         for row in answer_buttons(
-            office, said.place, question, before=f"{number}: " if len(shown) > 1 else ""
+            office, place, question, before=f"{number}: " if len(shown) > 1 else ""
         )
     ]
 

@@ -282,7 +282,7 @@ def status_lines(
     lines.append(f"{course.status.value}{who}")
     if course.doing:
         lines.append(course.doing)
-    if course.note:
+    if course.note and not course.status.finished:
         lines.append(course.note)
     if course.assignments:
         lines.append("plan: " + ", ".join(f"{n} ({r})" for n, r in course.assignments.items()))

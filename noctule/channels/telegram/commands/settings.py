@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from noctule.channels.telegram.commands.command import Command
 from noctule.channels.telegram.commands.wishes import with_setting
 from noctule.channels.telegram.letters import Letter, plain
+from noctule.channels.telegram.morning import AT
 from noctule.channels.telegram.office import Office, Press, Said
 from noctule.channels.telegram.places import Place
 from noctule.channels.telegram.preferences import Preferences
@@ -19,6 +20,9 @@ SET = "set"
 _NIGHTS = (("22:00", "07:00"), ("23:00", "08:00"))
 _ZONES = ("Europe/London", "Europe/Berlin", "America/New_York", "America/Los_Angeles")
 _PAIR = 2
+_IN_WORDS = (
+    "In words: /settings zone Europe/Paris, /settings quiet 21:30 06:30, /settings morning 07:30"
+)
 
 
 def commands() -> tuple[Command, ...]:
@@ -27,9 +31,11 @@ def commands() -> tuple[Command, ...]:
         Command(
             "settings",
             "time zone, quiet hours, footer, buttons",
-            "[zone NAME | quiet 22:00 07:00 | quiet off]",
+            "[zone NAME | quiet 22:00 07:00 | quiet off | morning 07:30]",
             "Shows how this chat is told, with buttons to change it. In words: `/settings zone "
-            "Europe/Paris`, `/settings quiet 22:00 07:00`, `/settings quiet off`.",
+            "Europe/Paris`, `/settings quiet 22:00 07:00`, `/settings quiet off`. "
+            "`/settings morning 07:30` sends the report of the night at that time instead of with "
+            "your first message.",
             _settings,
         ),
     )
@@ -77,12 +83,17 @@ def _from_words(chat: Chat, words: list[str]) -> Chat:
             return with_setting(chat, "quiet_hours", None)
         case ["quiet", begin, *rest] if rest:
             return with_setting(chat, "quiet_hours", [_time(begin), _time(rest[-1])])
+        case ["morning", "off" | "never"]:
+            return with_setting(chat, AT, None)
+        case ["morning", at]:
+            return with_setting(chat, AT, _time(at))
         case ["footer" | "buttons" as name, "on" | "off" as value]:
             return with_setting(chat, name, value == "on")
         case _:
             raise UsageError(
                 "Write /settings zone Europe/Paris, /settings quiet 22:00 07:00, /settings quiet "
-                "off, /settings footer off or /settings buttons off; /settings alone shows buttons."
+                "off, /settings morning 07:30, /settings morning off, /settings footer off or "
+                "/settings buttons off; /settings alone shows buttons."
             )
 
 
@@ -106,10 +117,11 @@ def _body(office: Office, place: Place, chat: Chat) -> dict[str, Any]:
     lines = [
         f"Time zone: {zone} (it is {now:%H:%M})",
         f"Quiet hours: {quiet}",
+        f"Morning report: {_morning(chat)}",
         f"Line under answers: {'on' if wants.footer else 'off'}",
         f"Buttons under answers: {'on' if wants.buttons else 'off'}",
         "",
-        "Other zones and hours: /settings zone Europe/Paris, /settings quiet 21:30 06:30",
+        _IN_WORDS,
     ]
 
     def button(text: str, argument: str) -> Any:
@@ -131,6 +143,11 @@ def _body(office: Office, place: Place, chat: Chat) -> dict[str, Any]:
         zones[_PAIR:],
     ]
     return plain("\n".join(lines), buttons=rows)
+
+
+def _morning(chat: Chat) -> str:
+    at = chat.settings.get(AT)
+    return f"at {at}" if at else "with your first message of a day"
 
 
 def _flip(name: str, *, on: bool) -> str:
