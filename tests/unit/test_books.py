@@ -57,6 +57,15 @@ def test_either_every_budget_pays_or_none_is_touched() -> None:
     assert not books.kept
 
 
+def test_a_claim_that_is_placed_twice_is_held_once() -> None:
+    """As when the answer to the commit that placed it was lost, and it is placed again."""
+    books = Books(NOON, [])
+    books.place(a_claim("a", "0.90"))
+    again = reopened(books, NOON)
+    assert again.place(a_claim("a", "0.90")) == Placed()
+    assert again.open(DAILY).held_usd == Decimal("0.90")
+
+
 def test_a_bill_that_comes_twice_is_paid_once() -> None:
     """A cancelled caller and the rescue of its hold may both settle."""
     books = Books(NOON, [])

@@ -5,10 +5,10 @@ from typing import Any, Self
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.errors import DatabaseBusyError
+from noctule.core.errors import DatabaseBusyError, StorageUnavailableError
 from noctule.core.patience import Patience
 from noctule.core.ports import UnitOfWork
-from noctule.models.ledger import Entry, Ledger
+from noctule.models.ledger import MOST_WAITING, Entry, Ledger
 from tests.support.stage import settle
 
 
@@ -115,3 +115,18 @@ async def test_closing_waits_for_everything_handed_over() -> None:
     ledger.enter(word("b"))
     await ledger.close()
     assert page.words == ["a", "b"]
+
+
+async def test_what_waits_for_storage_that_is_away_is_bounded_and_written_afterwards() -> None:
+    """Entries are kept in memory until storage answers; one too many is refused at once."""
+    page = Page(locked=True)
+    ledger = Ledger(page)
+    with page.patience.lasting():
+        kept = [ledger.enter(word(str(number))) for number in range(MOST_WAITING)]
+        await SystemClock().sleep(0.05)  # the first batch is under way
+        more = [ledger.enter(word("more")) for _ in range(MOST_WAITING)]
+        with pytest.raises(StorageUnavailableError, match="wait for storage"):
+            await ledger.enter(word("too many"))
+        page.locked = False
+        await asyncio.gather(*kept, *more)
+    assert page.words == [*map(str, range(MOST_WAITING)), *["more"] * MOST_WAITING]
