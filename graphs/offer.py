@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from langchain_core.utils.json_schema import dereference_refs
-
 from agents.agent import Agent
 from graphs.context import TurnContext
 from graphs.delegate import delegate_of, may_delegate
 from noctule.core.ports import ToolAbility
 from noctule.core.roles import Role
+from tools.json_schemas import SchemaError, plain_schema
 from tools.registry import AnyTool
 
 _SCHEMAS: WeakKeyDictionary[AnyTool, dict[str, Any]] = WeakKeyDictionary()
@@ -123,15 +122,46 @@ def _why_without(agent: Agent, abilities: Sequence[ToolAbility]) -> str | None:
 
 def _plain(schema: dict[str, Any]) -> dict[str, Any]:
     """Return a schema without references, and without what a model does not need to know."""
-    resolved: dict[str, Any] = dereference_refs(schema) if "$defs" in schema else dict(schema)
-    resolved.pop("$defs", None)
+    try:
+        resolved = plain_schema(schema)
+    except SchemaError:  # whoever made the tool left it out; a call is checked anyway
+        resolved = {"type": "object", "properties": {}}
     resolved.pop("description", None)  # the tool's own says it
-    plain: dict[str, Any] = _told(resolved)
-    plain.setdefault("properties", {})
+    plain: dict[str, Any] = _told(_one_object(resolved))
     return plain
 
 
+_COMBINED = ("allOf", "anyOf", "oneOf")
+_ONLY_INSIDE = frozenset({*_COMBINED, "enum", "not", "if", "then", "else"})
+
+
+def _one_object(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema that says nothing at its top that providers refuse there.
+
+    OpenAI and Anthropic take no alternatives at the top (2026-11): their fields are told together,
+    and which of them go together is checked when a call comes.
+    """
+    fields, required = dict(schema["properties"]), set(schema.get("required") or ())
+    for key in _COMBINED:
+        kinds = [_one_object({"properties": {}, **one}) for one in schema.get(key) or ()]
+        for kind in kinds:
+            for name, inner in kind["properties"].items():
+                fields.setdefault(name, inner)
+        needed = [set(kind.get("required") or ()) for kind in kinds]
+        if needed:
+            required |= set.union(*needed) if key == "allOf" else set.intersection(*needed)
+    rest = {key: value for key, value in schema.items() if key not in _ONLY_INSIDE}
+    names = [name for name in fields if name in required]
+    whole = {**rest, "properties": fields}
+    return (
+        {**whole, "required": names}
+        if names
+        else {k: v for k, v in whole.items() if k != "required"}
+    )
+
+
 _UNTOLD = frozenset({"title", "maxLength", "minLength", "exclusiveMinimum"})
+_VALUES = frozenset({"default", "const", "enum", "examples", "required"})
 """Titles repeat names, and some servers refuse them; lengths are checked when a call comes."""
 
 
@@ -139,7 +169,9 @@ def _told(value: Any, *, names: bool = False) -> Any:
     if isinstance(value, dict):
         given = value if names else _optional(value)
         return {
-            key: _told(inner, names=key == "properties" and not names)
+            key: inner
+            if key in _VALUES and not names
+            else _told(inner, names=key == "properties" and not names)
             for key, inner in given.items()
             if names or key not in _UNTOLD
         }

@@ -7,6 +7,8 @@ from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict, create_model, model_validator
 
+from tools.json_schemas import SchemaError, plain_schema
+
 _MOST_MESSAGE_CHARS = 500
 
 
@@ -33,8 +35,9 @@ class JsonArguments(BaseModel):
         return json.dumps(self.given(), ensure_ascii=False, default=str)
 
     @classmethod
-    def __get_pydantic_json_schema__(cls, core_schema: Any, handler: Any) -> dict[str, Any]:
-        """Return the schema as it was given."""
+    def model_json_schema(cls, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """Return the schema, references in place; pydantic would look for them among its own."""
+        del args, kwargs
         return dict(cls.json_schema)
 
 
@@ -43,10 +46,14 @@ def arguments_like(schema: Mapping[str, Any]) -> type[JsonArguments]:
 
     Args:
         schema: of an object. References to other documents are never followed, and ``pattern`` is
-            left to whoever wrote it: both can be made to harm the reader.
+            left to whoever wrote it: both can be made to harm the reader. One that cannot be used
+            (``plain_schema``) takes any object.
     """
     kind: type[JsonArguments] = create_model("Arguments", __base__=JsonArguments)
-    kind.json_schema = {"properties": {}, **schema, "type": "object"}
+    try:
+        kind.json_schema = plain_schema(schema)
+    except SchemaError:
+        kind.json_schema = {"type": "object", "properties": {}}
     return kind
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
@@ -14,6 +15,7 @@ from noctule.core.clock import Clock
 from noctule.core.effects import EffectClass
 from noctule.core.settings import McpServerSettings, Permission
 from tools.json_arguments import JsonArguments, arguments_like
+from tools.json_schemas import SchemaError, plain_schema
 from tools.mcp_server import McpServer
 from tools.tool import Tool, ToolContext, ToolError, ToolResult
 
@@ -24,9 +26,13 @@ if TYPE_CHECKING:
 _LONGEST_NAME = 64
 """The most characters every provider takes in a tool's name (OpenAI, Anthropic; 2026-11)."""
 _MOST_DESCRIPTION_CHARS = 1500
-_MOST_SCHEMA_CHARS = 30_000
 _MOST_ERROR_CHARS = 4000
+_MOST_NAME_CHARS = 80
 _ODD = re.compile(r"[^A-Za-z0-9_-]+")
+_ARGUMENT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+"""Names of arguments as every provider takes them (Anthropic is the strictest; 2026-11)."""
+
+_LOG = logging.getLogger(__name__)
 
 
 class McpTool(Tool[JsonArguments]):
@@ -114,7 +120,7 @@ class McpHub:
 
     def __init__(self, servers: Mapping[str, McpServerSettings], clock: Clock) -> None:
         self._servers = {name: McpServer(name, own, clock) for name, own in servers.items()}
-        self._made: dict[str, tuple[tuple[OfferedTool, ...], list[McpTool]]] = {}
+        self._made: dict[str, tuple[tuple[OfferedTool, ...], list[McpTool], list[str]]] = {}
         self._absent = {name: _absent(server) for name, server in self._servers.items()}
 
     @property
@@ -150,11 +156,7 @@ class McpHub:
             if server.problem is not None and not server.offered:
                 yield self._absent[name]
                 continue
-            made = self._made.get(name)
-            if made is None or made[0] is not server.offered:
-                made = (server.offered, list(_tools_of(server)))
-                self._made[name] = made
-            yield from made[1]
+            yield from self._read(server)[0]
 
     def problems(self, names: Sequence[str]) -> list[str]:
         """Return what is wrong with some servers, a sentence each."""
@@ -163,23 +165,70 @@ class McpHub:
             server = self._servers[name]
             if server.problem is not None:
                 found.append(server.problem)
-            elif server.offered:
-                found += _unused(server)
+            elif server.offered or server.unreadable:
+                found += [*_unused(server), *self._read(server)[1]]
         return found
 
+    def _read(self, server: McpServer) -> tuple[list[McpTool], list[str]]:
+        """Return the tools a server offers, and what is said of those that are left out."""
+        made = self._made.get(server.name)
+        if made is None or made[0] is not server.offered:
+            made = (server.offered, *_tools_of(server, self.names))
+            self._made[server.name] = made
+            for problem in made[2]:
+                _LOG.warning("%s", problem)
+        return made[1], made[2]
 
-def _tools_of(server: McpServer) -> Iterator[McpTool]:
+
+def _tools_of(server: McpServer, servers: Sequence[str]) -> tuple[list[McpTool], list[str]]:
+    """Return the tools a server offers as far as they are wanted, and why others are left out."""
     wanted = server.settings.tools
+    tools: dict[str, McpTool] = {}
+    problems = [_left_out(server, name, why) for name, why in server.unreadable]
     for offered in server.offered:
         if wanted is not None and not any(fnmatchcase(offered.name, one) for one in wanted):
             continue
-        if len(json.dumps(offered.inputSchema)) > _MOST_SCHEMA_CHARS:
-            continue  # it would fill the context of every call; ``problems`` says so
-        yield tool_of(server, offered)
+        name = tool_name(server.name, offered.name)
+        try:
+            _check_name(name, server, servers, tools)
+            tools[name] = tool_of(server, offered)
+        except SchemaError as error:
+            problems.append(_left_out(server, offered.name, str(error)))
+        except Exception as error:  # noqa: BLE001 - whatever it is made of, others must go on
+            problems.append(_left_out(server, offered.name, f"reading it: {type(error).__name__}"))
+    return list(tools.values()), problems
+
+
+def _check_name(
+    name: str, server: McpServer, servers: Sequence[str], tools: Mapping[str, McpTool]
+) -> None:
+    """Refuse a name by which rules, grants or a model would mean another tool.
+
+    Raises:
+        SchemaError: it is one.
+    """
+    if name in tools:
+        raise SchemaError(f"another of its tools is called {name!r} here, too")
+    for other in servers:
+        if len(other) > len(server.name) and name.startswith(tool_name(other, "")):
+            raise SchemaError(f"{name!r} is how tools of the server {other!r} are called")
+
+
+def _left_out(server: McpServer, tool: str, why: str) -> str:
+    shown = ascii(tool[:_MOST_NAME_CHARS])
+    return f"The tool {shown} of the MCP server {server.name!r} is left out: {why}."
 
 
 def tool_of(server: McpServer, offered: "OfferedTool") -> McpTool:
-    """Return a tool that a server offers."""
+    """Return a tool that a server offers.
+
+    Raises:
+        SchemaError: its arguments cannot be told to a model.
+    """
+    schema = plain_schema(offered.inputSchema)
+    odd = next((name for name in schema["properties"] if not _ARGUMENT.fullmatch(name)), None)
+    if odd is not None:
+        raise SchemaError(f"its argument {odd[:40]!a} has a name that providers refuse")
     about = " ".join((offered.description or offered.title or "").split())
     described = about[:_MOST_DESCRIPTION_CHARS] or "It does not say what it does."
     kind = type(
@@ -190,7 +239,7 @@ def tool_of(server: McpServer, offered: "OfferedTool") -> McpTool:
             "description": f"(from the MCP server {server.name}) {described}",
         },
     )
-    made: McpTool = kind(server, offered.name, arguments_like(offered.inputSchema))
+    made: McpTool = kind(server, offered.name, arguments_like(schema))
     return made
 
 
@@ -228,12 +277,6 @@ def _unused(server: McpServer) -> Iterator[str]:
             yield (
                 f"tools.mcp.{server.name}.tools: {pattern!r} fits none of its tools; it offers "
                 f"{', '.join(names[:30])}."
-            )
-    for offered in server.offered:
-        if len(json.dumps(offered.inputSchema)) > _MOST_SCHEMA_CHARS:
-            yield (
-                f"The tool {offered.name!r} of the MCP server {server.name!r} is left out: its "
-                f"schema is longer than {_MOST_SCHEMA_CHARS:,} characters."
             )
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from noctule.core.clock import Clock
 from noctule.core.settings import McpServerSettings
+from tools.mcp_listing import Listed, greet
 from tools.tool import ToolError
 
 if TYPE_CHECKING:
@@ -23,8 +24,6 @@ _LOG = logging.getLogger(__name__)
 _FIRST_PAUSE_S = 5.0
 _LONGEST_PAUSE_S = 300.0
 _LEAVING_S = 8.0
-_MOST_PAGES = 20
-_MOST_TOOLS = 200
 _MOST_REASON_CHARS = 400
 _SHORTEST_SECRET = 4
 
@@ -43,6 +42,8 @@ class McpServer:
         self.settings = settings
         self.offered: tuple[OfferedTool, ...] = ()
         """The tools it offered when it was last reached, as many as are kept."""
+        self.unreadable: tuple[tuple[str, str], ...] = ()
+        """What it offered then that is no tool: its name, and why, as a clause."""
         self.problem: str | None = None
         """Why it cannot be reached, a sentence; None while nothing is known to be wrong."""
         self._clock = clock
@@ -153,7 +154,7 @@ class McpServer:
         seconds = self.settings.timeout.total_seconds()
         try:
             async with asyncio.timeout(seconds):
-                offered = await asyncio.shield(connection.listed)
+                listed = await asyncio.shield(connection.listed)
         except TimeoutError as error:
             connection.stop()
             raise self._failed(f"it did not answer within {seconds:g} s", connection) from error
@@ -163,7 +164,8 @@ class McpServer:
         except Exception as error:
             connection.stop()
             raise self._failed(connection.reason() or _reason(error), connection) from error
-        self._connection, self.offered = connection, tuple(offered)
+        self._connection, self.offered = connection, tuple(listed.tools)
+        self.unreadable = tuple(listed.unreadable)
         self._failures, self.problem = 0, None
         return connection
 
@@ -213,7 +215,7 @@ class _Connection:
         self._session: ClientSession | None = None
         self._reason: str | None = None
         self._program: Program | None = None
-        self.listed: asyncio.Future[list[OfferedTool]] = loop.create_future()
+        self.listed: asyncio.Future[Listed] = loop.create_future()
         self._over: asyncio.Future[None] = loop.create_future()
 
     @property
@@ -249,7 +251,7 @@ class _Connection:
                 self._over.set_result(None)
 
     async def _hold(self, session: "ClientSession") -> None:
-        greeting = asyncio.ensure_future(_greet(session))
+        greeting = asyncio.ensure_future(greet(session))
         stopped = asyncio.ensure_future(self._stop.wait())
         both: set[asyncio.Future[Any]] = {greeting, stopped}
         try:
@@ -358,22 +360,6 @@ async def _ask(
         if error.error.code == CONNECTION_CLOSED or "Session terminated" in error.error.message:
             raise ConnectionError("it ended the connection") from error
         raise _RefusedError(error.error.message) from error
-
-
-async def _greet(session: "ClientSession") -> "list[OfferedTool]":
-    """Agree on the protocol and return the tools that are offered."""
-    from mcp.types import PaginatedRequestParams  # noqa: PLC0415 - loaded with the session
-
-    await session.initialize()
-    found: list[OfferedTool] = []
-    cursor: str | None = None
-    for _ in range(_MOST_PAGES):
-        page = await session.list_tools(params=PaginatedRequestParams(cursor=cursor))
-        found += page.tools
-        cursor = page.nextCursor
-        if not cursor or len(found) >= _MOST_TOOLS:
-            break
-    return found[:_MOST_TOOLS]
 
 
 def _reason(error: BaseException) -> str:

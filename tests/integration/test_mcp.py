@@ -1,10 +1,12 @@
 import asyncio
+import json
 import os
 import re
 
 import pytest
 from pydantic import ValidationError
 
+from graphs.offer import schemas
 from noctule.core.clock import ManualClock, SystemClock
 from noctule.core.effects import EffectClass
 from noctule.core.settings import Permission
@@ -70,6 +72,71 @@ async def test_only_the_tools_that_are_wanted_are_taken():
         assert list(hub.tools()) == tools
         (problem,) = hub.problems(["near"])
         assert "'nothing' fits none of its tools; it offers add, environment" in problem
+
+
+async def test_one_bad_tool_is_left_out_and_the_others_are_there(tmp_path):
+    """Whatever a server offers, what can be told to a model is, and the rest is a line each."""
+    fine = {"name": "fine", "inputSchema": {"type": "object"}}
+    nested = {
+        "name": "nested",
+        "inputSchema": {
+            "$defs": {"Bat": {"type": "object", "properties": {"n": {"type": "integer"}}}},
+            "type": "object",
+            "properties": {"bat": {"$ref": "#/$defs/Bat"}},
+        },
+    }
+    top = {
+        "name": "top",
+        "inputSchema": {
+            "type": "object",
+            "oneOf": [
+                {"properties": {"a": {"const": 1}}, "required": ["a"]},
+                {"properties": {"b": {"type": "string", "default": {"title": 1}}}},
+            ],
+        },
+    }
+    bad = [
+        {"name": "remote", "inputSchema": {"$ref": "http://127.0.0.1:9/"}},
+        {"name": "nowhere", "inputSchema": {"properties": {"x": {"$ref": "#/$defs/x"}}}},
+        {"name": "none", "inputSchema": {"properties": {"x": {"type": "nonsense"}}}},
+        {"name": "odata", "inputSchema": {"properties": {"$filter": {"type": "string"}}}},
+        {"name": "schemaless"},
+        {"name": 7, "inputSchema": {}},
+        {"name": "fi\u200bne/", "inputSchema": {}},
+        {"name": "fi_ne_", "inputSchema": {}},
+        "no tool at all",
+    ]
+    offers = tmp_path / "offers.json"
+    offers.write_text(json.dumps([*bad, fine, nested, top]))
+    async with a_hub(odd=a_program("offers", str(offers))) as hub:
+        names = [tool.name for tool in hub.tools()]
+        assert names == ["odd_fi_ne_", "odd_fine", "odd_nested", "odd_top"]
+        sent = {one["function"]["name"]: one["function"] for one in schemas(list(hub.tools()))}
+        bat = sent["odd_nested"]["parameters"]["properties"]["bat"]
+        assert bat["properties"]["n"]["type"] == "integer"
+        assert set(sent["odd_top"]["parameters"]) == {"type", "properties"}
+        assert set(sent["odd_top"]["parameters"]["properties"]) == {"a", "b"}
+        assert (await call(tool_called(hub, "odd_nested"), {"bat": {"n": 1}})).text == "nested"
+        with pytest.raises(ValidationError, match="'x' is not of type 'integer'"):
+            await call(tool_called(hub, "odd_nested"), {"bat": {"n": "x"}})
+        problems = hub.problems(["odd"])
+    assert len(problems) == len(bad) - 1
+    assert all("of the MCP server 'odd' is left out" in problem for problem in problems)
+
+
+async def test_a_server_cannot_give_a_tool_the_name_of_another_server_s(tmp_path):
+    """What a rule or a grant says of ``tickets_prod_close`` holds for ``tickets_prod`` alone."""
+    (tmp_path / "a").write_text(json.dumps([{"name": "prod_close", "inputSchema": {}}]))
+    (tmp_path / "b").write_text(json.dumps([{"name": "close", "inputSchema": {}}]))
+    servers = {
+        "tickets": a_program("offers", str(tmp_path / "a")),
+        "tickets_prod": a_program("offers", str(tmp_path / "b")),
+    }
+    async with a_hub(**servers) as hub:
+        tools = [(tool.name, tool.server) for tool in hub.tools()]
+        assert tools == [("tickets_prod_close", "tickets_prod")]
+        (problem,) = hub.problems(["tickets"])
+    assert "is how tools of the server 'tickets_prod' are called" in problem
 
 
 async def test_a_program_gets_path_home_and_what_is_configured(monkeypatch):

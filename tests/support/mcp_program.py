@@ -1,9 +1,11 @@
 """A real MCP server, well or badly behaved: a program of its own, over stdio or HTTP.
 
 ``python mcp_program.py stdio``, ``python mcp_program.py http PORT``; ``silent``, ``dies``,
-``babbles``, ``chatty``, ``floods`` and ``stubborn`` behave as they are called.
+``babbles``, ``chatty``, ``floods`` and ``stubborn`` behave as they are called. ``offers FILE`` is a
+server that offers what stands in a file, whatever it is.
 """
 
+import json
 import os
 import signal
 import sys
@@ -66,6 +68,28 @@ def serve(transport: str, port: int = 0) -> None:
     server.run("stdio" if transport == "stdio" else "streamable-http")
 
 
+def offer(file: str) -> None:
+    """Offer the tools of a file as they stand there; each answers with its own name."""
+    for line in sys.stdin:
+        asked = json.loads(line)
+        if "id" not in asked:
+            continue
+        answers = {
+            "initialize": {
+                "protocolVersion": "2025-06-18",
+                "capabilities": {"tools": {}},
+                "serverInfo": {"name": "offers", "version": "1"},
+            },
+            "tools/list": {"tools": json.loads(Path(file).read_text())},
+            "tools/call": {
+                "content": [{"type": "text", "text": asked.get("params", {}).get("name", "")}]
+            },
+        }
+        answer = {"jsonrpc": "2.0", "id": asked["id"], "result": answers[asked["method"]]}
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
 def serve_the_second_time(marker: str) -> None:
     """End at once when started for the first time."""
     if not Path(marker).exists():
@@ -116,6 +140,7 @@ def be_silent() -> None:
 BEHAVIOURS = {
     "stdio": lambda: serve("stdio"),
     "http": lambda port: serve("http", int(port)),
+    "offers": offer,
     "once": serve_the_second_time,
     "dies": die,
     "babbles": babble,
