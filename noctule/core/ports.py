@@ -14,6 +14,7 @@ from pydantic import BaseModel
 from noctule.core.calls import CallContext, EventSink
 from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
 from noctule.core.patience import Patience
+from noctule.core.permits import Permits
 from noctule.core.prompt_ports import Fit, Reader
 from noctule.core.roles import Role
 from noctule.core.routing import ModelFacts
@@ -159,6 +160,11 @@ class Database(Protocol):
     @property
     def patience(self) -> Patience:
         """Whether it answers; tries again for whoever carries work."""
+        ...
+
+    @property
+    def permits(self) -> Permits | None:
+        """Room under caps that hold across workers; None where only one process works."""
         ...
 
     def work(self, *, durable: bool = True, tenure: Tenure | None = None) -> UnitOfWork:

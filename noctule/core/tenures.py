@@ -16,6 +16,7 @@ from noctule.core.errors import SupersededError
 
 if TYPE_CHECKING:
     from noctule.core.patience import Patience
+    from noctule.core.permits import Permits
     from noctule.core.ports import Database, UnitOfWork
 
 
@@ -60,6 +61,11 @@ class TenuredDatabase:
     def patience(self) -> "Patience":
         """Whether it answers; tries again for whoever carries work."""
         return self._database.patience
+
+    @property
+    def permits(self) -> "Permits | None":
+        """Room under caps that hold across workers; None where only one process works."""
+        return self._database.permits
 
     def work(self, *, durable: bool = True, tenure: Tenure | None = None) -> "UnitOfWork":
         """Return a new unit of work whose commit is refused once the tenure is over."""

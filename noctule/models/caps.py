@@ -1,6 +1,10 @@
 """Caps: how many calls a role, a model and an endpoint admit at once."""
 
-from noctule.core.settings import EndpointKind, Settings
+import platform
+from urllib.parse import urlsplit
+
+from noctule.core.settings import EndpointKind, EndpointSettings, Settings
+from noctule.models.clients.loopback import is_on_this_machine
 
 
 def caps_of(settings: Settings) -> dict[str, int]:
@@ -15,6 +19,33 @@ def caps_of(settings: Settings) -> dict[str, int]:
     for name, endpoint in settings.endpoints.items():
         caps[endpoint_cap(name)] = endpoint.max_concurrent
     return {cap: most for cap, most in caps.items() if most is not None}
+
+
+def shared_caps(settings: Settings) -> dict[str, str]:
+    """Return what the caps of a configuration are called among all workers of a database.
+
+    A server on this machine's own address is another one on another machine, and llama.cpp inside
+    Noctule is another one in each process: those caps hold for all workers of the machine, and
+    for each process alone.
+    """
+    endpoints = {endpoint_cap(name): name for name in settings.endpoints}
+    endpoints |= {model_cap(name): model.endpoint for name, model in settings.models.items()}
+    shared = {}
+    for cap in caps_of(settings):
+        endpoint = settings.endpoints.get(endpoints.get(cap, ""))
+        where = "" if endpoint is None else _where(endpoint)
+        if where is not None:
+            shared[cap] = cap + where
+    return shared
+
+
+def _where(endpoint: EndpointSettings) -> str | None:
+    """Return what tells an endpoint from others of its name; None: it is another everywhere."""
+    if endpoint.kind is EndpointKind.EMBEDDED:
+        return None
+    host = urlsplit(endpoint.url).hostname if endpoint.url else None
+    own = endpoint.url is None and endpoint.kind is EndpointKind.OLLAMA
+    return f"@{platform.node()}" if own or is_on_this_machine(host) else ""
 
 
 def role_cap(role: str) -> str:

@@ -18,7 +18,7 @@ from noctule.models.limits import Limits
 from noctule.models.meter import Meter
 from noctule.models.proofs import Proofs
 from noctule.models.prover import Prover
-from noctule.models.slots import Slots
+from noctule.models.shared_slots import SharedSlots
 
 ExplainFailure = Callable[[str, Exception], Refusal]
 """Reads what a client raised when a model was asked."""
@@ -52,7 +52,7 @@ class Layer:
     database: Database
     clock: Clock
     endpoints: Endpoints
-    slots: Slots
+    slots: SharedSlots
     limits: Limits
     facts: Facts
     budgets: Budgets

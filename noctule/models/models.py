@@ -22,7 +22,7 @@ from noctule.models.binding import Binding
 from noctule.models.bounds import ListCost
 from noctule.models.budgets import Budgets
 from noctule.models.call import Call
-from noctule.models.caps import caps_of
+from noctule.models.caps import caps_of, shared_caps
 from noctule.models.chat_model import RoleChatModel
 from noctule.models.client import Client
 from noctule.models.clients.build import build_client
@@ -37,7 +37,7 @@ from noctule.models.limits import Limits
 from noctule.models.probe import Probe
 from noctule.models.proofs import Proofs
 from noctule.models.prover import Proved, Prover
-from noctule.models.slots import Slots
+from noctule.models.shared_slots import SharedSlots
 from noctule.models.structured import ask_structured, json_schema_of, reader_of
 from noctule.models.tool_ability import ToolAbility, tool_bound
 from noctule.models.versions import Versions
@@ -83,7 +83,7 @@ class Models:
             database=database,
             clock=clock,
             endpoints=endpoints,
-            slots=Slots(caps_of(settings), clock),
+            slots=SharedSlots(caps_of(settings), clock, database.permits, shared_caps(settings)),
             limits=limits,
             facts=Facts(settings, limits, proofs),
             budgets=Budgets(settings, database, clock, list_cost or price, accounts),
@@ -228,6 +228,7 @@ class Models:
     async def close(self) -> None:
         """Write down what is left, then let go of connections and child processes."""
         await self._prover.close()
+        await self._layer.slots.close()
         await self._layer.budgets.close()
         await self._layer.ledger.close()
         await self._layer.endpoints.close()

@@ -10,7 +10,7 @@ import asyncio
 import itertools
 from bisect import insort
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
@@ -43,18 +43,27 @@ class Slot:
         caps: the caps it counts against.
     """
 
-    __slots__ = ("_caps", "_owner", "option")
+    __slots__ = ("_owner", "_released", "caps", "option")
 
     def __init__(self, owner: "Slots", option: int, caps: Collection[str]) -> None:
         self._owner: Slots | None = owner
-        self._caps = caps
+        self._released: Callable[[], None] | None = None
+        self.caps = caps
         self.option = option
+
+    def on_release(self, tell: Callable[[], None]) -> None:
+        """Have somebody told, once, when it is given back."""
+        self._released = tell
 
     def release(self) -> None:
         """Give it back; a second time does nothing."""
         owner, self._owner = self._owner, None
-        if owner is not None and self._caps:
-            owner._give_back(self._caps)  # noqa: SLF001 - the two are one thing in two classes
+        if owner is None:
+            return
+        if self._released is not None:
+            self._released()
+        if self.caps:
+            owner._give_back(self.caps)  # noqa: SLF001 - the two are one thing in two classes
 
     def __enter__(self) -> Self:
         """Hold it for a block."""
@@ -97,6 +106,7 @@ class Slots:
         self._caps = dict(caps)
         self._clock = clock
         self._used: Counter[str] = Counter()
+        self._closed: set[str] = set()
         self._numbers = itertools.count()
         self._line: list[_Waiter] = []
 
@@ -116,6 +126,16 @@ class Slots:
     def waiting(self) -> int:
         """How many calls are in the line."""
         return len(self._line)
+
+    def close(self, caps: Collection[str]) -> None:
+        """Admit nobody under some caps, whatever room there is here: elsewhere there is none."""
+        self._closed.update(caps)
+
+    def open(self, cap: str) -> None:
+        """Admit calls under a cap again, as far as there is room."""
+        if cap in self._closed:
+            self._closed.discard(cap)
+            self._serve()
 
     async def take(
         self,
@@ -202,7 +222,10 @@ class Slots:
 
     def _admit(self, options: Sequence[Collection[str]], kept: Counter[str]) -> Slot | None:
         for number, caps in enumerate(options):
-            if all(self._used[cap] + kept[cap] < self._caps[cap] for cap in caps):
+            if all(
+                cap not in self._closed and self._used[cap] + kept[cap] < self._caps[cap]
+                for cap in caps
+            ):
                 self._used.update(caps)
                 return Slot(self, number, caps)
         return None

@@ -109,6 +109,10 @@ class MemoryDatabase:
         self._session_locks = SessionLocks()
         self._shelf = Shelf(on_commit=self._watches.wake)
 
+    @property
+    def permits(self) -> None:
+        """None: one process works here, and its own line is all there is."""
+
     def work(self, *, durable: bool = True, tenure: Tenure | None = None) -> MemoryUnitOfWork:
         """Return a new unit of work that writes; one at a time. Nothing here is durable."""
         return MemoryUnitOfWork(MemoryTransaction(self._shelf, writes=True), tenure)

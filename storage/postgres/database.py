@@ -17,6 +17,7 @@ from noctule.core.tenures import Tenure
 from storage.migrate import is_newest, upgrade
 from storage.postgres.faults import explain
 from storage.postgres.listener import Listener
+from storage.postgres.permits import PostgresPermits
 from storage.postgres.presence import Presence
 from storage.postgres.session_locks import PostgresSessionLocks
 from storage.postgres.transaction import PostgresTransaction
@@ -48,6 +49,7 @@ class PostgresDatabase:
         self._listener = Listener(connect, self._watches, self._name, clock, self._away)
         presence = Presence(connect, clock, place, self._away)
         self._session_locks = PostgresSessionLocks(engine, presence, clock, place)
+        self.permits = PostgresPermits(engine, presence, clock, self.patience, place)
         self._closed = asyncio.Event()
         self._listening: asyncio.Task[None] | None = None
 
@@ -119,6 +121,7 @@ class PostgresDatabase:
             self._listening.cancel()
             await asyncio.gather(self._listening, return_exceptions=True)
             self._listening = None
+        await self.permits.close()
         await self._session_locks.close()
         await self._engine.dispose()
 

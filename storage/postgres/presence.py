@@ -26,6 +26,10 @@ _ANSWER_SECONDS: Final = 6.0
 
 _PAUSE_SECONDS: Final = (0.05, 0.2, 0.5, 1.0)
 TAKEN: Final = "noctule_taken"
+"""Tells of a session that was taken: its new epoch and its id."""
+
+ROOM: Final = "noctule_room"
+"""Tells of a cap under which there is room again, where somebody waits for it."""
 
 # Shared: our own lock on a connection that the server has not given up yet is not in our way.
 _LOCK: Final = "SELECT pg_advisory_lock_shared(hashtext('noctule worker'), hashtext(%s))"
@@ -72,6 +76,7 @@ class Presence:
         self._renewed_at: float | None = None
         self._beating: asyncio.Task[None] | None = None
         self._announcing = asyncio.Lock()
+        self._tell_room: list[Callable[[str], None]] = []
 
     @property
     def may_judge_leases(self) -> bool:
@@ -81,6 +86,10 @@ class Presence:
         """
         since = self._unbroken_since
         return since is not None and self._clock.monotonic() - since > LEASE_SECONDS
+
+    def on_room(self, tell: Callable[[str], None]) -> None:
+        """Have somebody told of a cap under which there is room again."""
+        self._tell_room.append(tell)
 
     async def announce(self) -> None:
         """Be present from now on; returns when others can tell.
@@ -135,6 +144,7 @@ class Presence:
             try:
                 await connection.execute(_LOCK, (self.id,))
                 await connection.execute(f"LISTEN {TAKEN}")
+                await connection.execute(f"LISTEN {ROOM}")
                 await self._renew(connection)
             except BaseException:
                 await connection.close()
@@ -145,7 +155,11 @@ class Presence:
         """Renew the lease, again and again; ends with an error when the connection is lost."""
         while True:
             async for notice in connection.notifies(timeout=RENEW_SECONDS):
-                self._hear(notice.payload)
+                if notice.channel == ROOM:
+                    for tell in self._tell_room:
+                        tell(notice.payload)
+                else:
+                    self._hear(notice.payload)
             async with asyncio.timeout(_ANSWER_SECONDS):
                 await self._renew(connection)
 

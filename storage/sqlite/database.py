@@ -80,6 +80,10 @@ class SqliteDatabase:
             executor.shutdown()
             raise explain(error, str(path)) from error
 
+    @property
+    def permits(self) -> None:
+        """None: one process works here, and its own line is all there is."""
+
     def work(self, *, durable: bool = True, tenure: Tenure | None = None) -> SqlUnitOfWork:
         """Return a new unit of work that writes; it takes the write lock at its start."""
         transaction = Writing(

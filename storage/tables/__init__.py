@@ -12,6 +12,7 @@ from storage.tables.mail import inbox, outbox
 from storage.tables.metadata import metadata
 from storage.tables.notes import notes
 from storage.tables.parkings import parkings
+from storage.tables.permits import cap_permits
 from storage.tables.proofs import proofs
 from storage.tables.questions import questions
 from storage.tables.routes import routes
@@ -25,6 +26,7 @@ __all__ = [
     "attempts",
     "budget_holds",
     "budget_windows",
+    "cap_permits",
     "chats",
     "effects",
     "event_heads",

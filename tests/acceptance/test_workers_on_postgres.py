@@ -99,6 +99,35 @@ async def test_workers_under_one_budget_never_spend_more_than_it_pays(tmp_path, 
     assert (last.over_usd, last.recovered_usd, last.held_usd) == (0, 0, 0)
 
 
+async def test_caps_hold_for_all_workers_together(tmp_path, postgres_url):
+    """Three workers under a cap of two send two requests at once; a dead one's room is free."""
+    gate = asyncio.Event()
+
+    def decide(request: Request) -> Reply:
+        held = "held" in request.last_user_text
+        return Reply(text="Written.", before_token=0.3, gate=gate if held else None)
+
+    provider = Provider(decide=decide)
+    model = {"endpoint": "shop", "name": "loop", "context": 32000, "max_concurrent": 2}
+    config = {
+        "storage": {"url": postgres_url},
+        "models": {"loop": model},
+        "limits": {"queue_timeout": "0s", "max_turns": 4},
+    }
+    async with provider, Rig(tmp_path, provider.openai_url, **config) as rig:
+        workers = await asyncio.gather(*(rig.serve("worker") for _ in range(3)))
+        turns = [await rig.say(f"hello {number}") for number in range(12)]
+        await rig.until(turns, Status.DONE)
+        assert (len(provider.requests), provider.peak) == (12, 2)
+        turns = [await rig.say(f"held {number}") for number in range(9)]
+        await provider.until(lambda provider: provider.busy == 2, within=60)
+        for worker in workers[:2]:
+            await worker.kill()
+        gate.set()
+        await rig.until(turns, Status.DONE)
+        assert await workers[2].stop() == 0
+
+
 async def see_the_budget(rig: Rig, tallies: list[Tally]) -> None:
     """Keep what the budget has come to, again and again."""
     while True:

@@ -74,7 +74,8 @@ class EndpointSettings(Section):
 
     max_concurrent: int | None = Field(default=None, ge=1)
     """How many calls may run on this endpoint at once, all its models together. Unset means no
-    total cap."""
+    total cap. Workers on one PostgreSQL keep it together; for an address of the machine itself,
+    those of the machine."""
 
     local: bool | None = None
     """Whether what is sent stays on machines of yours, so that private calls may use it. Unset

@@ -80,7 +80,9 @@ class ModelSettings(Section):
 
     max_concurrent: int | None = Field(default=None, ge=1)
     """How many calls may run on it at once. Unset means 1 on ``ollama`` (its own default: a
-    second one would queue inside it unseen), the slots on ``embedded``, no cap elsewhere."""
+    second one would queue inside it unseen), the slots on ``embedded``, no cap elsewhere.
+    Workers on one PostgreSQL keep it together; a model on the machine's own address, its workers;
+    ``embedded``, each for itself."""
 
     extra_body: dict[str, Any] = Field(default_factory=dict)
     """Fields added to its request bodies as they are, over those of the endpoint."""

@@ -47,7 +47,8 @@ class RoleSettings(Section):
     temperature in ``extra_body`` of the endpoint or model counts as set."""
 
     max_concurrent: int | None = Field(default=None, ge=1)
-    """How many calls of this role may run at once. Unset means no cap of the role."""
+    """How many calls of this role may run at once. Unset means no cap of the role.
+    Workers on one PostgreSQL keep it together."""
 
     thinking: bool | None = None
     """``true`` asks for thinking, ``false`` for none, as far as the model can. Unset means the
