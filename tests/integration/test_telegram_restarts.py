@@ -88,7 +88,7 @@ async def test_an_answer_that_came_while_the_bot_could_not_send_is_sent_after_th
     """Stored before it is sent, in flood control, over an end and a start."""
     async with Provider(default=Reply(text="Here you are.")) as provider:
         async with open_bot(tmp_path, provider, telegram=telegram) as bot:
-            telegram.close_chat(anna.chat, 4)
+            telegram.close_chat(anna.chat, 120)
             anna.says("hello")
             for _ in range(200):
                 async with bot.records.database.read() as work:
