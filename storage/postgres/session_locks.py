@@ -84,6 +84,8 @@ class PostgresSessionLocks:
         """Return whether no living process holds a session at this moment."""
         if not self._local.is_free(session_id):
             return False
+        # Who asks may take it, and judges by leases only after having been present for a while.
+        await self._presence.announce()
         try:
             async with self._engine.begin() as connection:
                 found = await connection.execute(_IS_FREE, self._values(session_id))
