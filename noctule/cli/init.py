@@ -1,6 +1,7 @@
 """``noctule init``: a configuration for what this machine has."""
 
 import os
+import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -17,17 +18,20 @@ if TYPE_CHECKING:
 
 @click.command("init")
 @click.option("--yes", is_flag=True, help="Take the default answer to every question.")
-@click.option("--path", type=click.Path(path_type=Path), help="Where to; else ./config.yaml.")
+@click.option(
+    "--path", type=click.Path(path_type=Path), help="Where to; else your own configuration."
+)
 @click.option("--force", is_flag=True, help="Replace a file that is there without asking.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
 )
 @runs
 async def command(invocation: Invocation, *, yes: bool, path: Path | None, force: bool) -> None:
-    """Look for Ollama, its models and keys of hosted services, and write a config.yaml for them.
+    """Look for Ollama, its models and keys of hosted services, and write a configuration for them.
 
     It asks what only you can decide; where nobody can be asked it takes the defaults. Keys stay in
-    the environment. --path, else --config or NOCTULE_CONFIG, else ./config.yaml is written.
+    the environment. --path, else --config or NOCTULE_CONFIG, else your own configuration is
+    written, which is used in every folder: config.yaml in ~/.config/noctule.
     """
     from noctule.config import load_text  # noqa: PLC0415 - not for --help
     from noctule.config.installed import gaps  # noqa: PLC0415 - likewise
@@ -63,8 +67,10 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
 
 
 def _target(invocation: Invocation, path: Path | None) -> Path:
-    named = path or invocation.config or os.environ.get("NOCTULE_CONFIG") or "config.yaml"
-    return Path.cwd() / Path(named).expanduser()
+    from noctule.config.places import named_config, user_config  # noqa: PLC0415 - not for --help
+
+    named = named_config(path or invocation.config, environ=os.environ, cwd=Path.cwd())
+    return named or user_config(environ=os.environ)
 
 
 def _check_free(target: Path, *, force: bool, may_ask: bool) -> None:
@@ -140,6 +146,9 @@ def _write(target: Path, text: str) -> None:
 
 def _next_commands(target: Path) -> tuple[str, str]:
     """Return the command that checks the file and the one that begins."""
-    named = Path.cwd() / "config.yaml" == target or os.environ.get("NOCTULE_CONFIG") == str(target)
-    option = "" if named else f" --config {target}"
+    from noctule.config.places import named_config, user_config  # noqa: PLC0415 - not for --help
+
+    named = named_config(None, environ=os.environ, cwd=Path.cwd())
+    used = named or user_config(environ=os.environ)
+    option = "" if used == target else f" --config {shlex.quote(str(target))}"
     return f"noctule{option} doctor", f"noctule{option} chat"

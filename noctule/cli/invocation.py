@@ -42,9 +42,12 @@ class Invocation:
         Raises:
             ConfigError: with all its problems at once.
         """
+        from noctule.cli.trusting import asker, tell_choice  # noqa: PLC0415 - not for --help
         from noctule.config import load  # noqa: PLC0415 - pydantic and YAML, not for --help
 
-        return self.use(load(self.config))
+        loaded = load(self.config, ask=asker(as_json=self.as_json))
+        tell_choice(loaded.choice, as_json=self.as_json)
+        return self.use(loaded)
 
     def use(self, loaded: "Loaded") -> "Loaded":
         """Take a configuration that was read already, and begin the log in its data folder."""

@@ -19,6 +19,7 @@ COMMANDS = {
     "worker": "Work like serve, without channels, beside others on one PostgreSQL.",
     "demo": "See Noctule work on the tiny model it brings along.",
     "init": "Write a configuration for what this machine has.",
+    "trust": "Let the config.yaml of a folder be used whenever you stand there.",
     "doctor": "Check everything, and say how to mend what is wrong.",
     "models": "List the models; probe what they can, warm them up.",
     "sessions": "List sessions and look into one.",
@@ -37,7 +38,7 @@ module of that name beside this one; adding one is a line here and that module."
 GROUPS = {
     "Talk and work": ("chat", "run", "serve", "worker", "sessions"),
     "See what happened": ("attempts", "why", "rate", "costs", "budgets", "limits"),
-    "Set up": ("init", "doctor", "models", "demo", "docs"),
+    "Set up": ("init", "trust", "doctor", "models", "demo", "docs"),
 }
 """Every command once, as the help shows them."""
 
@@ -91,7 +92,7 @@ def _config_option() -> click.Option:
         metavar="PATH",
         expose_value=False,
         callback=_choose_config,
-        help="The configuration (else NOCTULE_CONFIG, ./config.yaml, the one that came along).",
+        help="The configuration; else NOCTULE_CONFIG, a trusted ./config.yaml, your own.",
     )
 
 

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from noctule.config.choosing import Ask, Choice, choose
 from noctule.config.complaints import structural_problems
 from noctule.config.document import Document, KeyPath, parse_document, read_document
 from noctule.config.installed import gaps
-from noctule.config.places import find_config, find_home, needs_a_name, packaged_template
+from noctule.config.places import find_home, packaged_template
 from noctule.config.secrets import hide, written_secrets
 from noctule.config.variables import Substitution, substitute
 from noctule.core.errors import ConfigError, Problem
@@ -30,12 +31,14 @@ class Loaded:
         home: the data folder, absolute; not made yet.
         absent: variables that are missing but that nothing started so far needs: keys of
             endpoints no role uses, the token of a bot that may not be started.
+        choice: how the file was found.
     """
 
     settings: Settings
     path: Path
     home: Path
     absent: tuple[Problem, ...] = ()
+    choice: Choice | None = None
 
 
 def load(
@@ -43,33 +46,31 @@ def load(
     *,
     environ: Mapping[str, str] | None = None,
     cwd: Path | None = None,
+    ask: Ask | None = None,
 ) -> Loaded:
     """Find, read and check the configuration.
 
     Args:
-        path: what ``--config`` said; None searches ``NOCTULE_CONFIG``, ``./config.yaml`` and the
-            packaged default, in this order.
+        path: what ``--config`` said; None searches ``NOCTULE_CONFIG``, a trusted
+            ``./config.yaml``, the person's own and the packaged default, in this order.
         environ: the environment variables; None means the process's own.
         cwd: the folder relative paths start from; None means the process's own.
+        ask: asks whether an unknown ``./config.yaml`` may be used; None uses none.
 
     Raises:
         ConfigError: with all problems at once.
     """
     environ = os.environ if environ is None else environ
     cwd = Path.cwd() if cwd is None else cwd
-    found = find_config(path, environ=environ, cwd=cwd)
     home = find_home(environ=environ, cwd=cwd)
-    named = path is not None or bool(environ.get("NOCTULE_CONFIG"))
-    if not named and needs_a_name(found, home):
-        raise _turned_up(found)
-    settings, absent = _check(read_document(found), environ, found.parent, to_be_used=True)
-    return Loaded(settings, found, home, absent)
-
-
-def _turned_up(found: Path) -> ConfigError:
-    message = "turned up after agents had been given this folder, and it can start programs."
-    fix = f"look at it, then name it: --config {found} or NOCTULE_CONFIG."
-    return ConfigError([Problem(str(found), None, "", message, fix)])
+    choice = choose(path, environ=environ, cwd=cwd, home=home, ask=ask)
+    found = choice.path
+    if choice.content is None:
+        document = read_document(found)
+    else:
+        document = parse_document(choice.content, str(found))
+    settings, absent = _check(document, environ, found.parent, to_be_used=True)
+    return Loaded(settings, found, home, absent, choice)
 
 
 def load_text(text: str, *, environ: Mapping[str, str], folder: Path, file: str) -> Settings:

@@ -3,28 +3,45 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from noctule.core.given_folders import FILE, is_given
+from noctule.core.given_folders import CONFIG, FILE, is_given
 
 PACKAGE = Path(__file__).resolve().parents[1]
 
 
-def find_config(option: Path | None, *, environ: Mapping[str, str], cwd: Path) -> Path:
-    """Return the configuration to read: ``--config``, ``NOCTULE_CONFIG``, ``./config.yaml``,
-    else the packaged default. A named one need not exist; reading it then says so.
+def named_config(option: Path | None, *, environ: Mapping[str, str], cwd: Path) -> Path | None:
+    """Return the configuration that ``--config`` or ``NOCTULE_CONFIG`` names; None without a name.
 
     Args:
         option: what ``--config`` said; None when it was not given.
         environ: the environment variables; an empty ``NOCTULE_CONFIG`` counts as unset.
         cwd: the folder relative paths start from.
-    """  # noqa: D205 - the order is one sentence
+    """
     named = option or environ.get("NOCTULE_CONFIG") or None
-    if named is not None:
-        return cwd / Path(named).expanduser()
-    here = cwd / "config.yaml"
-    return here if here.is_file() else packaged_default()
+    return None if named is None else cwd / Path(named).expanduser()
 
 
-def needs_a_name(found: Path, home: Path) -> bool:
+def project_config(cwd: Path) -> Path | None:
+    """Return the ``config.yaml`` of a folder, whoever's it is; None when there is none."""
+    here = cwd / CONFIG
+    return here if here.is_file() else None
+
+
+def user_config(*, environ: Mapping[str, str]) -> Path:
+    """Return where a person's own configuration is, or would be.
+
+    Args:
+        environ: the environment variables; an ``XDG_CONFIG_HOME`` that is empty or not absolute
+            counts as unset, as the XDG Base Directory specification says.
+    """
+    base = environ.get("XDG_CONFIG_HOME", "")
+    if Path(base).is_absolute():
+        return Path(base) / "noctule" / CONFIG
+    from platformdirs import user_config_path  # noqa: PLC0415 - most calls name the file
+
+    return user_config_path("noctule", appauthor=False) / CONFIG
+
+
+def given_to_agents(found: Path, home: Path) -> bool:
     """Return whether a configuration counts only when it is named: an agent may have written it.
 
     Args:

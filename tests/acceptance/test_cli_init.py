@@ -15,10 +15,18 @@ NOBODY = "127.0.0.1:9"
 def shell_without_config(folder, **env):
     """Return a shell that sees no key and no Ollama but those given."""
     shell = Shell(folder, None, OLLAMA_HOST=NOBODY, **env)
+    shell.env.pop("NOCTULE_CONFIG", None)
     for name in (*VARIABLES, "GEMINI_API_KEY", "MISTRAL_API_KEY", "DEEPSEEK_API_KEY"):
         if name not in env:
             shell.env.pop(name, None)
     return shell
+
+
+def own(folder):
+    """Return where a person's own configuration is; its folder is made."""
+    path = folder / ".config/noctule/config.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path
 
 
 async def test_what_is_there_becomes_a_configuration_that_loads(tmp_path):
@@ -30,7 +38,7 @@ async def test_what_is_there_becomes_a_configuration_that_loads(tmp_path):
     assert done.code == 0, done
     assert "qwen3.5:latest" in done.err
     assert "`noctule doctor` checks it, `noctule chat` begins." in done.out
-    text = (tmp_path / "config.yaml").read_text()
+    text = own(tmp_path).read_text()
     assert SECRET not in text + done.out + done.err
     settings = load_text(text, environ=env, folder=tmp_path, file="config.yaml")
     assert settings.models[settings.roles.chat.primary].name == "qwen3.5:latest"
@@ -49,23 +57,23 @@ async def test_with_nothing_there_the_packaged_model_is_proposed(tmp_path):
 async def test_a_file_that_is_there_is_kept(tmp_path):
     """Without --force nothing is replaced; --path writes beside it; a folder is no file."""
     shell = shell_without_config(tmp_path)
-    (tmp_path / "config.yaml").write_text("mine")
+    own(tmp_path).write_text("mine")
     kept = await shell("init", "--yes", "--json")
     assert (kept.code, "--force replaces it" in kept.json["error"]) == (2, True)
-    assert (tmp_path / "config.yaml").read_text() == "mine"
+    assert own(tmp_path).read_text() == "mine"
     beside = await shell("init", "--path", "sub/other.yaml")
     assert f"noctule --config {tmp_path}/sub/other.yaml chat" in beside.out
     assert (tmp_path / "sub/other.yaml").is_file()
     assert (await shell("init", "--path", "sub")).code == 2
     assert (await shell("init", "--force")).code == 0
-    assert "embedded" in (tmp_path / "config.yaml").read_text()
-    assert [path.name for path in tmp_path.glob(".config*")] == []
+    assert "embedded" in own(tmp_path).read_text()
+    assert [path.name for path in own(tmp_path).parent.glob(".config*")] == []
 
 
 def test_a_person_is_asked_what_only_they_can_decide(tmp_path):
     """On a terminal it asks before replacing a file, then the open questions; answers count."""
     shell = shell_without_config(tmp_path, OPENAI_API_KEY=SECRET)
-    (tmp_path / "config.yaml").write_text("mine")
+    own(tmp_path).write_text("mine")
     with terminal(["init"], env=shell.env, cwd=tmp_path) as person:
         person.wait_for("Replace it?")
         person.type("y\r")
@@ -75,7 +83,7 @@ def test_a_person_is_asked_what_only_they_can_decide(tmp_path):
         person.type("2.50\r")
         person.wait_for("Wrote")
         assert person.ended() == 0
-    text = (tmp_path / "config.yaml").read_text()
+    text = own(tmp_path).read_text()
     assert "usd: 2.50" in text
     assert SECRET not in text
 
@@ -83,10 +91,10 @@ def test_a_person_is_asked_what_only_they_can_decide(tmp_path):
 def test_a_person_may_keep_the_file(tmp_path):
     """Saying no leaves the file as it was and ends as a usage error."""
     shell = shell_without_config(tmp_path)
-    (tmp_path / "config.yaml").write_text("mine")
+    own(tmp_path).write_text("mine")
     with terminal(["init"], env=shell.env, cwd=tmp_path) as person:
         person.wait_for("Replace it?")
         person.type("n\r")
         person.wait_for("left as it is")
         assert person.ended() == 2
-    assert (tmp_path / "config.yaml").read_text() == "mine"
+    assert own(tmp_path).read_text() == "mine"

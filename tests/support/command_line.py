@@ -30,16 +30,21 @@ class CommandLine:
         self.home = folder / "home"
         self.script = folder / "script.yaml"
         self.env = {
-            **{name: value for name, value in os.environ.items() if "NOCTULE" not in name},
+            **{
+                name: value
+                for name, value in os.environ.items()
+                if "NOCTULE" not in name and name != "XDG_CONFIG_HOME"
+            },
             "NOCTULE_HOME": str(self.home),
             "HOME": str(folder),
             "COLUMNS": "100",
         }
 
     def configure(self, settings: dict[str, Any]) -> Path:
-        """Write a configuration."""
+        """Write a configuration, and name it by ``NOCTULE_CONFIG``."""
         path = self.folder / "config.yaml"
         path.write_text(yaml.safe_dump(settings), encoding="utf-8")
+        self.env["NOCTULE_CONFIG"] = str(path)
         return path
 
     def play(self, models: dict[str, list[dict[str, Any]]], **more: Any) -> None:

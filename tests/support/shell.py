@@ -43,7 +43,7 @@ class Shell(CommandLine):
 
     Args:
         folder: an empty one.
-        config: the configuration's text; None writes none.
+        config: the configuration's text, named by ``NOCTULE_CONFIG``; None writes none.
         env: more variables.
     """
 
@@ -52,6 +52,7 @@ class Shell(CommandLine):
         self.env |= env
         if config is not None:
             (folder / "config.yaml").write_text(config, encoding="utf-8")
+            self.env["NOCTULE_CONFIG"] = str(folder / "config.yaml")
 
     async def __call__(self, *words: str, **env: str) -> Done:
         """Run ``noctule`` with these words until it ends."""

@@ -2,9 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from noctule.config import Loaded, find_config, find_home, load, packaged_default, require_telegram
+from noctule.config import Loaded, find_home, load, packaged_default, require_telegram
 from noctule.core.errors import ConfigError, Problem
-from noctule.sessions.workspaces import accepted_workspace
 
 SOUND = """\
 endpoints:
@@ -36,19 +35,6 @@ def problems_of(folder: Path, text: str | bytes, **environ: str) -> dict[str, Pr
     assert caught.value.exit_code == 2
     assert len({problem.path for problem in caught.value.problems}) == len(caught.value.problems)
     return {problem.path: problem for problem in caught.value.problems}
-
-
-def test_option_goes_before_variable_before_folder(tmp_path):
-    """The file is --config, else NOCTULE_CONFIG, else ./config.yaml, else the packaged one."""
-    environ = {"NOCTULE_CONFIG": "variable.yaml"}
-    option = Path("option.yaml")
-    assert find_config(option, environ=environ, cwd=tmp_path) == tmp_path / "option.yaml"
-    assert find_config(None, environ=environ, cwd=tmp_path) == tmp_path / "variable.yaml"
-    assert find_config(None, environ={}, cwd=tmp_path) == packaged_default()
-    (tmp_path / "config.yaml").touch()
-    assert find_config(None, environ={}, cwd=tmp_path) == tmp_path / "config.yaml"
-    empty = {"NOCTULE_CONFIG": ""}
-    assert find_config(None, environ=empty, cwd=tmp_path) == tmp_path / "config.yaml"
 
 
 def test_packaged_default_is_the_top_file_in_a_checkout():
@@ -357,27 +343,3 @@ def test_a_chat_template_that_came_along_is_known_by_its_name(tmp_path):
     (tmp_path / "fenced-json").write_text("{{ messages }}", encoding="utf-8")
     loaded = load_text(tmp_path, text)
     assert loaded.settings.endpoints["local"].chat_template == (tmp_path / "fenced-json")
-
-
-def test_a_configuration_that_turns_up_in_a_given_folder_has_to_be_named(tmp_path):
-    """An agent could have written it, and a configuration starts programs."""
-    home, folder = tmp_path / "home", tmp_path / "project"
-    folder.mkdir()
-    accepted_workspace(str(folder), home)
-    text = packaged_default().read_text(encoding="utf-8")
-    (folder / "config.yaml").write_text(text, encoding="utf-8")
-    environ = {"NOCTULE_HOME": str(home)}
-    with pytest.raises(ConfigError, match="turned up after agents"):
-        load(None, environ=environ, cwd=folder)
-    named = load(folder / "config.yaml", environ=environ, cwd=folder)
-    assert named.path == folder / "config.yaml"
-
-
-def test_a_configuration_that_was_there_before_is_taken_up(tmp_path):
-    """The folder is on no list: the sandbox keeps agents from changing what was loaded."""
-    home, folder = tmp_path / "home", tmp_path / "project"
-    folder.mkdir()
-    text = packaged_default().read_text(encoding="utf-8")
-    (folder / "config.yaml").write_text(text, encoding="utf-8")
-    accepted_workspace(str(folder), home)
-    assert load(None, environ={"NOCTULE_HOME": str(home)}, cwd=folder).home == home

@@ -1,0 +1,145 @@
+"""Which configuration is used: a named one, a trusted project file, the person's, the packaged."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from noctule.config.places import (
+    given_to_agents,
+    named_config,
+    packaged_default,
+    project_config,
+    user_config,
+)
+from noctule.config.project import Project, read_project
+from noctule.config.trust import TrustStore
+from noctule.core.errors import ConfigError, Problem
+
+Ask = Callable[[Project], bool | None]
+"""Asks a person whether a project file may be used; None when nobody can be asked now."""
+
+
+class Origin(StrEnum):
+    """Why a configuration is the one that is used."""
+
+    NAMED = "named"
+    """``--config`` or ``NOCTULE_CONFIG`` says so."""
+    PROJECT = "project"
+    """``./config.yaml``, which a person trusted."""
+    USER = "user"
+    """The person's own, the usual one."""
+    PACKAGED = "packaged"
+    """The one that came with Noctule: there is no other."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """The configuration to use.
+
+    Args:
+        path: the file; a named one need not exist.
+        origin: why this one.
+        content: what a person trusted: this is used, whatever the file holds by now. None means
+            that it is read from the file.
+        warning: why ``./config.yaml`` is not used, and how it would be; None when it is, or when
+            there is none of Noctule's.
+    """
+
+    path: Path
+    origin: Origin
+    content: bytes | None = None
+    warning: str | None = None
+
+    @property
+    def notice(self) -> str | None:
+        """One line that says which file is used; None for what was named, and for the usual one."""
+        match self.origin:
+            case Origin.PROJECT:
+                return f"Using the project's configuration {self.path}."
+            case Origin.PACKAGED:
+                return (
+                    "Using the configuration that came with Noctule, because you have none yet; "
+                    "`noctule init` writes one."
+                )
+            case _:
+                return None
+
+
+def choose(
+    option: Path | None,
+    *,
+    environ: Mapping[str, str],
+    cwd: Path,
+    home: Path,
+    ask: Ask | None = None,
+) -> Choice:
+    """Return the configuration to use; nothing in it is run or checked.
+
+    Args:
+        option: what ``--config`` said; None when it was not given.
+        environ: the environment variables.
+        cwd: the folder relative paths start from, and project files are looked for in.
+        home: the data folder, with the trust store.
+        ask: asks whether a project file may be used that nobody was asked about; None uses no
+            such file.
+
+    Raises:
+        ConfigError: a project file turned up where agents work, and nobody has named it.
+    """
+    named = named_config(option, environ=environ, cwd=cwd)
+    if named is not None:
+        return Choice(named, Origin.NAMED)
+    usual = _usual(environ)
+    here = project_config(cwd)
+    if here is None or any(_same(here, other) for other in (usual.path, packaged_default())):
+        return usual
+    content = read_project(here)
+    if content is None:
+        return usual
+    return _project(here, content, usual, TrustStore.of(home), ask)
+
+
+def _usual(environ: Mapping[str, str]) -> Choice:
+    own = user_config(environ=environ)
+    if own.is_file():
+        return Choice(own, Origin.USER)
+    return Choice(packaged_default(), Origin.PACKAGED)
+
+
+def _project(
+    here: Path, content: bytes, usual: Choice, store: TrustStore, ask: Ask | None
+) -> Choice:
+    known = store.verdict(here, content)
+    trusted = known.trusted if known is not None and known.same else None
+    if trusted is None and given_to_agents(here, store.home):
+        raise _turned_up(here)
+    if trusted is None and ask is not None:
+        changed = known is not None and known.trusted
+        trusted = ask(Project(here, content, changed=changed))
+        if trusted is not None:
+            store.remember(here, content, trusted=trusted)
+    if trusted:
+        return Choice(here, Origin.PROJECT, content)
+    return Choice(usual.path, usual.origin, warning=_untrusted(here, said_no=trusted is False))
+
+
+def _untrusted(here: Path, *, said_no: bool) -> str:
+    why = "you said no to it" if said_no else "it can start programs and nobody has trusted it"
+    return (
+        f"{here} is not used: {why} in its present form. Read it; then `noctule trust` uses it "
+        "from now on, and --config uses it once."
+    )
+
+
+def _turned_up(found: Path) -> ConfigError:
+    message = "turned up after agents had been given this folder, and it can start programs."
+    fix = f"look at it, then name it: `noctule trust {found}`, --config or NOCTULE_CONFIG."
+    return ConfigError([Problem(str(found), None, "", message, fix)])
+
+
+def _same(one: Path, other: Path) -> bool:
+    try:
+        return one.samefile(other)
+    except OSError:
+        return False
