@@ -90,21 +90,30 @@ def choose(
     named = named_config(option, environ=environ, cwd=cwd)
     if named is not None:
         return Choice(named, Origin.NAMED)
-    usual = _usual(environ)
+    store = TrustStore.of(home)
+    usual = _usual(environ, store)
     here = project_config(cwd)
     if here is None or any(_same(here, other) for other in (usual.path, packaged_default())):
         return usual
     content = read_project(here)
     if content is None:
         return usual
-    return _project(here, content, usual, TrustStore.of(home), ask)
+    return _project(here, content, usual, store, ask)
 
 
-def _usual(environ: Mapping[str, str]) -> Choice:
+def _usual(environ: Mapping[str, str], store: TrustStore) -> Choice:
     own = user_config(environ=environ)
-    if own.is_file():
-        return Choice(own, Origin.USER)
-    return Choice(packaged_default(), Origin.PACKAGED)
+    if not own.is_file():
+        return Choice(packaged_default(), Origin.PACKAGED)
+    if given_to_agents(own, store.home) and not _is_trusted(own, store):
+        raise _turned_up(own)  # somebody gave agents a folder around it, like ~/.config
+    return Choice(own, Origin.USER)
+
+
+def _is_trusted(path: Path, store: TrustStore) -> bool:
+    content = read_project(path)
+    known = None if content is None else store.verdict(path, content)
+    return known is not None and known.trusted and known.same
 
 
 def _project(

@@ -264,3 +264,17 @@ def test_a_configuration_that_was_there_before_is_taken_up_once_it_is_trusted(pl
     accepted_workspace(str(folder), home)
     loaded = load(None, environ=environ, cwd=folder, ask=lambda _: True)
     assert (loaded.home, loaded.path) == (home, folder / "config.yaml")
+
+
+def test_ones_own_configuration_in_a_folder_of_agents_has_to_be_trusted(place):
+    """Whoever lets agents work in all of ~/.config does not let them say what Noctule starts."""
+    folder, home, environ = place
+    own = own_file(environ)
+    accepted_workspace(environ["XDG_CONFIG_HOME"], home)
+    with pytest.raises(ConfigError, match="noctule trust"):
+        load(None, environ=environ, cwd=folder)
+    TrustStore.of(home).remember(own, own.read_bytes(), trusted=True)
+    assert load(None, environ=environ, cwd=folder).path == own
+    own.write_text(f"{own.read_text()}# by an agent\n")
+    with pytest.raises(ConfigError, match="noctule trust"):
+        load(None, environ=environ, cwd=folder)
