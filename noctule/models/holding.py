@@ -3,12 +3,14 @@
 import re
 from collections.abc import Callable, Collection
 
+from noctule.models.call_marks import OPENINGS
 from noctule.models.imitation import FENCES, MARKERS, TAGS
 from noctule.models.written_calls import NAME_KEYS, WRAPPER_KEYS
 
 _OPENINGS = (
     *(f"<{tag}>" for tag in TAGS),
     *MARKERS,
+    *OPENINGS,
     "<function=",
     "<invoke name=",
     "<\uff5ctool\u2581call",
@@ -42,7 +44,8 @@ def may_become_imitation(beginning: str, offered: Collection[str]) -> bool:
         )
     return (
         "```".startswith(said)
-        or _opens(said, (*_OPENINGS, *_python_openings(offered)))
+        or _opens(said, (*_OPENINGS, *(f"<{name}>" for name in offered)))
+        or _opens(said, _python_openings(offered))
         or _begins_as_json(said, offered)
     )
 

@@ -3,8 +3,9 @@
 Known habits: bare and fenced JSON (qwen2.5-coder), ``<tool_call>`` (Qwen, Hermes), ``<tools>``,
 ``<function=name>`` (Llama, Qwen-Coder), ``<invoke name=...>`` (Claude's older form),
 ``[TOOL_CALLS]`` (Mistral), ``<|python_tag|>`` (Llama 3), ``<|tool_call_start|>`` (LFM2),
-DeepSeek's and Harmony's markers, ``tool_code`` (Gemma), ``Action:`` (ReAct). Seen in the templates
-of llama.cpp and in issue threads of Ollama and vLLM, checked 2026-11.
+DeepSeek's and Harmony's markers, ``tool_code`` (Gemma), ``Action:`` (ReAct), and the families that
+:mod:`noctule.models.call_marks` brings to these. Seen in the templates of llama.cpp and in issue
+threads of Ollama and vLLM, checked 2026-11.
 
 JSON in the middle of an answer is an illustration; at its beginning or end, naming a tool that was
 offered, it is a call.
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from noctule.models.arguments import misfit
+from noctule.models.call_marks import common
 from noctule.models.written_calls import (
     ARGUMENT_KEYS,
     NAME_KEYS,
@@ -51,7 +53,7 @@ _FUNCTION = re.compile(
     r"<function=(?P<name>[\w.\-]+)>?(?P<body>.*?)(?:</function>|\Z)", re.DOTALL | re.IGNORECASE
 )
 _INVOKE = re.compile(
-    r"<invoke\s+name=\"(?P<name>[\w.\-]+)\">(?P<body>.*?)(?:</invoke>|\Z)",
+    r"<invoke\s+name=\"(?P<name>[\w.\-]+)\">(?P<body>.*?)(?:</invoke>|(?=</?tool_call>)|\Z)",
     re.DOTALL,
 )
 _MARKED = re.compile(r"(?:\[TOOL_CALLS?\]|<\|python_tag\|>)(?P<body>.*)\Z", re.DOTALL)
@@ -73,12 +75,16 @@ _REACT = re.compile(
     r"^\s*Action:\s*(?P<name>[\w.\-]+)\s*\n\s*Action Input:\s*(?P<body>.*?)(?=^\s*Observation:|\Z)",
     re.DOTALL | re.MULTILINE,
 )
+_ELEMENT = re.compile(
+    r"<(?P<name>[\w.\-]+)>\s*(?P<body>(?:<(?P<key>[\w\-]+)>[^<]*</(?P=key)>\s*){1,20})</(?P=name)>"
+)
+_CHILD = re.compile(r"<([\w\-]+)>\s*([^<]*?)\s*</\1>")
 _NAMED = rf'"(?:{"|".join(NAME_KEYS)})"\s*:\s*"([\w.\-]{{1,80}})"'
 _ARGUED = rf'"(?:{"|".join(ARGUMENT_KEYS)})"\s*:\s*[{{"]'
 _STRAY = re.compile(
     rf"(?:<(?:{_ANY_TAG})>|\[TOOL_CALLS?\]|<\|python_tag\|>)[^\w]*(?:{_NAMED}|([\w.\-]+)\[ARGS\])"
-    r"|(?:<tool_call>\s*)?<function=([\w.\-]+)>"
-    r"|<invoke\s+name=\"([\w.\-]+)\">"
+    rf"|(?:<(?:{_ANY_TAG})>\s*){{0,2}}<function=([\w.\-]+)>"
+    rf"|(?:<(?:{_ANY_TAG})>\s*){{0,2}}<invoke\s+name=\"([\w.\-]+)\">"
     r"|(?:<\|start\|>assistant)?(?:<\|channel\|>)?\s*(?:commentary|analysis)?\s*"
     r"to=functions\.([\w.\-]+)"
     rf"|\{{\s*{_NAMED}\s*,\s*{_ARGUED}",
@@ -87,8 +93,9 @@ _STRAY = re.compile(
 _LINE_OF_JSON = re.compile(r"^[ \t]*[{\[]", re.MULTILINE)
 _STARTS = 5
 _FENCE = re.compile(r"```(?P<lang>[\w+\-]*)[ \t]*\n?(?P<body>.*?)(?:```|\Z)", re.DOTALL)
+_FENCE_MARK = re.compile(r"^ {0,3}(?:```|~~~)", re.MULTILINE)
 _LEFTOVERS = re.compile(
-    r"</?(?:s|tool_calls?|function_calls?|tools|tool_response|xml)>|<\|(?:im_end|eot_id|eom_id|end|"
+    r"</?(?:s|tool_calls?|function_calls?|function|invoke|tools|tool_response|xml)>|<\|(?:im_end|eot_id|eom_id|end|"
     r"endoftext|tool_call_end|/tool_call)\|>|"
     r"<\uff5ctool\u2581calls?\u2581(?:begin|end)\uff5c>",
     re.IGNORECASE,
@@ -134,7 +141,7 @@ def find_imitation(text: str, offered: Collection[str]) -> Imitation | None:
         text: the whole answer, thinking left out.
         offered: the names of the tools that were offered; none of anything else is a call.
     """
-    said = _unfenced(text.strip())
+    said = _unfenced(common(text.strip()))
     if not said or not any(name in said for name in offered):
         return None
     for form in (_marked, _at_the_edge, _whole):
@@ -150,7 +157,7 @@ def stray_name(text: str) -> str | None:
     Only where a template's marks, or nothing but the call itself, leave no other meaning. Fenced
     it is shown to somebody.
     """
-    said = text.strip()
+    said = common(text.strip())
     found = _STRAY.match(said)
     if found is None:
         return None
@@ -172,11 +179,11 @@ _Found = tuple[list[WrittenCall], list[tuple[int, int]]]
 
 def _marked(text: str, offered: Collection[str]) -> _Found:
     """Find calls between the marks of some template, wherever they stand."""
-    for reader in (_by_name, _by_tag, _by_marker):
+    for reader in (_by_name, _by_tag, _by_marker, _by_element):
         calls: list[WrittenCall] = []
         spans: list[tuple[int, int]] = []
         for found, span in reader(text, offered):
-            if found:
+            if found and not _is_shown(text, span[0]):
                 calls += found
                 spans.append(span)
         if calls:
@@ -207,6 +214,23 @@ def _by_tag(text: str, offered: Collection[str]) -> Iterator[_Piece]:
             if named and named["name"] in offered:
                 found = [_named_call(named["name"], named["body"])]
         yield found, match.span()
+
+
+def _by_element(text: str, offered: Collection[str]) -> Iterator[_Piece]:
+    """Read an answer that is nothing but an element named like a tool, as Cline's prompt has it."""
+    match = _ELEMENT.fullmatch(text)
+    if match is not None and match["name"] in offered:
+        call = WrittenCall(match["name"], dict(_CHILD.findall(match["body"])), as_json=False)
+        yield [call], match.span()
+
+
+def _is_shown(text: str, at: int) -> bool:
+    """Whether what stands at a place is shown to a reader: as code, with an answer around it."""
+    before = text[:at]
+    if len(_FENCE_MARK.findall(before)) % 2:
+        closed = _FENCE_MARK.search(text, at)
+        return closed is not None and bool(text[closed.end() :].strip())
+    return before.rpartition("\n")[2].replace("```", "").count("`") % 2 == 1
 
 
 def _by_marker(text: str, offered: Collection[str]) -> Iterator[_Piece]:

@@ -30,9 +30,12 @@ _DEEPEST = 6
 _NAMED = re.compile(rf'"(?:{"|".join(NAME_KEYS)})"\s*:\s*"(?:functions\.)?([\w.\-]+)"')
 _ARGUED = re.compile(rf'"(?:{"|".join(ARGUMENT_KEYS)})"\s*:')
 _PARAMETER = re.compile(
-    r"<parameter(?:=|\s+name=\")([\w.\-]+)\"?>\s*(.*?)\s*(?:</parameter>|(?=<parameter)|\Z)",
+    r"<parameter(?:=|\s+name=\")([\w.\-]+)\"?((?:\s+[\w\-]+=\"[^\"]*\")*)\s*>"
+    r"\s*(.*?)\s*(?:</parameter>|(?=<parameter)|\Z)",
     re.DOTALL,
 )
+_IS_TEXT = re.compile(r"\bstring=\"true\"")
+"""DeepSeek's word for a value that is text whatever it looks like."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +79,10 @@ def parameters_in(body: str) -> Mapping[str, Any] | None:
 
     A value that is JSON counts as that, any other as text.
     """
-    found = {name: _value(text) for name, text in _PARAMETER.findall(body[:_LONGEST])}
+    found = {
+        name: text if _IS_TEXT.search(more) else _value(text)
+        for name, more, text in _PARAMETER.findall(body[:_LONGEST])
+    }
     return found or None
 
 

@@ -55,6 +55,25 @@ CLEAR: dict[str, str] = {
     "harmony": "<|channel|>commentary to=functions.get_weather <|constrain|>json<|message|>"
     '{"city": "Rome"}<|call|>',
     "react": 'Action: get_weather\nAction Input: {"city": "Rome"}',
+    "kimi": "<|tool_calls_section_begin|><|tool_call_begin|>functions.get_weather:0"
+    '<|tool_call_argument_begin|>{"city": "Rome"}<|tool_call_end|><|tool_calls_section_end|>',
+    "kimi without a section": "<|tool_call_begin|>functions.get_weather:0"
+    '<|tool_call_argument_begin|>{"city": "Rome"}<|tool_call_end|>',
+    "gemma 4": '<|tool_call>call:get_weather{city:<|"|>Rome<|"|>}<tool_call|>',
+    "functiongemma": "<start_function_call>call:get_weather{city:<escape>Rome<escape>}"
+    "<end_function_call>",
+    "command r": '<|START_ACTION|>[\n {"tool_call_id": "0", "tool_name": "get_weather", '
+    '"parameters": {"city": "Rome"}}\n]<|END_ACTION|>',
+    "apertus": '<|tools_prefix|>[{"get_weather": {"city": "Rome"}}]<|tools_suffix|>',
+    "internlm": '<|action_start|><|plugin|>\n{"name": "get_weather", "parameters": '
+    '{"city": "Rome"}}<|action_end|>',
+    "functionary": 'functools[{"name": "get_weather", "arguments": {"city": "Rome"}}]',
+    "longcat": '<longcat_tool_call>{"name": "get_weather", "arguments": {"city": "Rome"}}'
+    "</longcat_tool_call>",
+    "lm studio": '[TOOL_REQUEST]{"name": "get_weather", "arguments": {"city": "Rome"}}'
+    "[END_TOOL_REQUEST]",
+    "tool_use element": "<tool_use>\n<name>get_weather</name>\n<arguments>"
+    '{"city": "Rome"}</arguments>\n</tool_use>',
 }
 """Nothing but JSON for ``get_weather`` with ``{"city": "Rome"}``, in some template's marks."""
 
@@ -80,6 +99,32 @@ UNCLEAR: dict[str, str] = {
     "</function>\n</tool_call>",
     "invoke": '<function_calls><invoke name="get_weather"><parameter name="city">Rome</parameter>'
     "</invoke></function_calls>",
+    "dsml (deepseek)": "<\uff5cDSML\uff5cfunction_calls>\n"
+    '<\uff5cDSML\uff5cinvoke name="get_weather">\n'
+    '<\uff5cDSML\uff5cparameter name="city" string="true">Rome</\uff5cDSML\uff5cparameter>\n'
+    "</\uff5cDSML\uff5cinvoke>\n</\uff5cDSML\uff5cfunction_calls>",
+    "dsml, plain bars": '<|DSML|tool_calls><|DSML|invoke name="get_weather"><|DSML|parameter '
+    'name="city" string="true">Rome</|DSML|parameter></|DSML|invoke></|DSML|tool_calls>',
+    "dsml, spoilt": '<function>\n<name>get_weather</name>\n<parameter name="city" string="true">'
+    "Rome</\uff5c\uff5cDSML\uff5c\uff5cparameter>\n</\uff5c\uff5cDSML\uff5c\uff5cinvoke>",
+    "minimax": '<minimax:tool_call>\n<invoke name="get_weather">\n<parameter name="city">Rome'
+    "</parameter>\n</invoke>\n</minimax:tool_call>",
+    "glm": "<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>Rome</arg_value>\n"
+    "</tool_call>",
+    "hunyuan": "<tool_calls>\n<tool_call>get_weather<tool_sep>\n<arg_key>city</arg_key>\n"
+    "<arg_value>Rome</arg_value>\n</tool_call>\n</tool_calls>",
+    "seed": "<seed:tool_call><function=get_weather><parameter=city>Rome</parameter></function>"
+    "</seed:tool_call>",
+    "step": "<\uff5ctool_calls_begin\uff5c><\uff5ctool_call_begin\uff5c>"
+    "function<\uff5ctool_sep\uff5c>"
+    '<steptml:invoke name="get_weather"><steptml:parameter name="city">Rome</steptml:parameter>'
+    "</steptml:invoke><\uff5ctool_call_end\uff5c><\uff5ctool_calls_end\uff5c>",
+    "grok": '<xai:function_call name="get_weather"><parameter name="city">Rome</parameter>'
+    "</xai:function_call>",
+    "a misspelt wrapper": '<tvoe_calls>\n<invoke name="get_weather">\n<parameter name="city">Rome'
+    "</parameter>\n</invoke>\n</tvoe_calls>",
+    "llama 4": '<|python_start|>[get_weather(city="Rome")]<|python_end|>',
+    "cline": "<get_weather>\n<city>Rome</city>\n</get_weather>",
     "arguments as bad text": '{"name": "get_weather", "arguments": "city=Rome"}',
 }
 """Calls all the same, but nobody should make them on the model's behalf."""
@@ -93,6 +138,13 @@ ANSWERS: dict[str, str] = {
     "a name in prose": "I could use get_weather for that, or read_file.",
     "an illustration": 'A call looks like this:\n```json\n{"name": "get_weather", "arguments": '
     '{"city": "Rome"}}\n```\nThe model fills in the arguments, and the runtime makes the call.',
+    "a page about marks": "Qwen writes this:\n```xml\n<tool_call>\n"
+    '{"name": "get_weather", "arguments": {"city": "Rome"}}\n</tool_call>\n```\n'
+    "and the parser of the server makes the call of it.",
+    "a mark in a sentence": 'It prints `<tool_call>{"name": "get_weather", "arguments": {}}'
+    "</tool_call>` and stops.",
+    "a report on DSML": 'The log has `<\uff5cDSML\uff5cinvoke name="get_weather">` in line 40.',
+    "XML of one's own": "<report>\n<city>Rome</city>\n</report>",
     "code": '```python\nimport os\n\nprint(os.getcwd())\nprint(get_weather(city="Rome"))\n```',
     "data with a name": '{"name": "get_weather", "description": "Tells the weather.", "cost": 3}',
     "a list": "[1, 2, 3]",

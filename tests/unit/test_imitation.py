@@ -115,3 +115,54 @@ def test_a_very_long_answer_is_read_quickly() -> None:
         '"\\',
     ):
         find_imitation("get_weather " + piece * (200_000 // len(piece)), OFFERED)
+
+
+def test_the_marks_of_every_family_give_the_arguments() -> None:
+    """What is not made on a model's behalf is read all the same, whole and without its marks."""
+    families = ("dsml", "minimax", "glm", "hunyuan", "seed", "step", "grok", "a misspelt", "cline")
+    samples = {name: text for name, text in UNCLEAR.items() if name.startswith(families)}
+    wrong = {}
+    for name, text in samples.items():
+        found = find_imitation(text, OFFERED)
+        read = found and (found.alone, [(call.name, call.arguments) for call in found.calls])
+        if read != (True, [("get_weather", {"city": "Rome"})]):
+            wrong[name] = read
+        if (at := _shown_before_its_end(text)) is not None:
+            wrong[f"{name}, shown"] = at
+    assert len(samples) >= 10
+    assert wrong == {}
+
+
+def test_deepseeks_parameters_say_what_is_text() -> None:
+    """``string="true"`` keeps digits as text, ``string="false"`` reads JSON."""
+    text = (
+        '<|DSML|invoke name="read_file">'
+        '<|DSML|parameter name="path" string="true">7</|DSML|parameter>'
+        '<|DSML|parameter name="lines" string="false">3</|DSML|parameter></|DSML|invoke>'
+    )
+    found = find_imitation(text, OFFERED)
+    assert found is not None
+    assert found.calls[0].arguments == {"path": "7", "lines": 3}
+
+
+def test_two_calls_in_elements_are_two_calls() -> None:
+    """GLM and Kimi write calls one after another, each with marks of its own."""
+    glm = "".join(
+        f"<tool_call>get_weather\n<arg_key>city</arg_key>\n<arg_value>{city}</arg_value>\n</tool_call>\n"
+        for city in ("Rome", "Oslo")
+    )
+    kimi = "".join(
+        f"<|tool_call_begin|>functions.get_weather:{number}<|tool_call_argument_begin|>"
+        f'{{"city": "{city}"}}<|tool_call_end|>'
+        for number, city in enumerate(("Rome", "Oslo"))
+    )
+    for text in (glm, kimi):
+        found = find_imitation(text, OFFERED)
+        assert found is not None
+        assert [call.arguments for call in found.calls] == [{"city": "Rome"}, {"city": "Oslo"}]
+
+
+def _shown_before_its_end(text: str) -> str | None:
+    """Return the first beginning of a text that would be shown; None when all of it waits."""
+    beginnings = (text[:end] for end in range(len(text)))
+    return next((one for one in beginnings if not may_become_imitation(one, OFFERED)), None)

@@ -29,6 +29,18 @@ APART = {
     "<|channel>thought\nPLAN\n<channel|>Hi": "Hi",
     "PLAN\n<channel|>Hi": "Hi",
     "<think>PLAN</think>Yes.\n<think>PLAN</think>No.": "Yes.\nNo.",
+    "<mm:think>PLAN, and </think> or `</mm:think>` in the code</mm:think>Hi": "Hi",
+    "<longcat_think>PLAN</longcat_think>Hi": "Hi",
+    "<thinking>PLAN</mm:think>Hi": "Hi",
+    "<think>PLAN with `</think>` in it</think>Hi": "Hi",
+    "\ufeff<think>PLAN</think>Hi": "Hi",
+    "\u200b\n<think>PLAN</think>Hi": "Hi",
+    "PLAN. </think> Hi": "Hi",
+    "PLAN </think>\n\nhi": "hi",
+    "<think>PLAN</think>Hi<|im_end|>": "Hi",
+    "Hi<|im_end|>\n": "Hi",
+    "Hi<\uff5cend\u2581of\u2581sentence\uff5c>": "Hi",
+    "Hi</s>": "Hi",
 }
 """What servers leave in a reply, with what people may see of it."""
 
@@ -43,6 +55,15 @@ KEPT = (
     "- `<|channel|>analysis<|message|>` begins a thought",
     "a < b and c<d <b>x</b> [T] <|x|> List<int> x <",
     "think about it",
+    "The tag </think> ends thinking.",
+    "It prints </think> when thinking is off, then the answer.",
+    "Fix in chat.py: split on </think>, take the last part.",
+    "Here is the form:\n<reasoning>because</reasoning>\n<answer>4</answer>",
+    "In XML:\n<thought>one</thought>\n<thought>two</thought>",
+    "The word assistantfinal is what Harmony leaves.",
+    "It stops at <|im_end|>",
+    "It stops at `<|im_end|>`",
+    "<s>the old price</s>",
     "",
 )
 """Answers that speak of marks, or look like it."""
@@ -106,7 +127,10 @@ def test_a_reply_known_to_begin_inside_is_shown_from_its_end_only() -> None:
 
 
 _WORDS = st.sampled_from(
-    ["<think>", "</think>", "`", "```", "\n", " ", "a", "<", "[THINK]", "<|channel|>", "<channel|>"]
+    [
+        *("<think>", "</think>", "`", "```", "\n", " ", "Q", "<", "[THINK]", "<|channel|>"),
+        *("<channel|>", "</mm:think>", "<reasoning>", "<|im_end|>", "</s>", ". ", ", q"),
+    ]
 )
 
 
@@ -121,4 +145,4 @@ def test_pieces_make_no_difference(words: list[str], chance) -> None:
         at += step
     answer, thought = split_thinking(text)
     assert shown(pieces) == answer
-    assert len(answer) + len(thought) >= text.count("a")
+    assert len(answer) + len(thought) >= text.count("Q")
