@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.tell import tell
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -42,7 +43,7 @@ async def command(invocation: Invocation, *, limit: int | None, session: str | N
             shown = attempts[: limit or _SHOWN]
             _print(shown, records)
             if len(attempts) > len(shown):
-                click.echo(f"The newest {_SHOWN}; `--limit N` shows more, `--json` all.", err=True)
+                tell(f"The newest {_SHOWN}; `--limit N` shows more, `--json` all.")
 
 
 def attempt_document(attempt: "Attempt", records: "Records") -> dict[str, Any]:

@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import click
-
+from noctule.cli.tell import tell
 from noctule.core.errors import OurBugError
 
 if TYPE_CHECKING:
@@ -122,10 +121,9 @@ def print_accounts(lines: "Sequence[AccountLine]", records: "Records") -> None:
     for line in lines:
         trouble = line.account.trouble if line.account else None
         if trouble is not None:
-            click.echo(
+            tell(
                 f"Endpoint {line.endpoint}: {trouble} What is left there is unknown; only the "
-                "budgets of Noctule count. `noctule budgets ask` asks again.",
-                err=True,
+                "budgets of Noctule count. `noctule budgets ask` asks again."
             )
 
 

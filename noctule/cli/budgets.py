@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.tell import tell
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -110,10 +111,9 @@ def _print(lines: "list[BudgetLine]", records: "Records") -> None:
     for line in lines:
         if line.tally.over_usd:
             over = show_usd(line.tally.over_usd)
-            click.echo(
+            tell(
                 f"Budget {line.tally.key}: providers billed {over} more than calls could have "
-                "cost by their prices. Correct the prices.",
-                err=True,
+                "cost by their prices. Correct the prices."
             )
 
 

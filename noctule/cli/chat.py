@@ -12,6 +12,7 @@ from noctule.cli.handed_files import file_option, image_option, with_files
 from noctule.cli.invocation import Invocation, runs
 from noctule.cli.last_session import continue_option, last_session
 from noctule.cli.short_ids import short_id
+from noctule.cli.tell import tell
 from noctule.cli.tool_options import allow_option, folder_of, rules_of, workspace_option
 from noctule.core.errors import UsageError
 from noctule.core.roles import ANSWERING
@@ -148,7 +149,7 @@ async def _say_once(invocation: Invocation, runtime: "Runtime", request: "Reques
     said = await talk.say(request)
     sentence = said.sentence(records.settings, records.zone)
     if sentence is not None:
-        click.echo(sentence, err=True)
+        tell(sentence)
     if screen is None:
         invocation.print_document(turn_document(said, sentence))
     elif records.settings.footer and (line := footer(said)) is not None:

@@ -7,11 +7,14 @@ from contextlib import suppress
 import click
 
 from noctule.cli.invocation import Invocation
+from noctule.cli.tell import tell
 from noctule.core.errors import NoctuleError
 
 FAILED = 1
 USAGE = 2
 _STDERR = 2
+_PRINTING = frozenset({"click", "rich", "noctule.cli.main", "noctule.channels.terminal.plain"})
+"""What writes to standard output, by the names of packages and modules."""
 
 
 def end_with(error: BaseException, invocation: Invocation) -> int:
@@ -27,11 +30,11 @@ def end_with(error: BaseException, invocation: Invocation) -> int:
         return FAILED  # whoever read our output has gone: nobody is left to tell
     if isinstance(error, click.UsageError) and not invocation.as_json:
         with suppress(OSError):
-            error.show()
+            _show_usage(error)
         return USAGE
     sentence, code = _explain(error, invocation)
     with suppress(OSError):
-        click.echo(sentence, err=True)
+        tell(sentence)
         if invocation.as_json and not invocation.answered:
             invocation.print_document({"error": sentence})
     return code
@@ -49,16 +52,36 @@ def replace_closed_streams() -> None:
 
 
 def let_go_of_streams() -> None:
-    """Write out what is buffered; where the reader has gone, keep Python from complaining."""
+    """Write out what is buffered; where that cannot be done, keep Python from complaining."""
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, stream.fileno())
-            os.close(nowhere)
-        except (OSError, ValueError):
+        except OSError:
+            with suppress(OSError, ValueError):
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, stream.fileno())
+                os.close(nowhere)
+        except ValueError:
             continue
+
+
+def _show_usage(error: click.UsageError) -> None:
+    """Show a usage error as click does, with the sentence broken between words."""
+    if error.ctx is not None:
+        tell(error.ctx.get_usage())
+        names = error.ctx.help_option_names
+        if names:
+            tell(f"Try '{error.ctx.command_path} {names[-1]}' for help.\n")
+    tell(f"Error: {error.format_message()}")
+
+
+def _is_of_output(error: OSError) -> bool:
+    """Whether an error came of writing to standard output, to a full disk for example."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    name = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__"))
+    return name.partition(".")[0] in _PRINTING or name in _PRINTING
 
 
 def _explain(error: BaseException, invocation: Invocation) -> tuple[str, int]:
@@ -71,6 +94,12 @@ def _explain(error: BaseException, invocation: Invocation) -> tuple[str, int]:
             return error.format_message(), error.exit_code
         case KeyboardInterrupt() | click.Abort():
             return "Stopped.", FAILED
+        case OSError() if _is_of_output(error):
+            why = error.strerror or type(error).__name__
+            return (
+                f"The output could not be written: {why}. Nothing that is stored was lost; make "
+                "room, or send the output elsewhere, and run the command again."
+            ), FAILED
         case _:
             return _unexpected(error, invocation), FAILED
 

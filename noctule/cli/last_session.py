@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from noctule.cli.tell import tell
 from noctule.core.errors import UsageError
 from noctule.core.sessions import LOCAL_OWNER
 
@@ -35,5 +36,5 @@ async def last_session(records: "Records", named: str | None, kind: str) -> str 
         sessions = await work.sessions.list(owner=LOCAL_OWNER, limit=_LOOKED_THROUGH)
     found = next((session.id for session in sessions if session.kind.value == kind), None)
     if found is None:
-        click.echo(f"There is no earlier {kind} session: this begins one.", err=True)
+        tell(f"There is no earlier {kind} session: this begins one.")
     return found

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.tell import tell
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -87,7 +88,7 @@ def _print(limits: Sequence["Limit"], records: "Records") -> None:
             for limit in limits
         ],
     )
-    click.echo("`noctule limits clear` forgets them; the next call asks again.", err=True)
+    tell("`noctule limits clear` forgets them; the next call asks again.")
 
 
 @command.command("clear")

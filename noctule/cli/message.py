@@ -5,8 +5,7 @@ import select
 import stat
 import sys
 
-import click
-
+from noctule.cli.tell import tell
 from noctule.core.errors import UsageError
 
 _QUIET_SECONDS = 2.0
@@ -50,9 +49,8 @@ def _say_what_is_awaited() -> None:
     """Tell people who wait for a pipe that stays silent what this command waits for."""
     ready, _, _ = select.select([sys.stdin], [], [], _QUIET_SECONDS)
     if not ready:
-        click.echo(
-            "Waiting for the end of standard input, which is sent along; < /dev/null keeps it out.",
-            err=True,
+        tell(
+            "Waiting for the end of standard input, which is sent along; < /dev/null keeps it out."
         )
 
 

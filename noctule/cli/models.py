@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.tell import tell
 from noctule.core.roles import Role
 
 if TYPE_CHECKING:
@@ -122,5 +123,5 @@ async def probe(
         else:
             click.echo("No role offers tools to a model.")
         for sentence in short:
-            click.echo(sentence, err=True)
+            tell(sentence)
     return 1 if short else 0

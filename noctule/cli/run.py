@@ -11,6 +11,7 @@ from noctule.cli.examples import examples
 from noctule.cli.handed_files import file_option, image_option, with_files
 from noctule.cli.invocation import Invocation, runs
 from noctule.cli.last_session import continue_option, last_session
+from noctule.cli.tell import tell
 from noctule.cli.tool_options import allow_option, folder_of, rules_of, workspace_option
 from noctule.core.errors import UsageError
 from noctule.core.lifecycle import Status
@@ -138,7 +139,7 @@ async def command(  # noqa: PLR0913 - the contract's options
         submitted = await _submit(records, request)
         allowed = await allowance(records, submitted.turn.session_id)
         if allowed is not None:
-            click.echo(allowed, err=True)
+            tell(allowed)
         if detach:
             return _tell_detached(invocation, submitted, records)
         return await _follow(invocation, records, submitted)
@@ -185,7 +186,7 @@ def _tell_detached(invocation: Invocation, submitted: _Submitted, records: "Reco
         )
     else:
         click.echo(turn.session_id)
-    click.echo(_where(submitted, records, here=False), err=True)
+    tell(_where(submitted, records, here=False))
     return 0
 
 
@@ -212,7 +213,7 @@ async def _follow(invocation: Invocation, records: "Records", submitted: _Submit
     else:
         sentence = said.sentence(records.settings, records.zone)
     if sentence is not None:
-        click.echo(sentence, err=True)
+        tell(sentence)
     if screen is None:
         told = None if report is None else report.as_json(records.zone)
         invocation.print_document({**turn_document(said, sentence), "report": told})

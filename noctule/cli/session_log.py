@@ -6,13 +6,12 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-import click
-
 from noctule.channels.terminal.printable import printable
 from noctule.channels.terminal.tool_lines import ending, tool_line
 from noctule.cli.moments import iso
 from noctule.cli.session_orders import worker_of
 from noctule.cli.short_ids import short_id
+from noctule.cli.tell import tell
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
 from noctule.core.money import show_usd
@@ -50,7 +49,7 @@ async def steps(records: "Records", session_id: str, *, follow: bool) -> AsyncIt
     if not follow or await _rests(records, session.id, seen):
         return
     if worker_of(records) is None:
-        click.echo("Nobody works on it at the moment; `noctule serve` goes on with it.", err=True)
+        tell("Nobody works on it at the moment; `noctule serve` goes on with it.")
     async with aclosing(records.events.follow(session.id, seen)) as stream:
         async for event in stream:
             if event.kind is not EventKind.DELTA:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from noctule.cli.invocation import Invocation
+from noctule.cli.tell import tell
 from noctule.core.lifecycle import Status
 from noctule.core.overview import is_resting
 from noctule.core.sessions import Turn
@@ -115,12 +116,12 @@ async def _go_on_here(
         said = await pursuit.follow(turn, after=after)
     sentence = said.sentence(records.settings, records.zone)
     if sentence is not None:
-        click.echo(sentence, err=True)
+        tell(sentence)
     if invocation.as_json:
         await _print_turn(invocation, records, turn, sentence)
     elif said.turn.status.finished:
         report = await run_reports(records).of(said.turn)
-        click.echo(report.sentence(records.zone), err=True)
+        tell(report.sentence(records.zone))
     return said.exit_code
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.tell import tell
 from noctule.core.lifecycle import Status
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ async def _list(
         else:
             _print(overviews[:shown], [session.id for session in sessions], asks, records)
             if shown is not None and len(overviews) > shown:
-                click.echo(f"The newest {shown}; --limit N shows more.", err=True)
+                tell(f"The newest {shown}; --limit N shows more.")
             _tell_of_nobody(overviews, records)
 
 
@@ -132,12 +133,11 @@ def _tell_of_nobody(overviews: Sequence["Overview"], records: "Records") -> None
     if worker_of(records) is not None:
         return
     if asleep:
-        click.echo("Nobody wakes what sleeps: `noctule serve` does while it runs.", err=True)
+        tell("Nobody wakes what sleeps: `noctule serve` does while it runs.")
     if running:
-        click.echo(
+        tell(
             "Nobody works on what is running: its process ended. "
-            f"`noctule serve` goes on with it, or `noctule sessions resume {running[0]}`.",
-            err=True,
+            f"`noctule serve` goes on with it, or `noctule sessions resume {running[0]}`."
         )
 
 

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import yaml
 
@@ -72,20 +72,34 @@ class CommandLine:
         )
 
     def run(
-        self, *arguments: str, stdin: str | bytes = b"", seconds: float = 120, **env: str
+        self,
+        *arguments: str,
+        stdin: str | bytes = b"",
+        seconds: float = 120,
+        stdout: IO[bytes] | None = None,
+        **env: str,
     ) -> "subprocess.CompletedProcess[str]":
-        """Run a command to its end, which must come within so many seconds."""
+        """Run a command to its end, which must come within so many seconds.
+
+        Args:
+            arguments: what stands behind ``noctule``.
+            stdin: what it is sent.
+            seconds: how long it may take.
+            stdout: where its output goes; None returns it.
+            env: more variables.
+        """
         done = subprocess.run(
             [sys.executable, "-m", "noctule", *arguments],
             cwd=self.folder,
             env={**self.env, **env},
             input=stdin.encode() if isinstance(stdin, str) else stdin,
-            capture_output=True,
+            stdout=subprocess.PIPE if stdout is None else stdout,
+            stderr=subprocess.PIPE,
             check=False,
             timeout=seconds,
         )
         return subprocess.CompletedProcess(
-            done.args, done.returncode, done.stdout.decode(), done.stderr.decode()
+            done.args, done.returncode, (done.stdout or b"").decode(), done.stderr.decode()
         )
 
     def json(self, *arguments: str, stdin: str = "") -> tuple[int, Any]:

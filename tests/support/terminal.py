@@ -14,13 +14,14 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 _ESCAPES = re.compile(r"\x1b\][^\x07\x1b]*(\x07|\x1b\\)|\x1b\[[0-?]*[ -/]*[@-~]|\x1b[=>]|\x1b\(B")
 _ASKS_WHERE_THE_CURSOR_IS = b"\x1b[6n"
 
 
 class Terminal:
-    """A process that believes to be on a terminal of 100 by 40.
+    """A process that believes to be on a terminal.
 
     Attributes:
         raw: every byte it has sent to the terminal.
@@ -44,6 +45,16 @@ class Terminal:
     def interrupt(self) -> None:
         """Press Ctrl-C where the terminal turns it into a signal."""
         self.process.send_signal(signal.SIGINT)
+
+    def press_interrupt(self) -> None:
+        """Press Ctrl-C: the terminal echoes it if it echoes at all, and sends the signal."""
+        os.write(self._leader, b"\x03")
+        self.interrupt()  # it is nobody's controlling terminal, so that it sends none
+
+    @property
+    def echoes(self) -> bool:
+        """Whether the terminal shows what is typed."""
+        return bool(termios.tcgetattr(self._leader)[3] & termios.ECHO)
 
     def wait_for(self, text: str, *, seconds: float = 20) -> None:
         """Read until text is shown that was not waited for before."""
@@ -81,16 +92,31 @@ class Terminal:
 
 
 @contextmanager
-def terminal(arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> Iterator[Terminal]:
-    """Run ``noctule`` on a terminal; it is killed at the end if it still runs."""
+def terminal(
+    arguments: Sequence[str],
+    *,
+    env: Mapping[str, str],
+    cwd: Path,
+    columns: int = 100,
+    stdout: IO[bytes] | None = None,
+) -> Iterator[Terminal]:
+    """Run ``noctule`` on a terminal; it is killed at the end if it still runs.
+
+    Args:
+        arguments: what stands behind ``noctule``.
+        env: its variables.
+        cwd: its folder.
+        columns: how wide the terminal is; it has 40 rows.
+        stdout: where its standard output goes; None means the terminal.
+    """
     leader, follower = pty.openpty()
-    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 100, 0, 0))
+    fcntl.ioctl(follower, termios.TIOCSWINSZ, struct.pack("HHHH", 40, columns, 0, 0))
     process = subprocess.Popen(
         [sys.executable, "-m", "noctule", *arguments],
         stdin=follower,
-        stdout=follower,
+        stdout=follower if stdout is None else stdout,
         stderr=follower,
-        env={**env, "TERM": "xterm-256color"},
+        env={**_without_size(env), "TERM": "xterm-256color"},
         cwd=cwd,
         start_new_session=True,
     )
@@ -102,3 +128,8 @@ def terminal(arguments: Sequence[str], *, env: Mapping[str, str], cwd: Path) -> 
             process.kill()
         process.wait()
         os.close(leader)
+
+
+def _without_size(env: Mapping[str, str]) -> dict[str, str]:
+    """Return variables without those that would stand for the terminal's own size."""
+    return {name: value for name, value in env.items() if name not in {"COLUMNS", "LINES"}}

@@ -9,6 +9,8 @@ from rich.spinner import Spinner
 from rich.text import Text
 
 from noctule.channels.terminal.blocks import finished_length
+from noctule.channels.terminal.elapsed import since
+from noctule.channels.terminal.keyboard import Keyboard
 from noctule.channels.terminal.printable import printable
 from noctule.channels.terminal.reply import Reply
 
@@ -21,19 +23,25 @@ class LiveScreen:
 
     Args:
         console: the terminal.
+        keyboard: what is typed meanwhile; None takes that of this process.
     """
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Console, keyboard: Keyboard | None = None) -> None:
         self._console = console
         self._live: Live | None = None
         self._status: str | None = None
         self._title: str | None = None
         self._growing = ""
         self._kept = False
+        self._keyboard = keyboard or Keyboard()
+        self._status_since_s = 0.0
 
     def status(self, text: str | None) -> None:
-        """Show a spinner and what is going on."""
-        self._status = None if text is None else printable(text)
+        """Show a spinner, what is going on and for how long it has been."""
+        shown = None if text is None else printable(text)
+        if shown != self._status:
+            self._status_since_s = self._console.get_time()
+        self._status = shown
         self._draw()
 
     def begin(self, title: str | None) -> None:
@@ -72,21 +80,22 @@ class LiveScreen:
             self.note(f"↑ taken back: {why}")
 
     def note(self, text: str) -> None:
-        """Print a dim line."""
-        self._console.print(Text(printable(text), style="dim"), soft_wrap=True)
+        """Print a dim line, broken between words."""
+        self._console.print(Text(printable(text), style="dim"))
 
     def problem(self, text: str) -> None:
-        """Print a sentence in a warning colour."""
-        self._console.print(Text(printable(text), style="yellow"), soft_wrap=True)
+        """Print a sentence in a warning colour, broken between words."""
+        self._console.print(Text(printable(text), style="yellow"))
 
     def aside(self) -> "LiveScreen":
         """Return this screen: a person sees everything in its order."""
         return self
 
     def close(self) -> None:
-        """Print what is left and stop redrawing."""
+        """Print what is left, stop redrawing, and show again what is typed."""
         self._status = None
         self.end()
+        self._keyboard.restore()
 
     def _keep(self, markdown: str) -> None:
         if self._kept:
@@ -97,6 +106,7 @@ class LiveScreen:
     def _draw(self) -> None:
         wanted = bool(self._growing.strip() or self._status)
         if wanted and self._live is None:
+            self._keyboard.hush()
             self._live = Live(
                 get_renderable=self._renderable,
                 console=self._console,
@@ -118,7 +128,11 @@ class LiveScreen:
             room = max(1, self._console.size.height - _LINES_KEPT_FREE)
             shown.append(_LastLines(Reply(self._growing.strip("\n")), room))
         if self._status:
-            shown.append(Spinner("dots", Text(self._status, style="dim")))
+            seconds = self._console.get_time() - self._status_since_s
+            line = f"{self._status}{since(seconds)}"
+            shown.append(
+                Spinner("dots", Text(line, style="dim", no_wrap=True, overflow="ellipsis"))
+            )
         return Group(*shown)
 
 

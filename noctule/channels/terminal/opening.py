@@ -1,9 +1,13 @@
 """Which screen fits the streams of this process."""
 
+import os
 import sys
 
 from noctule.channels.terminal.plain import PlainScreen
+from noctule.channels.terminal.progress import Progress
 from noctule.channels.terminal.screen import Screen
+
+_COLUMNS = 80
 
 
 def open_screen(*, all_on_stdout: bool = False) -> Screen:
@@ -21,4 +25,13 @@ def open_screen(*, all_on_stdout: bool = False) -> Screen:
         console = Console(file=sys.stdout, highlight=False)
         if not console.is_dumb_terminal:
             return LiveScreen(console)
-    return PlainScreen(sys.stdout, sys.stdout if all_on_stdout else sys.stderr)
+    if all_on_stdout:
+        return PlainScreen(sys.stdout, sys.stdout)
+    return PlainScreen(sys.stdout, sys.stderr, Progress(sys.stderr, _stderr_columns))
+
+
+def _stderr_columns() -> int:
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or _COLUMNS
+    except (OSError, ValueError):
+        return _COLUMNS

@@ -4,6 +4,7 @@ import os
 from typing import TextIO
 
 from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.progress import Progress
 
 
 class PlainScreen:
@@ -15,23 +16,28 @@ class PlainScreen:
     Args:
         out: where replies go.
         err: where lines about them go.
+        progress: tells what is going on while nothing is said; None does not.
     """
 
-    def __init__(self, out: TextIO, err: TextIO) -> None:
+    def __init__(self, out: TextIO, err: TextIO, progress: Progress | None = None) -> None:
         self._out = out
         self._err = err
         self._gone: set[TextIO] = set()
         self._open = False
         self._at_line_start = True
         self._title: str | None = None
+        self._progress = progress
 
     def status(self, text: str | None) -> None:
-        """Show nothing: what cannot be taken away again would fill the stream."""
+        """Tell it beside the replies, where there is such a place."""
+        if self._progress is not None:
+            self._progress.show(text)
 
     def begin(self, title: str | None) -> None:
         """Begin a block, its title on a line of its own."""
         self.end()
         self._open = True
+        self.status(None)
         if title is not None and title != self._title:
             self._say(f"{title}:\n")
         self._title = title
@@ -71,6 +77,7 @@ class PlainScreen:
     def close(self) -> None:
         """End the block."""
         self.end()
+        self.status(None)
 
     def _say(self, text: str) -> None:
         if text:
@@ -84,6 +91,8 @@ class PlainScreen:
     def _write(self, stream: TextIO, text: str) -> None:
         if stream in self._gone:
             return
+        if self._progress is not None:
+            self._progress.clear()
         try:
             stream.write(text)
             stream.flush()

@@ -69,7 +69,7 @@ class ShortWait:
                 return await self._count_down(turn, leaving)
         finally:
             self._left_s -= self._clock.monotonic() - begun
-            self._screen.status(None)
+            self._screen.close()
 
     async def _count_down(self, turn: Turn, leaving: asyncio.Event) -> bool:
         while not leaving.is_set():

@@ -102,6 +102,7 @@ class TurnView:
         role, model = str(data.get("role", "")), data.get("model")
         if data.get("purpose", Purpose.ANSWER) == Purpose.ANSWER:
             self._voices[str(data["attempt"])] = _Voice(role)
+        self._make_room()
         if self._speaking is None:
             instead = data.get("fallback_from")
             self._screen.status(
@@ -111,8 +112,7 @@ class TurnView:
     def _delta(self, data: Mapping[str, Any]) -> None:
         attempt, text = str(data["attempt"]), str(data["text"])
         voice = self._voices.setdefault(attempt, _Voice(str(data.get("role", ""))))
-        if self._speaking is not None and self._voices[self._speaking].ended:
-            self._end_block()
+        self._make_room()
         if self._speaking is None:
             self._begin(attempt)
         if self._speaking == attempt:
@@ -141,6 +141,7 @@ class TurnView:
     def _tool_started(self, data: Mapping[str, Any]) -> None:
         at_work = tool_line(data)
         self._tools[str(data.get("call"))] = at_work
+        self._make_room()
         if self._speaking is None:
             self._screen.status(f"{data.get('role', '')} · {at_work}".strip(" ·"))
 
@@ -152,6 +153,11 @@ class TurnView:
         role = data.get("role")
         if self._several and role in set(Role):  # what several wrote together has no one speaker
             self._replied = str(role)
+
+    def _make_room(self) -> None:
+        """End what has been said to its end: what goes on now is shown below it."""
+        if self._speaking is not None and self._voices[self._speaking].ended:
+            self._end_block()
 
     def _next_voice(self) -> None:
         """Give the screen to whoever has something to say; else it stays with the last."""
