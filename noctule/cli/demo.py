@@ -187,7 +187,7 @@ async def _ollama() -> "Found | None":
     async with AsyncClient(trust_env=False) as http:
         found = await discover(os.environ, http)
     usable = pick(found.ollama or (), found.memory_bytes) is not None
-    return replace(found, keys=()) if usable else None
+    return replace(found, keys=(), azure=None) if usable else None
 
 
 def _wants_ollama(console: "Console", found: "Found") -> bool:

@@ -1,9 +1,11 @@
 """``noctule init``: a configuration for what this machine has."""
 
+import itertools
 import os
 import shlex
+import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,9 +46,10 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
     found = await _look()
     _tell(found)
     answers = _ask(questions(found)) if may_ask else {}
+    _require_something(found, answers)
     text = propose(found, answers)
     settings = load_text(text, environ=os.environ, folder=target.parent, file=str(target))
-    _write(target, text)
+    kept = _write(target, text)
     following = _next_commands(target)
     missing = [str(gap) for _, gap in gaps(Parts.of(settings))]
     if invocation.as_json:
@@ -57,10 +60,13 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
                 "models": list(settings.models),
                 "next": following,
                 "missing": missing,
+                "kept": None if kept is None else str(kept),
             }
         )
         return
     click.echo(f"Wrote {target} (models: {', '.join(settings.models)}).")
+    if kept is not None:
+        click.echo(f"The file that was there is {kept}.")
     for sentence in missing:
         click.echo(sentence)
     click.echo(f"Next: `{following[0]}` checks it, `{following[1]}` begins.")
@@ -108,10 +114,35 @@ def _tell(found: "Found") -> None:
     else:
         names = ", ".join(model.name for model in found.ollama) or "no model yet"
         click.echo(f"Ollama at {found.ollama_url}: {names}", err=True)
-    for variable in found.keys:
-        click.echo(f"{variable} is set", err=True)
-    if found.ollama is None and not found.keys:
+    for service in found.services:
+        click.echo(f"{service.variable} is set", err=True)
+    for note in found.notes:
+        click.echo(note, err=True)
+
+
+def _require_something(found: "Found", answers: Mapping[str, str]) -> None:
+    """See that what will be written can work.
+
+    Raises:
+        UsageError: nothing was found, and the packaged model is not installed.
+    """
+    from noctule.core import extras  # noqa: PLC0415 - not for --help
+    from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
+    from noctule.models.proposal import needs_packaged_model  # noqa: PLC0415 - likewise
+
+    if not needs_packaged_model(found, answers):
+        return
+    gap = extras.embedded_gap(packaged=True)
+    if gap is None:
         click.echo("Nothing better was found, so it will be the tiny packaged model.", err=True)
+        return
+    pull = "`ollama pull qwen3.5` gets Ollama a model"
+    if found.ollama is None:
+        pull = "install Ollama (https://ollama.com) and `ollama pull qwen3.5`"
+    raise UsageError(
+        f"Nothing that could answer was found, so nothing was written. Either {pull}, or export a "
+        f"key (ANTHROPIC_API_KEY, OPENAI_API_KEY, ...), then run `noctule init` again. {gap}"
+    )
 
 
 def _ask(questions: "Sequence[Question]") -> dict[str, str]:
@@ -123,8 +154,11 @@ def _ask(questions: "Sequence[Question]") -> dict[str, str]:
     return answers
 
 
-def _write(target: Path, text: str) -> None:
+def _write(target: Path, text: str) -> Path | None:
     """Write beside the file, then move: a full disk leaves the old one.
+
+    Returns:
+        Where the replaced file is kept; None when there was none.
 
     Raises:
         UsageError: the folder cannot be written.
@@ -132,9 +166,13 @@ def _write(target: Path, text: str) -> None:
     from noctule.core.errors import UsageError  # noqa: PLC0415 - not for --help
 
     draft = target.with_name(f".{target.name}.{os.getpid()}")
+    kept = None
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         draft.write_text(text, encoding="utf-8")
+        if target.exists():
+            kept = _free_name(target)
+            shutil.copy2(target, kept)
         draft.replace(target)
     except OSError as error:
         draft.unlink(missing_ok=True)
@@ -142,6 +180,13 @@ def _write(target: Path, text: str) -> None:
         raise UsageError(
             f"{target} cannot be written ({reason}). Name another place with --path."
         ) from error
+    return kept
+
+
+def _free_name(target: Path) -> Path:
+    """Return where the file that is replaced is kept; earlier copies stay."""
+    names = (target.with_name(f"{target.name}.{number}.bak") for number in itertools.count(1))
+    return next(path for path in names if not path.exists())
 
 
 def _next_commands(target: Path) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from noctule.models.services import SERVICES
+from noctule.models.services import Service, azure_in, keys_in, services_of
 
 if TYPE_CHECKING:
     import httpx
@@ -30,6 +30,8 @@ class FoundModel:
             ``thinking``, ``embedding``); None when Ollama does not say.
         context: the longest context it was made for, in tokens; None when Ollama does not say.
         remote: True when this Ollama only passes it on to Ollama's cloud.
+        cache_bytes_per_token: what a token of context takes in memory, by the model's shape; None
+            when Ollama does not say.
     """
 
     name: str
@@ -37,6 +39,7 @@ class FoundModel:
     capabilities: frozenset[str] | None = None
     context: int | None = None
     remote: bool = False
+    cache_bytes_per_token: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +51,26 @@ class Found:
         ollama: its models; None when nothing answered there as Ollama does.
         ollama_trouble: why not, as a sentence; None when it answered.
         keys: names of the variables that hold keys of hosted services; never their values.
+        azure: Azure's OpenAI, whose address is the customer's own; None without a key of it.
+        notes: what to say about keys that are of no use as they are, a sentence each.
         telegram: whether TELEGRAM_BOT_TOKEN is set.
-        memory_bytes: the machine's memory; None when it cannot be told.
+        memory_bytes: the memory of the machine Ollama runs on; None when it cannot be told.
     """
 
     ollama_url: str = OLLAMA_URL
     ollama: tuple[FoundModel, ...] | None = None
     ollama_trouble: str | None = None
     keys: tuple[str, ...] = ()
+    azure: Service | None = None
+    notes: tuple[str, ...] = ()
     telegram: bool = False
     memory_bytes: int | None = None
+
+    @property
+    def services(self) -> list[Service]:
+        """The hosted services whose keys are set, under the variables that hold them."""
+        found = services_of(self.keys)
+        return found if self.azure is None else [*found, self.azure]
 
 
 async def discover(environ: Mapping[str, str], http: "httpx.AsyncClient") -> Found:
@@ -69,13 +82,17 @@ async def discover(environ: Mapping[str, str], http: "httpx.AsyncClient") -> Fou
     """
     url = ollama_url(environ.get("OLLAMA_HOST", ""))
     models, trouble = await _ask_ollama(url, http)
+    keys, notes = keys_in(environ)
+    azure, missing = azure_in(environ)
     return Found(
         ollama_url=url,
         ollama=models,
         ollama_trouble=trouble,
-        keys=tuple(s.variable for s in SERVICES if environ.get(s.variable, "").strip()),
+        keys=tuple(keys),
+        azure=azure,
+        notes=tuple(notes + missing),
         telegram=bool(environ.get("TELEGRAM_BOT_TOKEN", "").strip()),
-        memory_bytes=memory_bytes(),
+        memory_bytes=memory_bytes() if _is_here(url) else None,
     )
 
 
@@ -150,6 +167,7 @@ async def _describe(url: str, http: "httpx.AsyncClient", entry: Mapping[str, Any
         capabilities=frozenset(map(str, capabilities)) if isinstance(capabilities, list) else None,
         context=_trained_context(details.get("model_info")),
         remote=bool(entry.get("remote_host")) or name.endswith(("-cloud", ":cloud")),
+        cache_bytes_per_token=_cache_bytes(details.get("model_info")),
     )
 
 
@@ -158,3 +176,34 @@ def _trained_context(info: Any) -> int | None:
         if str(key).endswith(".context_length") and isinstance(value, int):
             return value
     return None
+
+
+def _cache_bytes(info: Any) -> int | None:
+    """Return keys and values of one token in 16 bits, by a GGUF file's own description.
+
+    The names are those of the GGUF specification (``ARCH.block_count``, ``ARCH.attention.*``,
+    checked 2026-11). Layers that look back only a little make the truth smaller, never larger.
+    """
+    shape = info if isinstance(info, dict) else {}
+    layers = _number(shape, ".block_count")
+    heads = _number(shape, ".attention.head_count")
+    width = _number(shape, ".embedding_length")
+    of_head = width // heads if width and heads else None
+    keys = _number(shape, ".attention.key_length") or of_head
+    values = _number(shape, ".attention.value_length") or keys
+    own = _number(shape, ".attention.head_count_kv") or heads
+    if not (layers and own and keys and values):
+        return None
+    return 2 * layers * own * (keys + values)
+
+
+def _number(shape: Mapping[str, Any], ending: str) -> int | None:
+    """Return a positive number of a shape; of a list with one for each layer, the largest."""
+    value = next((value for key, value in shape.items() if str(key).endswith(ending)), None)
+    numbers = value if isinstance(value, list) else [value]
+    found = [n for n in numbers if isinstance(n, int) and not isinstance(n, bool) and n > 0]
+    return max(found, default=None)
+
+
+def _is_here(url: str) -> bool:
+    return urlsplit(url).hostname in {"127.0.0.1", "::1", "localhost"}

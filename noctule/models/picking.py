@@ -20,22 +20,26 @@ _SAYS_TOOLS_IN_VAIN = re.compile(r"^qwen2\.5-coder", re.IGNORECASE)
 class Picked:
     """Models by what they are to do; the same one may stand in several places.
 
+    Wherever one of them calls tools, all but ``strong`` do.
+
     Args:
         quick: decides, chats and converts: the smallest that does it well.
         coder: writes code.
+        able: finds things out: the best with tools that fits beside the others.
         strong: thinks and writes: the best that fits beside the others.
         left: the rest that could answer, by name.
     """
 
     quick: FoundModel
     coder: FoundModel
+    able: FoundModel
     strong: FoundModel
     left: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[FoundModel, ...]:
         """Each picked model once."""
-        return tuple(dict.fromkeys((self.quick, self.coder, self.strong)))
+        return tuple(dict.fromkeys((self.quick, self.coder, self.able, self.strong)))
 
 
 def pick(models: Sequence[FoundModel], memory_bytes: int | None) -> Picked | None:
@@ -53,16 +57,19 @@ def pick(models: Sequence[FoundModel], memory_bytes: int | None) -> Picked | Non
         return None
     room = memory_bytes * _SHARE if memory_bytes else float("inf")
     fitting = [m for m in usable if m.size_bytes <= room] or usable[:1]
-    general = [m for m in fitting if not is_coder(m)] or fitting
+    calling = [m for m in fitting if calls_tools(m)] or fitting
+    general = [m for m in calling if not is_coder(m)] or calling
     quick = next((m for m in general if m.size_bytes >= _ROUTES_FROM), general[-1])
     room -= quick.size_bytes
-    coder = _largest([m for m in fitting if is_coder(m)], quick, room)
+    coder = _largest([m for m in calling if is_coder(m)], quick, room)
     room -= 0 if coder is quick else coder.size_bytes
-    strong = _largest([m for m in general if m.size_bytes >= quick.size_bytes], quick, room)
+    writers = [m for m in fitting if not is_coder(m) and m.size_bytes >= quick.size_bytes]
+    strong = _largest(writers, quick, room)
+    able = strong if calls_tools(strong) else quick
     if coder is quick:
-        coder = strong
-    taken = {quick.name, coder.name, strong.name}
-    return Picked(quick, coder, strong, tuple(m.name for m in usable if m.name not in taken))
+        coder = able
+    taken = {model.name for model in (quick, coder, able, strong)}
+    return Picked(quick, coder, able, strong, tuple(m.name for m in usable if m.name not in taken))
 
 
 def is_coder(model: FoundModel) -> bool:

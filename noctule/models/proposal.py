@@ -7,14 +7,22 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 
 from noctule.core.errors import UsageError
+from noctule.core.extras import Extra, Gap, gap
+from noctule.models.context_room import context_of
 from noctule.models.discovery import Found, FoundModel
+from noctule.models.first_roles import Bound, Hosted, bind
 from noctule.models.picking import Picked, calls_tools, pick
 from noctule.models.services import SERVICES, Service
 
 _GB = 1_000_000_000
-_WIDE_FROM = 30 * _GB  # with this much memory a wider context is worth its place
 _NONE = "none"
 _NOT_NAMES = {"true", "false", "null"}  # YAML reads these as something else
+
+_HOSTED_NAMES = {"quick", "strong"} | {
+    f"{name}-{tier}"
+    for name in ("azure", *(service.endpoint for service in SERVICES))
+    for tier in ("quick", "strong")
+}
 
 _EMBEDDED = """\
 # This model is too small to choose a role: where no rule fits, chat answers.
@@ -63,19 +71,31 @@ class Question:
 def questions(found: Found) -> list[Question]:
     """Return what is worth asking; [] when there is nothing to decide."""
     asked: list[Question] = []
-    services = _services(found)
+    services = _usable(found)
     if services:
-        local = _picked(found) is not None
+        local = pick_local(found) is not None
         names = tuple(service.endpoint for service in services)
         what = "research and writing" if local else "everything"
+        others = "" if len(names) == 1 else " The others stand in for it."
         choices = (*names, _NONE)
-        asked.append(Question("cloud", f"Which hosted service for {what}?", choices, names[0]))
+        text = f"Which hosted service for {what}?{others}"
+        asked.append(Question("cloud", text, choices, names[0]))
         text = "How many US dollars may a role spend there in five hours?"
         asked.append(Question("budget_usd", text, (), "1.00"))
     if found.telegram:
         text = "Start the Telegram bot with `noctule serve`?"
         asked.append(Question("telegram", text, ("yes", "no"), "yes"))
     return asked
+
+
+def needs_packaged_model(found: Found, answers: Mapping[str, str]) -> bool:
+    """Return whether there is nothing but the packaged model that could answer.
+
+    Args:
+        found: what there is.
+        answers: by the keys of :func:`questions`.
+    """
+    return pick_local(found) is None and (not _usable(found) or answers.get("cloud") == _NONE)
 
 
 def propose(found: Found, answers: Mapping[str, str] | None = None) -> str:
@@ -92,21 +112,48 @@ def propose(found: Found, answers: Mapping[str, str] | None = None) -> str:
         UsageError: an answer is none of the choices, or no sum of money.
     """
     given = _checked(found, answers or {})
-    service = next((s for s in _services(found) if s.endpoint == given.get("cloud")), None)
-    picked = _picked(found)
-    if picked is None and service is None:
+    hosted = _hosted(found, given.get("cloud", _NONE))
+    picked = pick_local(found)
+    if picked is None and not hosted:
         body = _EMBEDDED
     else:
-        body = "\n".join(_body(found, picked, service, given.get("budget_usd", "")))
+        body = "\n".join(_body(found, picked, hosted, given.get("budget_usd", "")))
     return "\n".join(_head(found)) + "\n\n" + body + "".join(_telegram(given))
 
 
-def _services(found: Found) -> list[Service]:
-    return [service for service in SERVICES if service.variable in found.keys]
-
-
-def _picked(found: Found) -> Picked | None:
+def pick_local(found: Found) -> Picked | None:
+    """Return which local models would do what; None where none could."""
     return pick(found.ollama or (), found.memory_bytes)
+
+
+def _usable(found: Found) -> list[Service]:
+    """Return the services a role can be bound to now: with models, prices and what they need.
+
+    A service whose client is not installed is one only where there is no other.
+    """
+    known = [service for service in found.services if service.quick and service.priced]
+    return [service for service in known if _extra(service) is None] or known
+
+
+def _extra(service: Service) -> Gap | None:
+    return gap(Extra.ANTHROPIC) if service.kind == "anthropic" else None
+
+
+def _hosted(found: Found, first: str) -> list[Hosted]:
+    """Name the models of the services, the chosen one first; [] when none is wanted."""
+    if first == _NONE:
+        return []
+    services = sorted(_usable(found), key=lambda service: service.endpoint != first)
+    return [
+        Hosted(service, "quick", "strong" if service.strong != service.quick else "quick")
+        if service.endpoint == first
+        else Hosted(
+            service,
+            f"{service.endpoint}-quick",
+            f"{service.endpoint}-{'strong' if service.strong != service.quick else 'quick'}",
+        )
+        for service in services
+    ]
 
 
 def _checked(found: Found, answers: Mapping[str, str]) -> dict[str, str]:
@@ -139,17 +186,19 @@ def _head(found: Found) -> Iterator[str]:
     yield "# `noctule doctor` checks it against this machine. Secrets stay in the environment."
     if found.ollama_trouble:
         yield f"# {found.ollama_trouble}"
-    elif found.ollama is not None and _picked(found) is None:
+    elif found.ollama is not None and pick_local(found) is None:
         yield "# Ollama answers but has no model that could; `ollama pull qwen3.5` gets one."
+    for note in found.notes:
+        yield f"# {note}"
 
 
 def _body(
-    found: Found, picked: Picked | None, service: Service | None, budget: str
+    found: Found, picked: Picked | None, hosted: Sequence[Hosted], budget: str
 ) -> Iterator[str]:
     yield "endpoints:"
     if picked:
         yield f"  local: {{kind: ollama, url: {_text(found.ollama_url)}, keep_alive: 30m}}"
-    if service:
+    for service in found.services if hosted else ():
         url = f", url: {_text(service.url)}" if service.url else ""
         yield (
             f"  {service.endpoint}: {{kind: {service.kind}{url}, "
@@ -157,35 +206,30 @@ def _body(
         )
     yield ""
     names = _names(picked.models) if picked else {}
-    yield from _models(found, picked, names, service)
+    yield "models:"
+    yield from _local_models(found, picked, names)
+    for one in hosted:
+        yield from _hosted_models(one)
+    yield from _left_out(found, hosted)
     yield ""
     yield "roles:"
-    yield from _roles(picked, names, service, budget)
+    for bound in bind(picked, names, hosted):
+        yield _role(bound, budget)
     yield ""
 
 
-def _models(
-    found: Found, picked: Picked | None, names: Mapping[str, str], service: Service | None
-) -> Iterator[str]:
-    yield "models:"
+def _local_models(found: Found, picked: Picked | None, names: Mapping[str, str]) -> Iterator[str]:
     for model in picked.models if picked else ():
-        yield f"  {names[model.name]}: {{{', '.join(_model_keys(found, model))}}}"
+        context = context_of(model, picked.models if picked else (), found.memory_bytes)
+        yield f"  {names[model.name]}: {{{', '.join(_model_keys(model, context))}}}"
     if picked and picked.left:
         yield f"  # Ollama also has: {', '.join(picked.left)}"
-    if service:
-        yield f"  quick: {{endpoint: {service.endpoint}, name: {_text(service.quick)}, tier: mid}}"
-        yield (
-            f"  strong: {{endpoint: {service.endpoint}, name: {_text(service.strong)}, "
-            "tier: frontier}"
-        )
 
 
-def _model_keys(found: Found, model: FoundModel) -> Iterator[str]:
-    wide = found.memory_bytes is not None and found.memory_bytes >= _WIDE_FROM
-    context = min(16384 if wide else 8192, model.context or 16384)
+def _model_keys(model: FoundModel, context: int) -> Iterator[str]:
     yield "endpoint: local"
     yield f"name: {_text(model.name)}"
-    yield f"context: {max(context, 256)}"
+    yield f"context: {context}"
     if model.size_bytes:
         yield f"memory_gb: {max(model.size_bytes / _GB, 0.1):.1f}"
     if not calls_tools(model):
@@ -196,42 +240,39 @@ def _model_keys(found: Found, model: FoundModel) -> Iterator[str]:
         yield "thinking: true"
 
 
-def _roles(
-    picked: Picked | None, names: Mapping[str, str], service: Service | None, budget: str
-) -> Iterator[str]:
-    limit = f"budget: {{usd: {budget}, window: 5h}}"
-    if picked is None:
-        yield from _hosted_roles(limit)
-        return
-    quick, coder, strong = (names[m.name] for m in (picked.quick, picked.coder, picked.strong))
-    other = strong if strong != quick else coder
-    yield _role("chat", quick, other, "thinking: false")
-    yield _role("orchestrator", quick, other, "thinking: false", "max_tokens: 200")
-    yield _role("engineer", coder, strong if strong != coder else quick)
-    if service:
-        yield _role("research", "quick", strong, "escalate: strong", limit)
-        yield _role("writer", "quick", strong, limit)
-    else:
-        able = strong if calls_tools(picked.strong) or not calls_tools(picked.quick) else quick
-        yield _role("research", able, quick if able != quick else other)
-        yield _role("writer", strong, quick if strong != quick else other)
-    yield _role("utility", quick, other, "thinking: false", "tools: []")
+def _hosted_models(one: Hosted) -> Iterator[str]:
+    head = f"endpoint: {one.service.endpoint}"
+    yield f"  {one.quick}: {{{head}, name: {_text(one.service.quick)}, tier: mid}}"
+    if one.strong != one.quick:
+        yield f"  {one.strong}: {{{head}, name: {_text(one.service.strong)}, tier: frontier}}"
 
 
-def _hosted_roles(limit: str) -> Iterator[str]:
-    yield _role("chat", "quick", "strong", "thinking: false", limit)
-    yield _role("orchestrator", "quick", "strong", "thinking: false", "max_tokens: 200", limit)
-    yield _role("engineer", "strong", "quick", limit)
-    yield _role("research", "quick", "strong", limit)
-    yield _role("writer", "quick", "strong", limit)
-    yield _role("utility", "quick", "strong", "thinking: false", "tools: []", limit)
+def _left_out(found: Found, hosted: Sequence[Hosted]) -> Iterator[str]:
+    """Say of endpoints without a bound model what is missing."""
+    bound = {one.service.endpoint for one in hosted}
+    for service in found.services if hosted else ():
+        if service.endpoint not in bound:
+            name = _text(service.quick or "YOUR-DEPLOYMENT")
+            missing = _extra(service)
+            why = str(missing or "Nobody knows what this one costs: write its price.")
+            price = "" if missing else ", price: {input: 0.00, output: 0.00}"
+            yield f"  # {why} Then bind it to roles:"
+            yield (
+                f"  # {service.endpoint}-quick: {{endpoint: {service.endpoint}, name: {name}"
+                f"{price}}}"
+            )
 
 
-def _role(name: str, primary: str, fallback: str, *more: str) -> str:
+def _role(bound: Bound, budget: str) -> str:
+    primary, *others = bound.models
     keys = [f"primary: {primary}"]
-    if fallback != primary:
-        keys.append(f"fallback: {fallback}")
-    return f"  {name + ':':13} {{{', '.join([*keys, *more])}}}"
+    if others:
+        listed = ", ".join(others)
+        keys.append(f"fallback: {listed}" if len(others) == 1 else f"fallback: [{listed}]")
+    keys += bound.keys
+    if bound.hosted:
+        keys.append(f"budget: {{usd: {budget}, window: 5h}}")
+    return f"  {bound.role + ':':13} {{{', '.join(keys)}}}"
 
 
 def _telegram(given: Mapping[str, str]) -> Iterator[str]:
@@ -244,7 +285,7 @@ def _names(models: Sequence[FoundModel]) -> dict[str, str]:
     names: dict[str, str] = {}
     for model in models:
         short = _word(model.name.rpartition("/")[2].partition(":")[0])
-        taken = {*names.values(), "quick", "strong"}
+        taken = {*names.values(), *_HOSTED_NAMES}
         candidates = [short, _word(model.name), *(f"{short}-{n}" for n in range(2, 99))]
         names[model.name] = next(name for name in candidates if name not in taken)
     return names

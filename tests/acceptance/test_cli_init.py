@@ -8,7 +8,6 @@ from tests.support.terminal import terminal
 pytestmark = pytest.mark.process
 
 SECRET = "a-key-that-is-never-written"
-VARIABLES = ("ANTHROPIC_API_KEY", "OPENAI_API_KEY", "OPENROUTER_API_KEY", "GROQ_API_KEY")
 NOBODY = "127.0.0.1:9"
 
 
@@ -16,7 +15,7 @@ def shell_without_config(folder, **env):
     """Return a shell that sees no key and no Ollama but those given."""
     shell = Shell(folder, None, OLLAMA_HOST=NOBODY, **env)
     shell.env.pop("NOCTULE_CONFIG", None)
-    for name in (*VARIABLES, "GEMINI_API_KEY", "MISTRAL_API_KEY", "DEEPSEEK_API_KEY"):
+    for name in [name for name in shell.env if name.endswith("_API_KEY")]:
         if name not in env:
             shell.env.pop(name, None)
     return shell
@@ -65,8 +64,10 @@ async def test_a_file_that_is_there_is_kept(tmp_path):
     assert f"noctule --config {tmp_path}/sub/other.yaml chat" in beside.out
     assert (tmp_path / "sub/other.yaml").is_file()
     assert (await shell("init", "--path", "sub")).code == 2
-    assert (await shell("init", "--force")).code == 0
+    assert "config.yaml.1.bak" in (await shell("init", "--force")).out
     assert "embedded" in own(tmp_path).read_text()
+    assert (await shell("init", "--force", "--json")).json["kept"].endswith("config.yaml.2.bak")
+    assert own(tmp_path).with_name("config.yaml.1.bak").read_text() == "mine"
     assert [path.name for path in own(tmp_path).parent.glob(".config*")] == []
 
 

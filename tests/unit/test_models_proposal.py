@@ -1,3 +1,5 @@
+from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
@@ -10,10 +12,13 @@ from noctule.config import load_text
 from noctule.core.errors import UsageError
 from noctule.core.settings import EndpointKind
 from noctule.core.settings.root import RouteBy
+from noctule.models.context_room import cache_bytes, context_of
 from noctule.models.discovery import OLLAMA_URL, Found, FoundModel, ollama_url
+from noctule.models.known_prices import require_prices
 from noctule.models.picking import pick
+from noctule.models.prices import Prices
 from noctule.models.proposal import propose, questions
-from noctule.models.services import SERVICES
+from noctule.models.services import SERVICES, azure_in, keys_in
 
 GB = 1_000_000_000
 CAN = frozenset({"completion", "tools"})
@@ -23,7 +28,11 @@ GEMMA = FoundModel("gemma4:26b", 16 * GB, CAN | {"vision"}, 262144)
 TINY = FoundModel("qwen3:0.6b", GB // 2, CAN, 40960)
 EMBED = FoundModel("nomic-embed-text", GB // 4, frozenset({"embedding"}))
 CLOUD = FoundModel("glm-5:cloud", 0, CAN, remote=True)
-EVERY_KEY = {service.variable: "key" for service in SERVICES} | {"TELEGRAM_BOT_TOKEN": "1:a"}
+EVERY_KEY = {name: "key" for service in SERVICES for name in service.variables} | {
+    "TELEGRAM_BOT_TOKEN": "1:a",
+    "AZURE_OPENAI_API_KEY": "key",
+}
+NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def settings(text):
@@ -43,7 +52,7 @@ def test_the_common_machine():
     assert roles(found) == {
         "chat": ("qwen3-5", "gemma4"),
         "orchestrator": ("qwen3-5", "gemma4"),
-        "engineer": ("qwen2-5-coder", "gemma4"),
+        "engineer": ("gemma4", "qwen3-5"),
         "research": ("gemma4", "qwen3-5"),
         "writer": ("gemma4", "qwen3-5"),
         "utility": ("qwen3-5", "gemma4"),
@@ -51,9 +60,7 @@ def test_the_common_machine():
     made = settings(propose(found))
     assert made.roles.orchestrator.thinking is False
     assert made.roles.utility.tools == ()
-    assert made.models["qwen2-5-coder"].tools is False
     assert made.models["gemma4"].vision is True
-    assert made.models["gemma4"].context == 16384
     assert "qwen3:0.6b" in propose(found)
     assert "nomic" not in propose(found)
 
@@ -62,9 +69,8 @@ def test_models_that_would_push_each_other_out_are_left_aside():
     """What is picked fits into three quarters of the memory together."""
     found = Found(ollama=(QWEN, CODER, GEMMA), memory_bytes=16 * GB)
     bound = roles(found)
-    assert bound["engineer"] == ("qwen2-5-coder", "qwen3-5")
-    assert bound["writer"] == ("qwen3-5", "qwen2-5-coder")
-    assert "# Ollama also has: gemma4:26b" in propose(found)
+    assert set(bound.values()) == {("qwen3-5",)}
+    assert "# Ollama also has: qwen2.5-coder:7b, gemma4:26b" in propose(found)
 
 
 def test_research_gets_a_model_that_calls_tools():
@@ -83,16 +89,117 @@ def test_a_single_model_does_everything_without_a_fallback(only):
     assert {len(names) for names in bound.values()} == {1}
 
 
-def test_hosted_models_go_where_they_help_with_local_ones_behind():
-    """With a key and Ollama, research and writing are hosted with a budget and a local fallback."""
+def test_hosted_models_go_where_they_help_and_stand_in_for_local_ones():
+    """With a key and Ollama, research and writing are hosted; each has the other side behind it."""
     found = Found(ollama=(QWEN, CODER), keys=("ANTHROPIC_API_KEY",), memory_bytes=32 * GB)
     bound = roles(found, budget_usd="2.50")
     assert bound["research"] == bound["writer"] == ("quick", "qwen3-5")
-    assert "quick" not in bound["chat"] + bound["engineer"]
+    assert bound["chat"] == bound["utility"] == ("qwen3-5", "quick")
+    assert bound["engineer"] == ("qwen3-5", "strong")
     made = settings(propose(found, {"budget_usd": "2.50"}))
-    assert made.roles.research.budget.usd == Decimal("2.50")
+    assert {role.budget.usd for _, role in made.roles.items()} == {Decimal("2.50")}
     assert made.endpoints["anthropic"].kind is EndpointKind.ANTHROPIC
     assert "quick" not in str(roles(found, cloud="none"))
+
+
+def test_every_key_becomes_an_endpoint_and_stands_in_from_another_account():
+    """With many keys the chosen service answers, and the first stand-in is on another account."""
+    found = replace(
+        Found(keys=tuple(service.variable for service in SERVICES)), azure=azure("gpt-5.4")
+    )
+    made = settings(propose(found, {"cloud": "groq"}))
+    assert set(made.endpoints) == {service.endpoint for service in SERVICES} | {"azure"}
+    wrong = []
+    for role, binding in made.roles.items():
+        primary, *others = [made.models[name].endpoint for name in binding.models]
+        if primary != "groq" or others[0] == "groq" or len(set(others)) < len(SERVICES):
+            wrong.append(role)
+    assert wrong == []
+    require_prices(made, Prices(made.endpoints, made.models).list_cost, NOW)
+
+
+def test_roles_with_tools_get_a_model_that_calls_them():
+    """A local model without tools serves them only where nothing with tools is there."""
+    mute = FoundModel("poet:30b", 18 * GB, frozenset({"completion"}))
+    shelf = {
+        "a small one with tools": (Found(ollama=(mute, TINY), memory_bytes=64 * GB), "qwen3"),
+        "a hosted one": (
+            Found(ollama=(mute,), keys=("GROQ_API_KEY",), memory_bytes=64 * GB),
+            ("quick", "strong"),
+        ),
+        "a code model without": (
+            Found(ollama=(CODER, QWEN), memory_bytes=64 * GB),
+            "qwen3-5",
+        ),
+        "a code model with": (
+            Found(ollama=(replace(CODER, name="devstral:24b"), QWEN), memory_bytes=64 * GB),
+            ("qwen3-5", "devstral"),
+        ),
+    }
+    wrong = {}
+    for name, (found, expected) in shelf.items():
+        bound = roles(found)
+        for role in ("chat", "engineer", "research"):
+            if bound[role][0] not in expected:
+                wrong[name, role] = bound[role]
+    assert wrong == {}
+    assert roles(shelf["a code model with"][0])["engineer"][0] == "devstral"
+
+
+def test_contexts_follow_the_model_and_the_memory():
+    """What the model was made for where memory allows, less where it does not, never one number."""
+    shaped = replace(QWEN, cache_bytes_per_token=131_072)
+    cases = {
+        (QWEN.context, 64): 131_072,
+        (QWEN.context, 16): 53_248,
+        (QWEN.context, 8): 4096,
+        (32_768, 64): 32_768,
+        (2048, 64): 2048,
+        (None, 64): 16_384,
+    }
+    got = {
+        (longest, gb): context_of(one := replace(shaped, context=longest), (one,), gb * GB)
+        for longest, gb in cases
+    }
+    assert got == cases
+    assert context_of(shaped, (shaped,), None) == 16_384
+    both = (shaped, GEMMA)
+    used = sum(one.size_bytes + context_of(one, both, 32 * GB) * cache_bytes(one) for one in both)
+    assert used <= 32 * GB
+
+
+def test_azure_and_other_addresses_are_told_apart():
+    """Azure needs address and deployment; a key that is for another server is not used."""
+    key = {"AZURE_OPENAI_API_KEY": "k"}
+    there = {**key, "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com/openai/deployments/x"}
+    assert azure_in({}) == (None, [])
+    assert "AZURE_OPENAI_ENDPOINT" in azure_in(key)[1][0]
+    unnamed, notes = azure_in(there)
+    assert (unnamed.quick, "AZURE_OPENAI_DEPLOYMENT" in notes[0]) == ("", True)
+    assert unnamed.url == "https://mine.openai.azure.com/openai/v1/"
+    named, notes = azure_in({**there, "AZURE_OPENAI_DEPLOYMENT": "gpt-5.4"})
+    assert (named.quick, named.priced, notes) == ("gpt-5.4", True, [])
+    own, notes = azure_in({**there, "AZURE_OPENAI_DEPLOYMENT_NAME": "our-own"})
+    assert (own.priced, "price" in notes[0]) == (False, True)
+    found = Found(keys=("GROQ_API_KEY",), azure=own)
+    made = settings(propose(found))
+    assert "azure" in made.endpoints
+    assert "our-own" in propose(found)
+    assert keys_in({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://box:8000/v1"})[0] == []
+    assert keys_in({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://api.openai.com/v1"})[0]
+    assert keys_in({"GOOGLE_API_KEY": "k", "GROQ_API_KEY": " "})[0] == ["GOOGLE_API_KEY"]
+    assert '"${GOOGLE_API_KEY}"' in propose(Found(keys=("GOOGLE_API_KEY",)))
+
+
+def azure(deployment):
+    """Return Azure's OpenAI with a deployment."""
+    return azure_in(
+        {
+            "AZURE_OPENAI_API_KEY": "k",
+            "AZURE_OPENAI_ENDPOINT": "https://mine.openai.azure.com",
+            "AZURE_OPENAI_DEPLOYMENT": deployment,
+        }
+    )[0]
 
 
 def test_hosted_models_alone_do_everything_within_budgets():
@@ -126,7 +233,7 @@ def test_only_what_is_undecided_is_asked():
 
 @pytest.mark.parametrize(
     "answers",
-    [{"cloud": "azure"}, {"budget_usd": "a lot"}, {"budget_usd": "-1"}, {"budget_usd": "NaN"}],
+    [{"cloud": "nobody"}, {"budget_usd": "a lot"}, {"budget_usd": "-1"}, {"budget_usd": "NaN"}],
 )
 def test_answers_that_are_none(answers):
     """An answer outside the choices is refused with the choices."""
@@ -139,7 +246,9 @@ def test_services_are_known(service):
     """Each service's proposal loads, and its models' prices are known."""
     made = settings(propose(Found(keys=(service.variable,))))
     assert service.endpoint in made.endpoints
-    provider = {"gemini": "google"}.get(service.endpoint, service.endpoint)
+    provider = {"gemini": "google", "xai": "x-ai", "moonshot": "moonshotai"}.get(
+        service.endpoint, service.endpoint
+    )
     for name in (service.quick, service.strong):
         snapshot = data_snapshot.get_snapshot()
         assert snapshot.find_provider_model(name, None, provider, None)
