@@ -218,7 +218,7 @@ def test_a_wrong_script_is_explained(tmp_path, text, expected):
     with pytest.raises(ConfigError, match=r"script\.yaml") as raised:
         Script.load(path)
     assert expected in str(raised.value)
-    assert "scripted.md" in str(raised.value)
+    assert "noctule docs scripted" in str(raised.value)
 
 
 def test_a_missing_script_is_explained(tmp_path):

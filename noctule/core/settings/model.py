@@ -62,7 +62,7 @@ class ModelSettings(Section):
 
     guided: bool | None = None
     """Whether its work with tools is led: it calls one tool in every reply and ends by calling
-    ``finish``. Unset leads small models and those that do not pass every case of their probe, where
+    ``finish``. Unset means that small models are, and those that miss a case of their probe, where
     the probe shows that their server can."""
 
     vision: bool = False
