@@ -81,6 +81,8 @@ async def _measure(folder: Path) -> None:
             for _ in range(ROUNDS if not pause_s else ROUNDS // 4):
                 begun = time.perf_counter()
                 funds = await _place(budgets)
+                if isinstance(funds, Funds):
+                    await budgets.leaves(funds)
                 held = time.perf_counter()
                 if isinstance(funds, Shortage):
                     raise SystemExit(funds.reason)
@@ -231,7 +233,8 @@ def _budgets(settings: Settings, database: Database | None = None) -> Budgets:
 def _settings(usd: str) -> Settings:
     window = {"usd": usd, "window": "5h"}
     return make_settings(
-        models={"first": {"price": {"input": 0, "output": 12}}},
+        endpoints={"cloud": {"kind": "openai", "url": "http://127.0.0.1:1/v1"}},
+        models={"first": {"endpoint": "cloud", "price": {"input": 0, "output": 12}}},
         budgets={
             "all": {"scope": "global", **window},
             "each": {"scope": "session", **window},

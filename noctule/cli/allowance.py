@@ -7,11 +7,12 @@ if TYPE_CHECKING:
     from noctule.core.budget_report import BudgetLine
 
 
-async def read_budgets(records: "Records") -> "list[BudgetLine]":
-    """Return how every budget stands."""
+async def read_budgets(records: "Records", *, finished: bool = True) -> "list[BudgetLine]":
+    """Return how every budget stands; parts of sessions that are over only when asked for."""
     from noctule.sessions import allowance as read  # noqa: PLC0415 - only when asked
 
-    return await read.read_budgets(records.database, records.settings, records.clock.now())
+    now = records.clock.now()
+    return await read.read_budgets(records.database, records.settings, now, finished=finished)
 
 
 async def allowance(records: "Records", session_id: str) -> str | None:

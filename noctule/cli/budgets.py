@@ -10,6 +10,7 @@ from noctule.cli.tell import tell
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
     from noctule.core.budget_report import BudgetLine
+    from noctule.core.corrections import Correction
 
 _JSON = click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
@@ -17,16 +18,17 @@ _JSON = click.option(
 
 
 @click.group("budgets", invoke_without_command=True)
+@click.option("--all", "finished", is_flag=True, help="With those of sessions that are over.")
 @_JSON
 @click.pass_context
-def command(context: click.Context) -> None:
+def command(context: click.Context, *, finished: bool) -> None:
     """Show what is spent, held and left of every budget, until when, and who sleeps on it."""
     if context.invoked_subcommand is None:
-        _list()
+        _list(finished=finished)
 
 
 @runs
-async def _list(invocation: Invocation) -> None:
+async def _list(invocation: Invocation, *, finished: bool) -> None:
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.allowance import read_budgets  # noqa: PLC0415 - likewise
     from noctule.cli.budget_accounts import (  # noqa: PLC0415 - likewise
@@ -34,17 +36,25 @@ async def _list(invocation: Invocation) -> None:
         print_accounts,
         read_accounts,
     )
+    from noctule.cli.budget_corrections import (  # noqa: PLC0415 - likewise
+        print_corrections,
+        read_corrections,
+        tell_of_recovered,
+    )
 
     async with open_records(invocation.load()) as records:
-        lines = await read_budgets(records)
+        lines = await read_budgets(records, finished=finished)
+        corrections = await read_corrections(records)
         accounts = await read_accounts(records)
         if invocation.as_json:
-            documents = [_document(line, records) for line in lines]
+            documents = [_document(line, records, corrections) for line in lines]
             documents += [account_document(line, records) for line in accounts]
             invocation.print_document(documents)
             return
         if lines:
             _print(lines, records)
+            tell_of_recovered(lines)
+            print_corrections(corrections, records)
         if lines and accounts:
             click.echo()
         if accounts:
@@ -56,8 +66,11 @@ async def _list(invocation: Invocation) -> None:
             )
 
 
-def _document(line: "BudgetLine", records: "Records") -> dict[str, Any]:
-    from noctule.cli.moments import iso  # noqa: PLC0415 - not for --help
+def _document(
+    line: "BudgetLine", records: "Records", corrections: "list[Correction]"
+) -> dict[str, Any]:
+    from noctule.cli.budget_corrections import document  # noqa: PLC0415 - not for --help
+    from noctule.cli.moments import iso  # noqa: PLC0415 - likewise
 
     tally = line.tally
     return {
@@ -70,6 +83,7 @@ def _document(line: "BudgetLine", records: "Records") -> dict[str, Any]:
         "left_usd": float(line.left_usd),
         "over_usd": float(tally.over_usd),
         "recovered_usd": float(tally.recovered_usd),
+        "corrections": [document(one, records) for one in corrections if one.key == line.tally.key],
         "window": line.budget.window.kind.value if line.budget.window else None,
         "resets_at": iso(tally.ends_at, records.zone),
         "on_exhausted": line.budget.on_exhausted.value,
@@ -151,6 +165,37 @@ async def raise_(invocation: Invocation, *, session: str, usd: str) -> None:
         else:
             click.echo(f"Session {raised.id} may now spend ${amount:f} in total.")
             await _tell_who_continues(records, raised.id)
+
+
+@command.command("forgive")
+@click.argument("name", required=False)
+@click.option("--why", required=True, metavar="TEXT", help="The reason, kept on record.")
+@_JSON
+@runs
+async def forgive(invocation: Invocation, *, name: str | None, why: str) -> None:
+    """Take back what counts for calls of processes that died.
+
+    Such a call counts with the most that it can have cost, since nobody knows what it did. NAME is
+    a budget or a session with one; without it all are meant. What providers reported stays.
+    Sessions that sleep on it go on.
+    """
+    from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.budget_corrections import document, forgive_named  # noqa: PLC0415 - likewise
+    from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
+
+    async with open_records(invocation.load()) as records:
+        corrections, woken = await forgive_named(records, name, why)
+        if invocation.as_json:
+            documents = [document(one, records) for one in corrections]
+            invocation.print_document({"corrections": documents, "woken": woken})
+            return
+        for one in corrections:
+            calls = "1 call" if one.calls == 1 else f"{one.calls} calls"
+            click.echo(f"Budget {one.key}: {show_usd(one.usd)} for {calls} do not count any more.")
+        if not corrections:
+            click.echo("Nothing is counted for calls of processes that died.")
+        if woken:
+            click.echo(f"Sessions that slept on it and go on while `noctule serve` runs: {woken}.")
 
 
 async def _tell_who_continues(records: "Records", session_id: str) -> None:

@@ -25,12 +25,15 @@ class Claim:
         usd: the most it can cost, in whole nano-dollars.
         budgets: all that cover it; at least one.
         expires_at: when its process must be gone if it has not settled.
+        sent: whether its request may leave from now on without another word. False: it is placed
+            again, with True, before a byte of it leaves.
     """
 
     id: str
     usd: Decimal
     budgets: tuple[Budget, ...]
     expires_at: datetime
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,10 +152,14 @@ class Books:
         return self._now
 
     def place(self, claim: Claim) -> Ruling:
-        """Reserve a call's bound on all its budgets, or on none; a second time does nothing."""
+        """Reserve a call's bound on all its budgets, or on none.
+
+        A second time does nothing, or notes that its request leaves.
+        """
+        for budget in claim.budgets:
+            self.open(budget)  # which drops what is overdue and was never sent
         if any((claim.id, budget.key) in self._holds for budget in claim.budgets):
-            for budget in claim.budgets:
-                self.open(budget)
+            self._send(claim)
             return Placed((), ())
         waits: Waits | None = None
         for budget in claim.budgets:
@@ -166,8 +173,9 @@ class Books:
         low, warns = [], []
         for budget in claim.budgets:
             tally = self._add(budget.key, held=claim.usd)
+            times = (self._now, claim.expires_at)
             self._keep(
-                Hold(claim.id, budget.key, claim.usd, HoldState.HELD, self._now, claim.expires_at)
+                Hold(claim.id, budget.key, claim.usd, HoldState.HELD, *times, sent=claim.sent)
             )
             used = tally.settled_usd + tally.held_usd
             if budget.warn_usd is not None and used >= budget.warn_usd:
@@ -177,6 +185,14 @@ class Books:
                     self._tallies[budget.key] = replace(tally, warned=True)
         return Placed(tuple(low), tuple(warns))
 
+    def _send(self, claim: Claim) -> None:
+        if not claim.sent:
+            return
+        for budget in claim.budgets:
+            hold = self._holds.get((claim.id, budget.key))
+            if hold is not None and not hold.sent:
+                self._keep(replace(hold, sent=True))
+
     def settle(self, bill: Bill) -> Settled:
         """Put a call's real cost in the place of its hold; a second time does nothing."""
         over = Decimal(0)
@@ -185,12 +201,35 @@ class Books:
             hold = self._holds.get((bill.id, budget.key))
             if hold is None or hold.state is HoldState.SPENT:
                 continue  # recovered in a window that is over: what it reserved was counted there
-            over = max(over, bill.usd - hold.usd)
+            if hold.usd:  # one that was forgiven reserved nothing any more
+                over = max(over, bill.usd - hold.usd)
             self._pay(hold, bill, budget)
         return Settled(over)
 
+    def forgive(self, budget: Budget) -> tuple[Decimal, int]:
+        """Take back what counts for calls of processes that are gone and never reported a cost.
+
+        What providers reported stays. Should such a call report after all, it counts then.
+
+        Args:
+            budget: which; its recovered holds have to be there.
+
+        Returns:
+            The amount in USD, and for how many calls it had been counted.
+        """
+        self.open(budget)
+        usd, calls = Decimal(0), 0
+        for hold in list(self._holds.values()):
+            if hold.key == budget.key and hold.state is HoldState.RECOVERED and hold.usd:
+                usd, calls = usd + hold.usd, calls + 1
+                self._keep(replace(hold, usd=Decimal(0)))
+        if calls:
+            self._add(budget.key, settled=-usd, recovered=-usd)
+            self.freed.add(budget.key)
+        return usd, calls
+
     def _pay(self, hold: Hold, bill: Bill, budget: Budget) -> None:
-        over = max(Decimal(0), bill.usd - hold.usd)
+        over = max(Decimal(0), bill.usd - hold.usd) if hold.usd else Decimal(0)
         if hold.state is HoldState.HELD:
             self._add(hold.key, held=-hold.usd, settled=bill.usd, over=over)
         else:
@@ -209,7 +248,11 @@ class Books:
             hold = replace(hold, at=self._now, expires_at=expires_at)
             self._keep(hold)
         if hold.state is HoldState.HELD:
-            if hold.expires_at <= self._now:
+            if hold.expires_at <= self._now and not hold.sent:
+                self._add(hold.key, held=-hold.usd)
+                self._drop(hold)
+                self.freed.add(hold.key)
+            elif hold.expires_at <= self._now:
                 self._add(hold.key, held=-hold.usd, settled=hold.usd, recovered=hold.usd)
                 self._keep(replace(hold, state=HoldState.RECOVERED, at=self._now))
             return

@@ -102,6 +102,7 @@ class Hold:
         state: what became of it.
         at: when it was placed, recovered or spent.
         expires_at: when its process must be gone.
+        sent: whether the call's request may have left; one that never left has cost nothing.
     """
 
     id: str
@@ -110,6 +111,7 @@ class Hold:
     state: HoldState
     at: datetime
     expires_at: datetime
+    sent: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from noctule.core.accounts import Account
 from noctule.core.attempts import Attempt
 from noctule.core.books import Books
 from noctule.core.budgets import Budget, BudgetKey, Hold, Tally
+from noctule.core.corrections import Correction
 from noctule.core.events import Event, EventKind
 from noctule.core.lifecycle import Status
 from noctule.core.limits import Limit, LimitKey
@@ -241,6 +242,14 @@ class BudgetStore(Protocol):
 
     async def held(self) -> list[Hold]:
         """Return the holds of calls under way, oldest first."""
+        ...
+
+    async def correct(self, correction: Correction) -> None:
+        """Put a correction on record."""
+        ...
+
+    async def corrections(self) -> list[Correction]:
+        """Return every correction, oldest first."""
         ...
 
 

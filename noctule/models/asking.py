@@ -3,6 +3,7 @@
 import asyncio
 from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 
 from noctule.core.attempts import Attempt, CostSource, Purpose, Usage
 from noctule.core.durations import show_duration
@@ -12,6 +13,7 @@ from noctule.core.outcomes import Outcome
 from noctule.core.prompt_ports import reply_tokens
 from noctule.core.refusals import Evidence, Refusal
 from noctule.models.client import Client, ModelRequest
+from noctule.models.clients.leaving import told_before_leaving
 from noctule.models.course import Course, Grant, Reply
 from noctule.models.exchange import Exchange
 from noctule.models.layer import Layer
@@ -72,7 +74,8 @@ class Asking:
         """
         self._tell_start()
         try:
-            await self._exchange.run(self._client)
+            with told_before_leaving(partial(self._layer.budgets.leaves, self._grant.funds)):
+                await self._exchange.run(self._client)
         except asyncio.CancelledError:
             await self._settle(Outcome.CANCELLED, None)
             raise

@@ -13,6 +13,7 @@ from noctule.core.books import Bill, Claim, Placed, Settled, Waits
 from noctule.core.budgets import Budget, BudgetKey, Tally, whole_nanos
 from noctule.core.clock import Clock
 from noctule.core.coverage import Coverage, Payer
+from noctule.core.errors import DatabaseBusyError
 from noctule.core.evidence import margin_seconds
 from noctule.core.ids import new_id
 from noctule.core.limits import Limit
@@ -21,7 +22,7 @@ from noctule.core.outcomes import Outcome
 from noctule.core.ports import Database
 from noctule.core.refusals import Evidence, Refusal
 from noctule.core.routing import Skip
-from noctule.core.settings import OnExhausted, Settings
+from noctule.core.settings import EndpointKind, OnExhausted, Settings
 from noctule.models.account_watch import Short
 from noctule.models.accounts import Accounts
 from noctule.models.bounds import DEFAULT_MAX_TOKENS, ListCost, most_usd
@@ -35,6 +36,9 @@ _LOW_S = 60.0
 
 _A_MILLION = 1_000_000
 
+TELL_BEFORE_LEAVING = frozenset({EndpointKind.OPENAI, EndpointKind.ANTHROPIC, EndpointKind.OLLAMA})
+"""Kinds of endpoints whose clients tell before a request goes out; see ``clients/leaving.py``."""
+
 
 @dataclass(frozen=True, slots=True)
 class Funds:
@@ -47,6 +51,8 @@ class Funds:
         warns: budgets that came to their warning with it.
         max_tokens: the longest answer that the money is enough for; None when it is enough for
             the one that was asked for.
+        expires_at: when its process must be gone if it has not settled; None when nothing is held.
+        leaves: whether ``Budgets.leaves`` is to be called before its request goes out.
     """
 
     id: str
@@ -54,6 +60,8 @@ class Funds:
     budgets: tuple[Budget, ...] = ()
     warns: tuple[Tally, ...] = ()
     max_tokens: int | None = None
+    expires_at: datetime | None = None
+    leaves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,7 +183,8 @@ class Budgets:
             name = budgets[0].key
             why = f"has no known price and budget {name} counts it: set models.{model}.price"
             return Shortage(why, None)
-        funds = Funds(id_, usd or Decimal(0), budgets)
+        tells = self._settings.endpoint_of(model).kind in TELL_BEFORE_LEAVING
+        funds = Funds(id_, usd or Decimal(0), budgets, leaves=tells and bool(budgets))
         shorter = partial(self._shorter, model, size, input_tokens)
         if accounts is None:
             return await self._hold(funds, most_s, shorter)
@@ -198,10 +207,11 @@ class Budgets:
         while funds.budgets:
             before = self._teller.settlements
             expires_at = self._clock.now() + timedelta(seconds=most_s + _MARGIN_S)
-            ruling = await self._claim(Claim(funds.id, funds.usd, funds.budgets, expires_at))
+            claim = Claim(funds.id, funds.usd, funds.budgets, expires_at, sent=not funds.leaves)
+            ruling = await self._claim(claim)
             if isinstance(ruling, Placed):
                 self._note_low(funds.budgets, ruling)
-                return replace(funds, warns=ruling.warns)
+                return replace(funds, warns=ruling.warns, expires_at=expires_at)
             if isinstance(ruling, Refused):
                 less = shorter(funds, ruling.left_usd)
                 if less is None:
@@ -226,6 +236,23 @@ class Budgets:
         if tokens < size.least_tokens or usd is None or usd > left_usd:
             return None
         return replace(funds, usd=usd, max_tokens=tokens)
+
+    async def leaves(self, funds: Funds) -> None:
+        """Note that a call's request goes out now: from here on it may have cost its bound.
+
+        Until then it has cost nothing, whatever becomes of this process.
+
+        Raises:
+            DatabaseBusyError: it could not be noted; the request must not go out.
+        """
+        if not funds.leaves or funds.expires_at is None:
+            return
+        claim = Claim(funds.id, funds.usd, funds.budgets, funds.expires_at)
+        ruling = await self._teller.enter(claim, again=True)
+        if not isinstance(ruling, Placed):  # it was held up for so long that it was given up
+            raise DatabaseBusyError(
+                "The call was held up for so long that its budget was given to others. Try again."
+            )
 
     async def consult(self, model: str, refusal: Refusal, funds: Funds) -> Refusal:
         """Return a refusal with what the provider's account says of it, asked within seconds.

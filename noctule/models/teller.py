@@ -44,6 +44,7 @@ class Refused:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pending:
     order: Claim | Bill
+    is_known: bool
     done: "asyncio.Future[Ruling | Settled | Refused]"
 
 
@@ -66,9 +67,17 @@ class Teller:
         self._settled = asyncio.Event()
         self.settlements = 0
 
-    def enter(self, order: Claim | Bill) -> "asyncio.Future[Ruling | Settled | Refused]":
-        """Hand an order over; the future holds what became of it, or why nothing did."""
-        pending = _Pending(order, asyncio.get_running_loop().create_future())
+    def enter(
+        self, order: Claim | Bill, *, again: bool = False
+    ) -> "asyncio.Future[Ruling | Settled | Refused]":
+        """Hand an order over; the future holds what became of it, or why nothing did.
+
+        Args:
+            order: a claim or a bill.
+            again: whether the claim was placed before.
+        """
+        is_known = again or isinstance(order, Bill)
+        pending = _Pending(order, is_known, asyncio.get_running_loop().create_future())
         pending.done.add_done_callback(_look_at)
         self._pending.append(pending)
         if self._worker is None:
@@ -157,7 +166,7 @@ class Teller:
         for pending in batch:
             budgets.update((budget.key.id, budget) for budget in pending.order.budgets)
         # A commit whose answer was lost may have placed claims: at a second try they count once.
-        ids = [one.order.id for one in batch if again or isinstance(one.order, Bill)]
+        ids = [one.order.id for one in batch if again or one.is_known]
         return await work.budgets.open_books(list(budgets.values()), ids, self._clock.now())
 
     async def _timed(

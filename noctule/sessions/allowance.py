@@ -10,8 +10,17 @@ from noctule.core.sessions import Session
 from noctule.core.settings import Settings
 
 
-async def read_budgets(database: Database, settings: Settings, now: datetime) -> list[BudgetLine]:
-    """Return how every budget stands."""
+async def read_budgets(
+    database: Database, settings: Settings, now: datetime, *, finished: bool = True
+) -> list[BudgetLine]:
+    """Return how every budget stands.
+
+    Args:
+        database: where it is read.
+        settings: the configured budgets.
+        now: aware.
+        finished: whether parts of sessions in which nothing is unfinished are listed too.
+    """
     async with database.read() as work:
         tallies = await work.budgets.tallies()
         spent = {
@@ -21,6 +30,11 @@ async def read_budgets(database: Database, settings: Settings, now: datetime) ->
         }
         sessions = await work.sessions.list()
         parkings = await work.parkings.all_open()
+        if not finished:
+            is_open = {turn.session_id for turn in await work.turns.unfinished()}
+            over = {session.id for session in sessions} - is_open
+            sessions = [session for session in sessions if session.id not in over]
+            tallies = [tally for tally in tallies if tally.key.part not in over]
     return report_budgets(
         Coverage(settings),
         tallies=tallies,

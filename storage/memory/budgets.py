@@ -5,6 +5,7 @@ from datetime import datetime
 
 from noctule.core.books import Books, horizon
 from noctule.core.budgets import CLOCK_SLACK, Budget, BudgetKey, Hold, HoldState, Tally
+from noctule.core.corrections import Correction
 from storage.memory.records import stored
 from storage.memory.transaction import MemoryTransaction
 
@@ -55,6 +56,15 @@ class MemoryBudgets:
         holds = (await self._transaction.reading()).holds.values()
         held = [hold for hold in holds if hold.state is HoldState.HELD]
         return sorted(held, key=lambda hold: (hold.at, hold.id))
+
+    async def correct(self, correction: Correction) -> None:
+        """Put a correction on record."""
+        (await self._transaction.writing("corrections")).corrections[correction.id] = correction
+
+    async def corrections(self) -> list[Correction]:
+        """Return every correction, oldest first."""
+        known = (await self._transaction.reading()).corrections.values()
+        return sorted(known, key=lambda correction: correction.id)
 
 
 def _concerns(hold: Hold, reach: datetime | None, now: datetime) -> bool:

@@ -9,6 +9,7 @@ from noctule.core.accounts import Account
 from noctule.core.attempts import Attempt
 from noctule.core.budgets import BudgetKey, Hold, Tally
 from noctule.core.chats import Chat, Pairing, Person, Watch
+from noctule.core.corrections import Correction
 from noctule.core.effects import Effect
 from noctule.core.errors import OurBugError
 from noctule.core.events import Event
@@ -37,6 +38,7 @@ class Tables:
     limits: dict[LimitKey, Limit] = field(default_factory=dict)
     tallies: dict[BudgetKey, Tally] = field(default_factory=dict)
     holds: dict[tuple[str, BudgetKey], Hold] = field(default_factory=dict)
+    corrections: dict[str, Correction] = field(default_factory=dict)
     accounts: dict[tuple[str, str], Account] = field(default_factory=dict)
     heads: dict[str, int] = field(default_factory=dict)
     events: dict[str, list[Event]] = field(default_factory=dict)
@@ -64,6 +66,7 @@ Table = Literal[
     "limits",
     "tallies",
     "holds",
+    "corrections",
     "accounts",
     "heads",
     "events",

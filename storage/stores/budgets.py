@@ -10,8 +10,9 @@ from sqlalchemy.dialects import postgresql
 
 from noctule.core.books import Books, horizon
 from noctule.core.budgets import CLOCK_SLACK, Budget, BudgetKey, Hold, HoldState, Tally
+from noctule.core.corrections import Correction
 from storage.stores.upsert import upsert
-from storage.tables.budgets import budget_holds, budget_windows, is_held
+from storage.tables.budgets import budget_corrections, budget_holds, budget_windows, is_held
 from storage.transaction import Transaction
 
 _OF: sa.BindParameter[Any] = sa.bindparam("budgets", expanding=True)
@@ -37,6 +38,7 @@ _SPENT = _HOLDS.where(budget_holds.c.budget == sa.bindparam("one"), ~is_held).or
     budget_holds.c.at
 )
 _HELD = _HOLDS.where(is_held).order_by(budget_holds.c.at, budget_holds.c.id)
+_CORRECTIONS = sa.select(budget_corrections).order_by(budget_corrections.c.id)
 _PUT_HOLD = upsert(budget_holds)
 _DROP = budget_holds.delete().where(
     budget_holds.c.id == sa.bindparam("gone"), budget_holds.c.budget == sa.bindparam("from_budget")
@@ -75,6 +77,38 @@ class SqlBudgets:
     async def held(self) -> list[Hold]:
         """Return the holds of calls under way, oldest first."""
         return await self._transaction.run(_holds, _HELD, {})
+
+    async def correct(self, correction: Correction) -> None:
+        """Put a correction on record."""
+        await self._transaction.run(_correct, correction)
+
+    async def corrections(self) -> list[Correction]:
+        """Return every correction, oldest first."""
+        return await self._transaction.run(_corrections)
+
+
+def _correct(connection: Connection, correction: Correction) -> None:
+    connection.execute(
+        budget_corrections.insert(),
+        {
+            "id": correction.id,
+            "budget": correction.key.id,
+            "amount_nano_usd": correction.usd,
+            "calls": correction.calls,
+            "why": correction.why,
+            "at": correction.at,
+        },
+    )
+
+
+def _corrections(connection: Connection) -> list[Correction]:
+    rows = connection.execute(_CORRECTIONS)
+    return [
+        Correction(
+            row.id, BudgetKey.read(row.budget), row.amount_nano_usd, row.calls, row.why, row.at
+        )
+        for row in rows
+    ]
 
 
 def _open(
@@ -138,7 +172,13 @@ def _read(rows: Iterable[sa.Row[Any]]) -> Iterable[Hold]:
     for row in rows:
         state: HoldState = row.state
         yield Hold(
-            row.id, BudgetKey.read(row.budget), row.amount_nano_usd, state, row.at, row.expires_at
+            row.id,
+            BudgetKey.read(row.budget),
+            row.amount_nano_usd,
+            state,
+            row.at,
+            row.expires_at,
+            row.sent,
         )
 
 
@@ -182,4 +222,5 @@ def _hold_columns(hold: Hold) -> dict[str, Any]:
         "state": hold.state,
         "at": hold.at,
         "expires_at": hold.expires_at,
+        "sent": hold.sent,
     }

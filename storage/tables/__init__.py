@@ -2,7 +2,7 @@
 
 from storage.tables.accounts import accounts
 from storage.tables.attempts import attempts
-from storage.tables.budgets import budget_holds, budget_windows
+from storage.tables.budgets import budget_corrections, budget_holds, budget_windows
 from storage.tables.chats import chats, pairings, persons, watches
 from storage.tables.effects import effects
 from storage.tables.events import event_heads, events
@@ -24,6 +24,7 @@ from storage.tables.turns import turns
 __all__ = [
     "accounts",
     "attempts",
+    "budget_corrections",
     "budget_holds",
     "budget_windows",
     "cap_permits",

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from noctule.core.budgets import HoldState
 from storage.tables.metadata import metadata
-from storage.types import Choice, Id, NanoUsd, UtcDateTime
+from storage.types import Choice, Id, NanoUsd, UtcDateTime, Words
 
 budget_windows = sa.Table(
     "budget_windows",
@@ -34,7 +34,19 @@ budget_holds = sa.Table(
     sa.Column("state", Choice(HoldState), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False),
+    sa.Column("sent", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Index(None, "budget", "at"),
+)
+
+budget_corrections = sa.Table(
+    "budget_corrections",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("budget", Id, nullable=False),
+    sa.Column("amount_nano_usd", NanoUsd, nullable=False),
+    sa.Column("calls", sa.Integer, nullable=False),
+    sa.Column("why", Words, nullable=False),
+    sa.Column("at", UtcDateTime, nullable=False),
 )
 
 # Spelled with a literal: SQLite uses a partial index only for the very condition it was made with.

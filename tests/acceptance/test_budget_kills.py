@@ -143,7 +143,8 @@ async def books_are_closed(rig: Rig) -> Tally:
     ("point", "asked", "recovered"),
     [
         ("in-hold", 0, Decimal(0)),
-        ("before-call", 0, BOUND),
+        ("before-call", 0, Decimal(0)),
+        ("before-leaving", 0, Decimal(0)),
         ("before-settle", 1, BOUND),
         ("in-settle", 1, BOUND),
         ("before-commit", 1, BOUND),

@@ -8,6 +8,7 @@ from noctule.core.books import Bill, Claim
 from noctule.core.budgets import BudgetKey
 from noctule.core.clock import SystemClock
 from noctule.core.coverage import RUN_BUDGET, Coverage, Payer
+from noctule.core.lifecycle import Status
 from noctule.core.parkings import ParkingKind
 from noctule.core.roles import Role
 from tests.support.shell import SILENT, Shell
@@ -99,3 +100,68 @@ async def test_a_budget_over_a_model_without_a_price_is_refused_at_start(tmp_pat
 async def test_listing_budgets_loads_no_model_library(shell):
     """It answers at once."""
     assert not await shell.loaded("budgets", "--json") & SILENT
+
+
+async def test_what_counts_for_calls_that_died_is_taken_back_with_a_reason(shell, tmp_path):
+    """The budget says so, forgives it once, keeps what was billed, and has it on record."""
+    clock = SystemClock()
+    coverage = Coverage(load(tmp_path / "config.yaml", environ=shell.env).settings)
+    budgets = coverage.of("large", Payer(Role.WRITER, "s1", "local"))
+    past = clock.now() - timedelta(minutes=1)
+    async with shell.records() as work:
+        await work.sessions.add(a_session())
+        await work.turns.add(a_turn())
+        key = BudgetKey("all").limit_key
+        await work.parkings.add(a_parking(kind=ParkingKind.BUDGET, key=key))
+        books = await work.budgets.open_books(budgets, ["a"], clock.now())
+        books.place(Claim("a", Decimal("0.5"), budgets, clock.now()))
+        books.settle(Bill("a", Decimal("0.25"), budgets))
+        books.place(Claim("b", Decimal("0.5"), budgets, past))
+        await work.budgets.keep(books)
+        books = await work.budgets.open_books(budgets, [], clock.now())
+        for budget in budgets:
+            books.open(budget)
+        await work.budgets.keep(books)
+        await work.commit()
+    said = await shell("budgets")
+    assert "$0.50 of what is spent is the most that calls of processes that died" in said.err
+    assert (await shell("budgets", "forgive")).code == 2
+    assert (await shell("budgets", "forgive", "nosuch", "--why", "x")).code == 2
+    told = await shell("budgets", "forgive", "all", "--why", "The machine was\nkilled.")
+    assert told.code == 0, told
+    assert "Budget all: $0.50 for 1 call do not count any more." in told.out
+    assert "go on while `noctule serve` runs: 1" in told.out
+    again = (await shell("budgets", "forgive", "all", "--why", "again", "--json")).json
+    assert again == {"corrections": [], "woken": 0}
+    rest = (await shell("budgets", "forgive", "--why", "the rest", "--json")).json
+    assert [(one["budget"], one["usd"], one["calls"]) for one in rest["corrections"]] == [
+        ("each", 0.5, 1)
+    ]
+    lines = {line["name"]: line for line in (await shell("budgets", "--json")).json}
+    assert [(one["usd"], one["why"]) for one in lines["all"]["corrections"]] == [
+        (0.5, "The machine was killed.")
+    ]
+    assert (lines["all"]["spent_usd"], lines["all"]["recovered_usd"]) == (0.25, 0)
+    assert "(The machine was killed.)" in (await shell("budgets")).out
+
+
+async def test_budgets_of_sessions_that_are_over_are_listed_when_asked_for(shell, tmp_path):
+    """A run that is done leaves the list; `--all` shows its budget all the same."""
+    clock = SystemClock()
+    coverage = Coverage(load(tmp_path / "config.yaml", environ=shell.env).settings)
+    budgets = coverage.of("large", Payer(Role.WRITER, "s1", "local", Decimal(2)))
+    async with shell.records() as work:
+        await work.sessions.add(a_session(budget_usd=Decimal(2)))
+        await work.turns.add(a_turn(status=Status.DONE, ended_at=clock.now()))
+        books = await work.budgets.open_books(budgets, [], clock.now())
+        books.place(Claim("a", Decimal("0.5"), budgets, clock.now() + timedelta(minutes=6)))
+        await work.budgets.keep(books)
+        await work.commit()
+    listed = (await shell("budgets", "--json")).json
+    assert [(line["name"], line["of"]) for line in listed] == [("all", None), ("each", None)]
+    every = (await shell("budgets", "--all", "--json")).json
+    assert [(line["name"], line["of"]) for line in every] == [
+        (RUN_BUDGET, "s1"),
+        ("all", None),
+        ("each", "s1"),
+    ]

@@ -4,6 +4,7 @@
 
 It is the real command: only what Python tells of connections and SQL statements is listened to.
 The points, in the order in which a call comes to them: ``in-hold`` and, after it, ``before-call``;
+``before-leaving``, connected, with the note that the request leaves not stored yet;
 ``before-settle`` with the answer there; ``in-settle`` with one row of several written,
 ``before-commit`` with all of them; ``after-settle``.
 """
@@ -17,6 +18,7 @@ from typing import Any
 POINTS = (
     "in-hold",
     "before-call",
+    "before-leaving",
     "before-settle",
     "in-settle",
     "before-commit",
@@ -40,6 +42,7 @@ class Killer:
         self._point = point
         self._port = port
         self._called = False
+        self._sent = False
         self._writes = 0
         self._settled = False
         self._connect = sqlite3.dbapi2.connect
@@ -64,15 +67,20 @@ class Killer:
     def _read(self, statement: str) -> None:
         if self._settled:
             self._reached("after-settle")
-        if self._called and "budget_windows" in statement:
+        if self._sent and "budget_windows" in statement:
             self._reached("before-settle")
         if statement.startswith(_WRITES):
             self._writes += 1
-            if self._called and self._writes == 2:
+            if self._sent and self._writes == 2:
                 self._reached("in-settle")
         if statement.startswith("COMMIT") and self._writes:
-            self._reached("before-commit" if self._called else "in-hold")
-            self._settled, self._writes = self._called, 0
+            self._reached(self._commits())
+            self._settled, self._sent, self._writes = self._sent, self._called, 0
+
+    def _commits(self) -> str:
+        if self._sent:
+            return "before-commit"
+        return "before-leaving" if self._called else "in-hold"
 
     def _reached(self, point: str) -> None:
         if point == self._point:

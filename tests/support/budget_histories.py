@@ -6,7 +6,7 @@ window of any budget has more spent and held than its limit, whatever happened.
 
 import random
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -96,7 +96,8 @@ class History:
         self._count += 1
         covering = self.chance.sample(self.budgets, self.chance.randint(1, len(self.budgets)))
         usd = self.chance.randint(1, 900) * _MILLI
-        claim = Claim(f"{self.prefix}h{self._count}", usd, tuple(covering), self.now + MOST)
+        sent = self.chance.random() < 0.5
+        claim = Claim(f"{self.prefix}h{self._count}", usd, tuple(covering), self.now + MOST, sent)
         kills = self.chance.random() < 0.05
         async with database.work(durable=False) as work:
             books = await work.budgets.open_books(claim.budgets, [], self.now)
@@ -106,8 +107,26 @@ class History:
                 return
             await work.commit()
         if isinstance(ruling, Placed):
-            self.open[claim.id] = claim
             self.paid += 1
+            if claim.sent or self.chance.random() < 0.8:
+                await self._send(database, claim)
+            else:
+                self.dead[claim.id] = claim
+        else:
+            self.refused += 1
+
+    async def _send(self, database: Database, claim: Claim) -> None:
+        """Note that a request leaves; one that was held up for too long may be refused."""
+        if self.chance.random() < 0.1:
+            self.now += timedelta(seconds=self.chance.expovariate(1 / 400))
+        leaving = replace(claim, sent=True, expires_at=self.now + MOST)
+        async with database.work(durable=False) as work:
+            books = await work.budgets.open_books(claim.budgets, [claim.id], self.now)
+            ruling = books.place(leaving)
+            await work.budgets.keep(books)
+            await work.commit()
+        if isinstance(ruling, Placed):
+            self.open[claim.id] = claim
         else:
             self.refused += 1
 

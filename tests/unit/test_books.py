@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -191,3 +192,57 @@ def test_a_budget_without_a_window_never_turns() -> None:
     refused = reopened(books, NOON + timedelta(days=900)).place(a_claim("b", "0.01", run))
     assert isinstance(refused, Exhausted)
     assert frees_at(run, refused.tally, Decimal("0.01"), [], NOON) is None
+
+
+def test_a_hold_whose_request_never_left_counts_nothing() -> None:
+    """Its process died before a byte went out: the money is free again, and sleepers are told."""
+    claim = replace(a_claim("a", "0.60"), sent=False)
+    books = Books(NOON, [])
+    assert books.place(claim) == Placed()
+    late = reopened(books, later(3000))
+    tally = late.open(DAILY)
+    assert (tally.held_usd, tally.settled_usd, tally.recovered_usd) == (0, 0, 0)
+    assert late.freed == {KEY}
+    assert late.gone == {("a", KEY)}
+
+
+def test_a_hold_counts_from_the_moment_in_which_its_request_leaves() -> None:
+    """Placed again as sent it reserves nothing more, and is recovered in full."""
+    claim = replace(a_claim("a", "0.60"), sent=False)
+    books = Books(NOON, [])
+    books.place(claim)
+    books.place(replace(claim, sent=True))
+    assert books.open(DAILY).held_usd == Decimal("0.60")
+    tally = reopened(books, later(3000)).open(DAILY)
+    assert (tally.settled_usd, tally.recovered_usd) == (Decimal("0.60"), Decimal("0.60"))
+
+
+def test_whoever_was_held_up_for_too_long_is_paid_for_anew_or_refused() -> None:
+    """The money of a frozen process went to others: its request does not leave without any."""
+    claim = replace(a_claim("a", "0.60"), sent=False)
+    books = Books(NOON, [])
+    books.place(claim)
+    books = reopened(books, later(3000))
+    assert books.place(a_claim("b", "0.60", at=later(3000))) == Placed()
+    assert books.place(replace(claim, sent=True)) == Waits(DAILY)
+
+
+def test_what_died_is_forgiven_and_what_was_billed_stays() -> None:
+    """Sixty cents of a dead call come back, ten that a provider reported do not."""
+    for kind in (WindowKind.FIRST_USE, WindowKind.ROLLING):
+        budget = a_budget(kind=kind)
+        books = Books(NOON, [])
+        books.place(a_claim("paid", "0.20", budget))
+        books.settle(a_bill("paid", "0.10", budget))
+        books.place(a_claim("dead", "0.60", budget))
+        books = reopened(books, later(1000))
+        assert books.forgive(budget) == (Decimal("0.60"), 1)
+        assert books.forgive(budget) == (0, 0)
+        tally = books.open(budget)
+        assert (tally.settled_usd, tally.recovered_usd, tally.held_usd) == (Decimal("0.10"), 0, 0)
+        assert books.freed == {KEY}
+        # It was alive after all: what it reports counts, and nothing was billed above a bound.
+        assert books.settle(a_bill("dead", "0.30", budget)) == Settled()
+        tally = books.open(budget)
+        assert (tally.settled_usd, tally.recovered_usd) == (Decimal("0.40"), 0)
+        assert tally.over_usd == 0

@@ -20,6 +20,7 @@ from pydantic import PrivateAttr
 
 from noctule.models.clients.anthropic_reader import MessageReader
 from noctule.models.clients.documents import Document, documents, documents_in
+from noctule.models.clients.leaving import watch
 from noctule.models.pieces import join
 
 NO_KEY = "none"
@@ -113,7 +114,9 @@ class AnthropicWire:
             default_headers=dict(headers),
             max_retries=0,
             http_client=anthropic.DefaultAsyncHttpxClient(
-                trust_env=trust_env, mounts={} if trust_env else _NO_PROXY
+                trust_env=trust_env,
+                mounts={} if trust_env else _NO_PROXY,
+                event_hooks={"request": [watch]},
             ),
         )
 

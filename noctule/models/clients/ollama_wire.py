@@ -20,6 +20,7 @@ from langchain_ollama import ChatOllama
 from ollama import AsyncClient
 
 from noctule.models.clients.documents import documents, documents_in
+from noctule.models.clients.leaving import watch
 from noctule.models.clients.ollama_reader import OllamaReader, refused
 from noctule.models.pieces import join
 
@@ -114,7 +115,7 @@ def build_chat(
         model="unnamed",
         base_url=url,
         client_kwargs={"headers": sent, "trust_env": trust_env},
-        async_client_kwargs={"event_hooks": {"request": [prepare]}},
+        async_client_kwargs={"event_hooks": {"request": [prepare, watch]}},
     )
 
 

@@ -21,6 +21,7 @@ from pydantic import PrivateAttr
 
 from noctule.models.clients.dialects import Dialect, dialect_of, fixes_temperature
 from noctule.models.clients.documents import documents, documents_in
+from noctule.models.clients.leaving import watch
 from noctule.models.clients.openai_reader import AnswerReader
 from noctule.models.clients.texts import plain
 from noctule.models.pieces import join
@@ -171,7 +172,9 @@ class OpenAIWire:
             default_headers=dict(headers),
             max_retries=0,
             http_client=openai.DefaultAsyncHttpxClient(
-                trust_env=trust_env, limits=_limits(keep_alive=keep_alive)
+                trust_env=trust_env,
+                limits=_limits(keep_alive=keep_alive),
+                event_hooks={"request": [watch]},
             ),
         )
 
