@@ -15,6 +15,9 @@ BY_SCHEMA = frozenset({EndpointKind.OLLAMA, EndpointKind.EMBEDDED})
 to be called it lets a small model talk before the call, a minute of it on a busy machine."""
 
 _SMALL_BILLIONS = 4.0
+_SMALL_FILE_BYTES = 3_000_000_000
+"""What four billion parameters take at four to five bits each."""
+
 _SIZE = re.compile(r"(?<![\w.])(?P<size>\d+(?:\.\d+)?)\s?(?P<unit>[bm])(?![a-z0-9])", re.IGNORECASE)
 
 
@@ -42,11 +45,16 @@ def manner_of(settings: Settings, model: str, proof: Proof | None) -> Manner:
 
 
 def is_small(settings: Settings, model: str) -> bool:
-    """Whether the name of a model or its file says that it has few parameters."""
+    """Whether the name of a model or its file says that it has few parameters, or its file does."""
     weights = settings.endpoint_of(model).weights
     said = f"{settings.models[model].name} {weights.name if weights else ''}"
     sizes = [
         float(match["size"]) / (1000.0 if match["unit"].lower() == "m" else 1.0)
         for match in _SIZE.finditer(said.replace("-", " ").replace(":", " ").replace("_", " "))
     ]
-    return bool(sizes) and max(sizes) <= _SMALL_BILLIONS
+    if sizes:
+        return max(sizes) <= _SMALL_BILLIONS
+    try:
+        return weights is not None and weights.stat().st_size <= _SMALL_FILE_BYTES
+    except OSError:
+        return False

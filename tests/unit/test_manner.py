@@ -177,6 +177,16 @@ def test_a_stream_of_text_is_over_when_the_block_of_a_call_is_closed():
     assert not other.is_complete
 
 
+def test_weights_without_a_size_in_their_name_are_known_by_their_file(tmp_path):
+    """What a small file holds is a small model."""
+    file = tmp_path / "main.gguf"
+    endpoint = {"here": {"kind": "embedded", "weights": str(file)}}
+    settings = make_settings(endpoints=endpoint, models={"first": {"name": "main"}})
+    assert not is_small(settings, "first")
+    file.write_bytes(b"GGUF")
+    assert is_small(settings, "first")
+
+
 def test_small_models_are_known_by_their_names():
     """By the largest number of parameters in the name; a version is none."""
     sizes = {
