@@ -20,6 +20,7 @@ _LONGEST_CODE = 100
 _LONGEST_NAME = 200
 _LONGEST_LITERAL = 8_000
 _DEEPEST_MESSAGE = 12
+_MOST_VALUES = 20
 _OBJECT = re.compile(r"\{\s*[\"'].*\}", re.DOTALL)
 _TAG = re.compile(r"<(script|style|head)\b.*?</\1>|<[^<>]*>", re.DOTALL | re.IGNORECASE)
 _CODE_KEYS = frozenset(
@@ -167,12 +168,29 @@ def _embedded(text: str) -> object:
     if found is None:
         return None
     parsed = _parse(found[0])
-    if parsed is not None or "{'" not in found[0] or len(found[0]) > _LONGEST_LITERAL:
+    if parsed is not None:
         return parsed
+    if "{'" not in found[0] or len(found[0]) > _LONGEST_LITERAL:
+        return _first_of_several(found[0])
     try:
         return ast.literal_eval(found[0])
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        return None
+        return _first_of_several(found[0])
+
+
+def _first_of_several(text: str) -> object:
+    """Return the error among JSON values with words between (events, lines); else the first."""
+    decoder, at, values = json.JSONDecoder(), 0, []
+    for _ in range(_MOST_VALUES):
+        if (at := text.find("{", at)) < 0:
+            break
+        try:
+            value, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            at += 1
+            continue
+        values.append(value)
+    return next((one for one in values if "error" in one), next(iter(values), None))
 
 
 def _opened(text: str) -> object:

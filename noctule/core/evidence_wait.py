@@ -17,6 +17,9 @@ _LONGEST_WAIT = timedelta(days=400)
 _FIRST_GUESS_SECONDS = 60.0
 _LONGEST_GUESS_SECONDS = 1800.0
 _MOST_DOUBLINGS = 10
+_LATE = timedelta(minutes=15)
+"""How much later than told a provider may be before another occurrence is waited for."""
+
 _SHORT_FOR_A_DAY_QUOTA = timedelta(minutes=10)
 
 
@@ -51,11 +54,15 @@ def find_wait(
         consecutive: refusals in a row before this one.
     """
     notes: list[str] = []
+    is_late = False
     for told in _offers(answer, verdict, now, window, consecutive):
         offer, doubt = _in_its_window(told, answer, now, consecutive)
         trouble = _trouble(offer, verdict, now, consecutive)
         if trouble:
             notes.append(trouble)
+            is_late = is_late or _is_late(offer, now)
+            if is_late and offer.evidence is Evidence.BODY:
+                break
             continue
         moment = offer.moment or now
         if moment < now:
@@ -63,11 +70,16 @@ def find_wait(
         if doubt is not None:
             notes.append(doubt)
         return Wait(max(moment, now).astimezone(UTC), offer.evidence, tuple(notes))
-    if verdict.outcome is Outcome.QUOTA_EXHAUSTED and verdict.renews is None:
+    if verdict.outcome is Outcome.QUOTA_EXHAUSTED and verdict.renews is None and not is_late:
         return Wait(None, None, tuple(notes))
     seconds = _FIRST_GUESS_SECONDS * 2 ** min(max(consecutive, 0), _MOST_DOUBLINGS)
     guess = now + timedelta(seconds=min(seconds, _LONGEST_GUESS_SECONDS))
     return Wait(guess.astimezone(UTC), Evidence.GUESS, tuple(notes))
+
+
+def _is_late(offer: Offer, now: datetime) -> bool:
+    """Whether a time is only just over: it comes a little later, not at its next occurrence."""
+    return offer.moment is not None and now - _LATE <= offer.moment <= now
 
 
 def _trouble(offer: Offer, verdict: Verdict, now: datetime, consecutive: int) -> str | None:

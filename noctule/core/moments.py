@@ -18,6 +18,9 @@ _LARGEST_EPOCH = 1e11
 """Seconds stay below (the year 5138); above are milliseconds, microseconds or nanoseconds."""
 _UNIT = rf"(?:{any_of(name for name in UNITS if name not in MONTH_UNITS)})(?![a-zµ])"
 _LENGTH = re.compile(r"(\d{1,3}):(\d{2}):(\d{2})")
+_REPEATED = re.compile(r"\d{1,12}(?:\.\d{1,9})?(?:, +\d{1,12}(?:\.\d{1,9})?){1,5}")
+"""A header that came twice, as proxies and clients join it; the longest wait counts."""
+
 _ISO_DURATION = re.compile(
     r"P(?:(\d{1,4})D)?(?:T(?:(\d{1,4})H)?(?:(\d{1,5})M)?(?:(\d{1,9}(?:\.\d{1,9})?)S)?)?",
     re.IGNORECASE,
@@ -60,6 +63,8 @@ def moment_from(
         return None
     if isinstance(value, str):
         text = value.strip()[:_LONGEST_TEXT]
+        if _REPEATED.fullmatch(text):
+            text = max(text.split(","), key=float).strip()
         number = seconds_from(text)
         if number is None:
             duration = _clock_length(text) if moment is False else None

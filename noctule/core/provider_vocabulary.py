@@ -311,7 +311,7 @@ _USAGE_WORDS = _words(
     r"(?:(?!rate|call|request|token|context|max)[\w()/-]{1,20} ){0,4}?"
     rf"{_SPAN} (?:usage )?(?:limit|quota)",
     r"limit exhausted",
-    r"your limit will reset",
+    r"your (?:limit|quota) will reset",
     r"(?:hit|reached) your limit\b",
     r"out of (?:extra )?usage\b",
     r"limited to [\d,]+ (?:API )?calls ?/ ?month",

@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 UNIT_SECONDS = {
     1e-6: "microseconds microsecond us µs",
     0.001: "milliseconds millisecond msecs msec millis ms 毫秒",
-    1.0: "seconds second secs sec sekunden sekunde sek secondes segundos secondi s 秒钟 秒 초",
-    60.0: "minutes minute mins min minuten minutos minuti m 分钟 分 분",
+    1.0: "seconds second secs sec sekunden sekunde sek secondes segundos secondi s 秒钟 秒 초 "
+    "секунд секунды секунду сек",
+    60.0: "minutes minute mins min minuten minutos minuti m 分钟 分鐘 分 분 "
+    "минут минуты минуту мин",
     3600.0: "hours hour hrs hr stunden stunde std heures heure horas hora ore h "
-    "个小时 小时 时 時間 시간",
+    "个小时 小时 個小時 小時 时 時間 시간 часов часа час",
     86400.0: "days day tagen tage tag jours jour días dias giorni d 天 日 일",
     604800.0: "weeks week wochen woche wks wk w 周 星期",
 }

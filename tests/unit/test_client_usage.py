@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from noctule.core.attempts import Usage
 from noctule.models.clients.finish import finish_reason
 from noctule.models.clients.openai_catalogue import present_models
+from noctule.models.clients.openai_stream import StreamTail
 from noctule.models.clients.usage import anthropic_usage, ollama_usage, openai_usage
 
 
@@ -209,3 +210,76 @@ def test_what_stands_beside_is_counted_and_nothing_twice():
     found = {name: openai_usage(raw) for name, (raw, _) in BESIDE.items()}
     counts = {name: (usage.input_tokens, usage.output_tokens) for name, usage in found.items()}
     assert counts == {name: wanted for name, (_, wanted) in BESIDE.items()}
+
+
+REPORTS = {
+    "the end says 0 (Envoy #1631)": (
+        {"input_tokens": 9, "cache_read_input_tokens": 17_102, "output_tokens": 1},
+        {"input_tokens": 0, "cache_read_input_tokens": 0, "output_tokens": 20},
+    ),
+    "the whole first, its parts at the end (Bifrost #6598)": (
+        {"input_tokens": 17_111, "output_tokens": 1},
+        {"input_tokens": 9, "cache_read_input_tokens": 17_102, "output_tokens": 20},
+    ),
+    "its parts first, the whole at the end": (
+        {"input_tokens": 9, "cache_read_input_tokens": 17_102, "output_tokens": 1},
+        {"input_tokens": 17_111, "output_tokens": 20},
+    ),
+    "the fresh part again": (
+        {"input_tokens": 9, "cache_read_input_tokens": 17_102, "output_tokens": 1},
+        {"input_tokens": 9, "output_tokens": 20},
+    ),
+    "0 first, all at the end (SGLang #20678)": (
+        {"input_tokens": 0, "output_tokens": 0},
+        {"input_tokens": 9, "cache_read_input_tokens": 17_102, "output_tokens": 20},
+    ),
+}
+"""One prompt of 17,111 tokens, 17,102 of them from the cache, in two reports of a stream."""
+
+
+def test_anthropics_reports_are_one_prompt_whatever_a_server_repeats():
+    """Nothing is counted twice, and nothing is lost to a 0."""
+    read = {name: anthropic_usage(reports) for name, reports in REPORTS.items()}
+    assert read == dict.fromkeys(REPORTS, Usage(17_111, 20, cached_tokens=17_102))
+
+
+def test_a_cost_that_nobody_knows_is_not_zero():
+    """OpenRouter's fee without what the upstream took; null where a header gives the cost."""
+    counts = {"prompt_tokens": 9, "completion_tokens": 1}
+    own_key = {**counts, "cost": 0, "is_byok": True, "cost_details": {}}
+    assert openai_usage(own_key).reported_usd is None
+    assert openai_usage({**counts, "cost": 0}).reported_usd == 0
+    assert openai_usage({**counts, "cost": None}, header_usd="0.5").reported_usd == Decimal("0.5")
+
+
+def test_a_total_settles_only_what_it_can_mean():
+    """Thinking explains what is left before the cache does; a sum over sessions is no answer."""
+    thinking = {
+        "prompt_tokens": 100,
+        "completion_tokens": 5,
+        "total_tokens": 165,
+        "prompt_tokens_details": {"cached_tokens": 60},
+        "completion_tokens_details": {"reasoning_tokens": 60},
+    }
+    assert openai_usage(thinking) == Usage(100, 65, 60, None, 60)
+    summed = {"prompt_tokens": 100, "completion_tokens": 5, "total_tokens": 99_999_999}
+    assert openai_usage(summed) == Usage(100, 5)
+
+
+def test_details_under_the_names_of_responses():
+    """A gateway that hands on the Responses API's names tells the cached part as well."""
+    raw = {
+        "input_tokens": 10,
+        "output_tokens": 5,
+        "input_tokens_details": {"cached_tokens": 4},
+        "output_tokens_details": {"reasoning_tokens": 3},
+    }
+    assert openai_usage(raw) == Usage(10, 5, 4, None, 3)
+
+
+def test_a_last_report_of_zeros_takes_nothing_back():
+    """Some servers send the counts with the last words and zeros behind them."""
+    tail = StreamTail()
+    tail.take({"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 1}})
+    tail.take({"choices": [], "usage": {"prompt_tokens": 0, "completion_tokens": 0}})
+    assert tail.usage_metadata == {"input_tokens": 5, "output_tokens": 1, "total_tokens": 6}

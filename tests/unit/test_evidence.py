@@ -1,3 +1,4 @@
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -299,3 +300,87 @@ def test_monstrous_bodies_are_survived(body: str):
 def test_margins_stay_between_a_second_and_a_minute(wait: float):
     """The margin is 5 % of the wait within its bounds."""
     assert margin_seconds(wait) == min(60.0, max(1.0, 0.05 * max(wait, 0.0)))
+
+
+WRITTEN_WAITS = {
+    "rate limited (retry_after=30)": 30,
+    "Rate limited. Retry-After: 30": 30,
+    "Slow down, retry-after-ms=1500": 1.5,
+    "Retry after seconds: 30": 30,
+    "API key in cooldown: 300 seconds remaining": 300,
+    "You are blocked for the next 10 minutes": 600,
+    "Please wait 5 more minutes": 300,
+    "Please wait 10-20 seconds": 20,
+    "Rate limited. Time until reset: 01:30:00": 5400,
+    "Rate limited, resets in 0:02:30.": 150,
+    "Слишком много запросов. Повторите попытку через 30 секунд.": 30,
+    "Por favor, espere 20 segundos antes de volver a intentarlo.": 20,
+    "Aguarde 45 segundos e tente novamente.": 45,
+    "請求過於頻繁，請於 30 秒後重試": 30,  # noqa: RUF001 - as it is written
+    f"API rate limit exceeded, reset at {int(NOW.timestamp()) + 77}": 77,
+    f"Rate limited until {int(NOW.timestamp() * 1000) + 77_000}": 77,
+}
+
+
+def test_waits_in_more_sentences():
+    """Named values, lengths with colons, ranges, epochs and further languages are read."""
+    wrong = {}
+    for words, seconds in WRITTEN_WAITS.items():
+        refusal = read_refusal(RawAnswer(429, body=json.dumps({"error": words})), now=NOW)
+        wait = refusal.retry_at and (refusal.retry_at - NOW).total_seconds()
+        if wait is None or abs(wait - seconds) > 0.01:
+            wrong[words] = wait
+    assert wrong == {}
+
+
+def test_values_that_are_no_waits_stay_out():
+    """A count of attempts, a list of people, a version and a key's last year tell no wait."""
+    for words in (
+        "retry count: 3, retries: 5, max_retries=2, retry-attempt=3",
+        "waitlist: 3000 people",
+        "retry-after: 1.2.3",
+        "Key valid until: 2027",
+        "request 1795341630 failed",
+    ):
+        refusal = read_refusal(RawAnswer(429, body=json.dumps({"error": words})), now=NOW)
+        assert refusal.evidence is Evidence.GUESS, words
+
+
+def test_a_weekday_just_over_is_tried_once_and_then_waited_for():
+    """On the day itself: at once, since clocks differ; refused again, it is next week's."""
+    answer = RawAnswer(429, body="Weekly limit reached. Resets Sunday 9am UTC")
+    first, second = (read_refusal(answer, now=NOW, consecutive=tried) for tried in (0, 1))
+    assert first.retry_at == NOW
+    assert second.retry_at == datetime(2026, 11, 29, 9, tzinfo=UTC)
+    assert not second.needs_person
+
+
+def test_a_provider_a_little_late_is_asked_again_soon():
+    """Minutes after the time it told it is asked in some minutes, not in a day, nor a person."""
+    answer = RawAnswer(429, body="You've hit your session limit, resets 12pm (UTC)")
+    soon = [
+        read_refusal(answer, now=NOW + timedelta(minutes=minutes), consecutive=tried)
+        for minutes, tried in ((0, 1), (2, 2), (6, 3))
+    ]
+    waits = [(r.retry_at - NOW).total_seconds() / 60 for r in soon if r.retry_at]
+    assert waits == [2, 6, 14]
+    assert not any(refusal.needs_person for refusal in soon)
+    late = read_refusal(answer, now=NOW + timedelta(minutes=16), consecutive=4)
+    assert late.retry_at == NOW + timedelta(days=1)
+
+
+def test_a_header_that_came_twice_is_the_longer_wait():
+    """Proxies join a repeated header with a comma."""
+    refusal = read_refusal(limited(retry_after="30, 45"), now=NOW)
+    assert refusal.retry_at == NOW + timedelta(seconds=45)
+
+
+def test_an_error_among_other_values_is_found():
+    """A refusal whose body is a stream, or several lines of JSON, tells its time as well."""
+    for body in (
+        'data: {"id": "x"}\n\ndata: {"error": {"message": "slow", "retry_after": 7}}\n\n',
+        '{"error": {"message": "slow", "retry_after": 7}}\n{"done": true}',
+        'event: error\ndata: {"error": {"message": "slow", "retry_after": 7}} } trailing',
+    ):
+        refusal = read_refusal(RawAnswer(429, body=body), now=NOW)
+        assert refusal.retry_at == NOW + timedelta(seconds=7), body

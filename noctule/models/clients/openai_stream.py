@@ -39,7 +39,7 @@ class StreamTail:
         choice = found[0] if found else None
         if not usage and choice is not None:
             usage = choice.get("usage")  # Moonshot
-        if isinstance(usage, Mapping):
+        if isinstance(usage, Mapping) and (self._usage is None or _tells(usage)):
             self._usage = usage
         for field in ("id", "model", "provider", "system_fingerprint", "service_tier"):
             if chunk.get(field) and isinstance(chunk[field], str):
@@ -104,6 +104,12 @@ class StreamTail:
             response_metadata=self.metadata(model, done=done),
             chunk_position="last",
         )
+
+
+def _tells(usage: Mapping[str, Any]) -> bool:
+    """Whether a report says anything: some servers end with one of zeros."""
+    told = openai_usage(usage)
+    return told.input_tokens is not None or bool(told.reported_usd)
 
 
 def _kept(usage: Mapping[str, Any]) -> dict[str, Any]:

@@ -16,6 +16,8 @@ NO_USAGE = Usage()
 _MOST_TOKENS = 1_000_000_000
 _MOST_USD = 1_000_000
 """More than one call can take or cost: such a report is a mistake and says nothing."""
+_MOST_UNNAMED = 1_000_000
+"""A total that leaves more than this beside prompt and answer counts something else as well."""
 
 _PROMPTS = ("prompt_tokens", "input_tokens", "promptTokenCount")
 _ANSWERS = ("completion_tokens", "output_tokens", "candidatesTokenCount")
@@ -61,7 +63,7 @@ def openai_usage(raw: Mapping[str, Any] | None, *, header_usd: str | None = None
         cached_tokens=read,
         cache_write_tokens=written,
         reasoning_tokens=thought,
-        reported_usd=_reported_usd(raw) if "cost" in raw else _header_usd(header_usd),
+        reported_usd=_reported_usd(raw, header_usd),
     )
 
 
@@ -84,7 +86,8 @@ class _Counts:
     def input_tokens(self) -> int | None:
         if not self.prompt:
             return None  # no prompt has no tokens
-        beside = self.cached > self.prompt or (self.cached > 0 and self._left == self.cached)
+        is_left = self.cached > 0 and self._left == self.cached and self._left != self.thought
+        beside = self.cached > self.prompt or is_left
         return self.prompt + self.cached if beside else self.prompt
 
     @property
@@ -103,21 +106,25 @@ class _Counts:
         """The tokens of the total that are neither prompt nor answer."""
         if self.total is None or not self.prompt:
             return 0
-        return self.total - self.prompt - (self.answer or 0)
+        left = self.total - self.prompt - (self.answer or 0)
+        return left if left <= _MOST_UNNAMED else 0
 
 
 def anthropic_usage(reports: Iterable[Mapping[str, Any]]) -> Usage:
     """Read what Anthropic reported, in the order it came.
 
-    A stream reports at its start and, cumulatively, at each ``message_delta``; servers that
-    imitate the API leave the input out of the later ones, so the last number given counts.
+    A stream reports at its start and, cumulatively, at each ``message_delta``. Servers that
+    imitate the API leave the input out of the later ones or call it 0, so the last number given
+    that is not 0 counts; some tell the whole prompt in one report and its parts in the other,
+    which is one prompt all the same (Envoy AI Gateway #1631, Bifrost #6598, SGLang #20678).
 
     Args:
         reports: ``usage`` blocks, oldest first; none at all means nothing is known.
     """
     last: dict[str, Any] = {}
     for report in reports:
-        last |= {key: value for key, value in report.items() if value is not None}
+        told = {key: value for key, value in report.items() if value or key not in last}
+        last |= _without_cached(told, last)
     fresh = _count(last.get("input_tokens"))
     read, written = _count(last.get("cache_read_input_tokens")), _cache_writes(last)
     parts = [part for part in (fresh, read, written) if part is not None]
@@ -151,13 +158,24 @@ def _cache_writes(raw: Mapping[str, Any]) -> int | None:
     return sum(counts) if any(counts) else _count(raw.get("cache_creation_input_tokens"))
 
 
-def _reported_usd(raw: Mapping[str, Any]) -> Decimal | None:
+def _without_cached(report: dict[str, Any], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Take the cached tokens that are known off an input that holds them, as its size shows."""
+    whole, fresh = _count(report.get("input_tokens")), _count(before.get("input_tokens"))
+    cached = (_count(before.get("cache_read_input_tokens")) or 0) + (_cache_writes(before) or 0)
+    if whole is None or fresh is None or not cached or any("cache" in key for key in report):
+        return report
+    return report | {"input_tokens": whole - cached} if whole >= fresh + cached else report
+
+
+def _reported_usd(raw: Mapping[str, Any], header_usd: str | None) -> Decimal | None:
     """With a key of one's own at the upstream, ``cost`` is only OpenRouter's fee."""
+    if raw.get("cost") is None:
+        return _header_usd(header_usd)
     cost = _money(_mapping(raw["cost"]).get("total_cost", raw["cost"]))  # Perplexity nests it
     if cost is None or raw.get("is_byok") is not True:
         return cost
     upstream = _money(_mapping(raw.get("cost_details")).get("upstream_inference_cost"))
-    return cost + (upstream or Decimal(0))
+    return None if upstream is None else cost + upstream
 
 
 def _header_usd(text: str | None) -> Decimal | None:
@@ -176,7 +194,8 @@ def _money(value: object) -> Decimal | None:
 
 
 def _details(raw: Mapping[str, Any], side: str) -> Mapping[str, Any]:
-    return _mapping(raw.get(f"{side}_tokens_details"))
+    other = {"prompt": "input", "completion": "output"}[side]
+    return _mapping(raw.get(f"{side}_tokens_details") or raw.get(f"{other}_tokens_details"))
 
 
 def _mapping(value: object) -> Mapping[str, Any]:
