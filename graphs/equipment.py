@@ -8,8 +8,9 @@ from noctule.core.masking import Masker
 from noctule.core.roles import Role
 from noctule.core.sessions import Session
 from noctule.core.settings import Permission, Settings
+from tools.kept import kept_paths, lies_in
 from tools.registry import Toolbox
-from tools.workspace import Workspace, open_workspace
+from tools.workspace import PathError, Workspace, open_workspace
 
 _MIB = 2**20
 
@@ -23,8 +24,8 @@ class Equipment:
         settings: the configuration as it is now.
         masker: keeps secrets out of what is shown and stored.
         home: the data folder, absolute; workspaces without a folder of their own are in it.
-        kept: files and folders that tell Noctule what to do, besides ``tools.folder``; no agent
-            may change them.
+        kept: the files the configuration was read from; like all it names (``kept_paths``), no
+            agent may change them.
     """
 
     toolbox: Toolbox
@@ -41,9 +42,15 @@ class Equipment:
         """
         given = None if session.workspace is None else Path(session.workspace)
         most = self.settings.tools.workspace_mb * _MIB
+        kept = kept_paths(self.settings, self.kept)
+        workspace = open_workspace(self.home, session.id, given, most_bytes=most, kept=kept)
         own = self.settings.tools.folder
-        kept = self.kept if own is None else (*self.kept, own)
-        return open_workspace(self.home, session.id, given, most_bytes=most, kept=kept)
+        if own is not None and lies_in(workspace.root, [own]) is not None:
+            raise PathError(
+                f"{workspace.root} lies in tools.folder ({own}), whose files Noctule runs, so it "
+                "is no workspace. Name another folder."
+            )
+        return workspace
 
     def role_rules(self, role: Role) -> Mapping[str, Permission]:
         """Return what a role's own section says of permissions."""

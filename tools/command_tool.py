@@ -13,10 +13,11 @@ from noctule.core.clock import Clock
 from noctule.core.effects import EffectClass
 from noctule.core.settings.tools import ToolsSettings
 from tools.git_guard import GitGuard, GuardError, settled
+from tools.mounts import MountError, mounts_of
 from tools.processes import Bounds, Ended, Order, limited, run_bounded
 from tools.sandbox import Sandbox, python_path
 from tools.tool import ArgumentsT, Tool, ToolContext, ToolError, ToolResult
-from tools.workspace import Workspace, readable_size
+from tools.workspace import Workspace, readable_size, set_aside_made
 
 LONGEST_COMMAND = 100_000
 """The longest command in bytes; Linux refuses an argument of 128 KiB."""
@@ -127,15 +128,34 @@ class CommandTool(Tool[ArgumentsT]):
         """
         guard = GitGuard(context.workspace)
         await asyncio.to_thread(guard.begin)
+        missing = context.workspace.missing()
         try:
-            argv = self._sandbox.wrapped(
-                order.argv, context.workspace, order.env, guard=guard.words()
-            )
+            argv = await asyncio.to_thread(self._inside, order, context.workspace, guard)
             inside = replace(order, argv=argv)
             ended = await run_bounded(inside, bounds, context.clock, watch.look)
         finally:
             aside = await asyncio.to_thread(_end, guard)
-        return ended, aside
+            made = await asyncio.to_thread(set_aside_made, context.workspace, missing)
+        return ended, "\n".join(filter(None, (aside, made))) or None
+
+    def _inside(self, order: Order, workspace: Workspace, guard: GitGuard) -> list[str]:
+        """Return the command in the sandbox, once it is known to keep what it must.
+
+        Raises:
+            GuardError: it does not.
+            OSError: the sandbox could not be started.
+        """
+        try:
+            mounts = mounts_of(
+                workspace.root,
+                writable=True,
+                kept=workspace.guarded,
+                repositories=guard.repositories(),
+            )
+            self._sandbox.prove(workspace, mounts)
+        except MountError as error:
+            raise GuardError(str(error)) from error
+        return self._sandbox.wrapped(order.argv, workspace, order.env, mounts=mounts)
 
     def _check_approved(self, context: ToolContext) -> None:
         """Let nothing run outside a sandbox that nobody has approved.

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,6 +15,7 @@ from tools.command_tool import environment
 from tools.file_reading import NOT_LOOKED_INTO, is_outside
 from tools.file_tool import plain_path, real_names
 from tools.processes import Bounds, Ended, Order, limited, run_bounded
+from tools.programs import system_program
 from tools.sandbox import Sandbox
 from tools.tool import Tool, ToolContext, ToolError, ToolResult
 from tools.workspace import PART_PREFIX, PathError, Workspace
@@ -118,8 +118,7 @@ class SearchFiles(Tool[SearchArguments]):
 
     def _program(self) -> str:
         if self._ripgrep is None:
-            beside = f"{sys.prefix}/bin"
-            self._ripgrep = shutil.which("rg") or shutil.which("rg", path=beside) or ""
+            self._ripgrep = system_program("rg", beside_python=True) or ""
         return self._ripgrep
 
     def _told(

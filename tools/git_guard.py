@@ -17,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 from tools.git_places import MOST_ENTRIES, MOST_FOLDERS, GitWalk, folders, identity
+from tools.mounts import Repositories
 from tools.workspace import Workspace
 
 ASIDE = ".git-by-agent"
@@ -86,18 +87,21 @@ class GitGuard:
         for folder in self._folders:
             self._stand_ins += _complete(folder)
 
-    def words(self) -> list[str]:
-        """Return the words for bubblewrap that keep repositories from being changed inside."""
-        binds = [(self._root / place, "--ro-bind") for place in self._known]
-        binds = [bind for bind in binds if bind[0].name != "HEAD" and _is_plain(bind[0])]
-        binds = [bind for bind in binds if bind[0].is_file()]
-        for folder in self._folders:
-            if folder != self._root:  # onto itself, so it can be neither renamed nor replaced
-                binds.append((folder, "--bind"))
-            inner = [folder / name for name in _PROTECTED]
-            binds += [(path, "--ro-bind") for path in inner if _is_plain(path)]
-        binds.sort(key=lambda bind: len(bind[0].parts))  # an outer one would cover an inner one
-        return [word for path, how in binds for word in (how, str(path), str(path))]
+    def repositories(self) -> Repositories:
+        """Return what of git's a command must leave as it is."""
+        places = [self._root / place for place in self._known]
+        files = [path for path in places if path.name != "HEAD" and _is_plain(path)]
+        inner = [folder / name for folder in self._folders for name in _PROTECTED]
+        inner = [path for path in inner if _is_plain(path)]
+        return Repositories(
+            # Onto itself, so it can be neither renamed nor replaced.
+            pinned=[folder for folder in self._folders if folder != self._root],
+            framed=[path for path in inner if path.name == "modules"],
+            fixed=[
+                *(path for path in files if path.is_file()),
+                *(path for path in inner if path.name != "modules"),
+            ],
+        )
 
     def end(self) -> str | None:
         """Set aside what is new, once nothing of the command runs any more.

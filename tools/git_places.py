@@ -87,6 +87,25 @@ class GitWalk:
         return found
 
 
+def repository_made(root: Path, path: Path) -> Path | None:
+    """Return the folder that git would take for a repository if a file were written; None: none.
+
+    Args:
+        root: the folder above which nothing is looked at.
+        path: the file, absolute.
+    """
+    below = path
+    while below != root and root in below.parents:
+        folder = below.parent
+        names = {below.name.casefold()}
+        with suppress(OSError):
+            names |= {name.casefold() for name in os.listdir(folder)}  # noqa: PTH208 - names alone
+        if "head" in names and ("commondir" in names or {"objects", "refs"} <= names):
+            return folder
+        below = folder
+    return None
+
+
 def identity(root: Path, place: str) -> str | None:
     """Return what tells one ``.git`` from another in its place; None where it cannot be known."""
     path = root / place

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import anyio
 import httpx
@@ -19,10 +20,11 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage
 from pydantic import ValidationError
 
+from tools.programs import persons_path, persons_program
+
 MOST_ANSWER_BYTES = 4_000_000
 """The longest message of a server; a longer one ends the connection."""
 
-_PASSED_ON = ("PATH", "HOME")
 _GRACE_S = 2.0
 _LAST_WORDS_S = 0.5
 _MOST_NOISE_LINES = 100
@@ -65,9 +67,12 @@ async def running(command: Sequence[str], env: Mapping[str, str]) -> AsyncIterat
     Raises:
         OSError: it cannot be started.
     """
-    passed = {name: os.environ[name] for name in _PASSED_ON if name in os.environ}
+    passed = {"PATH": persons_path()}
+    if "HOME" in os.environ:
+        passed["HOME"] = os.environ["HOME"]
     process = await asyncio.create_subprocess_exec(
-        *command,
+        *as_started(command),
+        cwd=_neutral_folder(),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
@@ -97,6 +102,45 @@ async def running(command: Sequence[str], env: Mapping[str, str]) -> AsyncIterat
         _close_pipes(process)
         if not over.done():
             over.set_result("it was closed")
+
+
+def as_started(command: Sequence[str]) -> list[str]:
+    """Return a command that means the same in another folder, and whoever may write in this one.
+
+    A bare name is never looked up where agents may write; files named from here get their full
+    paths. The program is not started here: interpreters and package runners take modules,
+    settings and programs (``node_modules/.bin``) from the folder they are started in.
+
+    Raises:
+        FileNotFoundError: there is no such program in a place of programs.
+    """
+    return [_program(command[0]), *map(_from_anywhere, command[1:])]
+
+
+def _program(name: str) -> str:
+    if "/" in name:
+        return str(Path.cwd() / Path(name).expanduser())
+    found = persons_program(name)
+    if found is None:
+        raise FileNotFoundError(
+            f"there is no program {name!r} on PATH outside of projects, which agents may write "
+            "to; write its full path"
+        )
+    return found
+
+
+def _from_anywhere(word: str) -> str:
+    path = Path.cwd() / word
+    is_path = "/" in word or word.startswith(".") or bool(path.suffix)
+    with suppress(OSError, ValueError):
+        if is_path and path.exists():
+            return str(path)
+    return word
+
+
+def _neutral_folder() -> Path:
+    home = Path.home()
+    return home if home.is_dir() else Path("/")
 
 
 async def _listen(

