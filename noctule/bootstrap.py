@@ -187,6 +187,10 @@ async def open_runtime(
     from noctule.sessions.orders import Orders  # noqa: PLC0415 - likewise
     from noctule.sessions.raised import wake_raised  # noqa: PLC0415 - likewise
     from noctule.sessions.rest import Rest  # noqa: PLC0415 - likewise
+    from noctule.sessions.wakefulness import (  # noqa: PLC0415 - likewise
+        Wakefulness,
+        find_inhibitor,
+    )
     from tools.registry import Toolbox  # noqa: PLC0415 - loads the tools
 
     settings, database, clock = records.settings, records.database, records.clock
@@ -239,6 +243,7 @@ async def open_runtime(
             # On PostgreSQL the session's own lock is enough: it holds against every process.
             lock=None if settings.storage.is_postgres else WorkerLock(records.home, clock),
             clock=clock,
+            wakefulness=Wakefulness(find_inhibitor(), clock) if settings.keep_awake else None,
         )
         stack.enter_context(database.patience.lasting())
         yield Runtime(records, models, orders, rest, advancer, driver)
@@ -262,6 +267,11 @@ async def open_worker(
     """
     from noctule.sessions.engine import Engine  # noqa: PLC0415 - loads DBOS
     from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - only a worker needs it
+    from noctule.sessions.night_watch import NightWatch  # noqa: PLC0415 - likewise
+    from noctule.sessions.wakefulness import (  # noqa: PLC0415 - likewise
+        Wakefulness,
+        find_inhibitor,
+    )
     from noctule.sessions.worker import Worker  # noqa: PLC0415 - likewise
 
     records = runtime.records
@@ -293,6 +303,13 @@ async def open_worker(
             reporter=reporter,
             stopping=None if lock is None else lock.stopping,
         )
+        watch = NightWatch(
+            records.database,
+            Wakefulness(find_inhibitor() if records.settings.keep_awake else None, records.clock),
+            records.clock,
+            None if reporter is None else reporter.slept,
+        )
+        await stack.enter_async_context(watch.watching())
         await stack.enter_async_context(worker.working())
         yield worker
 

@@ -13,6 +13,7 @@ from noctule.core.store_ports import (
     ParkingStore,
     RouteStore,
     SessionStore,
+    SuspensionStore,
     TurnStore,
 )
 from noctule.core.tenures import Tenure
@@ -41,6 +42,7 @@ from storage.stores.questions import SqlQuestions
 from storage.stores.routes import SqlRoutes
 from storage.stores.sessions import SqlSessions
 from storage.stores.steers import SqlSteers
+from storage.stores.suspensions import SqlSuspensions
 from storage.stores.tenures import check
 from storage.stores.turns import SqlTurns
 from storage.transaction import Transaction
@@ -69,6 +71,7 @@ class SqlUnitOfWork:
         "routes",
         "sessions",
         "steers",
+        "suspensions",
         "turns",
     )
 
@@ -90,6 +93,7 @@ class SqlUnitOfWork:
         self.notes: NoteStore = SqlNotes(transaction)
         self.proofs: ProofStore = SqlProofs(transaction)
         self.steers: SteerStore = SqlSteers(transaction)
+        self.suspensions: SuspensionStore = SqlSuspensions(transaction)
         self.chats: ChatStore = SqlChats(transaction)
         self.inbox: InboxStore = SqlInbox(transaction)
         self.outbox: OutboxStore = SqlOutbox(transaction)

@@ -13,9 +13,11 @@ import click
 from noctule.channels.terminal.printable import printable
 from noctule.cli.invocation import Invocation
 from noctule.cli.proving import proving
+from noctule.core.durations import show_duration
 from noctule.core.errors import StorageError, StorageUnavailableError
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Turn
+from noctule.core.suspensions import Suspension
 from noctule.heap import settle_heap
 
 if TYPE_CHECKING:
@@ -161,6 +163,16 @@ class Lines:
         word = _WORDS.get(turn.status)
         if word is not None:
             self._line(word, turn, turn.error or "")
+
+    def slept(self, suspension: Suspension) -> None:
+        """Tell that the machine slept, and for how long nothing was done."""
+        began = suspension.began_at.astimezone(self._zone).strftime("%H:%M")
+        ended = suspension.ended_at.astimezone(self._zone).strftime("%H:%M")
+        lasted = show_duration(suspension.lasted.total_seconds())
+        _say(
+            f"This machine slept from {began} to {ended}: nothing was done for {lasted}. Turn off "
+            "its sleep, or leave it open and plugged in while sessions work."
+        )
 
     def _line(self, word: str, turn: Turn, why: str) -> None:
         time = self._clock.now().astimezone(self._zone).strftime("%H:%M:%S")

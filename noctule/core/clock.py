@@ -7,6 +7,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+_PAIRS = (("CLOCK_BOOTTIME", "CLOCK_MONOTONIC"), ("CLOCK_MONOTONIC", "CLOCK_UPTIME_RAW"))
+"""Clocks that go on and that stand still while a machine is suspended."""
+
 
 class Clock(Protocol):
     """What a part needs to know of time."""
@@ -17,6 +20,10 @@ class Clock(Protocol):
 
     def monotonic(self) -> float:
         """Return seconds that never go backwards; only differences mean anything."""
+        ...
+
+    def suspended_s(self) -> float:
+        """Return seconds the machine has slept, standing still; only differences mean anything."""
         ...
 
     async def sleep(self, seconds: float) -> None:
@@ -35,6 +42,19 @@ class SystemClock:
         """Return the machine's monotonic seconds."""
         return time.monotonic()
 
+    def suspended_s(self) -> float:
+        """Return what a clock that counts through a suspension is ahead of one that does not.
+
+        Linux: CLOCK_BOOTTIME and CLOCK_MONOTONIC (clock_gettime(2)). macOS: CLOCK_MONOTONIC and
+        CLOCK_UPTIME_RAW (clock_gettime(3)). Elsewhere the wall clock and the monotonic one, which
+        a corrected wall clock drives apart too. Checked 2026-11.
+        """
+        for through, without in _PAIRS:
+            if hasattr(time, through) and hasattr(time, without):
+                through_s = time.clock_gettime(getattr(time, through))
+                return through_s - time.clock_gettime(getattr(time, without))
+        return time.time() - time.monotonic()
+
     async def sleep(self, seconds: float) -> None:
         """Wait on the event loop."""
         await asyncio.sleep(max(0.0, seconds))
@@ -50,6 +70,7 @@ class ManualClock:
     def __init__(self, start: datetime | None = None) -> None:
         self._now = start or datetime(2026, 1, 1, tzinfo=UTC)
         self._monotonic = 0.0
+        self._suspended = 0.0
         self._order = itertools.count()
         self._sleepers: list[tuple[float, int, asyncio.Future[None]]] = []
 
@@ -60,6 +81,10 @@ class ManualClock:
     def monotonic(self) -> float:
         """Return the seconds it was moved in all."""
         return self._monotonic
+
+    def suspended_s(self) -> float:
+        """Return the seconds it was suspended in all."""
+        return self._suspended
 
     async def sleep(self, seconds: float) -> None:
         """Wait until somebody advances the clock far enough."""
@@ -85,6 +110,11 @@ class ManualClock:
     def jump(self, seconds: float) -> None:
         """Move the wall clock alone, as when a machine's time is corrected."""
         self._now += timedelta(seconds=seconds)
+
+    def suspend(self, seconds: float) -> None:
+        """Let the machine stand still for a while, as a laptop does whose lid is closed."""
+        self._now += timedelta(seconds=seconds)
+        self._suspended += seconds
 
     def _move(self, seconds: float) -> None:
         self._now += timedelta(seconds=seconds)
@@ -115,6 +145,10 @@ class ScaledClock:
     def monotonic(self) -> float:
         """Return the machine's monotonic seconds, times the factor."""
         return self._machine.monotonic() * self._factor
+
+    def suspended_s(self) -> float:
+        """Return the machine's own."""
+        return self._machine.suspended_s()
 
     async def sleep(self, seconds: float) -> None:
         """Wait that long on this clock."""

@@ -11,6 +11,7 @@ from noctule.core.overview import standing_turn
 from noctule.core.questions import Question
 from noctule.core.sessions import Session, SessionKind, Turn
 from noctule.core.spending import total_usd
+from noctule.core.suspensions import Suspension
 
 _DAY_BEGINS = timedelta(hours=4)
 """Who writes at half past midnight has not slept yet."""
@@ -44,11 +45,13 @@ class MorningReport:
         since: when that was.
         works: what needs the person first, then what sleeps, what runs, what ended.
         cost_usd: of all of it; None when some of it is unknown.
+        slept: when machines slept although there was work, oldest first.
     """
 
     since: datetime
     works: tuple[NightWork, ...]
     cost_usd: Decimal | None
+    slept: tuple[Suspension, ...] = ()
 
 
 _ORDER = (

@@ -27,6 +27,7 @@ from noctule.core.store_ports import (
     ParkingStore,
     RouteStore,
     SessionStore,
+    SuspensionStore,
     TurnStore,
 )
 from noctule.core.tenures import Tenure
@@ -136,6 +137,7 @@ class UnitOfWork(Protocol):
     notes: NoteStore
     proofs: ProofStore
     steers: SteerStore
+    suspensions: SuspensionStore
     chats: ChatStore
     inbox: InboxStore
     outbox: OutboxStore

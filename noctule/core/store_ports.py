@@ -17,6 +17,7 @@ from noctule.core.limits import Limit, LimitKey
 from noctule.core.parkings import Parking
 from noctule.core.routes import Route
 from noctule.core.sessions import Order, Session, Turn, Verdict
+from noctule.core.suspensions import Suspension
 
 
 class SessionStore(Protocol):
@@ -250,6 +251,18 @@ class BudgetStore(Protocol):
 
     async def corrections(self) -> list[Correction]:
         """Return every correction, oldest first."""
+        ...
+
+
+class SuspensionStore(Protocol):
+    """When machines slept although there was work."""
+
+    async def add(self, suspension: Suspension) -> None:
+        """Store one."""
+        ...
+
+    async def since(self, moment: datetime) -> list[Suspension]:
+        """Return those that ended after a moment, oldest first."""
         ...
 
 

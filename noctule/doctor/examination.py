@@ -34,6 +34,7 @@ from noctule.models.clients.build import build_client
 from noctule.models.discovery import memory_bytes
 from noctule.models.endpoints import Endpoints
 from noctule.sessions.lock import WorkerLock
+from noctule.sessions.wakefulness import find_inhibitor
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,7 @@ class Examination:
         bot = await self._bot()
         flaw = await asyncio.to_thread(sandbox_flaw, settings, home)
         unusable = await asyncio.to_thread(own_tool_problems, settings)
+        inhibitor = find_inhibitor()
         rooms = await prompt_rooms(settings, self.clock)
         zone, now = zone_of(settings), self.clock.now()
         missing = [
@@ -82,6 +84,7 @@ class Examination:
             *machine.sandbox(flaw, settings),
             *(Finding(Level.WARNING, "own tools", problem) for problem in unusable),
             *prompt_findings(rooms),
+            *machine.awake(settings, None if inhibitor is None else inhibitor.name),
             *machine.time_zone(settings, zone, now, self.environ),
             *advise(settings, self.environ),
         ]

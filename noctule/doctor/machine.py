@@ -152,6 +152,26 @@ def sandbox(flaw: str | None, settings: Settings) -> Iterator[Finding]:
         yield Finding(Level.ADVICE, "sandbox", said, fix)
 
 
+def awake(settings: Settings, program: str | None) -> Iterator[Finding]:
+    """Say whether the machine is kept from sleeping while there is work.
+
+    Args:
+        settings: whether it is wanted.
+        program: what does it here; None when there is nothing.
+    """
+    if not settings.keep_awake:
+        yield Finding(Level.OK, "sleep", "keep_awake is off: this machine sleeps when it likes.")
+    elif program is None:
+        yield Finding(
+            Level.ADVICE,
+            "sleep",
+            "Nothing here keeps this machine awake while sessions work (no systemd-inhibit).",
+            "A server never sleeps; on a laptop turn its automatic sleep off.",
+        )
+    else:
+        yield Finding(Level.OK, "sleep", f"{program} keeps this machine awake while there is work.")
+
+
 def time_zone(
     settings: Settings, zone: tzinfo, now: datetime, environ: Mapping[str, str]
 ) -> Iterator[Finding]:

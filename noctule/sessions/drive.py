@@ -1,8 +1,8 @@
 """Works one session off in this process, as a command does when no worker is alive."""
 
 import asyncio
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
 
 from graphs.runner import Drain
 from noctule.core.clock import Clock
@@ -14,6 +14,7 @@ from noctule.core.sessions import Turn
 from noctule.sessions.advance import Advancer
 from noctule.sessions.lock import WorkerLock
 from noctule.sessions.orders import Orders
+from noctule.sessions.wakefulness import Wakefulness
 
 _LOOK_SECONDS = 0.25
 """How often a command looks whether the lock is free, or wanted by ``serve``."""
@@ -60,6 +61,7 @@ class Driver:
         orders: what people order meanwhile.
         lock: the right to work on the data folder; None where the session's lock is enough.
         clock: paces the looks at the lock.
+        wakefulness: keeps the machine awake meanwhile; None does not.
     """
 
     def __init__(
@@ -70,7 +72,9 @@ class Driver:
         orders: Orders,
         lock: WorkerLock | None,
         clock: Clock,
+        wakefulness: Wakefulness | None = None,
     ) -> None:
+        self._wakefulness = wakefulness
         self._database = database
         self._advancer = advancer
         self._orders = orders
@@ -100,7 +104,8 @@ class Driver:
         while True:
             if self._take(what):
                 try:
-                    await self._work_off(turn, leave)
+                    async with _awake(self._wakefulness):
+                        await self._work_off(turn, leave)
                 finally:
                     self._release()
             else:
@@ -188,6 +193,20 @@ class Driver:
     async def _now(self, turn: Turn) -> Turn:
         async with self._database.read() as work:
             return await work.turns.get(turn.id)
+
+
+@asynccontextmanager
+async def _awake(wakefulness: Wakefulness | None) -> AsyncIterator[None]:
+    """Keep the machine awake while the block runs."""
+    if wakefulness is None:
+        yield
+        return
+    try:
+        with wakefulness.needed():
+            await wakefulness.keep()
+            yield
+    finally:
+        await wakefulness.keep()
 
 
 async def _drain_when_asked(leave: Leave, drain: Drain) -> None:

@@ -17,6 +17,7 @@ from noctule.core.patience import PASSING
 from noctule.core.ports import Database
 from noctule.core.sessions import Turn
 from noctule.core.settings.limits import ParkingSettings
+from noctule.core.suspensions import Suspension
 from noctule.core.tenures import Tenure
 from noctule.sessions.advance import Advancer
 from noctule.sessions.dispatch import Dispatch, wake_drive
@@ -53,6 +54,10 @@ class Reporter(Protocol):
 
     def rests(self, turn: Turn) -> None:
         """Take note of where a turn came to rest."""
+        ...
+
+    def slept(self, suspension: Suspension) -> None:
+        """Take note that the machine slept although there was work."""
         ...
 
 

@@ -17,6 +17,7 @@ from noctule.core.store_ports import (
     ParkingStore,
     RouteStore,
     SessionStore,
+    SuspensionStore,
     TurnStore,
 )
 from noctule.core.tenures import Tenure
@@ -45,6 +46,7 @@ from storage.memory.questions import MemoryQuestions
 from storage.memory.routes import MemoryRoutes
 from storage.memory.sessions import MemorySessions
 from storage.memory.steers import MemorySteers
+from storage.memory.suspensions import MemorySuspensions
 from storage.memory.transaction import MemoryTransaction, Shelf
 from storage.memory.turns import MemoryTurns
 from storage.session_locks import SessionLocks
@@ -72,6 +74,7 @@ class MemoryUnitOfWork:
         self.notes: NoteStore = MemoryNotes(transaction)
         self.proofs: ProofStore = MemoryProofs(transaction)
         self.steers: SteerStore = MemorySteers(transaction)
+        self.suspensions: SuspensionStore = MemorySuspensions(transaction)
         self.chats: ChatStore = MemoryChats(transaction)
         self.inbox: InboxStore = MemoryInbox(transaction)
         self.outbox: OutboxStore = MemoryOutbox(transaction)

@@ -23,6 +23,7 @@ from noctule.core.questions import Question
 from noctule.core.routes import Route
 from noctule.core.sessions import Session, Turn
 from noctule.core.steers import Steer
+from noctule.core.suspensions import Suspension
 from storage.faults import closed_already
 
 
@@ -49,6 +50,7 @@ class Tables:
     notes: dict[tuple[str, str], Note] = field(default_factory=dict)
     proofs: dict[ProofKey, Proof] = field(default_factory=dict)
     steers: dict[str, Steer] = field(default_factory=dict)
+    suspensions: dict[str, Suspension] = field(default_factory=dict)
     chats: dict[tuple[str, str], Chat] = field(default_factory=dict)
     watches: dict[tuple[str, str, str], Watch] = field(default_factory=dict)
     persons: dict[tuple[str, str], Person] = field(default_factory=dict)
@@ -77,6 +79,7 @@ Table = Literal[
     "notes",
     "proofs",
     "steers",
+    "suspensions",
     "chats",
     "watches",
     "persons",

@@ -18,6 +18,7 @@ from storage.tables.questions import questions
 from storage.tables.routes import routes
 from storage.tables.sessions import sessions
 from storage.tables.steers import steers
+from storage.tables.suspensions import suspensions
 from storage.tables.tenures import session_tenures, workers
 from storage.tables.turns import turns
 
@@ -47,6 +48,7 @@ __all__ = [
     "session_tenures",
     "sessions",
     "steers",
+    "suspensions",
     "turns",
     "watches",
     "workers",

@@ -15,7 +15,9 @@ from noctule.channels.telegram.outbox import Outbox
 from noctule.channels.telegram.pace import Pace
 from noctule.channels.telegram.signing import Signer
 from noctule.core.clock import Clock
+from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
+from noctule.core.suspensions import Suspension
 from tests.support.command_line import ROLES
 from tests.support.provider import Provider, Request
 from tests.support.replies import Reply, ToolCall, Usage
@@ -215,6 +217,11 @@ async def test_the_first_message_of_a_day_is_preceded_by_a_report(tmp_path: Path
         anna.says("/run role engineer Sleepy work")
         await the_card(bot)
         await _heard_a_day_ago(bot)
+        now = bot.records.clock.now()
+        nap = Suspension(new_id(bot.records.clock), "m", now - timedelta(hours=1.5), now)
+        async with bot.records.database.work() as work:
+            await work.suspensions.add(nap)
+            await work.commit()
         said = anna.says("good morning")
         report = await anna.hears("🌅", after=said)
         answer = await anna.hears("It sleeps with what the card above lists", after=report)
@@ -222,6 +229,8 @@ async def test_the_first_message_of_a_day_is_preceded_by_a_report(tmp_path: Path
         await anna.hears("It comes after your earlier message", after=again)
         reports = [m for m in anna.answers() if "🌅" in m.text]
     assert "💤 Sleepy work: sleeps until" in report.text
+    assert "😴 The machine itself slept between" in report.text
+    assert "nothing was done for 1 h 30 min." in report.text
     assert report.id < answer.id
     assert reports == [report]
 

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from noctule.channels.telegram.amounts import shown_cost
@@ -15,12 +16,14 @@ from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.preferences import Preferences
 from noctule.channels.telegram.questions import answer_buttons
 from noctule.core.chats import Chat
+from noctule.core.durations import show_duration
 from noctule.core.errors import NoctuleError
 from noctule.core.lifecycle import Status
 from noctule.core.morning import MorningReport, NightWork, is_new_day, morning_report
 from noctule.core.ports import UnitOfWork
 from noctule.core.questions import QuestionKind
 from noctule.core.sessions import LOCAL_OWNER, Session
+from noctule.core.suspensions import lost
 
 _LOG = logging.getLogger(__name__)
 
@@ -123,8 +126,10 @@ async def _report(office: Office, place: Place, chat: Chat, key: str) -> list[Le
             attempts=attempts,
             questions=await work.questions.open(owner=chat.owner),
         )
+        slept = await work.suspensions.since(chat.heard_at)
     if report is None:
         return []
+    report = replace(report, slept=tuple(slept))
     text = "\n".join(_lines(report, wants, office))
     body = plain(text, buttons=_buttons(office, place, chat.owner, report))
     return [Letter(place, key, "report", body)]
@@ -154,6 +159,14 @@ async def _sessions(work: UnitOfWork, asked: set[str], owner: str) -> list[Sessi
 def _lines(report: MorningReport, wants: Preferences, office: Office) -> Iterator[str]:
     now = office.records.clock.now()
     yield f"🌅 Good morning. Since {hour(report.since, wants.zone, now)}:"
+    if report.slept:
+        first, last = report.slept[0].began_at, report.slept[-1].ended_at
+        times = "" if len(report.slept) == 1 else f", {len(report.slept)} times"
+        yield (
+            f"😴 The machine itself slept between {hour(first, wants.zone, now)} and "
+            f"{hour(last, wants.zone, now)}{times}: nothing was done for "
+            f"{show_duration(lost(report.slept).total_seconds())}."
+        )
     for work in report.works[:_MOST]:
         title = headline(work.turn)
         yield f"{_sign(work)} {title}: {_state(work, wants, office)}, {shown_cost(work.cost_usd)}"

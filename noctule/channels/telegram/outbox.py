@@ -306,6 +306,7 @@ class _Ascending:
         self._clock = clock
         self._last: datetime | None = None
         self.monotonic = clock.monotonic
+        self.suspended_s = clock.suspended_s
         self.sleep = clock.sleep
 
     def now(self) -> datetime:

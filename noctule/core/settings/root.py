@@ -58,6 +58,12 @@ class Settings(Section):
     footer: bool = True
     """Whether a reply ends with one dim line: role, model, cost, duration."""
 
+    keep_awake: bool = True
+    """Whether this machine is kept from going to sleep by itself while sessions work or will wake
+    by themselves: with ``caffeinate`` on macOS, ``systemd-inhibit`` on Linux. It holds while
+    ``noctule serve`` or ``noctule worker`` runs, and while a command works for its own session. A
+    lid that is closed can put it to sleep all the same."""
+
     storage: StorageSettings = Field(default_factory=StorageSettings)
     """Where sessions, ledger and checkpoints are kept."""
 

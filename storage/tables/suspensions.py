@@ -1,0 +1,15 @@
+"""When machines slept; columns in the order of ``core.suspensions.Suspension``."""
+
+import sqlalchemy as sa
+
+from storage.tables.metadata import metadata
+from storage.types import Id, UtcDateTime, Words
+
+suspensions = sa.Table(
+    "suspensions",
+    metadata,
+    sa.Column("id", Id, primary_key=True),
+    sa.Column("machine", Words, nullable=False),
+    sa.Column("began_at", UtcDateTime, nullable=False),
+    sa.Column("ended_at", UtcDateTime, nullable=False, index=True),
+)
