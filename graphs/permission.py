@@ -8,7 +8,7 @@ from noctule.core.effects import EffectClass
 from noctule.core.grants import Grant
 from noctule.core.patience import look_up
 from noctule.core.permissions import Act, Decision, decide
-from noctule.core.plain_sight import hides_more_than_words, in_plain_sight
+from noctule.core.plain_sight import hides_more_than_words, in_plain_sight, odd_letters
 from noctule.core.ports import UnitOfWork
 from noctule.core.questions import Approval, QuestionKind
 from noctule.core.sessions import Session
@@ -96,7 +96,9 @@ def _question(call: ToolCall, decision: Decision) -> Asked:
     subject = None if call.subject is None else call.mask(call.subject)
     shown = ""
     if subject is not None:
-        shown = f":\n{in_plain_sight(subject, most=_SHOWN_SUBJECT)}\n"
+        odd = odd_letters(subject) if call.tool.family == "shell" else None
+        noted = f"{odd}\n" if odd else ""
+        shown = f":\n{in_plain_sight(subject, most=_SHOWN_SUBJECT)}\n{noted}"
     text = f"May {call.context.role.value} use {call.tool.name}{shown or '? '}({decision.why})"
     return Asked(
         key=call.id,

@@ -26,6 +26,7 @@ from graphs.tool_call import Told, ToolCall, read_arguments
 from graphs.unread import unread
 from noctule.core.effects import EffectClass
 from noctule.core.events import EventKind
+from noctule.core.plain_sight import in_plain_sight
 from noctule.core.questions import QuestionKind
 from tools.command_words import COMMANDS
 from tools.tool import ToolContext, ToolError
@@ -33,6 +34,7 @@ from tools.workspace import PathError
 
 _LOG = logging.getLogger(__name__)
 
+_LONGEST_QUESTION = 4000  # its characters spelt out
 _SHELL = "shell"
 _SHELLS = frozenset({"terminal", "command", "cmd", "run_command", "execute_command", "run_shell"})
 
@@ -136,12 +138,16 @@ async def _ask(call: ToolCall) -> Told:
         Asked(
             key=call.id,
             kind=QuestionKind.QUESTION,
-            text=call.mask(arguments.question),
-            choices=tuple(map(call.mask, arguments.choices)),
+            text=_plainly(call, arguments.question),
+            choices=tuple(_plainly(call, choice) for choice in arguments.choices),
         ),
         call.turn,
     )
     return await told(call, Outcome(asking.answered(answer).text), entry=None)
+
+
+def _plainly(call: ToolCall, text: str) -> str:
+    return in_plain_sight(call.mask(text), most=_LONGEST_QUESTION)
 
 
 async def _perform(call: ToolCall) -> Outcome:

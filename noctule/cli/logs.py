@@ -59,7 +59,9 @@ class Discreet(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record's line, its traceback included; what looks like a key is hidden."""
-        return _BY_FORM.mask(hide(super().format(record), self._secrets))
+        from noctule.channels.terminal.printable import printable  # noqa: PLC0415 - not for --help
+
+        return printable(_BY_FORM.mask(hide(super().format(record), self._secrets)))
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
         """Return the record's moment with its offset."""
@@ -98,6 +100,8 @@ def keep_traceback(error: BaseException, home: Path | None, secrets: Sequence[st
     Returns:
         The file, or None when nothing could be written anywhere.
     """
+    from noctule.channels.terminal.printable import printable  # noqa: PLC0415 - not for --help
+
     if home is None:
         home = find_home(environ=os.environ, cwd=Path.cwd())
     text = "".join(traceback.format_exception(error))
@@ -107,7 +111,7 @@ def keep_traceback(error: BaseException, home: Path | None, secrets: Sequence[st
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             with _append_privately(path) as log:
                 now = SystemClock().now().isoformat()
-                log.write(f"{now} {os.getpid()} ERROR noctule:\n{hidden}")
+                log.write(f"{now} {os.getpid()} ERROR noctule:\n{printable(hidden)}")
             return path
     return None
 

@@ -74,3 +74,10 @@ class Question:
     answer: str | None = None
     answered_at: datetime | None = None
     answered_by: str | None = None
+
+    @property
+    def shown(self) -> str:
+        """What people read: an agent's own words are never taken for a question of Noctule's."""
+        if self.kind is not QuestionKind.QUESTION:
+            return self.text
+        return "The agent asks: " + "\n  ".join(self.text.splitlines())

@@ -171,7 +171,7 @@ def _lines(report: MorningReport, wants: Preferences, office: Office) -> Iterato
         title = headline(work.turn)
         yield f"{_sign(work)} {title}: {_state(work, wants, office)}, {shown_cost(work.cost_usd)}"
         for question in work.questions:
-            yield f"    ❓ {_short(question.text)}"
+            yield f"    ❓ {_short(question.shown)}"
     if len(report.works) > _MOST:
         yield f"… and {len(report.works) - _MOST} more: /sessions"
     yield f"In all: {shown_cost(report.cost_usd)}."

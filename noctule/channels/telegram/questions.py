@@ -56,7 +56,7 @@ async def asked(office: Office, telling: Telling, event: Event) -> list[Letter]:
         telling.place,
         f"question:{question.id}:{telling.place}",
         "notice",
-        plain(f"{question.text}\n\n{_GUEST_WAITS}"),
+        plain(f"{question.shown}\n\n{_GUEST_WAITS}"),
         session_id=session.id,
         turn_id=question.turn_id,
     )
@@ -201,7 +201,7 @@ def _label(question: Question, value: str) -> str:
 
 
 def _words(question: Question, *, whose: str | None = None) -> str:
-    lines = [question.text]
+    lines = [question.shown]
     if question.kind is QuestionKind.QUESTION:
         lines += [f"• {value}" for value in question.choices if len(value) > _LONGEST_LABEL]
         return "\n".join(lines)

@@ -8,7 +8,7 @@ from noctule.core.questions import Question
 
 def question_lines(question: Question) -> Iterator[str]:
     """Yield what is asked, and its choices by number."""
-    yield from question.text.splitlines()
+    yield from question.shown.splitlines()
     choices = choices_of(question)
     width = max((len(choice.value) for choice in choices), default=0)
     for number, choice in enumerate(choices, 1):
