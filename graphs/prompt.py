@@ -195,8 +195,8 @@ class _Builder:
 
         So the newest result is whole while it can be, and has all that is left when it cannot.
         """
-        task = str(self._messages[self._task].id)
-        ids = [id_ for id_ in ids if id_ != task]
+        task = self._messages[self._task : self._task + 1]
+        ids = [id_ for id_ in ids if id_ not in {str(message.id) for message in task}]
         for least in (_STUB_CHARS, 0):
             options = [cut.shortened(ids[:count], least) for count in range(len(ids) + 1)]
             cut = self._least(cut, options, goal)
@@ -220,9 +220,10 @@ class _Builder:
 
     def _no_room(self, cut: Cut, room: int) -> NoRoomError:
         counter, tools = self._reader.counter, self._script.tools
-        system, task = SystemMessage(self._script.system), self._messages[self._task]
+        system = SystemMessage(self._script.system)
+        task = self._messages[self._task : self._task + 1]
         frame = counter.count([system], tools)
-        asked = counter.count([system, task], tools) - frame
+        asked = counter.count([system, *task], tools) - frame
         least = self._tokens(cut)
         window = self._reader.window_tokens or 0
         holds = f"holds {window:,} tokens, {self._reader.reply_tokens:,} of them for the reply"

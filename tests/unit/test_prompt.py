@@ -301,3 +301,10 @@ def test_a_model_without_tools_is_told_of_calls_in_words():
     assert not any(isinstance(m, ToolMessage) for m in prompt.messages)
     assert prompt.tokens <= 2_900
     assert "look returned" in prompt.messages[-1].text
+
+
+def test_no_conversation_at_all_is_refused_for_its_tools():
+    """Sixty tools in a small window are named as what is too long, whatever was said."""
+    with pytest.raises(NoRoomError) as refused:
+        build(Script("You work.", [], None, [tool(at, 300) for at in range(60)]), reader(2_048))
+    assert refused.value.cause is TooLong.TOOLS
