@@ -265,6 +265,8 @@ async def open_worker(
     Raises:
         DatabaseBusyError: another worker has the data folder.
     """
+    from noctule.core.plan_ends import plan_ends  # noqa: PLC0415 - only a worker needs it
+    from noctule.sessions.ends_watch import EndsWatch  # noqa: PLC0415 - likewise
     from noctule.sessions.engine import Engine  # noqa: PLC0415 - loads DBOS
     from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - only a worker needs it
     from noctule.sessions.night_watch import NightWatch  # noqa: PLC0415 - likewise
@@ -310,6 +312,14 @@ async def open_worker(
             None if reporter is None else reporter.slept,
         )
         await stack.enter_async_context(watch.watching())
+        ends = EndsWatch(
+            records.database,
+            plan_ends(records.settings),
+            records.zone,
+            records.clock,
+            None if reporter is None else reporter.ends,
+        )
+        await stack.enter_async_context(ends.watching())
         await stack.enter_async_context(worker.working())
         yield worker
 

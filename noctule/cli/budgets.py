@@ -41,6 +41,7 @@ async def _list(invocation: Invocation, *, finished: bool) -> None:
         read_corrections,
         tell_of_recovered,
     )
+    from noctule.cli.ends import tell_of_ends  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
         lines = await read_budgets(records, finished=finished)
@@ -53,6 +54,7 @@ async def _list(invocation: Invocation, *, finished: bool) -> None:
             return
         if lines:
             _print(lines, records)
+            tell_of_ends(records, ("budgets.", "roles."))
             tell_of_recovered(lines)
             print_corrections(corrections, records)
         if lines and accounts:
@@ -86,6 +88,7 @@ def _document(
         "corrections": [document(one, records) for one in corrections if one.key == line.tally.key],
         "window": line.budget.window.kind.value if line.budget.window else None,
         "resets_at": iso(tally.ends_at, records.zone),
+        "until": iso(line.budget.until, records.zone),
         "on_exhausted": line.budget.on_exhausted.value,
         "asleep": list(line.asleep),
     }

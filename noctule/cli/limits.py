@@ -29,6 +29,7 @@ def command(context: click.Context) -> None:
 @runs
 async def _list(invocation: Invocation) -> None:
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.cli.ends import tell_of_ends  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
         async with records.database.read() as work:
@@ -41,6 +42,8 @@ async def _list(invocation: Invocation) -> None:
             _print(limits, records)
         else:
             click.echo("Nothing is refused at the moment.")
+        if not invocation.as_json:
+            tell_of_ends(records, ("endpoints.",))
 
 
 def _document(limit: "Limit", records: "Records") -> dict[str, Any]:

@@ -164,6 +164,10 @@ class Lines:
         if word is not None:
             self._line(word, turn, turn.error or "")
 
+    def ends(self, sentence: str) -> None:
+        """Tell that a plan or a trial comes to its end."""
+        _say(sentence)
+
     def slept(self, suspension: Suspension) -> None:
         """Tell that the machine slept, and for how long nothing was done."""
         began = suspension.began_at.astimezone(self._zone).strftime("%H:%M")

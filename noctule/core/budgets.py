@@ -66,6 +66,7 @@ class Budget:
         window: when it turns; None means never.
         on_exhausted: what becomes of calls it does not pay for.
         warn_usd: from where on it warns; None means never.
+        until: from when on it pays for nothing; None means that it has no end.
     """
 
     key: BudgetKey
@@ -73,6 +74,7 @@ class Budget:
     window: Window | None
     on_exhausted: OnExhausted = OnExhausted.FALLBACK
     warn_usd: Decimal | None = None
+    until: datetime | None = None
 
     @property
     def is_rolling(self) -> bool:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from noctule.core.budgets import Budget, BudgetKey
 from noctule.core.roles import Role
 from noctule.core.settings import BudgetScope, BudgetSettings, Settings
+from noctule.core.settings.until import moment_of
 from noctule.core.windows import Window
 
 RUN_BUDGET = "--budget"
@@ -43,7 +44,12 @@ class Coverage:
             name: budget.window.to_window() for name, budget in settings.budgets.items()
         }
         self._of_roles = {
-            role: _budget(BudgetKey(f"roles.{role.value}"), own, own.window.to_window())
+            role: _budget(
+                BudgetKey(f"roles.{role.value}"),
+                own,
+                own.window.to_window(),
+                settings.timezone,
+            )
             for role, binding in settings.roles.items()
             if (own := binding.budget) is not None
         }
@@ -72,12 +78,12 @@ class Coverage:
         own = self._settings.budgets.get(key.name)
         if own is None or (own.of is not None and own.of != key.part):
             return None
-        return _budget(key, own, self._windows[key.name])
+        return self._named(key, own)
 
     def whole(self) -> list[Budget]:
         """Return every configured budget once, without parts where each has its own."""
         named = [
-            _budget(BudgetKey(name, own.of or ""), own, self._windows[name])
+            self._named(BudgetKey(name, own.of or ""), own)
             for name, own in self._settings.budgets.items()
         ]
         return [*self._of_roles.values(), *named]
@@ -99,9 +105,12 @@ class Coverage:
         for name, own in self._settings.budgets.items():
             part = self._part(own.scope, model, payer)
             if part is not None and own.of in {None, part}:
-                yield _budget(BudgetKey(name, part), own, self._windows[name])
+                yield self._named(BudgetKey(name, part), own)
         if payer.session_usd is not None and payer.session_id is not None:
             yield Budget(BudgetKey(RUN_BUDGET, payer.session_id), payer.session_usd, None)
+
+    def _named(self, key: BudgetKey, own: BudgetSettings) -> Budget:
+        return _budget(key, own, self._windows[key.name], self._settings.timezone)
 
     def _part(self, scope: BudgetScope, model: str, payer: Payer) -> str | None:
         """Return whose part of a budget pays; None when it counts no such calls."""
@@ -121,5 +130,6 @@ class Coverage:
 _PERSONAL = frozenset({BudgetScope.SESSION, BudgetScope.OWNER})
 
 
-def _budget(key: BudgetKey, own: BudgetSettings, window: Window) -> Budget:
-    return Budget(key, own.usd, window, own.on_exhausted, own.warn_usd)
+def _budget(key: BudgetKey, own: BudgetSettings, window: Window, timezone: str | None) -> Budget:
+    until = None if own.until is None else moment_of(own.until, timezone)
+    return Budget(key, own.usd, window, own.on_exhausted, own.warn_usd, until)

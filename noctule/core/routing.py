@@ -25,6 +25,7 @@ class ModelFacts:
         vision: whether it takes pictures.
         context_tokens: its window; None means unknown.
         limit: a refusal in force, or an outage; None when there is none.
+        until: when its endpoint ends, a plan's or a trial's; None when it does not.
     """
 
     local: bool
@@ -33,6 +34,7 @@ class ModelFacts:
     vision: bool = False
     context_tokens: int | None = None
     limit: Limit | None = None
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +169,9 @@ def why_not(model: str, need: Need, facts: ModelFacts | None, now: datetime) -> 
     """
     if facts is None:
         return Skip(model, "is not in the configuration", incapable=True)
+    if facts.until is not None and now >= facts.until:
+        why = f"its endpoint ended on {facts.until:%Y-%m-%d %H:%M} UTC (`until`)"
+        return Skip(model, why, incapable=True)
     lacking = _lacks(need, facts)
     if lacking is not None:
         return Skip(model, lacking, incapable=True)

@@ -84,6 +84,7 @@ class Examination:
             *machine.sandbox(flaw, settings),
             *(Finding(Level.WARNING, "own tools", problem) for problem in unusable),
             *prompt_findings(rooms),
+            *machine.plans(settings, now, zone),
             *machine.awake(settings, None if inhibitor is None else inhibitor.name),
             *machine.time_zone(settings, zone, now, self.environ),
             *advise(settings, self.environ),

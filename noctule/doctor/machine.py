@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from noctule.core.plan_ends import Nearness, plan_ends
 from noctule.core.settings import EndpointKind, Settings
 from noctule.core.settings.tools import SandboxChoice
 from noctule.doctor.finding import Finding, Level
@@ -170,6 +171,22 @@ def awake(settings: Settings, program: str | None) -> Iterator[Finding]:
         )
     else:
         yield Finding(Level.OK, "sleep", f"{program} keeps this machine awake while there is work.")
+
+
+def plans(settings: Settings, now: datetime, zone: tzinfo) -> Iterator[Finding]:
+    """Say which plans and trials end soon, or have ended.
+
+    Args:
+        settings: whose ``until`` is looked at.
+        now: the present moment.
+        zone: where moments are shown.
+    """
+    for end in plan_ends(settings):
+        near = end.nearness(now)
+        level = Level.OK if near is None else Level.ADVICE
+        level = Level.WARNING if near is Nearness.OVER else level
+        fix = "" if near is None else end.fix
+        yield Finding(level, end.path, end.sentence(now, zone), *([fix] if fix else []))
 
 
 def time_zone(

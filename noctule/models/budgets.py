@@ -177,6 +177,9 @@ class Budgets:
         accounts = self._accounts if self._accounts and self._accounts.has(model) else None
         if not self.is_priced(model) or not (budgets or accounts):
             return Funds(id_)
+        ended = _ended(budgets, self._clock.now())
+        if ended is not None:
+            return Shortage(ended, None)
         input_tokens = size.input_tokens()
         usd = self._bound(model, input_tokens, size.output_tokens)
         if usd is None and budgets:
@@ -335,6 +338,15 @@ class Budgets:
             input_tokens=input_tokens,
             output_tokens=output_tokens,
         )
+
+
+def _ended(budgets: tuple[Budget, ...], now: datetime) -> str | None:
+    """Return why nothing is paid for, when one of some budgets has come to its end."""
+    for budget in budgets:
+        if budget.until is not None and now >= budget.until:
+            moment = f"{budget.until:%Y-%m-%d %H:%M} UTC"
+            return f"budget {budget.key} ended on {moment}: set a later until there"
+    return None
 
 
 def _shortage(refused: Refused, now: datetime) -> Shortage:

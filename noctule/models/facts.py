@@ -7,6 +7,7 @@ from datetime import datetime
 
 from noctule.core.routing import ModelFacts
 from noctule.core.settings import EndpointKind, Settings
+from noctule.core.settings.until import moment_of
 from noctule.models.limits import Limits
 from noctule.models.proofs import Proofs
 
@@ -115,8 +116,9 @@ def settled_window(settings: Settings, name: str) -> int | None:
 
 
 def _settled(settings: Settings, name: str) -> ModelFacts:
-    model = settings.models[name]
+    model, until = settings.models[name], settings.endpoint_of(name).until
     return ModelFacts(
+        until=None if until is None else moment_of(until, settings.timezone),
         local=settings.is_local(name),
         vision=model.vision,
         context_tokens=settled_window(settings, name),

@@ -56,6 +56,10 @@ class Reporter(Protocol):
         """Take note of where a turn came to rest."""
         ...
 
+    def ends(self, sentence: str) -> None:
+        """Take note that a plan or a trial comes to its end."""
+        ...
+
     def slept(self, suspension: Suspension) -> None:
         """Take note that the machine slept although there was work."""
         ...

@@ -8,6 +8,7 @@ from pydantic import BeforeValidator, Field
 
 from noctule.core.settings.base import Section
 from noctule.core.settings.endpoint import WindowSettings
+from noctule.core.settings.until import Until
 from noctule.core.windows import CalendarUnit
 
 _CALENDAR = frozenset(unit.value for unit in CalendarUnit)
@@ -75,6 +76,11 @@ class BudgetSettings(Section):
     warn_at: Annotated[str | None, BeforeValidator(_as_warning)] = None
     """From where on the cheaper model is asked first and the person is told once: a share of the
     budget like ``0.8``, or an amount like ``"$4"``. Unset means no warning."""
+
+    until: Until = None
+    """When the money it stands for ends, like that of a trial: a date (that day still counts) or a
+    moment. After it the budget pays for nothing; sleeping sessions are told a week before and on
+    the last day. Unset means that it has no end."""
 
     @property
     def warn_usd(self) -> Decimal | None:

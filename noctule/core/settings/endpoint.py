@@ -12,6 +12,7 @@ from pydantic import BeforeValidator, Field, SecretStr
 from noctule.core.durations import Duration
 from noctule.core.settings.account import AccountSettings, as_account
 from noctule.core.settings.base import PositiveDuration, Section
+from noctule.core.settings.until import Until
 from noctule.core.windows import Window
 
 
@@ -88,6 +89,11 @@ class EndpointSettings(Section):
 
     window: WindowSettings | None = None
     """When its quota turns, for providers that refuse without saying until when."""
+
+    until: Until = None
+    """When its plan, its trial or its key ends: a date like ``2026-12-31`` (that day still counts)
+    or a moment. After it nothing is asked there; sleeping sessions are told a week before and on
+    the last day. Unset means that it has no end."""
 
     account: Annotated[AccountSettings | None, BeforeValidator(as_account)] = None
     """Where the provider itself says what is left of the key's money: the name of a service
