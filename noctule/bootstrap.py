@@ -24,9 +24,11 @@ from noctule.core.prompt_ports import RoleRoom
 from noctule.core.settings import Settings
 
 if TYPE_CHECKING:
+    from graphs.equipment import Equipment
     from noctule.models.models import Models
     from noctule.models.prices import Prices
     from noctule.sessions.advance import Advancer
+    from noctule.sessions.contexts import Contexts
     from noctule.sessions.desk import Desk
     from noctule.sessions.drive import Driver
     from noctule.sessions.events import EventLog
@@ -39,12 +41,12 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Records:
     """What is enough to read and to submit.
 
     Args:
-        settings: the configuration.
+        settings: the configuration as it is now; a running program may take over a changed one.
         home: the data folder, absolute.
         clock: the time.
         zone: where times are shown.
@@ -64,17 +66,19 @@ class Records:
     config: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Runtime:
     """What it takes to work.
 
     Args:
         records: what is enough to read and to submit.
-        models: the models of all roles.
+        models: the models of all roles, as they are now.
         orders: what people order for running turns.
         rest: puts turns to sleep and ends them.
         advancer: carries one turn.
         driver: works one session off in this process.
+        contexts: what turns are given.
+        toolbox: what agents act with.
     """
 
     records: Records
@@ -83,6 +87,8 @@ class Runtime:
     rest: "Rest"
     advancer: "Advancer"
     driver: "Driver"
+    contexts: "Contexts"
+    toolbox: "Toolbox"
 
 
 @asynccontextmanager
@@ -137,12 +143,12 @@ def run_reports(records: Records) -> "RunReports":
     return RunReports(records.database, settings, prices, now=records.clock.now())
 
 
-@asynccontextmanager
-async def open_models(records: Records) -> AsyncIterator["Models"]:
-    """Build the configured models over opened records, without a graph.
+def build_models(records: Records, *, instead_of: "Models | None" = None) -> "Models":
+    """Build the configured models over opened records; the caller closes them.
 
     Args:
         records: opened, and kept open as long as the models.
+        instead_of: those of the configuration from before; None begins anew.
 
     Raises:
         ConfigError: a budget counts a model whose price nobody knows.
@@ -158,8 +164,23 @@ async def open_models(records: Records) -> AsyncIterator["Models"]:
         records.clock,
         price=prices.cost,
         list_cost=prices.list_cost,
+        instead_of=instead_of,
     )
     models.insist_on_proofs()
+    return models
+
+
+@asynccontextmanager
+async def open_models(records: Records) -> AsyncIterator["Models"]:
+    """Build the configured models over opened records, without a graph.
+
+    Args:
+        records: opened, and kept open as long as the models.
+
+    Raises:
+        ConfigError: a budget counts a model whose price nobody knows.
+    """
+    models = build_models(records)
     try:
         yield models
     finally:
@@ -177,7 +198,6 @@ async def open_runtime(
         models: None builds the configured ones, and closes them at the end.
         toolbox: None opens the configured one, and closes it at the end.
     """
-    from graphs.equipment import Equipment  # noqa: PLC0415 - loads the tools
     from graphs.runner import TurnRunner  # noqa: PLC0415 - loads LangGraph
     from graphs.savers import open_saver  # noqa: PLC0415 - likewise
     from noctule.sessions.advance import Advancer  # noqa: PLC0415 - loads the graph
@@ -215,25 +235,15 @@ async def open_runtime(
             zone=records.zone,
             clock=clock,
         )
+        equipment = equipment_of(records, toolbox)
+        contexts = Contexts(settings, models, database, clock, equipment)
         advancer = Advancer(
             database=database,
             runner=TurnRunner(saver),
             events=records.events,
             orders=orders,
             rest=rest,
-            contexts=Contexts(
-                settings,
-                models,
-                database,
-                clock,
-                Equipment(
-                    toolbox=toolbox,
-                    settings=settings,
-                    masker=Masker(secrets_of(settings, os.environ)),
-                    home=records.home,
-                    kept=() if records.config is None else (records.config,),
-                ),
-            ),
+            contexts=contexts,
             clock=clock,
         )
         driver = Driver(
@@ -246,7 +256,20 @@ async def open_runtime(
             wakefulness=Wakefulness(find_inhibitor(), clock) if settings.keep_awake else None,
         )
         stack.enter_context(database.patience.lasting())
-        yield Runtime(records, models, orders, rest, advancer, driver)
+        yield Runtime(records, models, orders, rest, advancer, driver, contexts, toolbox)
+
+
+def equipment_of(records: Records, toolbox: "Toolbox") -> "Equipment":
+    """Return what agents act with, under the configuration as it is now."""
+    from graphs.equipment import Equipment  # noqa: PLC0415 - loads the tools
+
+    return Equipment(
+        toolbox=toolbox,
+        settings=records.settings,
+        masker=Masker(secrets_of(records.settings, os.environ)),
+        home=records.home,
+        kept=() if records.config is None else (records.config,),
+    )
 
 
 @asynccontextmanager

@@ -51,6 +51,10 @@ class MyBudgetsTool(Tool[MyBudgetsArguments]):
         self._settings = settings
         self._zone = zone
 
+    def use(self, settings: Settings) -> None:
+        """Tell of the budgets of another configuration from now on."""
+        self._settings = settings
+
     async def run(self, arguments: MyBudgetsArguments, context: ToolContext) -> ToolResult:
         """Tell it."""
         now = context.clock.now()

@@ -53,6 +53,19 @@ class Toolbox:
         for tool in built:
             _add(self._own, tool, self._problems)
 
+    def use(self, settings: Settings) -> None:
+        """Take over which role has which tools, and budgets; the tools themselves stay as they are.
+
+        Args:
+            settings: a configuration with the same ``tools`` section.
+        """
+        from tools.budgets_view import MyBudgetsTool  # noqa: PLC0415 - where it is built
+
+        self._settings = settings
+        shown = self._own.get(MyBudgetsTool.name)
+        if isinstance(shown, MyBudgetsTool):
+            shown.use(settings)
+
     async def __aenter__(self) -> Self:
         """Open it."""
         await self.open()

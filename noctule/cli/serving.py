@@ -55,6 +55,7 @@ async def serve(
         DatabaseBusyError: another worker has the data folder.
     """
     from noctule.bootstrap import open_runtime, open_worker  # noqa: PLC0415 - heavy
+    from noctule.reload import Reload  # noqa: PLC0415 - likewise
 
     loaded = invocation.load()
     stop = asyncio.Event()
@@ -65,8 +66,14 @@ async def serve(
                 return 0
             records.database.patience.tells(_say)
             runtime = await stack.enter_async_context(open_runtime(records))
+            reload = Reload(loaded, runtime, _say)
+            stack.push_async_callback(reload.close)
             async with open_worker(runtime, what=what, reporter=Lines(records)) as worker:
-                async with _channels(records, wanted=channels), proving(runtime, _say):
+                async with (
+                    _channels(records, wanted=channels),
+                    proving(runtime, _say),
+                    reload.watching(worker),
+                ):
                     settle_heap()
                     damage = await _until(stop, worker)
                 if damage is not None:

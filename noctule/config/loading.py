@@ -73,6 +73,23 @@ def load(
     return Loaded(settings, found, home, absent, choice)
 
 
+def load_bytes(content: bytes, path: Path, home: Path, *, environ: Mapping[str, str]) -> Loaded:
+    """Check the content of a configuration's file that somebody has chosen already.
+
+    Args:
+        content: all of it.
+        path: the file.
+        home: the data folder.
+        environ: the environment variables.
+
+    Raises:
+        ConfigError: with all problems at once.
+    """
+    document = parse_document(content, str(path))
+    settings, absent = _check(document, environ, path.parent, to_be_used=True)
+    return Loaded(settings, path, home, absent)
+
+
 def load_text(text: str, *, environ: Mapping[str, str], folder: Path, file: str) -> Settings:
     """Check configuration text that is not in a file yet; what it needs may still be installed.
 

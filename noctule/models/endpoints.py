@@ -1,7 +1,7 @@
 """Endpoints: one client each, built when it is first asked."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 
 from noctule.models.client import Client
 
@@ -32,6 +32,10 @@ class Endpoints:
         if client is None:
             client = self._clients[endpoint] = self._build(endpoint)
         return client
+
+    def share(self, other: "Endpoints", names: Collection[str]) -> None:
+        """Use another's clients of some endpoints, as far as they are built."""
+        self._clients |= {name: other._clients[name] for name in names if name in other._clients}  # noqa: SLF001 - of the same class
 
     async def close(self) -> None:
         """Let go of every connection and child process; a client that cannot is left behind."""

@@ -16,7 +16,7 @@ from noctule.core.prompt_ports import Fit, Reader
 from noctule.core.refusals import Refusal
 from noctule.core.roles import Role
 from noctule.core.routing import ModelFacts
-from noctule.core.settings import Settings
+from noctule.core.settings import EndpointKind, Settings
 from noctule.models.accounts import Accounts
 from noctule.models.binding import Binding
 from noctule.models.bounds import ListCost
@@ -57,9 +57,13 @@ class Models:
         fingerprints: stand for API keys in the database; None takes those that are the same on
             every machine, so that all who share a database share what they learn of a key.
         build: makes the client of an endpoint; None takes the real ones.
+        instead_of: the models of the configuration from before: calls that are under way there
+            count against the same caps, and child processes are used on. None begins anew.
     """
 
-    def __init__(
+    _layer: Layer
+
+    def __init__(  # noqa: PLR0913 - what can be replaced, and what is gone on with
         self,
         settings: Settings,
         database: Database,
@@ -69,12 +73,19 @@ class Models:
         list_cost: ListCost | None = None,
         fingerprints: Fingerprints | None = None,
         build: BuildClient | None = None,
+        instead_of: "Models | None" = None,
     ) -> None:
         ledger = Ledger(database)
         fingerprints = fingerprints or Fingerprints.shared()
         limits = Limits(settings, database, ledger, clock, fingerprints)
         accounts = Accounts(settings, database, ledger, clock, fingerprints)
         endpoints = Endpoints(build or partial(_build, settings, clock))
+        if instead_of is None:
+            slots = SharedSlots(caps_of(settings), clock, database.permits, shared_caps(settings))
+        else:
+            slots = instead_of._layer.slots  # noqa: SLF001 - of the same class
+            slots.recap(caps_of(settings), shared_caps(settings))
+            endpoints.share(instead_of._layer.endpoints, _embedded(settings))  # noqa: SLF001 - likewise
         proofs = Proofs(settings, database, ledger, clock)
         versions = Versions(settings, endpoints, clock)
         self._prover = Prover(settings, proofs, versions, Probe(settings, clock, self.call), clock)
@@ -83,7 +94,7 @@ class Models:
             database=database,
             clock=clock,
             endpoints=endpoints,
-            slots=SharedSlots(caps_of(settings), clock, database.permits, shared_caps(settings)),
+            slots=slots,
             limits=limits,
             facts=Facts(settings, limits, proofs),
             budgets=Budgets(settings, database, clock, list_cost or price, accounts),
@@ -232,6 +243,11 @@ class Models:
         await self._layer.budgets.close()
         await self._layer.ledger.close()
         await self._layer.endpoints.close()
+
+
+def _embedded(settings: Settings) -> list[str]:
+    kind = EndpointKind.EMBEDDED
+    return [name for name, endpoint in settings.endpoints.items() if endpoint.kind is kind]
 
 
 class _Explainer:

@@ -48,6 +48,17 @@ class SharedSlots:
         if permits is not None:
             permits.on_room(self._hear)
 
+    def recap(self, caps: Mapping[str, int], shared: Mapping[str, str]) -> None:
+        """Change the caps; calls that are under way count as before.
+
+        Args:
+            caps: how many calls each cap admits at once.
+            shared: what caps are called among all workers.
+        """
+        self._caps = dict(caps)
+        self._shared = {} if self._permits is None else dict(shared)
+        self._here.recap(caps)
+
     def ticket(self, *, urgent: bool) -> Ticket:
         """Return a place at the end of the line; urgent ones go before the others."""
         return self._here.ticket(urgent=urgent)

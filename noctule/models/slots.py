@@ -131,6 +131,11 @@ class Slots:
         """Admit nobody under some caps, whatever room there is here: elsewhere there is none."""
         self._closed.update(caps)
 
+    def recap(self, caps: Mapping[str, int]) -> None:
+        """Change how many calls each cap admits; those that are under way count as before."""
+        self._caps = dict(caps)
+        self._serve()
+
     def open(self, cap: str) -> None:
         """Admit calls under a cap again, as far as there is room."""
         if cap in self._closed:
@@ -222,10 +227,11 @@ class Slots:
 
     def _admit(self, options: Sequence[Collection[str]], kept: Counter[str]) -> Slot | None:
         for number, caps in enumerate(options):
-            if all(
-                cap not in self._closed and self._used[cap] + kept[cap] < self._caps[cap]
-                for cap in caps
-            ):
+            if all(cap not in self._closed and self._has_room(cap, kept) for cap in caps):
                 self._used.update(caps)
                 return Slot(self, number, caps)
         return None
+
+    def _has_room(self, cap: str, kept: Counter[str]) -> bool:
+        most = self._caps.get(cap)  # None: it was taken away while the call was in the line
+        return most is None or self._used[cap] + kept[cap] < most

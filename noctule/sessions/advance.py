@@ -156,7 +156,7 @@ class Advancer:
         if self._tenure is not None:
             await self._runner.take(self._tenure)
         standing = await self._standing(turn)
-        unable = self._contexts.unable(turn) or _outdated(turn, standing)
+        unable = await self._contexts.unable(turn) or _outdated(turn, standing)
         if unable is not None:
             return Progress(await self._rest.asks(turn, sink, unable))
         awaited = session.kind is SessionKind.CHAT and turn.status is Status.QUEUED

@@ -1,5 +1,6 @@
 """Makes what the nodes of a turn are given, always from the current configuration."""
 
+from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from langchain_core.language_models import BaseChatModel
@@ -39,6 +40,23 @@ class Contexts:
         self._models = models
         self._database = database
         self._equipment = equipment
+        self._look: Callable[[], Awaitable[None]] | None = None
+
+    def look_with(self, look: Callable[[], Awaitable[None]]) -> None:
+        """Have the file looked at before a turn is told that it does not have what it asks for."""
+        self._look = look
+
+    def use(
+        self, settings: Settings, models: ChatModels[BaseChatModel], equipment: Equipment | None
+    ) -> None:
+        """Take over a configuration: turns go on with it at their next start, wake or retry.
+
+        Args:
+            settings: the configuration.
+            models: where the model of a role comes from.
+            equipment: what agents act with; None lets them only write.
+        """
+        self._settings, self._models, self._equipment = settings, models, equipment
 
     def of(
         self,
@@ -70,13 +88,20 @@ class Contexts:
             awaited_since=awaited_since,
         )
 
-    def unable(self, turn: Turn) -> str | None:
+    async def unable(self, turn: Turn) -> str | None:
         """Return why a turn cannot run under the current configuration; None when it can."""
+        reason = self._unable(turn)
+        if reason is not None and self._look is not None:
+            await self._look()
+            reason = self._unable(turn)
+        return reason
+
+    def _unable(self, turn: Turn) -> str | None:
         resume = f"`noctule sessions resume {turn.session_id}"
         if turn.model is not None and turn.model not in self._settings.models:
             return (
-                f"The model {turn.model!r} chosen for this turn is no longer in the "
-                f"configuration. {resume} --model MODEL` goes on with another."
+                f"The model {turn.model!r} chosen for this turn is not in the configuration that "
+                f"is used here. {resume} --model MODEL` goes on with another."
             )
         if turn.role is not None and turn.role not in set(Role):
             return (

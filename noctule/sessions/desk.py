@@ -94,6 +94,10 @@ class Desk:
         self._clock = clock
         self._home = home
 
+    def use(self, settings: Settings) -> None:
+        """Take over a configuration: what is asked from now on is held against it."""
+        self._settings = settings
+
     async def submit(self, request: Request) -> Turn:
         """Store a request as the next turn of its session.
 

@@ -59,6 +59,10 @@ class Rest:
         self._zone = zone
         self._clock = clock
 
+    def use(self, bounds: ParkingSettings) -> None:
+        """Hold to other bounds from now on."""
+        self._bounds = bounds
+
     def on(self, database: Database) -> "Rest":
         """Return the same over another view of the database, one that may refuse writes."""
         view = copy(self)

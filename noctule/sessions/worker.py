@@ -139,6 +139,10 @@ class Worker:
         self._closing = False
         self.taken_up = TakenUp()
 
+    def use(self, bounds: ParkingSettings) -> None:
+        """Hold to other bounds from now on."""
+        self._bounds = bounds
+
     @asynccontextmanager
     async def working(self) -> AsyncIterator[None]:
         """Work while the block runs; at its end finish the steps under way and stop."""
