@@ -1,5 +1,6 @@
 """What does not fit the settings tree, said in our own words."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any
@@ -12,6 +13,34 @@ from noctule.core.settings import Settings
 from noctule.core.settings.fields import SettingField, is_named, keys_under, match
 
 _FEW = 12
+_LIKE_OPENAI = frozenset(
+    {
+        "azure",
+        "cerebras",
+        "cohere",
+        "deepseek",
+        "fireworks",
+        "gemini",
+        "google",
+        "groq",
+        "litellm",
+        "llama.cpp",
+        "llamacpp",
+        "lmstudio",
+        "lm-studio",
+        "mistral",
+        "moonshot",
+        "openai-compatible",
+        "openai_compatible",
+        "openrouter",
+        "sglang",
+        "together",
+        "vllm",
+        "xai",
+        "zai",
+    }
+)
+"""What people write as a kind for servers that speak as OpenAI does."""
 
 
 def structural_problems(document: Document, data: Mapping[str, Any]) -> Iterator[Problem]:
@@ -55,7 +84,22 @@ def _problem(document: Document, path: KeyPath, kind: str, said: str) -> Problem
         return document.complain(path, "it is missing.", _add(path, field))
     if field.section is not None:
         return document.complain(path, f"it must be {_words(path, field)}.", _correct(field))
-    return document.complain(path, f"it must be {field.words}.", _correct(field, said))
+    meant = _other_word(document.data, path, field)
+    return document.complain(path, f"it must be {field.words}.", meant or _correct(field, said))
+
+
+def _other_word(data: Mapping[str, Any], path: KeyPath, field: SettingField) -> str | None:
+    """Say which of the possible words was meant; None where none comes close."""
+    written: Any = data
+    for key in path:
+        written = written.get(key) if isinstance(written, dict) else None
+    if not isinstance(written, str):
+        return None
+    if path[:1] == ("endpoints",) and path[2:] == ("kind",) and written.lower() in _LIKE_OPENAI:
+        return "write openai, and the server's address under `url:`."
+    known = [word for word in re.split(r", | or ", field.words) if re.fullmatch(r"[\w-]+", word)]
+    close = get_close_matches(written.lower(), known, n=1, cutoff=0.5)
+    return f"did you mean {close[0]!r}?" if close else None
 
 
 def _other_key(path: KeyPath) -> str:

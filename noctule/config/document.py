@@ -133,13 +133,64 @@ def _compose(document: Document, text: str) -> None:
 
 def _syntax(document: Document, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
-    said = re.sub(r"(['\"])(?!<)[^'\"]{2,}\1", "that", error.problem or "it cannot be parsed")
-    return document.complain(
-        (),
-        f"it is not valid YAML: {said}.",
-        "look at this line and the one above: indentation, a colon, a bracket or a quote.",
-        mark.line + 1 if mark else None,
-    )
+    line = mark.line + 1 if mark else None
+    said = error.problem or "it cannot be parsed"
+    for beginning, message, fix in _KNOWN:
+        if said.startswith(beginning):
+            return document.complain((), f"it is not valid YAML: {message}", fix, line)
+    message = f"it is not valid YAML: {_QUOTED.sub(_shown, said)}."
+    return document.complain((), message, _LOOK, line)
+
+
+_LOOK = "look at this line and the one above: indentation, a colon, a bracket or a quote."
+_QUOTED = re.compile(r"'([^']*)'|\"([^\"]*)\"")
+_TOKEN = re.compile(r"<[a-z ]+>|\\.{1,9}|.{0,1}|---|\.\.\.", re.DOTALL)
+
+_KNOWN = (
+    # What PyYAML 6 says, where a person would not know what to do; the first that fits counts.
+    (
+        "found undefined alias",
+        "a value begins with *, which refers to a part named with &, and there is none.",
+        "put the value in quotes, or name the part.",
+    ),
+    (
+        "second occurrence",
+        "two parts have the same name after &.",
+        "give one of them another name.",
+    ),
+    (
+        "found character '\\t'",
+        "a tab stands where only spaces may.",
+        "indent with spaces.",
+    ),
+    (
+        "found character",
+        "a value begins with a character that YAML keeps for itself (@, ` or %).",
+        "put the value in quotes.",
+    ),
+    (
+        "mapping values are not allowed here",
+        "a second colon in a line, or a line that is indented too far.",
+        'put a value with ": " in it in quotes; give keys of one section the same indentation.',
+    ),
+    (
+        "found unexpected end of stream",
+        "a quote is opened and never closed.",
+        "close it; the line where it begins is further up.",
+    ),
+    ("but found another document", "there are several documents (---).", "keep one of them."),
+    (
+        "found undefined tag handle",
+        "YAML tags (!) are not used here.",
+        "remove the tag, or put the value in quotes.",
+    ),
+)
+
+
+def _shown(quoted: re.Match[str]) -> str:
+    """Keep what YAML itself is written with; anything else may be a person's, and a secret."""
+    inside = quoted[1] if quoted[1] is not None else quoted[2]
+    return quoted[0] if _TOKEN.fullmatch(inside) else "'...'"
 
 
 class _Loader(yaml.SafeLoader):

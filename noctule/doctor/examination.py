@@ -5,8 +5,10 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from pathlib import Path
 
 from noctule.bootstrap import (
+    checkpoints_url,
     open_records,
     own_tool_problems,
     prices_of,
@@ -26,6 +28,7 @@ from noctule.doctor.presence import compare, missing_models
 from noctule.doctor.prompts import prompt_findings
 from noctule.doctor.proofs import prove_findings
 from noctule.doctor.reaching import Reached, reach, report_reached
+from noctule.doctor.stores import stores
 from noctule.doctor.telegram import BotQuestions
 from noctule.doctor.told_windows import told_windows
 from noctule.doctor.traffic import traffic
@@ -116,6 +119,9 @@ class Examination:
                     Finding(Level.OK, "database", "It can be written, at the newest version.")
                 )
                 prices = prices_of(settings)
+                if settings.storage.is_sqlite:
+                    paths = Path(checkpoints_url(records)), self.loaded.home / "engine.db"
+                    found += await asyncio.to_thread(lambda: list(stores(*paths)))
                 found += traffic(settings, attempts, prices.list_cost, self.clock.now())
                 found += told_windows(settings, attempts, self.clock.now())
                 found += prove_findings(settings, proofs)

@@ -142,9 +142,9 @@ async def _ask_ollama(
         return None, f"Ollama at {url} did not answer within {_ANSWER_SECONDS:g} s."
     except httpx.HTTPStatusError as error:
         return None, f"{url} answered {error.response.status_code} and is no Ollama."
-    except (httpx.HTTPError, httpx.InvalidURL):
+    except (httpx.ConnectError, httpx.InvalidURL):
         return None, f"Nothing answers at {url}; `ollama serve` starts Ollama."
-    except (ValueError, KeyError, TypeError):
+    except (httpx.HTTPError, ValueError, KeyError, TypeError):
         return None, f"What answers at {url} is no Ollama."
     described = [_describe(url, http, entry) for entry in listed[:_MOST_MODELS]]
     return tuple(await asyncio.gather(*described)), None

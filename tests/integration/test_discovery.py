@@ -66,8 +66,8 @@ async def test_nothing_listening_is_said():
         (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}", "is no Ollama"),
         (b'HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\n{"models": [1]}', "is no Ollama"),
         (b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "answered 404"),
-        (b"220 mail.example ESMTP\r\n", "Nothing answers"),
-        (b"", "Nothing answers"),
+        (b"220 mail.example ESMTP\r\n", "is no Ollama"),
+        (b"", "is no Ollama"),
     ],
 )
 async def test_something_else_listening_is_not_taken_for_ollama(answer, says):

@@ -343,3 +343,52 @@ def test_a_chat_template_that_came_along_is_known_by_its_name(tmp_path):
     (tmp_path / "fenced-json").write_text("{{ messages }}", encoding="utf-8")
     loaded = load_text(tmp_path, text)
     assert loaded.settings.endpoints["local"].chat_template == (tmp_path / "fenced-json")
+
+
+def test_yamls_own_words_are_whole_and_hold_nothing_of_the_file(tmp_path):
+    """What is said of a syntax error can be read, names the slip, and shows no value."""
+    cases = {
+        "a: {b: hunter2 c: d}\n": "expected ',' or '}', but got ':'",
+        "a: [hunter2, 2\nb: 3\n": "expected ',' or ']', but got ':'",
+        "a: {b: c, 'hunter2 e' f}\n": "expected ',' or '}', but got '<scalar>'",
+        'a: "hunter2" b\n': "expected <block end>, but found '<scalar>'",
+        "a: 'hunter2's'\n": "expected <block end>, but found '<scalar>'",
+        "a: *hunter2\n": "begins with *",
+        "a: !hunter2!b c\n": "tags (!)",
+        "a: &hunter2 1\nb: &hunter2 2\n": "same name after &",
+        "a: @hunter2\n": "a character that YAML keeps for itself",
+        "a: `hunter2\n": "a character that YAML keeps for itself",
+        "a: %hunter2\n": "a character that YAML keeps for itself",
+        "a:\n\thunter2: 1\n": "a tab",
+        "a: hunter2: c\n": "a second colon",
+        "a: 'hunter2\n": "never closed",
+        'a: "\\hunter2"\n': "unknown escape character 'h'",
+        "a: hunter2\n---\nb: 2\n": "several documents",
+    }
+    wrong = {}
+    for text, words in cases.items():
+        (problem,) = problems_of(tmp_path, text).values()
+        said = f"{problem.message} {problem.fix}"
+        if words not in said or "hunter2" in said or problem.line is None:
+            wrong[text] = said
+    assert wrong == {}
+
+
+def test_words_that_come_close_are_asked_about(tmp_path):
+    """Kinds, modes, scopes, names and keys: what was meant is said, for each of them."""
+    text = SOUND + "default_role: writter\nroute_by: rule\ntools: {sandbx: none}\n"
+    text = text.replace("kind: ollama", "kind: Ollma").replace(
+        "chat: {primary: qwen", ("chat: {primary: qwenn, on_limit: prak")
+    )
+    found = {path: problem.fix for path, problem in problems_of(tmp_path, text).items()}
+    expected = {
+        "endpoints.local.kind": "ollama",
+        "default_role": "writer",
+        "route_by": "rules",
+        "tools.sandbx": "sandbox",
+        "roles.chat.primary": "qwen",
+        "roles.chat.on_limit": "park",
+    }
+    assert {path: word for path, word in expected.items() if f"'{word}'" not in found[path]} == {}
+    text = SOUND.replace("kind: ollama", "kind: openrouter")
+    assert "write openai" in problems_of(tmp_path, text)["endpoints.local.kind"].fix
