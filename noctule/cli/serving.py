@@ -55,6 +55,8 @@ async def serve(
         DatabaseBusyError: another worker has the data folder.
     """
     from noctule.bootstrap import open_runtime, open_worker  # noqa: PLC0415 - heavy
+    from noctule.cli.warm_start import WarmStart  # noqa: PLC0415 - likewise
+    from noctule.models.discovery import memory_bytes  # noqa: PLC0415 - likewise
     from noctule.reload import Reload  # noqa: PLC0415 - likewise
 
     loaded = invocation.load()
@@ -73,6 +75,7 @@ async def serve(
                     _channels(records, wanted=channels),
                     proving(runtime, _say),
                     reload.watching(worker),
+                    WarmStart(runtime, _say, memory_bytes()).warming(),
                 ):
                     settle_heap()
                     damage = await _until(stop, worker)

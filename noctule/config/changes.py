@@ -9,7 +9,7 @@ from noctule.core.settings.base import Section
 from noctule.core.settings.checks import findings_in
 from noctule.core.settings.parts import Parts
 
-_BUILT_ONCE = ("storage", "tools", "timezone")
+_BUILT_ONCE = ("storage", "tools", "timezone", "keep_awake")
 """Sections that are built into what is open: the database, MCP connections, own tools, times."""
 
 _BUILT_ONCE_WITHIN: Mapping[str, tuple[str, ...]] = {

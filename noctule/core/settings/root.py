@@ -64,6 +64,11 @@ class Settings(Section):
     ``noctule serve`` or ``noctule worker`` runs, and while a command works for its own session. A
     lid that is closed can put it to sleep all the same."""
 
+    warm_at_start: bool = True
+    """Whether ``noctule serve`` and ``noctule worker`` load the primaries that a local Ollama
+    serves, in the background, at their start and after the machine slept: as many as
+    ``memory_gb`` says fit into three quarters of the memory."""
+
     storage: StorageSettings = Field(default_factory=StorageSettings)
     """Where sessions, ledger and checkpoints are kept."""
 
