@@ -365,6 +365,13 @@ async def delete_session(records: Records, session_id: str) -> None:
         shutil.rmtree(records.home / "workspaces" / session.id, ignore_errors=True)
 
 
+def newest_sessions(settings: Settings, home: Path, limit: int) -> list[tuple[str, str]]:
+    """Return id and title of the newest sessions as far as a glance shows them, newest first."""
+    from storage.glance import newest_sessions as glance  # noqa: PLC0415 - only when asked
+
+    return glance(settings.storage.url.get_secret_value(), data_folder=home, limit=limit)
+
+
 def checkpoints_url(records: Records) -> str:
     """Return where checkpoints go: beside the SQLite database, or a schema of PostgreSQL."""
     url = records.settings.storage.url.get_secret_value()

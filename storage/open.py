@@ -33,7 +33,7 @@ async def open_database(url: str, *, data_folder: Path, clock: Clock) -> "Databa
         from storage.postgres.database import PostgresDatabase  # noqa: PLC0415 - its driver
 
         return await PostgresDatabase.open(url, clock=clock)
-    path = _sqlite_path(url, data_folder)
+    path = sqlite_path(url, data_folder)
     if path is None:
         scheme = url.partition(":")[0][:20]
         raise UsageError(
@@ -45,7 +45,8 @@ async def open_database(url: str, *, data_folder: Path, clock: Clock) -> "Databa
     return await SqliteDatabase.open(path, clock=clock)
 
 
-def _sqlite_path(url: str, data_folder: Path) -> Path | None:
+def sqlite_path(url: str, data_folder: Path) -> Path | None:
+    """Return the file that a URL names; None when it names none."""
     if url == "sqlite":
         return data_folder / _FILE
     if url.startswith(_SQLITE) and len(url) > len(_SQLITE):

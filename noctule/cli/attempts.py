@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from noctule.cli.completed import SESSION
 from noctule.cli.invocation import Invocation, runs
 from noctule.cli.tell import tell
 
@@ -18,7 +19,7 @@ _SHOWN = 50
 
 @click.command("attempts")
 @click.option("--limit", type=click.IntRange(min=1), help="How many, newest first.")
-@click.option("--session", metavar="ID", help="Of this session alone.")
+@click.option("--session", type=SESSION, metavar="ID", help="Of this session alone.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON list; all rows by default."
 )
@@ -53,10 +54,10 @@ def attempt_document(attempt: "Attempt", records: "Records") -> dict[str, Any]:
 
 def _print(attempts: Sequence["Attempt"], records: "Records") -> None:
     from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
-    from noctule.cli.short_ids import short_id  # noqa: PLC0415 - likewise
     from noctule.cli.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
     from noctule.core.durations import show_duration  # noqa: PLC0415 - likewise
     from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
+    from noctule.core.short_ids import short_id  # noqa: PLC0415 - likewise
 
     now = records.clock.now()
     columns = (

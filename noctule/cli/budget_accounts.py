@@ -92,8 +92,8 @@ def account_document(line: "AccountLine", records: "Records") -> dict[str, Any]:
 def print_accounts(lines: "Sequence[AccountLine]", records: "Records") -> None:
     """Print a table, and a sentence for each endpoint whose provider is not understood."""
     from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
-    from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - likewise
     from noctule.cli.tables import Column, print_table  # noqa: PLC0415 - likewise
+    from noctule.core.short_ids import short_ids  # noqa: PLC0415 - likewise
 
     short = short_ids([name for line in lines for name in line.asleep])
     now = records.clock.now()

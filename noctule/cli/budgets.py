@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from noctule.cli.completed import SESSION
 from noctule.cli.invocation import Invocation, runs
 from noctule.cli.tell import tell
 
@@ -95,9 +96,9 @@ def _document(
 
 
 def _print(lines: "list[BudgetLine]", records: "Records") -> None:
-    from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - not for --json
     from noctule.cli.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
     from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
+    from noctule.core.short_ids import short_ids  # noqa: PLC0415 - not for --json
 
     short = short_ids([name for line in lines for name in line.asleep])
     print_table(
@@ -147,7 +148,7 @@ def _resets(line: "BudgetLine", records: "Records") -> str:
 
 
 @command.command("raise")
-@click.argument("session")
+@click.argument("session", type=SESSION)
 @click.argument("usd")
 @_JSON
 @runs

@@ -7,15 +7,16 @@ from typing import TYPE_CHECKING
 
 import click
 
+from noctule.cli.completed import MODEL, SESSION
 from noctule.cli.examples import examples
 from noctule.cli.handed_files import file_option, image_option, with_files
 from noctule.cli.invocation import Invocation, runs
 from noctule.cli.last_session import continue_option, last_session
-from noctule.cli.short_ids import short_id
 from noctule.cli.tell import tell
 from noctule.cli.tool_options import allow_option, folder_of, rules_of, workspace_option
 from noctule.core.errors import UsageError
 from noctule.core.roles import ANSWERING
+from noctule.core.short_ids import short_id
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Runtime
@@ -38,8 +39,12 @@ if TYPE_CHECKING:
     type=click.Choice([role.value for role in ANSWERING], case_sensitive=False),
     help="Who answers; else the route decides.",
 )
-@click.option("--model", help="Which model answers, by its configured name.")
-@click.option("--session", metavar="ID", help="Continue this session; `last` is the newest.")
+@click.option(
+    "--model", type=MODEL, metavar="NAME", help="Which model answers, by its configured name."
+)
+@click.option(
+    "--session", type=SESSION, metavar="ID", help="Continue this session; `last` is the newest."
+)
 @continue_option
 @click.option("--private", is_flag=True, help="Keep it on local models.")
 @file_option
@@ -105,7 +110,7 @@ async def _converse(runtime: "Runtime", wishes: "Wishes") -> int:
     from noctule.channels.terminal.asking import open_asking  # noqa: PLC0415 - not for --help
     from noctule.channels.terminal.conversation import Conversation  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.opening import open_screen  # noqa: PLC0415 - likewise
-    from noctule.channels.terminal.prompt import Prompt  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.prompt import Prompt, completer_for  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.talk import Talk  # noqa: PLC0415 - likewise
     from noctule.sessions.workspaces import check_has_workspace  # noqa: PLC0415 - likewise
 
@@ -115,7 +120,7 @@ async def _converse(runtime: "Runtime", wishes: "Wishes") -> int:
             check_has_workspace(await work.sessions.get(wishes.session_id), wishes.workspace)
     asking = open_asking(records.desk, screen)
     talk = Talk(runtime, screen, what="chat", asking=asking)
-    prompt = Prompt(records.home / "history")
+    prompt = Prompt(records.home / "history", completer_for(records.settings, records.home))
     await Conversation(records, talk, screen, prompt.ask, wishes).run()
     return 0
 

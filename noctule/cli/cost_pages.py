@@ -9,13 +9,13 @@ from typing import Any
 import click
 
 from noctule.cli.moments import iso
-from noctule.cli.short_ids import short_ids
 from noctule.cli.tables import Column, Fit, print_table
 from noctule.cli.token_words import parts_in_words
 from noctule.core.acceptance import AnswerPrice
 from noctule.core.costs import OUTSIDE, Baseline, CostReport, Spend, share
 from noctule.core.money import show_usd
 from noctule.core.monthly import DAYS, Month, MonthlyEndpoint
+from noctule.core.short_ids import short_ids
 
 _SHOWN = 10
 _ALWAYS_SHOWN = frozenset({"role", "model"})

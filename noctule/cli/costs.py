@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from noctule.cli.completed import SESSION
 from noctule.cli.invocation import Invocation, runs
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ class Period:
 @click.option("--baseline", metavar="MODEL", help="Compare with this model; else the dearest.")
 @click.option("--monthly", is_flag=True, help="Spread what endpoints cost by the month.")
 @click.option("--since", metavar="WHEN", help="From then on: today, 7d, month, 2026-11-01.")
-@click.option("--session", metavar="ID", help="Of this session alone.")
+@click.option("--session", type=SESSION, metavar="ID", help="Of this session alone.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."

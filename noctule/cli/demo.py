@@ -213,7 +213,7 @@ def _written_for(found: "Found", home: Path) -> Path:
 
 async def _stay_open(stage: Stage, loaded: "Loaded") -> None:
     from noctule.channels.terminal.conversation import Conversation, Wishes  # noqa: PLC0415 - likewise
-    from noctule.channels.terminal.prompt import Prompt  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.prompt import Prompt, completer_for  # noqa: PLC0415 - likewise
     from noctule.config.places import packaged_demo  # noqa: PLC0415 - likewise
 
     stage.console.print("\nNow it is your turn.", style="bold")
@@ -224,7 +224,7 @@ async def _stay_open(stage: Stage, loaded: "Loaded") -> None:
         stage.runtime.records,
         stage.talk,
         stage.screen,
-        Prompt(loaded.home / "history").ask,
+        Prompt(loaded.home / "history", completer_for(loaded.settings, loaded.home)).ask,
         Wishes(session_id=stage.session_id),
         command=f"{where} noctule chat --config {shlex.quote(str(loaded.path))}",
     ).run()

@@ -29,6 +29,7 @@ COMMANDS = {
     "costs": "What was spent, by role, route, model, tier, day, session.",
     "budgets": "What may be spent: spent, held, left, until when, who sleeps on it.",
     "limits": "What is refused until when, and why.",
+    "completion": "Print what bash, zsh or fish needs to complete commands, ids and names.",
     "docs": "Read the guides and references that came along.",
 }
 """Name and help of each command, in the order shown. The command is the object ``command`` of the
@@ -38,7 +39,7 @@ module of that name beside this one; adding one is a line here and that module."
 GROUPS = {
     "Talk and work": ("chat", "run", "serve", "worker", "sessions"),
     "See what happened": ("attempts", "why", "rate", "costs", "budgets", "limits"),
-    "Set up": ("init", "trust", "doctor", "models", "demo", "docs"),
+    "Set up": ("init", "trust", "doctor", "models", "demo", "completion", "docs"),
 }
 """Every command once, as the help shows them."""
 

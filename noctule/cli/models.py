@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from noctule.cli.completed import MODEL
 from noctule.cli.invocation import Invocation, runs
 from noctule.cli.tell import tell
 from noctule.core.roles import Role
@@ -60,7 +61,7 @@ async def _inventory(records: "Records") -> "list[ModelEntry]":
 
 
 @command.command("warm")
-@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.argument("names", metavar="[MODEL]...", nargs=-1, type=MODEL)
 @_JSON
 @runs
 async def warm(invocation: Invocation, *, names: tuple[str, ...]) -> int:
@@ -87,7 +88,7 @@ async def warm(invocation: Invocation, *, names: tuple[str, ...]) -> int:
 
 
 @command.command("probe")
-@click.argument("names", metavar="[MODEL]...", nargs=-1)
+@click.argument("names", metavar="[MODEL]...", nargs=-1, type=MODEL)
 @click.option(
     "--role",
     "role",

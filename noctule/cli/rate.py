@@ -2,11 +2,12 @@
 
 import click
 
+from noctule.cli.completed import SESSION
 from noctule.cli.invocation import Invocation, runs
 
 
 @click.command("rate")
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="ID", type=SESSION)
 @click.argument("verdict", type=click.Choice(["good", "bad"]))
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."

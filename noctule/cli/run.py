@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from noctule.cli.completed import MODEL, SESSION
 from noctule.cli.examples import examples
 from noctule.cli.handed_files import file_option, image_option, with_files
 from noctule.cli.invocation import Invocation, runs
@@ -21,6 +22,8 @@ from noctule.core.settings.role import OnLimit
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.channels.terminal.screen import Screen
+    from noctule.channels.terminal.vigil import Vigil
     from noctule.sessions.desk import Request
     from noctule.sessions.lock import Holder
 
@@ -51,6 +54,7 @@ class _Submitted:
         'noctule run "Fix the failing test" --workspace ~/project',
         'noctule run --at "tomorrow 6:00" --budget 2 "Write the weekly report"',
         "noctule run --detach - < task.md",
+        'noctule run --wait "Sort the inbox" && make publish',
     ),
 )
 @click.argument("text", required=False)
@@ -59,12 +63,19 @@ class _Submitted:
     type=click.Choice([role.value for role in ANSWERING], case_sensitive=False),
     help="Who answers; else the route decides.",
 )
-@click.option("--model", help="Which model answers, by its configured name.")
-@click.option("--session", metavar="ID", help="Continue this session; `last` is the newest.")
+@click.option(
+    "--model", type=MODEL, metavar="NAME", help="Which model answers, by its configured name."
+)
+@click.option(
+    "--session", type=SESSION, metavar="ID", help="Continue this session; `last` is the newest."
+)
 @continue_option
 @click.option("--private", is_flag=True, help="Keep it on local models.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
+)
+@click.option(
+    "--wait", "waits", is_flag=True, help="Stay until the work has ended, across every sleep."
 )
 @click.option("--detach", is_flag=True, help="Print the session's id and return.")
 @click.option(
@@ -92,6 +103,7 @@ async def command(  # noqa: PLR0913 - the contract's options
     session: str | None,
     continues: bool,
     private: bool,
+    waits: bool,
     detach: bool,
     at: str | None,
     on_limit: str | None,
@@ -108,6 +120,10 @@ async def command(  # noqa: PLR0913 - the contract's options
     agent has to ask is asked on the terminal; elsewhere the session waits, and `noctule sessions
     answer` answers. A pipe on standard input is sent along below TEXT, or alone where TEXT is
     missing or -.
+
+    With --wait it stays until the work has ended, for days if need be: it sleeps through limits,
+    wakes the session itself where no `noctule serve` does, and tells what is asked until somebody
+    answers, here or on a phone.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.allowance import allowance  # noqa: PLC0415 - likewise
@@ -119,6 +135,8 @@ async def command(  # noqa: PLR0913 - the contract's options
     message = read_message(text, most_bytes=loaded.settings.limits.max_message_bytes)
     if message is None:
         raise UsageError("No task given. Usage: noctule run TEXT.")
+    if waits and detach:
+        raise UsageError("--wait stays until the end and --detach returns at once: use one.")
     async with open_records(loaded) as records:
         if continues:
             session = await last_session(records, session, "run")
@@ -142,7 +160,7 @@ async def command(  # noqa: PLR0913 - the contract's options
             tell(allowed)
         if detach:
             return _tell_detached(invocation, submitted, records)
-        return await _follow(invocation, records, submitted)
+        return await _follow(invocation, records, submitted, waits=waits)
 
 
 def _moment(at: str | None, records: "Records") -> datetime | None:
@@ -190,7 +208,9 @@ def _tell_detached(invocation: Invocation, submitted: _Submitted, records: "Reco
     return 0
 
 
-async def _follow(invocation: Invocation, records: "Records", submitted: _Submitted) -> int:
+async def _follow(
+    invocation: Invocation, records: "Records", submitted: _Submitted, *, waits: bool
+) -> int:
     from noctule.bootstrap import open_runtime, run_reports  # noqa: PLC0415 - loads the graph
     from noctule.channels.terminal.asking import open_asking  # noqa: PLC0415 - only when shown
     from noctule.channels.terminal.footer import footer  # noqa: PLC0415 - likewise
@@ -204,9 +224,9 @@ async def _follow(invocation: Invocation, records: "Records", submitted: _Submit
         records.database.patience.tells(screen.note)
     async with open_runtime(records) as runtime:
         asking = open_asking(records.desk, screen)
-        said = await Pursuit(runtime, screen, what="run", asking=asking).follow(
-            submitted.turn, after=submitted.after
-        )
+        vigil = _vigil(records, screen) if waits else None
+        pursuit = Pursuit(runtime, screen, what="run", asking=asking, vigil=vigil)
+        said = await pursuit.follow(submitted.turn, after=submitted.after)
     report = await run_reports(records).of(said.turn) if said.turn.status.finished else None
     if said.turn.status is Status.RUNNING:
         sentence: str | None = _goes_on(submitted)
@@ -223,6 +243,19 @@ async def _follow(invocation: Invocation, records: "Records", submitted: _Submit
     if report is not None:
         screen.note(report.sentence(records.zone))
     return said.exit_code
+
+
+def _vigil(records: "Records", screen: "Screen | None") -> "Vigil":
+    from noctule.channels.terminal.vigil import Vigil  # noqa: PLC0415 - only with --wait
+    from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - likewise
+
+    return Vigil(
+        database=records.database,
+        lock=WorkerLock(records.home, records.clock),
+        clock=records.clock,
+        zone=records.zone,
+        screen=screen,
+    )
 
 
 def _where(submitted: _Submitted, records: "Records", *, here: bool) -> str:

@@ -6,9 +6,9 @@ import click
 
 from noctule.cli.invocation import Invocation
 from noctule.cli.moments import iso, show
-from noctule.cli.short_ids import short_ids
 from noctule.cli.tables import Column, Fit, print_table
 from noctule.core.grants import Grant
+from noctule.core.short_ids import short_ids
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records

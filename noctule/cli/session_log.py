@@ -10,12 +10,12 @@ from noctule.channels.terminal.printable import printable
 from noctule.channels.terminal.tool_lines import ending, tool_line
 from noctule.cli.moments import iso
 from noctule.cli.session_orders import worker_of
-from noctule.cli.short_ids import short_id
 from noctule.cli.tell import tell
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
 from noctule.core.money import show_usd
 from noctule.core.overview import is_resting
+from noctule.core.short_ids import short_id
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records

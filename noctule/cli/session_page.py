@@ -9,7 +9,6 @@ from noctule.channels.terminal.printable import printable
 from noctule.channels.terminal.question_page import how_to_answer, question_lines
 from noctule.cli.moments import show
 from noctule.cli.session_view import SessionView
-from noctule.cli.short_ids import short_id
 from noctule.core.lifecycle import Status
 from noctule.core.money import show_usd
 from noctule.core.overview import Overview, first_to_wake
@@ -17,6 +16,7 @@ from noctule.core.parkings import Parking
 from noctule.core.questions import Question
 from noctule.core.routes import Route
 from noctule.core.sessions import SessionKind, Turn
+from noctule.core.short_ids import short_id
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records

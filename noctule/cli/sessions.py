@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from noctule.cli.completed import MODEL, SESSION
 from noctule.cli.invocation import Invocation, runs
 from noctule.cli.tell import tell
 from noctule.core.lifecycle import Status
@@ -21,7 +22,7 @@ _SHOWN = 50
 _JSON = click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
 )
-_ID = click.argument("session_id", metavar="ID")
+_ID = click.argument("session_id", metavar="ID", type=SESSION)
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -156,9 +157,9 @@ def _print(
     records: "Records",
 ) -> None:
     from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
-    from noctule.cli.short_ids import short_ids  # noqa: PLC0415 - likewise
     from noctule.cli.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
     from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
+    from noctule.core.short_ids import short_ids  # noqa: PLC0415 - likewise
 
     short, now = short_ids(ids), records.clock.now()
     print_table(
@@ -270,7 +271,9 @@ async def log_session(invocation: Invocation, *, session_id: str, follow: bool) 
 
 @command.command("resume")
 @_ID
-@click.option("--model", help="Go on with this model, by its configured name.")
+@click.option(
+    "--model", type=MODEL, metavar="NAME", help="Go on with this model, by its configured name."
+)
 @_JSON
 @runs
 async def resume_session(invocation: Invocation, *, session_id: str, model: str | None) -> int:

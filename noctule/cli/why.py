@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from noctule.cli.completed import SESSION
 from noctule.cli.invocation import Invocation, runs
 
 if TYPE_CHECKING:
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @click.command("why")
-@click.argument("name", metavar="[ID]", required=False)
+@click.argument("name", metavar="[ID]", required=False, type=SESSION)
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
 )

@@ -5,29 +5,38 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from prompt_toolkit.completion import Completer
     from prompt_toolkit.history import FileHistory
     from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+
+    from noctule.core.settings import Settings
 
 
 class Prompt:
     """Asks for messages on the terminal.
 
-    Enter sends; Alt+Enter begins a new line; Ctrl-C clears what is typed, Ctrl-D leaves.
+    Enter sends; Alt+Enter begins a new line; Tab completes; Ctrl-C clears what is typed; Ctrl-D
+    leaves.
 
     Args:
         history: the file that remembers what was typed, readable by its owner alone; None
             remembers nothing.
+        completer: knows how words may go on; None completes nothing.
     """
 
-    def __init__(self, history: Path | None) -> None:
+    def __init__(self, history: Path | None, completer: "Completer | None" = None) -> None:
         from prompt_toolkit import PromptSession  # noqa: PLC0415 - only for people who type
+        from prompt_toolkit.shortcuts import CompleteStyle  # noqa: PLC0415 - likewise
 
         self._session: PromptSession[str] = PromptSession(
             history=None if history is None else _history(history),
             multiline=True,
             key_bindings=_bindings(),
             prompt_continuation="  ",
-            reserve_space_for_menu=0,
+            reserve_space_for_menu=0,  # choices are listed above, as a shell does
+            completer=completer,
+            complete_while_typing=False,
+            complete_style=CompleteStyle.READLINE_LIKE,
         )
 
     async def ask(self, label: str) -> str | None:
@@ -40,6 +49,20 @@ class Prompt:
             return await self._session.prompt_async(label)
         except (EOFError, KeyboardInterrupt):
             return None
+
+
+def completer_for(settings: "Settings", home: Path) -> "Completer":
+    """Return what completes commands, roles, models and sessions.
+
+    Args:
+        settings: name the models.
+        home: the data folder, with the sessions.
+    """
+    from noctule.bootstrap import newest_sessions  # noqa: PLC0415 - only for people who type
+    from noctule.channels.terminal.completing import SlashCompleter  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.suggestions import LOOKED_THROUGH  # noqa: PLC0415 - likewise
+
+    return SlashCompleter(settings.models, lambda: newest_sessions(settings, home, LOOKED_THROUGH))
 
 
 def _history(file: Path) -> "FileHistory":

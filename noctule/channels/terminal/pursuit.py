@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 from noctule.channels.terminal.asking import Asking
 from noctule.channels.terminal.said import FAILED, Said
 from noctule.channels.terminal.screen import Screen, teller
+from noctule.channels.terminal.vigil import Vigil
 from noctule.channels.terminal.watch import Watch
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import Turn
@@ -34,6 +35,7 @@ class Pursuit:
         what: the command, for whoever asks who works on the data folder.
         tell_route: whether a line says who decided the route.
         asking: puts questions to the person while they wait; None leaves them open.
+        vigil: waits across sleeps; None ends with the first.
     """
 
     def __init__(
@@ -44,12 +46,14 @@ class Pursuit:
         what: str,
         tell_route: bool = True,
         asking: Asking | None = None,
+        vigil: Vigil | None = None,
     ) -> None:
         self._runtime = runtime
         self._screen = screen
         self._what = what
         self._tell_route = tell_route
         self._asking = asking
+        self._vigil = vigil
         self._leave = Leave()
 
     async def follow(self, turn: Turn, *, after: int) -> Said:
@@ -65,13 +69,21 @@ class Pursuit:
         database = self._runtime.records.database
         left: set[str] = set()
         rested = await self._until_rest(turn, after)
-        while self._asking is not None and not self._leave.wanted:
+        while not self._leave.wanted:
             async with database.read() as work:
                 after = await work.events.last_seq(turn.session_id)
-            if not await self._asking.settle(rested, left):
+            answered = self._asking is not None and await self._asking.settle(rested, left)
+            if not answered and not await self._slept(rested):
                 break
             rested = await self._until_rest(turn, after)
         return await Said.read(database, turn.id)
+
+    async def _slept(self, rested: Turn) -> bool:
+        """Wait until it goes on; False where nobody waits, or nothing is left to wait for."""
+        if self._vigil is None or rested.status.finished:
+            return False
+        with _Leaving(self._leave, lambda: None, lambda: self._leave_at_once(rested)):
+            return await self._vigil.over(rested, self._leave)
 
     async def _until_rest(self, turn: Turn, after: int) -> Turn:
         watch = None
