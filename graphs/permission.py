@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from graphs.hearing import Asked, hear
 from graphs.tool_call import ToolCall
+from noctule.core.choices import approvals_for, reason_of
 from noctule.core.effects import EffectClass
 from noctule.core.grants import Grant
 from noctule.core.patience import look_up
@@ -15,6 +16,7 @@ from noctule.core.sessions import Session
 from noctule.core.settings import Permission
 
 _SHOWN_SUBJECT = 2000
+_GIVEN = frozenset(Approval) - {Approval.NO}
 _UNSEEN = (
     "{tool} needs a person's word, and part of what it is to act on looks like a key or password, "
     "which is not shown to anybody: nobody can allow what they cannot see. It was not called. "
@@ -40,7 +42,7 @@ async def permitted(call: ToolCall) -> ToolCall | Refused:
         if hides_more_than_words(call.equipment.masker.hidden(call.subject or "")):
             return Refused(_UNSEEN.format(tool=call.tool.name))
         answer = await hear(_question(call, decision), call.turn)
-        if answer not in {Approval.ONCE, Approval.SESSION, Approval.ALWAYS}:
+        if answer not in _GIVEN:
             return Refused(_no(call, answer))
         decision = await _decide(call, approved=True)
     if decision.permission is Permission.DENY:
@@ -104,13 +106,19 @@ def _question(call: ToolCall, decision: Decision) -> Asked:
         key=call.id,
         kind=QuestionKind.APPROVAL,
         text=text,
-        choices=tuple(Approval),
+        choices=approvals_for(call.tool.name),
         tool=call.tool.name,
         subject=subject,
     )
 
 
 def _no(call: ToolCall, answer: str | None) -> str:
+    reason = reason_of(answer)
+    if reason is not None:
+        return (
+            f"The person said no: {call.tool.name} was not called. Their reason: {reason}\n"
+            "Go on as it says; do not try to reach the same in another way."
+        )
     said = "The person did not answer" if answer is None else "The person said no"
     return (
         f"{said}: {call.tool.name} was not called. Do not try to reach the same in another way; "

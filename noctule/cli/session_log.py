@@ -123,11 +123,15 @@ def _parked(event: Event, zone: tzinfo) -> str:
     wake_at = data.get("wake_at")
     if wake_at is None and str(data.get("sentence", "")).startswith(_WAITS_FOR_AN_ANSWER):
         return f"{data.get('status')!s:8} for an answer"
-    until = iso(datetime.fromisoformat(wake_at), zone) if wake_at else "somebody resumes it"
+    until = _told(datetime.fromisoformat(wake_at), zone) if wake_at else "somebody resumes it"
     evidence = f" ({data['evidence']})" if data.get("evidence") else ""
     tried = "".join(f"\n         tried {line}" for line in data.get("tried", ()))
     status = str(data.get("status", "parked"))
     return f"{status:8} until {until}{evidence}: {data.get('sentence')}{tried}"
+
+
+def _told(moment: datetime, zone: tzinfo) -> str:
+    return moment.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S %Z")
 
 
 def _woken(event: Event, _: tzinfo) -> str:

@@ -1,5 +1,6 @@
 """Choices: what a question offers, in words for people, and how their answers are read."""
 
+import re
 from dataclasses import dataclass
 
 from noctule.core.errors import UsageError
@@ -7,7 +8,10 @@ from noctule.core.permissions import rule_for
 from noctule.core.questions import Approval, CheckAnswer, Question, QuestionKind
 from noctule.core.tool_names import BUILT_IN
 
+_NO_BECAUSE = re.compile(r"(?:no|n)\b[\s,.:;!\u2013\u2014-]+(\S.*)", re.IGNORECASE | re.DOTALL)
 _YES = {"y": Approval.ONCE, "yes": Approval.ONCE}
+_WHY = ": "
+"""Between a no and its reason, as they are stored."""
 _CHECKS = {
     CheckAnswer.DONE: "it happened: go on after it",
     CheckAnswer.AGAIN: "it did not happen: do it",
@@ -42,7 +46,8 @@ def read_answer(question: Question, said: str) -> str:
     """Return the answer that a person's words mean.
 
     A choice may be named by its value, its number from 1, or a beginning that no other one has; an
-    approval also takes ``yes``. A question of the agent takes any other text as well.
+    approval also takes ``yes``, and ``no, because …``: the reason is part of the answer, for the
+    agent to read. A question of the agent takes any other text as well.
 
     Raises:
         UsageError: they are empty, or none of the answers of an approval or a check.
@@ -55,16 +60,37 @@ def read_answer(question: Question, said: str) -> str:
         return found
     if question.kind is QuestionKind.QUESTION:
         return words
+    if question.kind is QuestionKind.APPROVAL and (no := _NO_BECAUSE.fullmatch(words)):
+        return f"{Approval.NO}{_WHY}{no[1].strip()}"
     raise UsageError(f"{words[:60]!r} is no answer to this question. {_how(question)}")
 
 
-def granted_rule(question: Question) -> str:
+def reason_of(answer: str | None) -> str | None:
+    """Return why a person said no; None where they gave no reason, or did not say no."""
+    if answer is None or not answer.startswith(f"{Approval.NO}{_WHY}"):
+        return None
+    return answer.removeprefix(f"{Approval.NO}{_WHY}")
+
+
+def approvals_for(tool: str) -> tuple[Approval, ...]:
+    """Return the answers that the approval of a tool offers."""
+    runs = tool in BUILT_IN["shell"]
+    return tuple(value for value in Approval if runs or value is not Approval.ALL)
+
+
+def granted_rule(question: Question, value: str) -> str:
     """Return the rule that allows everything like what an approval is about.
 
     A command, code and a file are allowed exactly as they are; of every other tool, such as those
     of the web and of MCP servers, every call.
+
+    Args:
+        question: an approval.
+        value: its answer; ``all`` allows every command and code.
     """
     tool = question.tool or ""
+    if value == Approval.ALL and tool in BUILT_IN["shell"]:
+        return "shell"
     return rule_for(tool, question.subject if _is_exact(tool) else None)
 
 
@@ -90,8 +116,10 @@ def _approval(question: Question, value: Approval, whose: str) -> str:
             return f"yes, and {_covered(question)} until this session ends"
         case Approval.ALWAYS:
             return f"yes, and {_covered(question)} in every session of {whose}"
+        case Approval.ALL:
+            return "yes, and every shell command and all Python code until this session ends"
         case Approval.NO:
-            return "no, not this"
+            return "no, not this (or: no, because …)"
 
 
 def _covered(question: Question) -> str:

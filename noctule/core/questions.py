@@ -27,6 +27,9 @@ class Approval(StrEnum):
     """This and everything like it in every session of the person."""
     NO = "no"
     """Not this call."""
+    ALL = "all"
+    """This and every other command or code until the session ends; offered for those alone. It
+    stands last, so that numbers people are used to keep their meaning."""
 
 
 class CheckAnswer(StrEnum):

@@ -45,7 +45,7 @@ def decide_sleep(
         now: the present moment.
         said_at: when the turn was said; its deadline counts from there.
         bounds: the longest wait, the deadline, how many windows in vain, quiet hours.
-        zone: where quiet hours are meant.
+        zone: where quiet hours are meant, and times are told.
     """
     deadline = None if bounds.deadline is None else said_at + bounds.deadline
     bounded = tuple(_bound(parking, now, deadline, bounds, zone) for parking in parkings)
@@ -59,7 +59,7 @@ def decide_sleep(
     until = first.wake_at or now
     sentence = (
         f"{_whole(first.reason)} Sleeps {show_duration(max(0.0, (until - now).total_seconds()))}, "
-        f"until {until.isoformat(timespec='seconds')}."
+        f"until {until.astimezone(zone):%Y-%m-%d %H:%M:%S %Z}."
     )
     if open_:
         sentence += f" Meanwhile: {_ask(open_[0], bounds)}{_others(open_[1:])}"

@@ -89,14 +89,14 @@ def _check_open(question: Question, turn: Turn) -> None:
 async def _grant(
     work: UnitOfWork, clock: Clock, question: Question, session: Session, value: str
 ) -> None:
-    lasting = {Approval.SESSION.value, Approval.ALWAYS.value}
+    lasting = {Approval.SESSION.value, Approval.ALWAYS.value, Approval.ALL.value}
     if question.kind is not QuestionKind.APPROVAL or value not in lasting:
         return
     grant = Grant(
         id=new_id(clock),
         owner=session.owner,
-        rule=granted_rule(question),
+        rule=granted_rule(question, value),
         granted_at=clock.now(),
-        session_id=session.id if value == Approval.SESSION else None,
+        session_id=None if value == Approval.ALWAYS else session.id,
     )
     await work.grants.add(grant)

@@ -58,9 +58,10 @@ async def test_an_effect_outside_waits_for_a_person_and_happens_once(tmp_path):
 
         turn = await answer(theatre, turn, Approval.ONCE)
         assert (turn.status, board.sent) == (Status.WAITING, ["a"])
-        turn = await answer(theatre, turn, Approval.NO)
+        turn = await answer(theatre, turn, "no, because b is private")
         assert (turn.status, board.sent) == (Status.DONE, ["a"])
         assert told(theatre)[-1].startswith("The person said no")
+        assert "Their reason: because b is private" in told(theatre)[-1]
 
 
 async def test_an_approval_for_the_session_is_not_asked_for_again(tmp_path):

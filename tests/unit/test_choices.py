@@ -1,6 +1,6 @@
 import pytest
 
-from noctule.core.choices import choices_of, granted_rule, read_answer
+from noctule.core.choices import approvals_for, choices_of, granted_rule, read_answer, reason_of
 from noctule.core.errors import UsageError
 from noctule.core.questions import Approval, CheckAnswer, QuestionKind
 from tests.support.stored_records import a_question
@@ -39,7 +39,7 @@ def test_answers_are_read_as_people_give_them(question, said, answer):
     assert read_answer(question, said) == answer
 
 
-@pytest.mark.parametrize("said", ["", "  ", "maybe", "0", "5", "-1", "once more"])
+@pytest.mark.parametrize("said", ["", "  ", "maybe", "0", "6", "-1", "once more"])
 def test_what_is_no_answer_to_an_approval_is_refused(said):
     """The sentence names the answers there are; ``yes`` to a check would mean nothing."""
     with pytest.raises(UsageError, match="once, session, always, no"):
@@ -68,13 +68,13 @@ def test_an_empty_answer_to_a_free_question_is_refused():
 )
 def test_what_is_allowed_for_longer_is_what_a_person_would_think(tool, subject, rule):
     """Exactly this command or file; every call of any other tool."""
-    assert granted_rule(a_question(tool=tool, subject=subject)) == rule
+    assert granted_rule(a_question(tool=tool, subject=subject), "session") == rule
 
 
 def test_choices_say_what_they_cover():
     """Each answer of an approval and a check has words of its own."""
     approval = {choice.value: choice.text for choice in choices_of(a_question())}
-    assert list(approval) == list(Approval)
+    assert list(approval) == ["once", "session", "always", "no"]
     assert approval["session"] == "yes, and exactly this command until this session ends"
     assert approval["always"] == "yes, and exactly this command in every session of mine"
     web = {c.value: c.text for c in choices_of(a_question(tool="fetch", subject="https://a.b"))}
@@ -84,3 +84,36 @@ def test_choices_say_what_they_cover():
     assert len({choice.text for choice in choices_of(CHECK)}) == 3
     assert [choice.text for choice in choices_of(COLOURS)] == ["Red", "Green", "3"]
     assert choices_of(FREE) == ()
+
+
+def test_a_no_may_say_why():
+    """The reason is kept for the agent; a bare no has none, and other words are no answer."""
+    wrong = {
+        said: answer
+        for said, reason in {
+            "no, because it deletes my notes": "because it deletes my notes",
+            "No: use the copy": "use the copy",
+            "n - first run the tests\nthen ask": "first run the tests\nthen ask",
+            "no": None,
+        }.items()
+        if reason_of(answer := read_answer(a_question(), said)) != reason
+        or not answer.startswith("no")
+    }
+    assert not wrong
+    for said in ("nope, never", "not that", "once, because I say so", "no,"):
+        with pytest.raises(UsageError):
+            read_answer(a_question(), said)
+    assert reason_of("once") is None
+    assert reason_of(None) is None
+
+
+def test_every_command_can_be_allowed_where_commands_are_asked_about():
+    """``all`` is offered for commands and code alone, says that it covers both, and grants both."""
+    asked = {tool: Approval.ALL in approvals_for(tool) for tool in ("shell", "python", "fetch")}
+    assert asked == {"shell": True, "python": True, "fetch": False}
+    assert approvals_for("shell")[-1] is Approval.ALL
+    question = a_question(tool="shell", subject="make clean", choices=approvals_for("shell"))
+    assert granted_rule(question, "all") == "shell"
+    assert granted_rule(a_question(tool="fetch", subject="https://a.b"), "all") == "fetch"
+    texts = {choice.value: choice.text for choice in choices_of(question)}
+    assert "every shell command and all Python code until this session ends" in texts["all"]

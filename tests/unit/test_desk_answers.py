@@ -4,6 +4,7 @@ from pathlib import Path
 import pytest
 
 from noctule.config.loading import load_text
+from noctule.core.choices import approvals_for
 from noctule.core.clock import ManualClock
 from noctule.core.errors import NotFoundError, UsageError
 from noctule.core.events import EventKind
@@ -54,7 +55,9 @@ async def waiting(database: Database, *names: str, owner: str = "local") -> None
         await work.sessions.add(a_session(owner=owner))
         await work.turns.add(a_turn(status=Status.WAITING))
         for name in names:
-            await work.questions.add(a_question(name, tool_call_id=f"call of {name}"))
+            await work.questions.add(
+                a_question(name, choices=tuple(map(str, approvals_for("shell"))))
+            )
             parking = a_parking(
                 f"p of {name}",
                 kind=ParkingKind.QUESTION,
@@ -86,6 +89,24 @@ async def test_an_answer_wakes_the_branch_that_asked_and_no_other(
     assert [(e.kind, e.data["text"]) for e in events] == [(EventKind.NOTICE, "Answered: once")]
     assert [q.id for q in await desk.questions(session_id="s1")] == ["q2"]
     assert await desk.grants() == []
+
+
+async def test_all_commands_are_granted_to_their_session_alone(
+    desk: Desk, database: Database
+) -> None:
+    """``all`` covers shell and code of the session that asked, and of no other."""
+    await waiting(database, "q1", owner="tg:7")
+    await desk.answer("q1", "all", by="tg:7")
+    (grant,) = await desk.grants("tg:7")
+    assert (grant.rule, grant.session_id) == ("shell", "s1")
+
+
+async def test_a_reason_is_part_of_the_answer(desk: Desk, database: Database) -> None:
+    """``no, because …`` is a no that grants nothing and keeps the person's words."""
+    await waiting(database, "q1", owner="tg:7")
+    answered = await desk.answer("q1", "no, because it is mine", by="tg:7")
+    assert answered.answer == "no: because it is mine"
+    assert await desk.grants("tg:7") == []
 
 
 @pytest.mark.parametrize(("said", "session"), [("session", "s1"), ("always", None)])

@@ -31,6 +31,7 @@ _LABELS = {
     Approval.SESSION.value: "✓ this session",
     Approval.ALWAYS.value: "✓ always",
     Approval.NO.value: "✗ no",
+    Approval.ALL.value: "✓ all commands",
     CheckAnswer.DONE.value: "it happened",
     CheckAnswer.AGAIN.value: "do it",
     CheckAnswer.SKIP.value: "leave it",
@@ -205,7 +206,7 @@ def _words(question: Question, *, whose: str | None = None) -> str:
     if question.kind is QuestionKind.QUESTION:
         lines += [f"• {value}" for value in question.choices if len(value) > _LONGEST_LABEL]
         return "\n".join(lines)
-    lasting = {Approval.SESSION.value, Approval.ALWAYS.value}
+    lasting = {Approval.SESSION.value, Approval.ALWAYS.value, Approval.ALL.value}
     choices = choices_of(question, whose=whose)
     meant = [c for c in choices if c.value in lasting and c.text != c.value]
     lines += [f"{_LABELS[choice.value]}: {choice.text}" for choice in meant]
