@@ -3,7 +3,7 @@
 import random
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple, Self, TypeVar, cast
 
@@ -35,6 +35,7 @@ from graphs.savers.runs import KnownRuns
 from graphs.savers.writer import Writer
 from noctule.core.errors import OurBugError
 from noctule.core.patience import Patience
+from noctule.core.private_files import keep_private
 
 T = TypeVar("T")
 
@@ -85,6 +86,8 @@ class SqliteSaver(BaseCheckpointSaver[str]):
             DatabaseBusyError: another process held it for 30 seconds.
             StorageError: it cannot be opened.
         """
+        with suppress(OSError):  # opening it says what is wrong
+            keep_private(path)
         writer = Writer(path, max(1, keep))
         await writer.open()
         try:

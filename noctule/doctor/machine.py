@@ -36,6 +36,14 @@ def data_folder(home: Path) -> Iterator[Finding]:
         )
         return
     yield Finding(Level.OK, "data folder", f"{home} can be written.")
+    if home.stat().st_mode & 0o077:
+        yield Finding(
+            Level.ADVICE,
+            "data folder",
+            f"{home} is open to other users of this machine: they may read files of sessions in "
+            "it.",
+            f"Run `chmod 700 {home}`.",
+        )
 
 
 def disk(home: Path, settings: Settings, missing: Collection[str]) -> Iterator[Finding]:

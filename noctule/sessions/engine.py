@@ -30,6 +30,7 @@ from dbos import (
 from noctule.core.clock import Clock
 from noctule.core.errors import OurBugError, StorageUnavailableError
 from noctule.core.patience import Patience
+from noctule.core.private_files import keep_private
 from noctule.sessions import subsec
 from noctule.sessions.engine_noise import EngineNoise
 
@@ -272,6 +273,7 @@ class Engine:
         if self._is_postgres:
             return self._url.replace("postgres://", "postgresql://", 1)
         path = self._home / "engine.db"
+        keep_private(path)
         # DBOS leaves SQLite's slow default journal; the mode is a property of the file.
         with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA journal_mode=WAL")

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.patience import Patience
+from noctule.core.private_files import keep_private
 from noctule.core.tenures import Tenure
 from storage.faults import damaged
 from storage.migrate import is_newest, upgrade, version_of
@@ -158,7 +159,7 @@ class SqliteDatabase:
 
 def _prepare(path: Path, engine: sa.Engine) -> None:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    path.touch(mode=0o600)
+    keep_private(path)
     with engine.connect() as connection:
         _use_write_ahead_log(raw(connection))
         if is_newest(connection, str(path)):
