@@ -194,3 +194,49 @@ async def test_groups_are_answered_in_when_they_are_listed_also_under_a_new_id()
     await again.open()
     assert again.answers_in(Place(-1005))
     assert again.answers_in(Place(-2005))
+
+
+async def test_a_link_lets_in_whoever_uses_it_first_without_typing() -> None:
+    """In private, within an hour, once; its code is not stored, and a new one replaces it."""
+    door = Door()
+    first = await door.gate.invite()
+    code = await door.gate.invite()
+    assert re.fullmatch(r"[A-Za-z0-9_-]{20,64}", code)
+    async with door.database.read() as work:
+        stored = await work.chats.pairings(CHANNEL)
+    assert code not in repr(stored)
+    for said in (f"/start {first}", "/start", f"/start {code}x", f"/start x {code}", code):
+        assert door.gate.owner_of(1) is None
+        await door.knock(said)
+    group = Stranger(1, Place(-100), "Somebody", f"/start {code}")
+    await door.gate.knock(group)
+    assert door.gate.owner_of(1) is None
+    assert "owner" in (await door.knock(f"/start {code}", person=2)).told
+    assert door.gate.is_head(2)
+    await door.knock(f"/start {code}", person=3)
+    assert door.gate.owner_of(3) is None
+    assert await door.gate.invite() is None
+
+
+async def test_a_link_counts_for_an_hour_and_over_restarts() -> None:
+    """It is as good as a code of six digits for as long, and takes nobody's place in the line."""
+    door = Door()
+    code = await door.gate.invite()
+    for person in range(10, 10 + MOST_PENDING):
+        await door.knock("hello", person=person)
+    assert len([line for line in door.shown if "this code" in line]) == MOST_PENDING
+    await door.again().open()
+    await door.clock.advance(_HOUR + 1)
+    await door.knock(f"/start {code}")
+    assert door.gate.owner_of(1) is None
+    code = await door.gate.invite()
+    await door.again().open()
+    assert (await door.knock(f"/start@noctule_bot {code}")).in_reply
+    assert door.gate.is_head(1)
+
+
+async def test_with_a_list_there_is_no_link() -> None:
+    """Who may talk is settled."""
+    door = Door(allow=[7])
+    await door.gate.open()
+    assert await door.gate.invite() is None

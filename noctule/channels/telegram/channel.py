@@ -228,6 +228,7 @@ class _Channel:
     async def _work(self) -> None:
         self._me = await self._introduction()
         self._say(f"Telegram: I am @{self._me.username}, {self._me.full_name}. {self._admission()}")
+        await self._invite()
         await self._tell_commands()
         await self._inbox.start()
         settings = self._records.settings.telegram
@@ -257,6 +258,13 @@ class _Channel:
                     told = True
                     self._say(f"Telegram cannot be reached ({error}). I go on trying.")
                 await self._records.clock.sleep(_RETRY_S)
+
+    async def _invite(self) -> None:
+        """Show the link that makes whoever taps it first the owner, while there is none."""
+        code = await self._gate.invite()
+        if code is not None:
+            link = f"https://t.me/{self._user().username}?start={code}"
+            self._say(f"Or open this link on your phone within an hour, and tap Start: {link}")
 
     async def _listen(self) -> None:
         webhook = self._records.settings.telegram.webhook

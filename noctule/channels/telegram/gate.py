@@ -7,6 +7,7 @@ that only the terminal shows. The first of them is the owner of the data folder.
 import asyncio
 import hashlib
 import hmac
+import re
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -25,6 +26,12 @@ MOST_PENDING = 3
 WRONG_TRIES = 5
 LOCK = timedelta(hours=1)
 _CODE_DIGITS = 6
+_INVITATION = "invitation"
+"""In place of a person's number: whoever brings the code is let in."""
+_INVITATION_BYTES = 24
+_BY_LINK = re.compile(r"/start(?:@\w+)?\s+([A-Za-z0-9_-]{20,64})\s*")
+"""How Telegram sends what stood behind ``?start=`` in a link to a bot: up to 64 of these characters
+(core.telegram.org/bots/features, "Deep linking", checked 2026-11)."""
 _NAME_CHARS = 40
 _MOVED_FROM = "moved_from"
 
@@ -143,6 +150,32 @@ class Gate:
             await work.chats.put(replace(chat, settings=settings))
             await work.commit()
 
+    async def invite(self) -> str | None:
+        """Return a code for a link that lets in whoever uses it first, within an hour.
+
+        It takes the place of an earlier one. Only its digest is kept.
+
+        Returns:
+            None when somebody may talk already.
+        """
+        if self._owners:
+            return None
+        code, now = secrets.token_urlsafe(_INVITATION_BYTES), self._clock.now()
+        async with self._database.work() as work:
+            await work.chats.put_pairing(
+                Pairing(
+                    channel=CHANNEL,
+                    person=_INVITATION,
+                    place="",
+                    name="",
+                    code_digest=_digest(_INVITATION, code),
+                    asked_at=now,
+                    expires_at=now + CODE_LIFE,
+                )
+            )
+            await work.commit()
+        return code
+
     async def knock(self, stranger: Stranger) -> Heard:
         """Hear a stranger out; return what they are told.
 
@@ -155,6 +188,9 @@ class Gate:
             return await self._hear(stranger)
 
     async def _hear(self, stranger: Stranger) -> Heard:
+        if await self._is_invited(stranger):
+            told = await self._admit(stranger)
+            return Heard(told, in_reply=True)
         pairing = await self._pairing(stranger.person)
         now = self._clock.now()
         if pairing is not None and pairing.locked_until is not None and pairing.locked_until > now:
@@ -163,6 +199,17 @@ class Gate:
         if pairing is not None and pairing.expires_at > now and len(code) == _CODE_DIGITS:
             return Heard(await self._try(stranger, pairing, code), in_reply=True)
         return Heard(await self._give_code(stranger, pairing))
+
+    async def _is_invited(self, stranger: Stranger) -> bool:
+        brought = _BY_LINK.fullmatch(stranger.said)
+        if brought is None or not stranger.place.is_private:
+            return False
+        invitation = await self._pairing(_INVITATION)
+        return (
+            invitation is not None
+            and invitation.expires_at > self._clock.now()
+            and hmac.compare_digest(_digest(_INVITATION, brought[1]), invitation.code_digest)
+        )
 
     async def _try(self, stranger: Stranger, pairing: Pairing, code: str) -> str:
         if hmac.compare_digest(_digest(stranger.person, code), pairing.code_digest):
@@ -186,6 +233,7 @@ class Gate:
         async with self._database.work() as work:
             await work.chats.admit(person)
             await work.chats.drop_pairing(CHANNEL, str(stranger.person))
+            await work.chats.drop_pairing(CHANNEL, _INVITATION)
             await work.commit()
         self._owners[stranger.person] = owner
         whom = "the owner" if first else "a guest with sessions of their own"
@@ -204,7 +252,8 @@ class Gate:
             return told
         async with self._database.read() as work:
             pairings = await work.chats.pairings(CHANNEL)
-        pending = [p for p in pairings if p.expires_at > now and p.person != str(stranger.person)]
+        others = [p for p in pairings if p.person not in {str(stranger.person), _INVITATION}]
+        pending = [p for p in others if p.expires_at > now]
         if len(pending) >= MOST_PENDING:
             self._tell_of_crowd(stranger, min(p.expires_at for p in pending))
             return "I only talk to people I know, and too many strangers ask just now. Try later."
@@ -242,13 +291,13 @@ class Gate:
             f"telegram.allow: [{stranger.person}] and start again."
         )
 
-    async def _pairing(self, person: int) -> Pairing | None:
+    async def _pairing(self, person: int | str) -> Pairing | None:
         async with self._database.read() as work:
             pairings = await work.chats.pairings(CHANNEL)
         return next((p for p in pairings if p.person == str(person)), None)
 
 
-def _digest(person: int, code: str) -> str:
+def _digest(person: int | str, code: str) -> str:
     # The id is salt enough: the code lives an hour and five tries.
     return hashlib.sha256(f"{person}:{code}".encode()).hexdigest()
 
