@@ -140,8 +140,9 @@ class Books:
             self.turned.add(key)
         self._opened.add(key)
         self._tallies[key] = tally
-        if budget.is_rolling and before.started_at is not None and before.settled_usd:
-            self._carry(before)
+        spent_usd = before.settled_usd - before.recovered_usd  # what was recovered has its holds
+        if budget.is_rolling and before.started_at is not None and spent_usd:
+            self._carry(before, spent_usd)
         for hold in [hold for hold in self._holds.values() if hold.key == key]:
             self._look_at(hold, budget)
         return self._tallies[key]
@@ -265,13 +266,13 @@ class Books:
             self._add(hold.key, settled=-hold.usd, recovered=-recovered)
             self._drop(hold)
 
-    def _carry(self, before: Tally) -> None:
+    def _carry(self, before: Tally, spent_usd: Decimal) -> None:
         """Let what was spent before a budget became a rolling one leave it a window from now."""
         self._keep(
             Hold(
                 f"carried-{before.number}",
                 before.key,
-                before.settled_usd,
+                spent_usd,
                 HoldState.SPENT,
                 self._now,
                 self._now,

@@ -124,7 +124,8 @@ class Tally:
         key: the budget.
         usd: its limit when it was last used; tells whether it was raised since.
         number: counts the windows, from 1; 0 before the first.
-        started_at: when the window began; None before the first, and for rolling ones.
+        started_at: when the window began, for one without an end when it was first used; None
+            before the first, and for rolling ones.
         ends_at: when it turns; None when it does not.
         settled_usd: spent for sure, or for all we know.
         held_usd: reserved by calls under way.
@@ -163,12 +164,21 @@ class Tally:
         """
         tally = replace(self, usd=budget.usd)
         window = budget.window
-        if window is None or budget.is_rolling:
+        if budget.is_rolling:
             return replace(tally, number=max(1, tally.number), started_at=None, ends_at=None)
-        if tally.started_at is None:  # its first window, or it was a rolling one until now
+        if window is None:  # a new number where it was a rolling one: its old holds count no more
+            if tally.started_at is not None:
+                return replace(tally, ends_at=None)
+            return replace(tally, number=tally.number + 1, started_at=now, recovered_usd=Decimal(0))
+        if tally.started_at is None or tally.ends_at is None:
+            # Its first window, or it was a rolling one or one without an end until now.
             ends_at = window.next_reset(now)
             return replace(
-                tally, number=tally.number + 1, started_at=window.start(now), ends_at=ends_at
+                tally,
+                number=tally.number + 1,
+                started_at=window.start(now),
+                ends_at=ends_at,
+                recovered_usd=Decimal(0),
             )
         if now < tally.started_at - CLOCK_SLACK:
             # The clock was ahead when this window began: what was spent stays spent, till the

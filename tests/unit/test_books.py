@@ -246,3 +246,48 @@ def test_what_died_is_forgiven_and_what_was_billed_stays() -> None:
         tally = books.open(budget)
         assert (tally.settled_usd, tally.recovered_usd) == (Decimal("0.40"), 0)
         assert tally.over_usd == 0
+
+
+def test_what_a_budget_without_a_window_spent_leaves_it_once_it_is_rolling() -> None:
+    """It goes a window later, and only once: a hold that was recovered goes by itself."""
+    rolling = a_budget(kind=WindowKind.ROLLING)
+    whole = type(rolling)(KEY, Decimal(1), None)
+    books = Books(NOON, [])
+    books.place(a_claim("paid", "0.60", whole))
+    books.settle(a_bill("paid", "0.60", whole))
+    books.place(a_claim("dead", "0.40", whole))
+    books = reopened(books, later(7 * 60))
+    assert books.open(whole).recovered_usd == Decimal("0.40")
+    rolled = Books(later(7 * 60), books.tallies, books.kept.values())
+    assert rolled.open(rolling).settled_usd == 1
+    holds = {**books.kept, **rolled.kept}
+    over = Books(later(7 * 60) + HOUR, rolled.tallies, holds.values()).open(rolling)
+    assert (over.settled_usd, over.recovered_usd) == (0, 0)
+
+
+def test_what_a_rolling_budget_spent_stays_spent_once_it_has_no_window() -> None:
+    """Its holds go, and made rolling again it gives back what it has spent and not a cent more."""
+    rolling = a_budget(kind=WindowKind.ROLLING)
+    whole = type(rolling)(KEY, Decimal(1), None)
+    books = Books(NOON, [])
+    books.place(a_claim("paid", "0.60", rolling))
+    books.settle(a_bill("paid", "0.60", rolling))
+    changed = Books(later(60), books.tallies)  # its hold is not due, and so it is not read
+    assert changed.open(whole).settled_usd == Decimal("0.60")
+    assert changed.turned == {KEY}  # whoever keeps the holds drops it
+    rolled = Books(later(120), changed.tallies)
+    rolled.open(rolling)
+    over = Books(later(120) + HOUR, rolled.tallies, rolled.kept.values())
+    assert over.open(rolling).settled_usd == 0
+
+
+def test_a_budget_that_gets_a_window_keeps_what_was_spent_until_it_turns() -> None:
+    """What was spent without a window counts in the first one, however long ago it was."""
+    whole = type(DAILY)(KEY, Decimal(1), None)
+    books = Books(NOON, [])
+    books.place(a_claim("paid", "1", whole))
+    books.settle(a_bill("paid", "1", whole))
+    month = NOON + timedelta(days=30)
+    books = reopened(books, month)
+    assert isinstance(books.place(a_claim("next", "0.01")), Exhausted)
+    assert reopened(books, month + HOUR).place(a_claim("next", "0.01")) == Placed()
