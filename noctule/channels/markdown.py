@@ -6,6 +6,8 @@ the language of a code fence, the underscores of ``__init__``.
 """
 
 import re
+import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import cache
 
@@ -24,6 +26,8 @@ _FORMULA = re.compile(
 )
 _NUMBER = re.compile(r"\s*\d{1,9}[.)]\s*")
 _LATEX = re.compile(r"\\[A-Za-z]{2,}")
+_COMMAND = re.compile(r"\\(?:begin|end)\{\w+\*?\}|\\[A-Za-z]+")
+_LANGUAGE = re.compile(r"[\w+#.-]*")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 _DUNDER = re.compile(r"\w+")
 _STRONG = frozenset({"strong_open", "strong_close"})
@@ -82,7 +86,13 @@ def _shown(formula: str) -> str:
         shown = str(LatexToUnicodeHelper().convert(formula)).strip()  # type: ignore[no-untyped-call]  # it has no types
     except Exception:  # noqa: BLE001 - as it was written is always right
         return formula
-    return formula if not shown or _LATEX.search(shown) else shown
+    lost = _signs(_COMMAND.sub(" ", formula)) - _signs(shown)  # of what is no proper LaTeX
+    return formula if lost or not shown or _LATEX.search(shown) else shown
+
+
+def _signs(text: str) -> Counter[str]:
+    """Count letters and digits, also those set high, low or in another hand."""
+    return Counter(c for c in unicodedata.normalize("NFKC", text) if c.isalnum())
 
 
 def _whole_rows(state: StateCore) -> None:
@@ -148,6 +158,8 @@ def _nothing_hidden(state: StateCore) -> None:
             token.children = list(_told(token.children))
         elif token.type == "fence":
             language, _, rest = token.info.strip().partition(" ")
+            if not token.content.strip() and not _LANGUAGE.fullmatch(token.info.strip()):
+                language, rest = "", token.info  # words in front of no code, as in ~~~yes~~~
             token.info = language
             if rest.strip():
                 tokens += _at_level(plain_tokens(rest.strip()), token.level)

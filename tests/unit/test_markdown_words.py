@@ -256,3 +256,34 @@ def test_a_table_too_wide_for_the_terminal_is_told_row_by_row() -> None:
     assert terminal(table, 40).count("x") == 60
     assert "key: two" in terminal(table, 40)
     assert "key" in terminal(table, 120).splitlines()[1]
+
+
+def test_a_link_within_a_link_shows_where_it_leads() -> None:
+    """Telegram keeps one of two links over the same words; code within a link stays unmarked."""
+    ((text, entities),) = split("[![badge](https://b.io/x.png) `code`](https://a.io)")
+    assert text == "🖼 badge (https://b.io/x.png) code"
+    assert [(e["type"], e["length"]) for e in entities] == [("text_link", units(text))]
+
+
+def test_an_indentation_longer_than_a_message_is_no_empty_message() -> None:
+    """Telegram refuses a message without a visible character, and the rest would not come."""
+    code = f"```\n{' ' * 2 * TEXT_UNITS}deep\n```"
+    assert [text.strip() for text, _ in split(code)] == ["deep"]
+
+
+def test_broken_formulas_and_fences_without_code_lose_no_word() -> None:
+    """What is no proper LaTeX stands as it was written; a language of no code is words."""
+    samples = {
+        r"\[\frac{{loose\]": ["loose"],
+        r"\(x^2 + \frac{a}{b}\)": ["x² + a/b"],
+        "~~~yes~~~": ["yes"],
+        "```ls -la": ["ls", "-la"],
+    }
+    lost = {
+        markdown: shown
+        for markdown, words in samples.items()
+        for shown in (phone(markdown), terminal(markdown, 40))
+        if not all(word in shown for word in words)
+    }
+    assert lost == {}
+    assert phone("a\n\n```py\n```\n\nb").split() == ["a", "b"]

@@ -201,14 +201,14 @@ class _Page:
                 self._text(node.content)
 
     def _link(self, node: SyntaxTreeNode) -> None:
-        start, url = self._at, str(node.attrs.get("href", ""))
+        start, url, within = self._at, str(node.attrs.get("href", "")), self._in_link
         self._in_link = True
         self._inlines(node.children)
-        self._in_link = False
+        self._in_link = within
         shown = "".join(self._pieces)[start:] if url else ""
         if shown.strip() == url or not url:
             return
-        if _LINK.match(url):
+        if _LINK.match(url) and not within:  # of links within links Telegram keeps one
             self._mark("text_link", start, url=url)
         else:
             self._write(f" ({url})")

@@ -33,7 +33,9 @@ def parts(styled: Styled, most_units: int) -> list[Part]:
     while start < len(styled.text):
         most = _furthest(styled, offsets, start, most_units)
         end = len(styled.text) if most == len(styled.text) else _cut(styled, start, most)
-        found.append(_part(styled, offsets, start, end))
+        part = _part(styled, offsets, start, end)
+        if part[0]:  # an indentation may be longer than a message
+            found.append(part)
         start = _skip_blank(styled.text, end)
     return found
 
