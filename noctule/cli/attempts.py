@@ -8,6 +8,7 @@ import click
 
 from noctule.cli.completed import SESSION
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.tables import MOST_ROWS
 from noctule.cli.tell import tell
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _SHOWN = 50
 
 
 @click.command("attempts")
-@click.option("--limit", type=click.IntRange(min=1), help="How many, newest first.")
+@click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="How many, newest first.")
 @click.option("--session", type=SESSION, metavar="ID", help="Of this session alone.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON list; all rows by default."

@@ -8,6 +8,7 @@ import click
 
 from noctule.cli.completed import MODEL, SESSION
 from noctule.cli.invocation import Invocation, runs
+from noctule.cli.tables import MOST_ROWS
 from noctule.cli.tell import tell
 from noctule.core.lifecycle import Status
 
@@ -28,7 +29,7 @@ _ID = click.argument("session_id", metavar="ID", type=SESSION)
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that narrow a list of sessions."""
     for option in (
-        click.option("--limit", type=click.IntRange(min=1), help="How many at most."),
+        click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="How many at most."),
         click.option("--search", metavar="TEXT", help="Whose title or messages contain TEXT."),
         click.option(
             "--status",

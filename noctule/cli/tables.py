@@ -14,6 +14,9 @@ import click
 
 from noctule.channels.terminal.printable import printable
 
+MOST_ROWS = 1_000_000_000
+"""The most rows to ask for; far larger numbers are none to a database."""
+
 _GAP = "  "
 _INDENT = "    "
 _LEAST_SHORTENED = 10
