@@ -166,18 +166,15 @@ class Tally:
         window = budget.window
         if budget.is_rolling:
             return replace(tally, number=max(1, tally.number), started_at=None, ends_at=None)
-        if window is None:  # a new number where it was a rolling one: its old holds count no more
-            if tally.started_at is not None:
-                return replace(tally, ends_at=None)
-            return replace(tally, number=tally.number + 1, started_at=now, recovered_usd=Decimal(0))
-        if tally.started_at is None or tally.ends_at is None:
-            # Its first window, or it was a rolling one or one without an end until now.
-            ends_at = window.next_reset(now)
+        if window is None and tally.started_at is not None:
+            return replace(tally, ends_at=None)
+        if window is None or tally.started_at is None or tally.ends_at is None:
+            # Its first window, or it was rolling or without an end: its old holds count no more.
             return replace(
                 tally,
                 number=tally.number + 1,
-                started_at=window.start(now),
-                ends_at=ends_at,
+                started_at=now if window is None else window.start(now),
+                ends_at=None if window is None else window.next_reset(now),
                 recovered_usd=Decimal(0),
             )
         if now < tally.started_at - CLOCK_SLACK:
