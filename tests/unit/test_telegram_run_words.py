@@ -32,6 +32,8 @@ def test_every_option_is_read_in_any_order() -> None:
         model="gemma",
     )
     assert read("budget $0.50 at +2h Do it").budget_usd == Decimal("0.50")
+    for budget in ("budget .50", "budget 0.50 dollars", "budget 0.50 USD", "budget=,5"):
+        assert read(f"{budget} Do it") == RunWords("Do it", budget_usd=Decimal("0.5")), budget
 
 
 @pytest.mark.parametrize(

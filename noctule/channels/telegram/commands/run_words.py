@@ -21,7 +21,7 @@ TEXT_FROM_HERE = "--"
 
 _WORD = re.compile(r"\s*(\S+)")
 _OPTION = re.compile(r"(?P<dashes>--|—)?(?P<name>[A-Za-z]+)(?:(?P<sign>[=:])(?P<joined>\S*))?")
-_AMOUNT = re.compile(r"(?:USD|US\$|\$)?(\d+(?:[.,]\d{1,9})?)(?:\$|USD)?", re.IGNORECASE)
+_AMOUNT = re.compile(r"(?:USD|US\$|\$)?(\d+(?:[.,]\d{1,9})?|[.,]\d{1,9})(?:\$|USD)?", re.IGNORECASE)
 _TOOLS = frozenset({*FAMILIES, *(tool for family in BUILT_IN.values() for tool in family)})
 _ROLES = frozenset(role.value for role in ANSWERING)
 _NAMES = ("at", "budget", "allow", "role", "model", "private")
@@ -35,7 +35,7 @@ _SENTENCE = frozenset(_SMALL_WORDS.split())
 _LEAST_NAME = 4
 _MOST_OFFERED = 3
 _BEHIND_A_VALUE = ":;,"
-_CURRENCY = re.compile(r"(?:US )?dollars?\b\s*|USD\b\s*|bucks\b\s*", re.IGNORECASE)
+_CURRENCY = re.compile(r"\s*(?:(?:US )?dollars?|USD|bucks)\b\s*", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
