@@ -24,7 +24,7 @@ MONTH_UNITS = frozenset({"months", "month", "monaten", "monate", "monat"})
 
 NUMBERS = {
     **dict.fromkeys(("a", "an", "one", "ein", "eine", "einer", "einem", "einen"), 1.0),
-    **dict.fromkeys(("two", "zwei"), 2.0),
+    **dict.fromkeys(("two", "zwei", "a couple of", "couple of"), 2.0),
     **dict.fromkeys(("three", "drei"), 3.0),
     **dict.fromkeys(("four", "vier"), 4.0),
     **dict.fromkeys(("five", "fünf"), 5.0),

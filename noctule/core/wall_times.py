@@ -11,12 +11,17 @@ MORNING = 8
 def before(day: Day, moment: datetime, zone: tzinfo) -> datetime | None:
     """Return the occurrence before a moment; None where only one can be meant."""
     if day.weekday is not None:
-        return moment - timedelta(days=7)
+        return days_before(7, moment, zone)
     if day.month is None or day.year is not None:
         return None
     local = moment.astimezone(zone)
     year = date_or_none(local.year - 1, local.month, local.day)
     return None if year is None else datetime.combine(year, local.time(), tzinfo=zone)
+
+
+def days_before(days: int, moment: datetime, zone: tzinfo) -> datetime:
+    """Return the same time of the clock on the wall some days earlier."""
+    return (moment.astimezone(zone) - timedelta(days=days)).astimezone(UTC)
 
 
 def on_day(

@@ -19,7 +19,15 @@ from noctule.core.time_words import (
     WEEKDAYS,
     any_of,
 )
-from noctule.core.wall_times import MORNING, before, date_or_none, next_at, on_day, wall
+from noctule.core.wall_times import (
+    MORNING,
+    before,
+    date_or_none,
+    days_before,
+    next_at,
+    on_day,
+    wall,
+)
 from noctule.core.written_days import (
     Clock,
     Day,
@@ -35,10 +43,15 @@ _READ = 200
 _LEAD = re.compile(r"(at|on|um|am|ab|from|@|~)(?:\s+|(?<=[@~]))(?:about\s+|around\s+)?", _FLAGS)
 _BETWEEN = re.compile(r"(?:,|T(?=\d)|@|\b(?:at|on|um|am|the|der)\b)", _FLAGS)
 _AFTER = re.compile(r"(?:in|after)\s+(?:about\s+|approximately\s+|around\s+)?|[+]", _FLAGS)
-_AMOUNT = rf"(?:\d{{1,9}}(?:[.,]\d{{1,9}})?|(?:{any_of(NUMBERS)})(?=\s))"
+_AMOUNT = (
+    rf"(?:\d{{1,9}}(?:[.,]\d{{1,9}})?|(?:{any_of(NUMBERS)})(?=\s))"
+    r"(?:\s+and\s+a\s+half(?=\s))?"
+)
 _UNIT = rf"(?:{any_of([*UNITS, *MONTH_UNITS])})(?![a-zµäöü])"
 _PART = re.compile(rf"({_AMOUNT})\s*({_UNIT})", _FLAGS)
 _JOINT = re.compile(rf"(?:,|\band\b|\bund\b)?\s*(?={_AMOUNT}\s*{_UNIT})", _FLAGS)
+_AND_A_HALF = re.compile(r"and\s+a\s+half\b", _FLAGS)
+_HOUR_OF_DAY = re.compile(r"([01]?\d|2[0-4])\s?h", _FLAGS)
 _FROM_NOW = re.compile(r"(?:from now|hence)\b", _FLAGS)
 _HOURS_AND_MINUTES = re.compile(r"(\d{1,3})\s*h\s*([0-5]\d)(?!\w)", _FLAGS)
 _ENDS = re.compile(r"(?=$|[\s,;:.!?)\]}\"'·—–-])")  # noqa: RUF001 - the dashes people write
@@ -129,7 +142,7 @@ def read_time(
     lead = scanner.take(_LEAD)
     start = scanner.position
     led = expected or lead is not None
-    found = _duration(scanner, now, zone, led=led)
+    found = _duration(scanner, now, zone, led=led, lead=lead is not None)
     if found is None:
         scanner.position = start
         found = _moment(scanner, now, zone, lead=led)
@@ -156,7 +169,9 @@ def _reading(text: str, scanner: Scanner, found: _Found) -> TimeReading:
     )
 
 
-def _duration(scanner: Scanner, now: datetime, zone: tzinfo, *, led: bool) -> _Found | None:
+def _duration(
+    scanner: Scanner, now: datetime, zone: tzinfo, *, led: bool, lead: bool
+) -> _Found | None:
     start = scanner.position
     after = scanner.take(_AFTER) is not None
     if both := scanner.take(_HOURS_AND_MINUTES):
@@ -164,6 +179,7 @@ def _duration(scanner: Scanner, now: datetime, zone: tzinfo, *, led: bool) -> _F
     seconds, months, parts = 0.0, 0, 0
     while part := scanner.take(_PART):
         amount, unit = _amount(part[1]), part[2].lower()
+        amount += 0.5 if unit not in MONTH_UNITS and scanner.take(_AND_A_HALF) else 0
         months += round(amount) if unit in MONTH_UNITS else 0
         seconds += 0.0 if unit in MONTH_UNITS else amount * UNITS[unit]
         parts += 1
@@ -175,6 +191,9 @@ def _duration(scanner: Scanner, now: datetime, zone: tzinfo, *, led: bool) -> _F
     moments = _later(now, zone, seconds, months)
     if not moments:
         return _Found(trouble=TimeTrouble.NOT_UNDERSTOOD)
+    written = scanner.text[start : scanner.position].strip()
+    if alone and lead and (hour := _HOUR_OF_DAY.fullmatch(written)):  # "at 21h", as in France
+        return _Found((*next_at(Clock(int(hour[1])), now, zone), *moments), TimeTrouble.AMBIGUOUS)
     if alone and not compact:  # "at 2 hours": neither a time of day nor "in 2 hours"
         return _Found(moments, TimeTrouble.AMBIGUOUS)
     return _at_a_time_of_that_day(scanner, moments[0], now, zone) or _Found(moments)
@@ -195,6 +214,11 @@ def _hours_and_minutes(
 
 
 def _amount(text: str) -> float:
+    text, half, _ = text.partition(" and")
+    return 0.5 * bool(half) + _number(text.strip())
+
+
+def _number(text: str) -> float:
     return NUMBERS.get(text.lower()) or float(text.replace(",", ".") if text[0].isdigit() else 0)
 
 
@@ -285,7 +309,7 @@ def _judge(  # noqa: PLR0911 - the pieces of one phrase, and each way it can be 
         day = Day(ahead=part.ahead)
     if day is None:
         moments = next_at(clock or Clock(MORNING), now, zone)
-        return _Found(moments, earlier=moments[0] - timedelta(days=1) if moments else None)
+        return _Found(moments, earlier=days_before(1, moments[0], zone) if moments else None)
     moments = on_day(day, clock, now, zone, shift_days=shift)
     if not moments:
         return _past(day, clock, now, zone)

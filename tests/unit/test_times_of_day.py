@@ -6,6 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noctule.core.times_of_day import parse_moment
+from noctule.core.written_times import TimeTrouble, read_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)  # 13:00 in Berlin
@@ -60,3 +61,38 @@ def test_a_time_of_day_comes_within_a_day_and_an_hour(now, at, zone):
     """Whatever the zone and the season, it is ahead and at most 25 hours away."""
     moment = parse_moment(f"{at.hour:02}:{at.minute:02}", now=now, zone=ZoneInfo(zone))
     assert now < moment <= now + timedelta(hours=25)
+
+
+def test_halves_and_couples_are_counted_and_an_hour_with_an_h_is_asked_about() -> None:
+    """Nobody who writes "in an hour and a half" means an hour, nor "at 21h" the next evening."""
+    minutes = {
+        "in an hour and a half": 90,
+        "in one and a half hours": 90,
+        "in 2 and a half hours": 150,
+        "in a couple of hours": 120,
+        "in 2 hours and 30 minutes": 150,
+        "21h": 21 * 60,
+    }
+    read = {
+        text: (parse_moment(text, now=NOW, zone=BERLIN) - NOW).total_seconds() / 60
+        for text in minutes
+    }
+    assert read == minutes
+    asked = read_time("at 21h", now=NOW, zone=BERLIN)
+    assert asked is not None
+    assert asked.trouble is TimeTrouble.AMBIGUOUS
+    assert asked.candidates == (NOW + timedelta(hours=8), NOW + timedelta(hours=21))
+
+
+def test_the_time_before_is_the_same_on_the_wall_across_a_clock_change() -> None:
+    """The day of the change in October has 25 hours, and its week one more than others."""
+    now = datetime(2026, 10, 25, 21, 0, tzinfo=UTC)  # 22:00 in Berlin
+    for text, days in (("at 23:30", 1), ("monday 8:00", 7)):
+        found = read_time(text, now=now, zone=BERLIN)
+        assert found is not None
+        assert found.moment is not None
+        assert found.earlier is not None
+        on_wall = [
+            at.astimezone(BERLIN).replace(tzinfo=None) for at in (found.earlier, found.moment)
+        ]
+        assert on_wall[1] - on_wall[0] == timedelta(days=days)
