@@ -81,7 +81,7 @@ def test_an_unknown_cost_is_null(noctule):
     noctule.play({"smol": [{"match": ".", "reply": "Well."}]}, endpoint={"local": False})
     code, told = noctule.json("chat", "hello")
     assert (code, told["cost_usd"], told["attempts"][0]["cost_usd"]) == (0, None, None)
-    assert " · $? · " in noctule.run("chat", "hello").stderr
+    assert " · unknown cost · " in noctule.run("chat", "hello").stderr
 
 
 def test_a_message_may_come_from_standard_input(noctule):
