@@ -70,7 +70,13 @@ async def test_an_approval_has_buttons_and_says_who_answered(tmp_path: Path) -> 
             anna = bot.owner
             said = anna.says("/run role engineer Say hi in the shell")
             question = await anna.hears("May engineer use shell", after=said)
-            assert question.button_texts == ["✓ once", "✓ this session", "✓ always", "✗ no"]
+            assert question.button_texts == [
+                "✓ once",
+                "✓ this session",
+                "✓ always",
+                "✗ no",
+                "✓ all commands",
+            ]
             press = await anna.answered(anna.presses(question, "once"))
             result = await anna.hears("It says hi.", after=said)
             await anna.until(lambda _: not question.button_texts)
