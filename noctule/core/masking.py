@@ -39,6 +39,13 @@ _URL_PASSWORD = re.compile(
     r"\b([a-z][a-z0-9+.-]{1,20}://[^\s:/@'\"]{0,256}:)([^\s@/'\"]{1,256})@", re.IGNORECASE
 )
 
+_ASSIGNED = re.compile(
+    # As shells and .env files write it; with spaces or in small letters it is program text.
+    r"(?<![A-Za-z0-9_])((?:[A-Z][A-Z0-9]{0,30}_){0,6}"
+    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY)="
+    r"[\"']?)(?!\d+(?:\s|$))([^\s'\"`$()<>{}\[\];&|,]{6,256})"
+)
+
 _KEY_FORMS = (
     # PEM, as far as it goes: also when its end was cut off
     (
@@ -91,6 +98,7 @@ class Masker:
             text = self._known.sub(note, text)
             found += [text[start:end] for start, end in _over_lines(self._known, text)]
         text = _KEYS.sub(note, text)
+        found += [match[2] for match in _ASSIGNED.finditer(text)]
         found += [match[2].replace(MASK, "") for match in _URL_PASSWORD.finditer(text)]
         return found
 
@@ -100,7 +108,7 @@ class Masker:
             text = self._known.sub(MASK, text)
             for start, end in _over_lines(self._known, text) if "\n" in text else ():
                 text = f"{text[:start]}{MASK}{text[end:]}"
-        text = _KEYS.sub(MASK, text)
+        text = _ASSIGNED.sub(rf"\g<1>{MASK}", _KEYS.sub(MASK, text))
         return _URL_PASSWORD.sub(rf"\g<1>{MASK}@", text) if "://" in text else text
 
     def mask_json(self, value: Any) -> Any:

@@ -4,6 +4,7 @@ import sqlite3
 from pathlib import Path
 
 from graphs.savers.sqlite import SqliteSaver
+from noctule.core.masking import MASK, Masker
 from noctule.core.private_files import keep_private
 from noctule.doctor import machine
 from noctule.doctor.finding import Level
@@ -39,3 +40,27 @@ def test_doctor_tells_of_a_data_folder_that_others_can_read(tmp_path: Path):
     assert f"chmod 700 {home}" in advice.fix
     home.chmod(0o700)
     assert [finding.level for finding in machine.data_folder(home)] == [Level.OK]
+
+
+def test_what_is_assigned_to_a_name_of_a_secret_is_masked():
+    """As .env files and shells write it; numbers, variables and program text stay."""
+    secret = (
+        "DB_PASSWORD=hunter2hunter2",
+        "export MY_APP_API_KEY='abcdef-1'",
+        'SECRET_KEY="x9$y" TOKEN=abcdef',
+        "AWS_SECRET_ACCESS_KEY=abc/def+ghi",
+    )
+    plain = (
+        "MAX_TOKEN=100000",
+        "TOKEN=$OTHER_VALUE",
+        "PASSWORD=${FROM_ELSEWHERE}",
+        "SECRET_KEY = os.environ['KEY']",
+        "connect(password=given_password)",
+        "TOKENS=many-of-them",
+    )
+    masker = Masker()
+    assert [text for text in secret if masker.mask(text).count(MASK) != 1] == []
+    assert [text for text in plain if masker.mask(text) != text] == []
+    for text in secret:
+        assert masker.mask(masker.mask(text)) == masker.mask(text)
+    assert masker.mask(secret[0]) == f"DB_PASSWORD={MASK}"
