@@ -56,12 +56,26 @@ def document(
     return result
 
 
+def _unknown(total: Spend) -> Iterator[str]:
+    """Say why costs are unknown: a price that nobody set is one thing, a missing count another."""
+    if total.unpriced:
+        yield (
+            f"  {total.unpriced} of unknown cost, since their models have no known price: "
+            "set models.NAME.price."
+        )
+    if uncounted := total.unknown - total.unpriced:
+        yield (
+            f"  {uncounted} of unknown cost, since their provider counted no tokens (a call that "
+            "broke off, or one without usage); budgets count the most they can have cost."
+        )
+
+
 def print_report(report: CostReport, titles: Mapping[str, str], month: Month | None) -> None:
     """Print the report for people on stdout."""
     total = report.total
     click.echo(f"Total: {cost_of(total)} for {total.calls} answers ({total.attempts} attempts)")
-    if total.unknown:
-        click.echo(f"  {total.unknown} of unknown cost: set models.NAME.price where none is known.")
+    for line in _unknown(total):
+        click.echo(line)
     for line in (*_accepted(report), *_tokens(total), *_shares(report)):
         click.echo(line)
     for line in _compared(report.baseline):

@@ -35,6 +35,7 @@ class Spend:
         input_tokens: as far as they were counted.
         output_tokens: likewise.
         parts: what the tokens sent were, as far as that is known.
+        unpriced: those of ``unknown`` whose tokens are known: their model has no price.
     """
 
     attempts: int
@@ -44,6 +45,7 @@ class Spend:
     input_tokens: int
     output_tokens: int
     parts: TokenParts
+    unpriced: int = 0
 
     @property
     def unsplit_tokens(self) -> int:
@@ -67,7 +69,15 @@ class Spend:
             input_tokens=sum(attempt.usage.input_tokens or 0 for attempt in attempts),
             output_tokens=sum(attempt.usage.output_tokens or 0 for attempt in attempts),
             parts=TokenParts.sum_of(a.parts for a in attempts if a.parts is not None),
+            unpriced=sum(
+                total_usd([attempt]) is None and None not in _tokens(attempt)
+                for attempt in attempts
+            ),
         )
+
+
+def _tokens(attempt: Attempt) -> tuple[int | None, int | None]:
+    return attempt.usage.input_tokens, attempt.usage.output_tokens
 
 
 @dataclass(frozen=True, slots=True)

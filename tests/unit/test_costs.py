@@ -73,6 +73,8 @@ def test_an_unknown_cost_is_never_zero(rows):
     spend = Spend.of(rows)
     unknown = [row for row in rows if row.cost_usd is None]
     assert spend.unknown == len(unknown)
+    untold = [row for row in unknown if None in (row.usage.input_tokens, row.usage.output_tokens)]
+    assert spend.unpriced == len(unknown) - len(untold)  # no price would help with the others
     assert Spend.of(unknown).cost_usd == (None if unknown else Decimal(0))
 
 
