@@ -142,3 +142,17 @@ def test_whatever_is_written_is_read_or_asked_about(text: str) -> None:
         assert found.text in text
     else:
         assert found.offers[-1].option is None
+
+
+def test_a_second_tool_that_may_be_part_of_the_work_is_asked_about() -> None:
+    """Tools stand in one word; "shell, web" may be two: nothing is allowed by a guess."""
+    for text in (
+        "allow shell, web fix it",
+        "allow shell and web fix it",
+        "allow shell, and web fix it",
+    ):
+        found = parse_run(text, now=NOW, zone=BERLIN, models=[])
+        assert isinstance(found, Unsure), text
+        assert [offer.text for offer in found.offers] == ["allow shell,web fix it", f"-- {text}"]
+    assert read("allow shell, fix it") == RunWords("fix it", allow=("shell",))
+    assert read("allow shell and fix it").allow == ("shell",)

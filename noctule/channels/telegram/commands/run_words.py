@@ -35,6 +35,7 @@ _SENTENCE = frozenset(_SMALL_WORDS.split())
 _LEAST_NAME = 4
 _MOST_OFFERED = 3
 _BEHIND_A_VALUE = ":;,"
+_ANOTHER = re.compile(r"(?:,\s*(?:and\s+)?|\s*and\s+|\s*[&+]\s*)(\w+)")
 _CURRENCY = re.compile(r"\s*(?:(?:US )?dollars?|USD|bucks)\b\s*", re.IGNORECASE)
 
 
@@ -208,7 +209,20 @@ def _option(words: RunWords, word: str, behind: str, before: str, reading: _Read
         return _misspelt(name, value, after, before, reading, marked=marked)
     if not marked and value.lower() in _SENTENCE:
         return None
-    return _valued(words, name, (value.rstrip(_BEHIND_A_VALUE), after), before, reading, marked)
+    doubt = _more_tools(value, after, before) if name == "allow" else None
+    found_value = (value.rstrip(_BEHIND_A_VALUE), after)
+    return doubt or _valued(words, name, found_value, before, reading, marked)
+
+
+def _more_tools(value: str, after: str, before: str) -> Unsure | None:
+    """Return a doubt about "shell, web": nothing more is allowed than was clearly meant."""
+    tool = value.rstrip(_BEHIND_A_VALUE)
+    found = _ANOTHER.match(after if tool == value else f"{value[-1]}{after}")
+    if found is None or not {tool, found[1]} <= _TOOLS:
+        return None
+    both, rest = f"allow {tool},{found[1]}", after[after.index(found[1]) + len(found[1]) :]
+    problem = f"{found[1]!r} may be a tool to allow, or part of the work."
+    return Unsure(problem, (Offer(_said(before, both, rest), both),))
 
 
 def _valued(
