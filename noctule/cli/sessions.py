@@ -1,7 +1,6 @@
 """``noctule sessions``: what there is, how far it has come, and orders for it."""
 
-from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import click
@@ -9,17 +8,12 @@ import click
 from noctule.cli.completed import MODEL, SESSION
 from noctule.cli.invocation import Invocation, runs
 from noctule.cli.tables import MOST_ROWS
-from noctule.cli.tell import tell
 from noctule.core.lifecycle import Status
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
     from noctule.cli.session_view import SessionView
-    from noctule.core.overview import Overview
-    from noctule.core.ports import UnitOfWork
-    from noctule.core.sessions import Session, Turn
 
-_SHOWN = 50
 _JSON = click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
 )
@@ -61,7 +55,7 @@ def command(
 @command.command("list")
 @_filters
 @_JSON
-def list_sessions(*, status: tuple[str, ...], search: str | None, limit: int | None) -> None:
+def list_(*, status: tuple[str, ...], search: str | None, limit: int | None) -> None:
     """List sessions, newest first; the same as `noctule sessions` alone."""
     _list(status=status, search=search, limit=limit)
 
@@ -71,126 +65,10 @@ async def _list(
     invocation: Invocation, *, status: tuple[str, ...], search: str | None, limit: int | None
 ) -> None:
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
-    from noctule.cli.session_documents import overview_document  # noqa: PLC0415 - likewise
+    from noctule.cli.session_list import Wanted, list_sessions  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
-        shown = limit or (None if invocation.as_json else _SHOWN)
-        most = None if shown is None or status or search else shown + 1
-        async with records.database.read() as work:
-            sessions = await work.sessions.list(limit=most)
-            overviews = await _wanted(work, sessions, status, search, shown)
-            asks = Counter(question.session_id for question in await work.questions.open())
-        if invocation.as_json:
-            invocation.print_document(
-                [
-                    overview_document(overview, records.zone, questions=asks[overview.session.id])
-                    for overview in overviews[:shown]
-                ]
-            )
-        elif not overviews:
-            narrowed = "No session fits." if status or search else None
-            click.echo(narrowed or "No sessions yet. `noctule chat` starts one.")
-        else:
-            _print(overviews[:shown], [session.id for session in sessions], asks, records)
-            if shown is not None and len(overviews) > shown:
-                tell(f"The newest {shown}; --limit N shows more.")
-            _tell_of_nobody(overviews, records)
-
-
-async def _wanted(
-    work: "UnitOfWork",
-    sessions: Sequence["Session"],
-    status: Sequence[str],
-    search: str | None,
-    shown: int | None,
-) -> list["Overview"]:
-    """Return the sessions that fit, one more than are shown at most."""
-    found: list[Overview] = []
-    for session in sessions:
-        if shown is not None and len(found) > shown:
-            break
-        turns = await work.turns.of_session(session.id)
-        if search is not None and not _mentions(search, session, turns):
-            continue
-        overview = await _overview(work, session, turns)
-        standing = None if overview.status is None else overview.status.value
-        if not status or standing in status:
-            found.append(overview)
-    return found
-
-
-def _mentions(text: str, session: "Session", turns: Sequence["Turn"]) -> bool:
-    words = [session.title or "", *(f"{turn.text}\n{turn.reply or ''}" for turn in turns)]
-    return any(text.casefold() in each.casefold() for each in words)
-
-
-def _tell_of_nobody(overviews: Sequence["Overview"], records: "Records") -> None:
-    """Say that what is under way stands still, and that what sleeps does not wake by itself."""
-    from noctule.cli.session_orders import worker_of  # noqa: PLC0415 - not for --help
-
-    running = [each.session.id for each in overviews if each.status is Status.RUNNING]
-    asleep = any(each.wake_at is not None for each in overviews)
-    if not (running or asleep) or records.settings.storage.is_postgres:
-        return  # on PostgreSQL workers of other data folders may be at it
-    if worker_of(records) is not None:
-        return
-    if asleep:
-        tell("Nobody wakes what sleeps: `noctule serve` does while it runs.")
-    if running:
-        tell(
-            "Nobody works on what is running: its process ended. "
-            f"`noctule serve` goes on with it, or `noctule sessions resume {running[0]}`."
-        )
-
-
-async def _overview(work: "UnitOfWork", session: "Session", turns: Sequence["Turn"]) -> "Overview":
-    from noctule.core.overview import Overview, standing_turn  # noqa: PLC0415 - not for --help
-    from noctule.core.spending import total_usd  # noqa: PLC0415 - likewise
-
-    attempts = await work.attempts.list(session_id=session.id)
-    return Overview(session, standing_turn(turns), len(turns), total_usd(attempts))
-
-
-def _print(
-    overviews: Sequence["Overview"],
-    ids: Sequence[str],
-    asks: Mapping[str, int],
-    records: "Records",
-) -> None:
-    from noctule.cli.moments import show  # noqa: PLC0415 - not for --json
-    from noctule.cli.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
-    from noctule.core.money import show_usd  # noqa: PLC0415 - likewise
-    from noctule.core.short_ids import short_ids  # noqa: PLC0415 - likewise
-
-    short, now = short_ids(ids), records.clock.now()
-    print_table(
-        (
-            Column("id", rank=0),
-            Column("begun", rank=4),
-            Column("status", rank=0),
-            Column("wakes", rank=2),
-            Column("turns", rank=5, is_number=True),
-            Column("cost", rank=3, is_number=True),
-            Column("title", Fit.SHORTEN, rank=1),
-        ),
-        [
-            (
-                short[overview.session.id],
-                show(overview.session.created_at, records.zone, now),
-                _status(overview, asks.get(overview.session.id, 0)),
-                show(overview.wake_at, records.zone, now),
-                str(overview.turns),
-                show_usd(overview.cost_usd),
-                overview.session.title or "",
-            )
-            for overview in overviews
-        ],
-    )
-
-
-def _status(overview: "Overview", questions: int) -> str:
-    status = "empty" if overview.status is None else overview.status.value
-    return f"{status}, asks you" if questions else status
+        await list_sessions(invocation, records, Wanted(status, search, limit))
 
 
 @command.command("show")
@@ -214,13 +92,14 @@ async def show_session(invocation: Invocation, *, session_id: str) -> None:
 
 async def _view(records: "Records", session_id: str) -> "SessionView":
     from noctule.bootstrap import run_reports  # noqa: PLC0415 - not for --help
+    from noctule.cli.session_list import overview_of  # noqa: PLC0415 - likewise
     from noctule.cli.session_view import SessionView  # noqa: PLC0415 - likewise
     from noctule.sessions.workspaces import workspace_of  # noqa: PLC0415 - likewise
 
     async with records.database.read() as work:
         session = await work.sessions.get(session_id)
         turns = await work.turns.of_session(session.id)
-        overview = await _overview(work, session, turns)
+        overview = await overview_of(work, session, turns)
         routes = await work.routes.of_turns([turn.id for turn in turns])
         asleep = overview.turn
         parkings = [] if asleep is None else await work.parkings.open_of_turn(asleep.id)
