@@ -68,7 +68,9 @@ async def test_a_session_shows_its_oldest_unfinished_turn(shell):
     page = await shell("sessions")
     assert "parked" in page.out
     assert "Bats" in page.out
-    assert page.err == "Parked sessions will not wake: no worker is running. Start `noctule serve`.\n"
+    assert (
+        page.err == "Parked sessions will not wake: no worker is running. Start `noctule serve`.\n"
+    )
 
 
 async def test_show_has_the_turns_and_what_it_sleeps_on(shell):
