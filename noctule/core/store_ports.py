@@ -233,6 +233,18 @@ class BudgetStore(Protocol):
         """Write back what books say has changed."""
         ...
 
+    async def mark_sent(self, hold_ids: Sequence[str], now: datetime) -> Mapping[str, int]:
+        """Note that the requests of some calls leave, without locking a budget.
+
+        Args:
+            hold_ids: those of the calls.
+            now: aware; a hold that is overdue by then may be another's already and is left alone.
+
+        Returns:
+            For each call that has any, how many of its holds were marked: one per budget.
+        """
+        ...
+
     async def spent(self, key: BudgetKey) -> list[Hold]:
         """Return what counts as spent in a rolling window, oldest first."""
         ...

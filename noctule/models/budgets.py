@@ -251,6 +251,8 @@ class Budgets:
         if not funds.leaves or funds.expires_at is None:
             return
         claim = Claim(funds.id, funds.usd, funds.budgets, funds.expires_at)
+        if await self._teller.note_sent(claim):
+            return
         ruling = await self._teller.enter(claim, again=True)
         if not isinstance(ruling, Placed):  # it was held up for so long that it was given up
             raise DatabaseBusyError(

@@ -1,13 +1,14 @@
 """The teller: holds and bills of all calls of this process, many in one transaction.
 
-Whatever waits when a transaction begins goes into it, bills first: they make room. It does not wait
+Whatever waits when a transaction begins goes into it, bills first: they make room. That requests
+leave is noted before all else, in a transaction of its own that touches no budget. None waits
 for the disk: a crash of the process loses nothing, and after a power cut the holds of calls that
 were under way may be missing.
 """
 
 import asyncio
 import itertools
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -48,8 +49,14 @@ class _Pending:
     done: "asyncio.Future[Ruling | Settled | Refused]"
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Note:
+    claim: Claim
+    done: "asyncio.Future[bool]"
+
+
 class Teller:
-    """Takes claims and bills.
+    """Takes claims and bills, and notes which requests leave.
 
     Args:
         database: where budgets are kept.
@@ -63,6 +70,7 @@ class Teller:
         self._database = database
         self._clock = clock
         self._pending: list[_Pending] = []
+        self._notes: list[_Note] = []
         self._worker: asyncio.Task[None] | None = None
         self._settled = asyncio.Event()
         self.settlements = 0
@@ -80,9 +88,19 @@ class Teller:
         pending = _Pending(order, is_known, asyncio.get_running_loop().create_future())
         pending.done.add_done_callback(_look_at)
         self._pending.append(pending)
-        if self._worker is None:
-            self._worker = asyncio.create_task(self._work(), name="teller")
+        self._begin()
         return pending.done
+
+    def note_sent(self, claim: Claim) -> "asyncio.Future[bool]":
+        """Note that the request of a claim that was placed leaves.
+
+        The future holds False where a hold of it is overdue or gone: the money may be another's.
+        """
+        note = _Note(claim, asyncio.get_running_loop().create_future())
+        note.done.add_done_callback(_look_at)
+        self._notes.append(note)
+        self._begin()
+        return note.done
 
     async def next_settle(self, after: int) -> None:
         """Return when something was settled here, or may have been elsewhere.
@@ -108,14 +126,52 @@ class Teller:
 
     async def _work(self) -> None:
         try:
-            while self._pending:
+            while self._pending or self._notes:
+                await self._note()
                 batch, self._pending = self._pending, []
-                await self._carry_out(batch)
+                # A request whose caller is gone does not leave, and has its bill already.
+                batch = [pending for pending in batch if not pending.done.cancelled()]
+                if batch:
+                    await self._carry_out(batch)
         finally:
             self._worker = None
             for left in self._pending:
                 left.done.cancel()
-            self._pending = []
+            for note in self._notes:
+                note.done.cancel()
+            self._pending, self._notes = [], []
+
+    def _begin(self) -> None:
+        if self._worker is None:
+            self._worker = asyncio.create_task(self._work(), name="teller")
+
+    async def _note(self) -> None:
+        notes, self._notes = self._notes, []
+        notes = [note for note in notes if not note.done.cancelled()]
+        if not notes:
+            return
+        ids = [note.claim.id for note in notes]
+        try:
+            marked = await self._database.patience.keep_trying(lambda: self._mark(ids))
+        except Exception as error:  # noqa: BLE001 - each caller is told that it was not noted
+            for note in notes:
+                if not note.done.done():
+                    note.done.set_exception(error)
+        except BaseException:
+            for note in notes:
+                note.done.cancel()
+            raise
+        else:
+            for note in notes:
+                if not note.done.done():
+                    wanted = len({budget.key for budget in note.claim.budgets})
+                    note.done.set_result(marked.get(note.claim.id, 0) == wanted)
+
+    async def _mark(self, ids: Sequence[str]) -> Mapping[str, int]:
+        async with self._database.work(durable=False) as work:
+            marked = await work.budgets.mark_sent(ids, self._clock.now())
+            await work.commit()
+        return marked
 
     async def _carry_out(self, batch: Sequence[_Pending]) -> None:
         bills = [pending for pending in batch if isinstance(pending.order, Bill)]
@@ -192,6 +248,6 @@ def _order(books: Books, order: Claim | Bill) -> Ruling | Settled | Refused:
     return books.settle(order) if isinstance(order, Bill) else books.place(order)
 
 
-def _look_at(done: "asyncio.Future[Ruling | Settled | Refused]") -> None:
+def _look_at(done: "asyncio.Future[Any]") -> None:
     if not done.cancelled():
         done.exception()  # an exception nobody awaits is not worth a warning

@@ -1,6 +1,8 @@
 """What budgets have come to, and the holds on them."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from noctule.core.books import Books, horizon
@@ -40,6 +42,17 @@ class MemoryBudgets:
         for place in books.gone:
             tables.holds.pop(place, None)
         tables.holds.update({place: stored(hold) for place, hold in books.kept.items()})
+
+    async def mark_sent(self, hold_ids: Sequence[str], now: datetime) -> Mapping[str, int]:
+        """Note that the requests of some calls leave; return how many holds of each were marked."""
+        tables, ids = await self._transaction.writing("holds"), set(hold_ids)
+        marked = {
+            place: replace(hold, sent=True)
+            for place, hold in tables.holds.items()
+            if hold.id in ids and hold.state is HoldState.HELD and hold.expires_at > now
+        }
+        tables.holds.update(marked)
+        return Counter(hold.id for hold in marked.values())
 
     async def spent(self, key: BudgetKey) -> list[Hold]:
         """Return what counts as spent in a rolling window, oldest first."""

@@ -1,6 +1,7 @@
 """What budgets have come to, and the holds on them."""
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -25,10 +26,23 @@ _PUT_TALLY = upsert(budget_windows)
 
 _HOLDS = sa.select(budget_holds)
 _BILLED = _HOLDS.where(budget_holds.c.id.in_(sa.bindparam("ids", expanding=True)))
-_OVERDUE = _HOLDS.where(
+# Locked, each in the same order: they may be written back, and their own process may mark them as
+# sent meanwhile, which locks no budget.
+_LOCKED = _HOLDS.order_by(budget_holds.c.id, budget_holds.c.budget).with_for_update()
+_OVERDUE = _LOCKED.where(
     budget_holds.c.budget.in_(_OF), is_held, budget_holds.c.expires_at <= sa.bindparam("now")
 )
-_AHEAD = _HOLDS.where(budget_holds.c.budget.in_(_OF), budget_holds.c.at > sa.bindparam("soon"))
+_AHEAD = _LOCKED.where(budget_holds.c.budget.in_(_OF), budget_holds.c.at > sa.bindparam("soon"))
+_MARK_SENT = (
+    budget_holds.update()
+    .where(
+        budget_holds.c.id.in_(sa.bindparam("ids", expanding=True)),
+        is_held,
+        budget_holds.c.expires_at > sa.bindparam("now"),
+    )
+    .values(sent=True)
+    .returning(budget_holds.c.id)
+)
 _PAST = _HOLDS.where(
     budget_holds.c.budget == sa.bindparam("one"),
     budget_holds.c.at <= sa.bindparam("horizon"),
@@ -65,6 +79,10 @@ class SqlBudgets:
     async def keep(self, books: Books) -> None:
         """Write back what books say has changed."""
         await self._transaction.run(_keep, books)
+
+    async def mark_sent(self, hold_ids: Sequence[str], now: datetime) -> Mapping[str, int]:
+        """Note that the requests of some calls leave; return how many holds of each were marked."""
+        return await self._transaction.run(_mark_sent, hold_ids, now)
 
     async def spent(self, key: BudgetKey) -> list[Hold]:
         """Return what counts as spent in a rolling window, oldest first."""
@@ -158,6 +176,11 @@ def _keep(connection: Connection, books: Books) -> None:
         connection.execute(_DROP, gone)
     if books.kept:
         connection.execute(_PUT_HOLD[dialect], [_hold_columns(h) for h in books.kept.values()])
+
+
+def _mark_sent(connection: Connection, hold_ids: Sequence[str], now: datetime) -> Mapping[str, int]:
+    marked = connection.execute(_MARK_SENT, {"ids": list(hold_ids), "now": now})
+    return Counter(marked.scalars())
 
 
 def _holds(connection: Connection, statement: sa.Select[Any], values: dict[str, Any]) -> list[Hold]:

@@ -1,4 +1,5 @@
 import asyncio
+from dataclasses import replace
 from decimal import Decimal
 
 from noctule.core.books import Placed, Waits
@@ -147,3 +148,31 @@ async def test_several_processes_never_overspend_together(open_again: Opener) ->
         tallies = {tally.key.name: tally for tally in await work.budgets.tallies()}
     assert tallies["a"].settled_usd == Decimal("0.1") * sum(paid)
     assert tallies["a"].held_usd == 0
+
+
+async def test_only_holds_that_still_count_are_marked_as_sent(database: Database) -> None:
+    """One of a call under way on every budget; none that is overdue, settled or was never there."""
+    await place(database, replace(a_claim("x", "0.1", *BOTH), sent=False))
+    await place(database, replace(a_claim("old", "0.1", most=HOUR / 60), sent=False))
+    await place(database, a_claim("paid", "0.1"))
+    await settle(database, a_bill("paid", "0.1"))
+    async with database.work() as work:
+        marked = await work.budgets.mark_sent(["x", "old", "paid", "none"], later(120))
+        again = await work.budgets.mark_sent(["x"], later(120))
+        await work.commit()
+    assert (dict(marked), dict(again)) == ({"x": 2}, {"x": 2})
+    async with database.read() as work:
+        sent = [(hold.id, hold.key.name, hold.sent) for hold in await work.budgets.held()]
+    assert sorted(sent) == [("old", "daily", False), ("x", "a", True), ("x", "b", True)]
+
+
+async def test_marking_as_sent_touches_no_tally(database: Database) -> None:
+    """What a budget has come to, and when it was last used, stays as it is."""
+    await place(database, replace(a_claim("x", "0.1"), sent=False))
+    async with database.read() as work:
+        before = await work.budgets.tallies()
+    async with database.work() as work:
+        await work.budgets.mark_sent(["x"], later(120))
+        await work.commit()
+    async with database.read() as work:
+        assert await work.budgets.tallies() == before

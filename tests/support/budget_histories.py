@@ -121,6 +121,12 @@ class History:
             self.now += timedelta(seconds=self.chance.expovariate(1 / 400))
         leaving = replace(claim, sent=True, expires_at=self.now + MOST)
         async with database.work(durable=False) as work:
+            marked = await work.budgets.mark_sent([claim.id], self.now)
+            await work.commit()
+        if marked.get(claim.id) == len(claim.budgets):
+            self.open[claim.id] = claim
+            return
+        async with database.work(durable=False) as work:
             books = await work.budgets.open_books(claim.budgets, [claim.id], self.now)
             ruling = books.place(leaving)
             await work.budgets.keep(books)

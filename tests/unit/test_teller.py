@@ -1,0 +1,74 @@
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+
+from noctule.core.books import Placed
+from noctule.core.clock import SystemClock
+from noctule.models.teller import Refused, Teller
+from storage.memory import MemoryDatabase
+from tests.support.budget_records import a_bill, a_claim
+
+MOST = timedelta(minutes=6)
+
+
+def held_up(name: str = "a", *, late: bool = False):
+    """Return a claim whose request has not left; one that is late is overdue already."""
+    at = SystemClock().now() - 2 * MOST if late else SystemClock().now()
+    return replace(a_claim(name, "0.60", at=at), sent=False)
+
+
+async def money(database: MemoryDatabase) -> tuple[Decimal, Decimal]:
+    """Return what the only budget holds and has spent."""
+    async with database.read() as work:
+        [tally] = await work.budgets.tallies()
+    return tally.held_usd, tally.settled_usd
+
+
+async def test_a_request_that_leaves_is_noted_on_its_hold() -> None:
+    """From then on it counts in full should its process die."""
+    database = MemoryDatabase()
+    teller = Teller(database, SystemClock())
+    claim = held_up()
+    assert isinstance(await teller.enter(claim), Placed)
+    assert await teller.note_sent(claim)
+    async with database.read() as work:
+        [hold] = await work.budgets.held()
+    assert hold.sent
+
+
+async def test_a_hold_that_is_overdue_or_gone_is_not_noted() -> None:
+    """Its caller has to claim the money again, which others may have by now."""
+    database = MemoryDatabase()
+    teller = Teller(database, SystemClock())
+    late, gone = held_up("late", late=True), held_up("gone")
+    await teller.enter(late)
+    assert not await teller.note_sent(late)
+    assert not await teller.note_sent(gone)
+    assert isinstance(await teller.enter(a_claim("b", "0.60", at=SystemClock().now())), Placed)
+    assert isinstance(await teller.enter(replace(late, usd=Decimal(2)), again=True), Refused)
+
+
+async def test_a_caller_that_is_gone_places_nothing_anew() -> None:
+    """Cancelled while its claim was to be repeated: its bill stands, and no hold comes after it."""
+    database = MemoryDatabase()
+    teller = Teller(database, SystemClock())
+    claim = held_up()
+    await teller.enter(claim)
+    noted = teller.note_sent(claim)
+    repeated = teller.enter(replace(claim, sent=True), again=True)
+    noted.cancel()
+    repeated.cancel()
+    await teller.enter(a_bill("a", "0"))
+    await teller.close()
+    assert await money(database) == (0, 0)
+
+
+async def test_notes_of_many_calls_share_a_transaction() -> None:
+    """Each learns of its own hold."""
+    database = MemoryDatabase()
+    teller = Teller(database, SystemClock())
+    claims = [replace(held_up(f"c{number}"), usd=Decimal("0.01")) for number in range(20)]
+    await asyncio.gather(*(teller.enter(claim) for claim in claims))
+    noted = await asyncio.gather(*map(teller.note_sent, [*claims, held_up("none")]))
+    assert noted == [True] * 20 + [False]
