@@ -22,7 +22,8 @@ BESIDE = "beside what follows: "
 _FENCE = re.compile(
     r"(?:^<!-- (?P<mark>.*?) -->\n)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL
 )
-_ID = r"[0-9a-f]{8}-[0-9a-f]{4}(?:-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?"
+_ID = r"\b[0-9a-f]{8}(?:-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?\b"
+"""Whole, or the end of it, by which sessions are named."""
 _VARIES = re.compile(
     rf"(?P<id>{_ID})|(?P<time>\d\d:\d\d:\d\d)|(?P<date>\d{{4}}-\d\d-\d\d)|(?P<cut>…)"
     r"|(?P<number>[\d.]+)|(?P<space> +)"
