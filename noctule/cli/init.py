@@ -2,10 +2,10 @@
 
 import itertools
 import os
-import shlex
 import shutil
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,10 +32,14 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
     """Look for Ollama, its models and keys of hosted services, and write a configuration for them.
 
     It asks what only you can decide; where nobody can be asked it takes the defaults. Keys stay in
-    the environment. --path, else --config or NOCTULE_CONFIG, else your own configuration is
-    written, which is used in every folder: config.yaml in ~/.config/noctule.
+    the environment; the token of a Telegram bot that you type is kept in a file only you can
+    read, and a link pairs your phone with the bot. --path, else --config or NOCTULE_CONFIG, else
+    your own configuration is written, which is used in every folder: config.yaml in
+    ~/.config/noctule.
     """
-    from noctule.config import load_text  # noqa: PLC0415 - not for --help
+    from noctule.cli.first_start import finish, next_commands  # noqa: PLC0415 - not for --help
+    from noctule.config import load_text  # noqa: PLC0415 - likewise
+    from noctule.config.environment import take_environment  # noqa: PLC0415 - likewise
     from noctule.config.installed import gaps  # noqa: PLC0415 - likewise
     from noctule.core.settings.parts import Parts  # noqa: PLC0415 - likewise
     from noctule.models.proposal import propose, questions  # noqa: PLC0415 - likewise
@@ -43,14 +47,18 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
     target = _target(invocation, path)
     may_ask = sys.stdin.isatty() and not yes and not invocation.as_json
     _check_free(target, force=force, may_ask=may_ask)
+    if (complaint := take_environment(os.environ)) is not None:
+        click.echo(complaint, err=True)
     found = await _look()
     _tell(found)
     answers = _ask(questions(found)) if may_ask else {}
     _require_something(found, answers)
+    if may_ask and not found.telegram:
+        found = await _with_bot(found)
     text = propose(found, answers)
     settings = load_text(text, environ=os.environ, folder=target.parent, file=str(target))
     kept = _write(target, text)
-    following = _next_commands(target)
+    following = next_commands(target)
     missing = [str(gap) for _, gap in gaps(Parts.of(settings))]
     if invocation.as_json:
         invocation.print_document(
@@ -69,7 +77,10 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
         click.echo(f"The file that was there is {kept}.")
     for sentence in missing:
         click.echo(sentence)
-    click.echo(f"Next: `{following[0]}` checks it, `{following[1]}` begins.")
+    if may_ask:
+        await finish(invocation, target, settings, text)
+    else:
+        click.echo(f"Next: `{following[0]}` checks it, `{following[1]}` begins.")
 
 
 def _target(invocation: Invocation, path: Path | None) -> Path:
@@ -118,6 +129,18 @@ def _tell(found: "Found") -> None:
         click.echo(f"{service.variable} is set", err=True)
     for note in found.notes:
         click.echo(note, err=True)
+
+
+async def _with_bot(found: "Found") -> "Found":
+    """Ask for the token of a bot, and keep it before the configuration names it."""
+    from noctule.cli import first_bot  # noqa: PLC0415 - not for --help
+
+    token = await first_bot.ask_token(found.telegram_url)
+    if token is None:
+        return found
+    os.environ[first_bot.VARIABLE] = token
+    first_bot.keep({first_bot.VARIABLE: token})
+    return replace(found, telegram=True)
 
 
 def _require_something(found: "Found", answers: Mapping[str, str]) -> None:
@@ -187,13 +210,3 @@ def _free_name(target: Path) -> Path:
     """Return where the file that is replaced is kept; earlier copies stay."""
     names = (target.with_name(f"{target.name}.{number}.bak") for number in itertools.count(1))
     return next(path for path in names if not path.exists())
-
-
-def _next_commands(target: Path) -> tuple[str, str]:
-    """Return the command that checks the file and the one that begins."""
-    from noctule.config.places import named_config, user_config  # noqa: PLC0415 - not for --help
-
-    named = named_config(None, environ=os.environ, cwd=Path.cwd())
-    used = named or user_config(environ=os.environ)
-    option = "" if used == target else f" --config {shlex.quote(str(target))}"
-    return f"noctule{option} doctor", f"noctule{option} chat"

@@ -44,7 +44,10 @@ class Invocation:
         """
         from noctule.cli.trusting import asker, tell_choice  # noqa: PLC0415 - not for --help
         from noctule.config import load  # noqa: PLC0415 - pydantic and YAML, not for --help
+        from noctule.config.environment import take_environment  # noqa: PLC0415 - likewise
 
+        if (complaint := take_environment(os.environ)) is not None:
+            click.echo(complaint, err=True)
         loaded = load(self.config, ask=asker(as_json=self.as_json))
         tell_choice(loaded.choice, as_json=self.as_json)
         return self.use(loaded)

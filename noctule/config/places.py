@@ -79,6 +79,12 @@ def packaged_demo() -> Path:
     return bundled if bundled.is_file() else PACKAGE.parent / "examples/configs/demo.yaml"
 
 
+def packaged_service(name: str) -> Path:
+    """Return a file for a service manager, found like the packaged default."""
+    bundled = PACKAGE / "services" / name
+    return bundled if bundled.is_file() else PACKAGE.parent / "examples/services" / name
+
+
 def packaged_docs() -> Path:
     """Return the folder of guides and references, found like the packaged default."""
     bundled = PACKAGE / "docs"

@@ -15,7 +15,44 @@ _ANSWER_S = 10.0
 _LISTEN_S = 5
 """How long it polls to see whether somebody else does: who is cut off polls again within that."""
 
+_NO_BOT = frozenset({httpx.codes.UNAUTHORIZED, httpx.codes.NOT_FOUND})
 _SECRET = re.compile(r"[A-Za-z0-9_-]{1,256}")
+
+
+@dataclass(frozen=True, slots=True)
+class Introduction:
+    """What came of asking who the bot is.
+
+    Args:
+        username: the bot's, without the at sign; None when there was no answer.
+        trouble: why not, and what to do; "" when there was one.
+        is_refused: whether Telegram does not know the token.
+    """
+
+    username: str | None
+    trouble: str = ""
+    is_refused: bool = False
+
+
+async def introduction(settings: TelegramSettings) -> Introduction:
+    """Ask Telegram who the bot is; never raises.
+
+    Args:
+        settings: with a token.
+    """
+    questions = BotQuestions(settings, people=None, served=False)
+    try:
+        async with questions.client() as client:
+            me = await _call(client, "getMe")
+    except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:
+        finding = questions.unreachable(error)
+        return Introduction(None, f"{finding.sentence} {finding.fix}")
+    if me.get("ok"):
+        return Introduction(str(me["result"].get("username")))
+    finding = _refused(me)
+    return Introduction(
+        None, f"{finding.sentence} {finding.fix}", is_refused=me.get("error_code") in _NO_BOT
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +75,23 @@ class BotQuestions:
         """Ask; never raises. Without a token there is no bot and nothing to say."""
         if self.settings.token is None:
             return []
-        prefix = f"{self.settings.base_url}{self.settings.token.get_secret_value()}/"
         try:
-            async with httpx.AsyncClient(
-                base_url=prefix,
-                proxy=self.settings.proxy,
-                timeout=_ANSWER_S + self.listen_s,
-                trust_env=False,
-            ) as client:
+            async with self.client() as client:
                 found = [finding async for finding in self._ask(client)]
         except (httpx.HTTPError, httpx.InvalidURL, ValueError, ImportError) as error:
-            found = [self._unreachable(error)]
+            found = [self.unreachable(error)]
         return [*found, *self._admission(), *self._webhook_settings()]
+
+    def client(self) -> httpx.AsyncClient:
+        """Return a client of the Bot API; without a token nobody answers."""
+        token = self.settings.token
+        secret = "" if token is None else token.get_secret_value()
+        return httpx.AsyncClient(
+            base_url=f"{self.settings.base_url}{secret}/",
+            proxy=self.settings.proxy,
+            timeout=_ANSWER_S + self.listen_s,
+            trust_env=False,
+        )
 
     async def _ask(self, client: httpx.AsyncClient) -> AsyncIterator[Finding]:
         me = await _call(client, "getMe")
@@ -131,7 +173,8 @@ class BotQuestions:
                 "shows; or list your numeric id in telegram.allow.",
             )
 
-    def _unreachable(self, error: Exception) -> Finding:
+    def unreachable(self, error: Exception) -> Finding:
+        """Say that nobody answered."""
         through = " through telegram.proxy" if self.settings.proxy else ""
         return Finding(
             Level.ERROR,
@@ -144,7 +187,7 @@ class BotQuestions:
 
 def _refused(me: Mapping[str, Any]) -> Finding:
     code = me.get("error_code")
-    if code in {httpx.codes.UNAUTHORIZED, httpx.codes.NOT_FOUND}:
+    if code in _NO_BOT:
         return Finding(
             Level.ERROR,
             ABOUT,

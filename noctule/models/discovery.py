@@ -54,6 +54,7 @@ class Found:
         azure: Azure's OpenAI, whose address is the customer's own; None without a key of it.
         notes: what to say about keys that are of no use as they are, a sentence each.
         telegram: whether TELEGRAM_BOT_TOKEN is set.
+        telegram_url: what TELEGRAM_BASE_URL says, for a Bot API server of one's own; "" means none.
         memory_bytes: the memory of the machine Ollama runs on; None when it cannot be told.
     """
 
@@ -64,6 +65,7 @@ class Found:
     azure: Service | None = None
     notes: tuple[str, ...] = ()
     telegram: bool = False
+    telegram_url: str = ""
     memory_bytes: int | None = None
 
     @property
@@ -92,6 +94,7 @@ async def discover(environ: Mapping[str, str], http: "httpx.AsyncClient") -> Fou
         azure=azure,
         notes=tuple(notes + missing),
         telegram=bool(environ.get("TELEGRAM_BOT_TOKEN", "").strip()),
+        telegram_url=environ.get("TELEGRAM_BASE_URL", "").strip(),
         memory_bytes=memory_bytes() if _is_here(url) else None,
     )
 

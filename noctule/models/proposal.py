@@ -118,7 +118,7 @@ def propose(found: Found, answers: Mapping[str, str] | None = None) -> str:
         body = _EMBEDDED
     else:
         body = "\n".join(_body(found, picked, hosted, given.get("budget_usd", "")))
-    return "\n".join(_head(found)) + "\n\n" + body + "".join(_telegram(given))
+    return "\n".join(_head(found)) + "\n\n" + body + "".join(_telegram(found, given))
 
 
 def pick_local(found: Found) -> Picked | None:
@@ -275,9 +275,11 @@ def _role(bound: Bound, budget: str) -> str:
     return f"  {bound.role + ':':13} {{{', '.join(keys)}}}"
 
 
-def _telegram(given: Mapping[str, str]) -> Iterator[str]:
+def _telegram(found: Found, given: Mapping[str, str]) -> Iterator[str]:
     if given.get("telegram") == "yes":
-        yield '\ntelegram: {token: "${TELEGRAM_BOT_TOKEN}", allow: []}   # pair with a code\n'
+        url = f", base_url: {_text(found.telegram_url)}" if found.telegram_url else ""
+        keys = f'token: "${{TELEGRAM_BOT_TOKEN}}"{url}, allow: []'
+        yield f"\ntelegram: {{{keys}}}   # pair with a link or a code\n"
 
 
 def _names(models: Sequence[FoundModel]) -> dict[str, str]:

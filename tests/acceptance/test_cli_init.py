@@ -82,6 +82,8 @@ def test_a_person_is_asked_what_only_they_can_decide(tmp_path):
         person.type("openai\r")
         person.wait_for("How many US dollars")
         person.type("2.50\r")
+        person.wait_for("Enter goes on without a bot")
+        person.type("\r")
         person.wait_for("Wrote")
         assert person.ended() == 0
     text = own(tmp_path).read_text()

@@ -5,7 +5,14 @@ import re
 
 import pytest
 
-from noctule.channels.telegram.gate import MOST_PENDING, WRONG_TRIES, Gate, Heard, Stranger
+from noctule.channels.telegram.gate import (
+    MOST_PENDING,
+    WRONG_TRIES,
+    Gate,
+    Heard,
+    Invitation,
+    Stranger,
+)
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.core.clock import ManualClock
 from noctule.core.settings import TelegramSettings
@@ -240,3 +247,20 @@ async def test_with_a_list_there_is_no_link() -> None:
     door = Door(allow=[7])
     await door.gate.open()
     assert await door.gate.invite() is None
+
+
+async def test_the_link_of_init_outlives_a_start_of_serve_and_counts_for_a_day() -> None:
+    """Each has its own; once one was used the other is worth nothing."""
+    door = Door()
+    first = await door.gate.invite(Invitation.OF_INIT)
+    await door.clock.advance(23 * _HOUR)
+    second = await door.gate.invite()
+    assert (await door.knock(f"/start {first}")).in_reply
+    assert door.gate.is_head(1)
+    await door.knock(f"/start {second}", person=2)
+    assert door.gate.owner_of(2) is None
+    late = Door()
+    code = await late.gate.invite(Invitation.OF_INIT)
+    await late.clock.advance(24 * _HOUR + 1)
+    await late.knock(f"/start {code}")
+    assert late.gate.owner_of(1) is None

@@ -12,6 +12,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from enum import Enum
 
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.core.chats import Chat, Pairing, Person
@@ -26,14 +27,35 @@ MOST_PENDING = 3
 WRONG_TRIES = 5
 LOCK = timedelta(hours=1)
 _CODE_DIGITS = 6
-_INVITATION = "invitation"
-"""In place of a person's number: whoever brings the code is let in."""
 _INVITATION_BYTES = 24
 _BY_LINK = re.compile(r"/start(?:@\w+)?\s+([A-Za-z0-9_-]{20,64})\s*")
 """How Telegram sends what stood behind ``?start=`` in a link to a bot: up to 64 of these characters
 (core.telegram.org/bots/features, "Deep linking", checked 2026-11)."""
 _NAME_CHARS = 40
 _MOVED_FROM = "moved_from"
+
+
+class Invitation(Enum):
+    """A link that lets in whoever uses it first: who showed it, and for how long it counts.
+
+    One of each kind is known at a time, so that ``serve`` does not end what ``init`` just showed.
+    """
+
+    OF_SERVE = ("invitation", CODE_LIFE)
+    OF_INIT = ("invitation of init", timedelta(hours=24))
+
+    @property
+    def key(self) -> str:
+        """What stands in place of a person's number."""
+        return self.value[0]
+
+    @property
+    def life(self) -> timedelta:
+        """How long it counts."""
+        return self.value[1]
+
+
+_INVITATIONS = frozenset(kind.key for kind in Invitation)
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +172,13 @@ class Gate:
             await work.chats.put(replace(chat, settings=settings))
             await work.commit()
 
-    async def invite(self) -> str | None:
-        """Return a code for a link that lets in whoever uses it first, within an hour.
+    async def invite(self, kind: Invitation = Invitation.OF_SERVE) -> str | None:
+        """Return a code for a link that lets in whoever uses it first.
 
-        It takes the place of an earlier one. Only its digest is kept.
+        It takes the place of an earlier one of its kind. Only its digest is kept.
+
+        Args:
+            kind: who shows it, and with that how long it counts.
 
         Returns:
             None when somebody may talk already.
@@ -165,12 +190,12 @@ class Gate:
             await work.chats.put_pairing(
                 Pairing(
                     channel=CHANNEL,
-                    person=_INVITATION,
+                    person=kind.key,
                     place="",
                     name="",
-                    code_digest=_digest(_INVITATION, code),
+                    code_digest=_digest(kind.key, code),
                     asked_at=now,
-                    expires_at=now + CODE_LIFE,
+                    expires_at=now + kind.life,
                 )
             )
             await work.commit()
@@ -204,11 +229,12 @@ class Gate:
         brought = _BY_LINK.fullmatch(stranger.said)
         if brought is None or not stranger.place.is_private:
             return False
-        invitation = await self._pairing(_INVITATION)
-        return (
-            invitation is not None
-            and invitation.expires_at > self._clock.now()
-            and hmac.compare_digest(_digest(_INVITATION, brought[1]), invitation.code_digest)
+        async with self._database.read() as work:
+            pairings = await work.chats.pairings(CHANNEL)
+        return any(
+            hmac.compare_digest(_digest(one.person, brought[1]), one.code_digest)
+            for one in pairings
+            if one.person in _INVITATIONS and one.expires_at > self._clock.now()
         )
 
     async def _try(self, stranger: Stranger, pairing: Pairing, code: str) -> str:
@@ -233,7 +259,8 @@ class Gate:
         async with self._database.work() as work:
             await work.chats.admit(person)
             await work.chats.drop_pairing(CHANNEL, str(stranger.person))
-            await work.chats.drop_pairing(CHANNEL, _INVITATION)
+            for invitation in _INVITATIONS:
+                await work.chats.drop_pairing(CHANNEL, invitation)
             await work.commit()
         self._owners[stranger.person] = owner
         whom = "the owner" if first else "a guest with sessions of their own"
@@ -252,7 +279,7 @@ class Gate:
             return told
         async with self._database.read() as work:
             pairings = await work.chats.pairings(CHANNEL)
-        others = [p for p in pairings if p.person not in {str(stranger.person), _INVITATION}]
+        others = [p for p in pairings if p.person not in {str(stranger.person), *_INVITATIONS}]
         pending = [p for p in others if p.expires_at > now]
         if len(pending) >= MOST_PENDING:
             self._tell_of_crowd(stranger, min(p.expires_at for p in pending))
@@ -291,7 +318,7 @@ class Gate:
             f"telegram.allow: [{stranger.person}] and start again."
         )
 
-    async def _pairing(self, person: int | str) -> Pairing | None:
+    async def _pairing(self, person: int) -> Pairing | None:
         async with self._database.read() as work:
             pairings = await work.chats.pairings(CHANNEL)
         return next((p for p in pairings if p.person == str(person)), None)
