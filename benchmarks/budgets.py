@@ -17,7 +17,10 @@ import tempfile
 import time
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
+
+from langchain_core.messages import HumanMessage
 
 import noctule  # noqa: F401 - first: it puts the role folders on the path
 from noctule.core.attempts import CostSource, Usage
@@ -27,7 +30,10 @@ from noctule.core.ports import Database
 from noctule.core.roles import Role
 from noctule.core.settings import Settings
 from noctule.heap import settle_heap
+from noctule.models.bounds import DEFAULT_MAX_TOKENS, LEAST_ANSWER_TOKENS, most_input_tokens
 from noctule.models.budgets import Budgets, Funds, Shortage, Size
+from noctule.models.call import Call
+from noctule.models.meter import Meter
 from noctule.models.prices import Prices
 from storage.memory import MemoryDatabase
 from storage.open import open_database
@@ -51,6 +57,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder:
         asyncio.run(_measure(Path(folder)))
         asyncio.run(_overspend(Path(folder)))
+    asyncio.run(_unspent())
     _litellm()
     try:
         if chosen.histories:
@@ -126,6 +133,29 @@ async def _overspend(folder: Path) -> None:
     )
     await budgets.close()
     await database.close()
+
+
+async def _unspent() -> None:
+    """Spend a budget that pays for eight calls, held to bytes and to what was counted."""
+    text = "The meeting is moved to Thursday; ask her whether the second draft is ready. " * 125
+    prompt = [HumanMessage(text)]
+    tokens, cost = 2_000, Decimal("0.0035")  # 2,000 tokens at $1 a million, 300 at $5
+    meter = Meter()
+    for number in range(3):
+        meter.learn([HumanMessage(f"{number} {text}")], (), tokens)
+    for how, known in (("bytes", None), ("counts", meter)):
+        budgets = _budgets(_settings(str(cost * 8), {"input": 1, "output": 5}))
+        counts = partial(most_input_tokens, Call(messages=prompt), known)
+        size = Size(counts, DEFAULT_MAX_TOKENS, LEAST_ANSWER_TOKENS)
+        payer, calls = Payer(Role.ENGINEER, "s1", "local"), 0
+        while isinstance(funds := await budgets.place("first", payer, size, most_s=60), Funds):
+            await budgets.settle(funds, cost)
+            calls += 1
+        await budgets.close()
+        _say(
+            f"a budget of 8 calls of {tokens} and 300 tokens, held by {how} ({counts()} tokens): "
+            f"{calls} made, {(8 - calls) / 8:.0%} left unspent"
+        )
 
 
 def _litellm() -> None:
@@ -230,11 +260,11 @@ def _budgets(settings: Settings, database: Database | None = None) -> Budgets:
     return Budgets(settings, database or MemoryDatabase(), SystemClock(), cost)
 
 
-def _settings(usd: str) -> Settings:
+def _settings(usd: str, price: dict[str, int] | None = None) -> Settings:
     window = {"usd": usd, "window": "5h"}
     return make_settings(
         endpoints={"cloud": {"kind": "openai", "url": "http://127.0.0.1:1/v1"}},
-        models={"first": {"endpoint": "cloud", "price": {"input": 0, "output": 12}}},
+        models={"first": {"endpoint": "cloud", "price": price or {"input": 0, "output": 12}}},
         budgets={
             "all": {"scope": "global", **window},
             "each": {"scope": "session", **window},

@@ -223,7 +223,7 @@ class Binding:
             funds = await self._layer.budgets.place(
                 candidate.model,
                 course.payer,
-                self._size(course.call_for(candidate.model), candidate.model),
+                self._size(course, candidate.model),
                 most_s=self._timeouts.total_s,
             )
         except BaseException:
@@ -239,15 +239,19 @@ class Binding:
             self._layer.budgets.settle(funds, Decimal(0))
         return grant
 
-    def _size(self, call: Call, model: str) -> Size:
-        settings = self._layer.settings
+    def _size(self, course: Course, model: str) -> Size:
+        settings, call = self._layer.settings, course.call_for(model)
         asked = call.max_tokens or self._own.max_tokens or DEFAULT_MAX_TOKENS
         own = settings.models[model].extra_body
         most = most_output_tokens(asked, call.extra, settings.endpoint_of(model).extra_body, own)
         # A body that bounds the answer itself cannot be shortened, and thought needs its room.
         can_be_shorter = most == asked and not (call.thinking or self._own.thinking)
         least = min(asked, LEAST_ANSWER_TOKENS) if can_be_shorter else None
-        return Size(partial(most_input_tokens, call), most, least)
+        # What describes tools in words was made larger than what is counted here.
+        manner = call.manner or self._layer.proofs.manner(model)
+        meter = None if manner.by_text else self._layer.meter(model)
+        sent = replace(call, messages=[*call.messages, *course.lessons.get(model, ())])
+        return Size(partial(most_input_tokens, sent, meter), most, least)
 
     def _caps(self, candidate: Candidate) -> tuple[str, str, str]:
         model = candidate.model

@@ -1,10 +1,13 @@
-"""Bounds: the most a call can cost, so that a hold is never too small.
+"""Bounds: the most a call can cost, so that a hold is hardly ever too small.
 
 A token of any tokenizer stands for at least one byte of text, so the bytes of everything sent are
-a count that cannot be low. The answer, thinking included, is bounded by ``max_tokens``.
+a count that cannot be low. It is about four times too high, though. So a model that has reported
+the tokens of a few prompts is held to what its meter counts, with a margin, until a report is
+above that. The answer, thinking included, is bounded by ``max_tokens``.
 """
 
 import json
+import math
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
@@ -17,6 +20,7 @@ from noctule.core.attempts import CostSource, Usage
 from noctule.core.budgets import whole_nanos
 from noctule.models.call import Call
 from noctule.models.client import ModelRequest
+from noctule.models.meter import Meter
 
 DEFAULT_MAX_TOKENS = 4096
 """The longest answer of a priced call that sets none."""
@@ -33,14 +37,30 @@ _PER_PICTURE = 20_000  # above the dearest tiling of any provider (checked 2026-
 _WITH_TOOLS = 1024  # what providers write around tool definitions (Anthropic: up to 700)
 _WITH_SCHEMA = 512
 _OUTPUT_BOUNDS = ("max_tokens", "max_completion_tokens", "max_output_tokens", "num_predict")
+_TEXTS = frozenset({"text", "tool_use", "tool_call", "thinking", "reasoning"})
 _PICTURES = frozenset({"image", "image_url", "input_image"})
 
 
-def most_input_tokens(request: ModelRequest | Call) -> int:
-    """Return a number of tokens that what is sent cannot exceed."""
-    size = _PER_CALL + sum(_message(message) for message in request.messages)
-    if request.tools:
-        size += _WITH_TOOLS + sum(_tool(tool) for tool in request.tools)
+def most_input_tokens(request: ModelRequest | Call, meter: Meter | None = None) -> int:
+    """Return a number of tokens that what is sent cannot exceed, or hardly ever.
+
+    Args:
+        request: what is sent.
+        meter: of the model. Once it is calibrated, prompts of text are held to what it counts,
+            and to no more than their bytes; what pictures take is never taken from it. None, or
+            one that is not: the bytes, which cannot be exceeded.
+    """
+    beside = _beside(request)
+    size = beside + sum(_message(message) for message in request.messages)
+    size += sum(_tool(tool) for tool in request.tools)
+    if meter is None or not meter.is_calibrated or any(map(_has_picture, request.messages)):
+        return size
+    return min(size, beside + math.ceil(meter.bound(request.messages, request.tools)))
+
+
+def _beside(request: ModelRequest | Call) -> int:
+    """Return the most that everything but the messages and the tools themselves takes."""
+    size = _PER_CALL + (_WITH_TOOLS if request.tools else 0)
     if request.json_schema is not None:
         # Where an endpoint cannot hold the answer to a schema it is also written into the prompt.
         size += _WITH_SCHEMA + 2 * _json(request.json_schema)
@@ -111,6 +131,12 @@ def _content(content: str | Sequence[Any]) -> int:
         else:
             size += _bytes(block) if isinstance(block, str) else _json(block)
     return size
+
+
+def _has_picture(message: BaseMessage) -> bool:
+    return not isinstance(message.content, str) and any(
+        isinstance(block, dict) and block.get("type") not in _TEXTS for block in message.content
+    )
 
 
 def _tool(tool: Any) -> int:

@@ -27,6 +27,12 @@ _SAFETY = (1.1, 1.06, 1.04)
 _SHARED = 1.06
 """On top of what a report laid on one of several messages: it may have been another's share."""
 
+_CALIBRATED = 3
+"""Factors after which prompts are bounded by counts."""
+
+_BOUND = 1.25
+"""On top of a count, as a bound: a report above it ends bounding by counts."""
+
 _SEEN_FACTORS = 8
 _PLAUSIBLE = (0.55, 3.0)
 """Reports outside it are not believed: some servers leave out what they had in their cache."""
@@ -72,6 +78,12 @@ class Meter:
         self._known: OrderedDict[int, float] = OrderedDict()
         self._prefixes: OrderedDict[int, int] = OrderedDict()
         self._penalty = 1.0
+        self._surprised = False
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether money may be reserved by ``bound``: several counts were told, none above it."""
+        return len(self._factors) >= _CALIBRATED and not self._surprised
 
     @property
     def is_learned(self) -> bool:
@@ -97,6 +109,21 @@ class Meter:
         tokens, covered = self._longest_known(parts)
         return math.ceil(tokens + sum(map(self._cost, parts[covered:])) - 1e-6)
 
+    def bound(self, messages: Sequence[BaseMessage], tools: Sequence[Any] = ()) -> float:
+        """Return the tokens that a prompt of text will not exceed, as far as was seen till now.
+
+        What was never counted is taken as the worst tokenizer looked at takes it: the factor of
+        English says little of Thai.
+
+        Args:
+            messages: system message first.
+            tools: definitions, as ``bind_tools`` takes them.
+        """
+        parts = self._parts(messages, tools)
+        tokens, covered = self._longest_known(parts)
+        worst = sum(max(self._cost(part), part.raw * FIRST_FACTOR) for part in parts[covered:])
+        return max(self.count(messages, tools) * _BOUND, tokens + worst)
+
     def likely(self) -> "Likely":
         """Return what counts without being on the safe side: for a first try at a tight fit."""
         return Likely(self)
@@ -118,6 +145,8 @@ class Meter:
         """
         if tokens is None:
             return
+        if self.is_calibrated and tokens > self.bound(messages, tools):
+            self._surprised = True
         parts = self._parts(messages, tools)
         before, covered = self._longest_known(parts)
         if covered == len(parts) and before == tokens:

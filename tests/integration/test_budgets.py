@@ -219,6 +219,23 @@ async def test_what_each_end_of_a_call_is_charged(act: Act | Exception, spent: s
     assert (tally.settled_usd, tally.held_usd) == (Decimal(spent), 0)
 
 
+async def test_what_is_held_comes_nearer_once_a_model_has_reported() -> None:
+    """The fourth prompt is held by what three were counted at, and still costs less than that."""
+    price = {"input": 1_000, "output": 0}
+    stage = paid_stage(models={"first": {"price": price}}, **a_dollar("1000"))
+    text, held = "Some plain words of one page, and then some more of them. " * 40, []
+    for number in range(5):
+        gate = asyncio.Event()
+        stage.will("first", Act(until=gate, usage=Usage(520, 5)))
+        async with asking(stage, text=f"{number} {text}") as task:
+            held.append(tally_of(await tallies(stage)).held_usd)
+            gate.set()
+            await task
+    assert held[0] == held[1] == held[2]
+    assert Decimal("0.52") < held[3] <= held[4] < held[0] / 2
+    assert tally_of(await tallies(stage)).over_usd == 0
+
+
 async def test_a_provider_that_bills_above_the_bound_is_told_of() -> None:
     """The difference is on record and said; the budget counts all of it."""
     stage = paid_stage(**a_dollar())

@@ -1,6 +1,7 @@
 import json
 from datetime import UTC, datetime
 from decimal import Decimal
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -11,6 +12,7 @@ from noctule.core.pricing import cost_of
 from noctule.core.settings import PriceSettings
 from noctule.models.bounds import most_input_tokens, most_output_tokens, most_usd
 from noctule.models.call import Call
+from noctule.models.meter import Meter
 from noctule.models.prices import Prices
 from tests.support.stage import make_settings
 
@@ -23,6 +25,11 @@ PRICES = st.builds(
     cache_write=st.none() | st.decimals(0, 100, places=2),
 )
 TOKENS = st.integers(0, 100_000)
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "token_counts.json"
+COUNTED = json.loads(FIXTURE.read_text(encoding="utf-8"))
+"""Texts, and how many tokens they take of four tokenizers; see ``test_meter``."""
+TIMES = 20
+"""How often a text is repeated, so that what a bound adds to each call does not matter."""
 
 
 @given(st.lists(st.text(), max_size=4), st.text())
@@ -31,6 +38,58 @@ def test_a_prompt_has_no_more_tokens_than_bytes(texts: list[str], system: str) -
     messages = [SystemMessage(system), *map(HumanMessage, texts)]
     size = sum(len(text.encode(errors="replace")) for text in (system, *texts))
     assert most_input_tokens(Call(messages=messages)) > size
+
+
+def test_a_calibrated_bound_is_above_what_every_tokenizer_takes() -> None:
+    """Learned from three texts of one kind, it holds for all kinds, and is never above bytes."""
+    longs = [(text * TIMES, [count * TIMES for count in counts]) for text, *counts in COUNTED]
+    wrong, nearer, looked = [], 0, 0
+    for tokenizer in range(4):
+        for start in range(0, len(longs) - 3, 3):
+            meter = Meter()
+            for text, counts in longs[start : start + 3]:
+                meter.learn([HumanMessage(text)], (), counts[tokenizer])
+            for text, counts in longs:
+                call = Call(messages=[HumanMessage(text)])
+                most, plain = most_input_tokens(call, meter), most_input_tokens(call)
+                nearer, looked = nearer + (most < plain * 0.7), looked + 1
+                if not counts[tokenizer] <= most <= plain:
+                    wrong.append((tokenizer, text[:40], counts[tokenizer], most, plain))
+    assert wrong == []
+    assert nearer > looked / 3  # the rest is code, JSON and scripts of few bytes a token
+
+
+def test_bytes_count_until_three_reports_and_after_one_above_the_bound() -> None:
+    """Too few reports prove nothing, and a bound that was once too low is not used again."""
+    call = Call(messages=[HumanMessage("some plain words of a page, then more. " * 100)])
+    plain, meter = most_input_tokens(call), Meter()
+    for number in range(3):
+        assert most_input_tokens(call, meter) == plain
+        meter.learn([HumanMessage(f"{number} some other words " * 50)], (), 200)
+    assert most_input_tokens(call, meter) < plain
+    meter.learn(call.messages, (), most_input_tokens(call, meter))
+    assert most_input_tokens(call, meter) == plain
+
+
+def test_pictures_are_never_taken_from_a_meter() -> None:
+    """What a picture costs is the provider's own affair: the dearest tiling is held for it."""
+    meter = Meter()
+    for number in range(3):
+        meter.learn([HumanMessage(f"{number} some other words " * 50)], (), 200)
+    picture = {"type": "image_url", "image_url": {"url": "https://host/a.png"}}
+    call = Call(messages=[HumanMessage(["Look at this. " * 200, picture])])
+    assert meter.is_calibrated
+    assert most_input_tokens(call, meter) == most_input_tokens(call)
+
+
+@given(st.lists(st.text(), max_size=4), st.lists(st.integers(30, 900), max_size=6))
+def test_no_meter_raises_a_bound(texts: list[str], reports: list[int]) -> None:
+    """Whatever was reported, the bytes stay the most."""
+    meter = Meter()
+    for number, tokens in enumerate(reports):
+        meter.learn([HumanMessage(f"{number} some other words " * 50)], (), tokens)
+    call = Call(messages=[HumanMessage(text) for text in texts])
+    assert most_input_tokens(call, meter) <= most_input_tokens(call)
 
 
 def test_everything_that_is_sent_counts() -> None:

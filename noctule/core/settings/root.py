@@ -82,7 +82,7 @@ class Settings(Section):
     """What each of the six roles may use."""
 
     budgets: dict[str, NamedBudgetSettings] = Field(default_factory=dict)
-    """Hard caps in dollars, by a name of your choice; all that cover a call must pay for it."""
+    """Caps in dollars, by a name of your choice; all that cover a call must pay for it."""
 
     limits: LimitsSettings = Field(default_factory=LimitsSettings)
     """Timeouts and caps."""
