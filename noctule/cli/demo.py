@@ -227,6 +227,7 @@ async def _stay_open(stage: Stage, loaded: "Loaded") -> None:
         Prompt(loaded.home / "history", completer_for(loaded.settings, loaded.home)).ask,
         Wishes(session_id=stage.session_id),
         command=f"{where} noctule chat --config {shlex.quote(str(loaded.path))}",
+        recalls=False,  # all of it stands above
     ).run()
 
 

@@ -78,13 +78,13 @@ async def test_an_answer_grows_in_one_message(tmp_path: Path) -> None:
 async def test_a_full_message_is_left_as_it_is_and_the_next_one_grows(tmp_path: Path) -> None:
     """Nothing jumps back: what was to be read above stays there while the rest is written."""
     text = "\n\n".join(f"Paragraph {n}. " + "word " * 60 for n in range(36))
-    slow = Reply(text=text, between_tokens=0.02)
+    slow = Reply(text=text, between_tokens=0.004)
     async with (
         Provider(default=slow) as provider,
         open_bot(tmp_path, provider, settings={"edit_interval": "300ms"}) as bot,
     ):
         said = bot.owner.says("hello")
-        await bot.owner.until(lambda seen: any(m.button_texts for m in seen), within=60)
+        await bot.owner.until(lambda seen: any(m.button_texts for m in seen), within=150)
         answers = [m for m in bot.owner.answers() if m.id > said.id]
     assert len(answers) >= 3
     back = [

@@ -56,6 +56,7 @@ class Conversation:
         ask: where messages come from.
         wishes: what was chosen at the start.
         command: how this is called again, for the line at the end.
+        recalls: whether it begins with what was said last, for a person who comes back.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class Conversation:
         wishes: Wishes,
         *,
         command: str = "noctule chat",
+        recalls: bool = True,
     ) -> None:
         self._records = records
         self._talk = talk
@@ -74,11 +76,12 @@ class Conversation:
         self._ask = ask
         self._wishes = wishes
         self._command = command
+        self._recalls = recalls
         self._last: Said | None = None
 
     async def run(self) -> None:
         """Talk until the person leaves, then say how to go on."""
-        if self._wishes.session_id is not None:
+        if self._recalls and self._wishes.session_id is not None:
             await self._recall(self._wishes.session_id)
         self._screen.note("Enter sends, Ctrl-D leaves, /help says what else there is.")
         while (text := await self._ask(self._label())) is not None:
