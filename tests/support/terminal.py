@@ -56,7 +56,7 @@ class Terminal:
         """Whether the terminal shows what is typed."""
         return bool(termios.tcgetattr(self._leader)[3] & termios.ECHO)
 
-    def wait_for(self, text: str, *, seconds: float = 20) -> None:
+    def wait_for(self, text: str, *, seconds: float = 60) -> None:
         """Read until text is shown that was not waited for before."""
         end = time.monotonic() + seconds
         while (at := self.shown.find(text, self._seen)) < 0:
@@ -66,7 +66,7 @@ class Terminal:
                 raise AssertionError(f"it ended without showing {text!r}:\n{self.shown}")
         self._seen = at + len(text)
 
-    def ended(self, *, seconds: float = 20) -> int:
+    def ended(self, *, seconds: float = 60) -> int:
         """Read until it ends; return its exit code."""
         end = time.monotonic() + seconds
         while self.process.poll() is None:
