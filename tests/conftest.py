@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
+from hypothesis.internal.conjecture import providers
 
 from tests.support import fuzzing
 from tests.support.embedded import SharedServer, running_embedded
@@ -21,6 +22,10 @@ settings.register_profile(
     suppress_health_check=[HealthCheck.too_slow],
 )
 settings.load_profile("noctule")
+if fuzzing.factor() == 1:
+    # Hypothesis also tries constants of the modules that are loaded: which those are depends on
+    # the tests that ran before in the same process, and so would the examples.
+    providers.is_local_module_file = lambda _path: False
 
 # A job in the background of a script is started with SIGINT ignored, and so would be the processes
 # that tests send it to.

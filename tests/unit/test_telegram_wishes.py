@@ -1,10 +1,11 @@
 """Wishes, hours and words of the Telegram channel: the pure parts."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from noctule.channels.telegram.commands.wishes import (
@@ -24,6 +25,7 @@ from noctule.core.chats import Chat
 CHAT = Chat("telegram", "7", "local", settings={"footer": False})
 BERLIN = ZoneInfo("Europe/Berlin")
 NOON = datetime(2026, 11, 22, 11, 0, tzinfo=UTC)
+FILE_NAME = re.compile(r"[\w+./-]*\.[a-z]{2,3}|/[a-z]{3,4}")
 
 
 def test_a_wish_for_the_next_turn_stands_over_one_that_stays_and_ends_with_the_turn() -> None:
@@ -79,12 +81,22 @@ def test_what_is_left_is_told_coarsely(seconds: float, shown: str) -> None:
 
 
 @given(st.text(min_size=1, max_size=200))
+@example("/bin")
+@example("`a` **b** [c](http://d) notes.md")
 def test_words_of_others_never_become_markup(text: str) -> None:
-    """What stands in the message is what was written, without any formatting."""
+    """What stands in the message is what was written; only names of files are set as code.
+
+    Those are, written with marks or without: Telegram would make commands and addresses of them.
+    """
     line = " ".join(text.split())
     ((shown, entities), *more) = split(bare(line)) if line else [("", [])]
     if line.isprintable() and line:
-        assert (shown, entities, more) == (line, [], [])
+        assert (shown, more) == (line, [])
+        raw = line.encode("utf-16-le")
+        for mark in entities:
+            at, units = mark["offset"], mark["length"]
+            name = raw[2 * at : 2 * (at + units)].decode("utf-16-le")
+            assert (mark["type"], bool(FILE_NAME.fullmatch(name))) == ("code", True)
 
 
 def test_an_error_is_told_without_commands_of_the_terminal() -> None:
