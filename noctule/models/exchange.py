@@ -23,6 +23,7 @@ from noctule.models.lessons import lesson
 from noctule.models.manner import Terms, only_first
 from noctule.models.one_call import OneCall
 from noctule.models.pieces import join, says_something
+from noctule.models.quotations import Quotations
 from noctule.models.repair import offered_names, repair, rightly_named
 from noctule.models.telling import Telling, apart
 from noctule.models.timeouts import Timeouts
@@ -75,7 +76,8 @@ class Exchange:
         self._explain = explain
         self._telling = telling
         offered = frozenset[str]() if self._terms.raw else offered_names(request)
-        self._one = OneCall(self._manner, offered) if self._terms.closes else None
+        read = Quotations(request.messages)
+        self._one = OneCall(self._manner, offered, read) if self._terms.closes else None
         self._reads_text = self._manner.by_text and bool(offered)
         self.message: AIMessage | None = None
         self.refusal: Refusal | None = None

@@ -12,12 +12,14 @@ offered, it is a call.
 """
 
 import re
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from noctule.models.arguments import misfit
 from noctule.models.call_marks import common
+from noctule.models.quotations import IsQuoted, never_quoted
 from noctule.models.written_calls import (
     ARGUMENT_KEYS,
     NAME_KEYS,
@@ -134,24 +136,28 @@ class Imitation:
         )
 
 
-def find_imitation(text: str, offered: Collection[str]) -> Imitation | None:
+def find_imitation(
+    text: str, offered: Collection[str], quoted: IsQuoted = never_quoted
+) -> Imitation | None:
     """Return the tool call that a text is; None when it is an answer.
 
     Args:
         text: the whole answer, thinking left out.
         offered: the names of the tools that were offered; none of anything else is a call.
+        quoted: knows what stands in what was read; that is passed over.
     """
     said = _unfenced(common(text.strip()))
     if not said or not any(name in said for name in offered):
         return None
+    passed = _Passed(said, quoted)
     for form in (_marked, _at_the_edge, _whole):
-        calls, spans = form(said, offered)
+        calls, spans = form(said, offered, passed)
         if calls:
             return Imitation(tuple(calls), alone=_is_alone(said, spans))
     return None
 
 
-def stray_name(text: str) -> str | None:
+def stray_name(text: str, quoted: IsQuoted = never_quoted) -> str | None:
     """Return the tool that an answer calls though nobody has it; None for an answer.
 
     Only where a template's marks, or nothing but the call itself, leave no other meaning. Fenced
@@ -162,7 +168,7 @@ def stray_name(text: str) -> str | None:
     if found is None:
         return None
     name = next(group for group in found.groups() if group)
-    imitation = find_imitation(said, (name,))
+    imitation = find_imitation(said, (name,), quoted)
     return name if imitation is not None and imitation.alone else None
 
 
@@ -174,16 +180,48 @@ def _unfenced(text: str) -> str:
     return fence["body"].strip()
 
 
+class _Passed:
+    """What is passed over in an answer because it is quoted.
+
+    Args:
+        text: the answer.
+        quoted: knows what stands in what was read.
+    """
+
+    def __init__(self, text: str, quoted: IsQuoted) -> None:
+        self._text = text
+        self._quoted = quoted
+        self._spans: list[tuple[int, int]] = []
+
+    def over(self, calls: Sequence[WrittenCall], span: tuple[int, int]) -> bool:
+        """Return whether calls are passed over: quoted, or what is left of such without sense.
+
+        Args:
+            calls: that were read.
+            span: where they stand.
+        """
+        start, end = span
+        if all(call.arguments is None for call in calls) and any(
+            start < other_end and other_start < end for other_start, other_end in self._spans
+        ):
+            return True
+        if not self._quoted(self._text[start:end], calls):
+            return False
+        self._spans.append(span)
+        return True
+
+
 _Found = tuple[list[WrittenCall], list[tuple[int, int]]]
 
 
-def _marked(text: str, offered: Collection[str]) -> _Found:
+def _marked(text: str, offered: Collection[str], passed: _Passed) -> _Found:
     """Find calls between the marks of some template, wherever they stand."""
-    for reader in (_by_name, _by_tag, _by_marker, _by_element):
+    readers: tuple[_Reader, ...] = (*_BY_NAME, _by_tag, _by_marker, _by_element)
+    for reader in readers:
         calls: list[WrittenCall] = []
         spans: list[tuple[int, int]] = []
         for found, span in reader(text, offered):
-            if found and not _is_shown(text, span[0]):
+            if found and not _is_shown(text, span[0]) and not passed.over([*found], span):
                 calls += found
                 spans.append(span)
         if calls:
@@ -194,14 +232,11 @@ def _marked(text: str, offered: Collection[str]) -> _Found:
 _Piece = tuple[Collection[WrittenCall], tuple[int, int]]
 
 
-def _by_name(text: str, offered: Collection[str]) -> Iterator[_Piece]:
-    """Yield forms whose marks hold the name and whose body holds the arguments."""
-    for pattern in (_FUNCTION, _INVOKE, _DEEPSEEK, _HARMONY, _REACT):
-        matches = [match for match in pattern.finditer(text) if match["name"] in offered]
-        for match in matches:
+def _by_name(pattern: re.Pattern[str], text: str, offered: Collection[str]) -> Iterator[_Piece]:
+    """Yield a form whose marks hold the name and whose body holds the arguments."""
+    for match in pattern.finditer(text):
+        if match["name"] in offered:
             yield [_named_call(match["name"], match["body"])], match.span()
-        if matches:
-            return
 
 
 def _by_tag(text: str, offered: Collection[str]) -> Iterator[_Piece]:
@@ -245,17 +280,24 @@ def _by_marker(text: str, offered: Collection[str]) -> Iterator[_Piece]:
     yield found, match.span()
 
 
-def _at_the_edge(text: str, offered: Collection[str]) -> _Found:
+_Reader = Callable[[str, Collection[str]], Iterator[_Piece]]
+
+_BY_NAME: tuple[_Reader, ...] = tuple(
+    partial(_by_name, pattern) for pattern in (_FUNCTION, _INVOKE, _DEEPSEEK, _HARMONY, _REACT)
+)
+
+
+def _at_the_edge(text: str, offered: Collection[str], passed: _Passed) -> _Found:
     """Find fenced calls, or bare JSON, at the beginning or the end of an answer."""
     for match in _FENCE.finditer(text):
         at_edge = not text[: match.start()].strip() or not text[match.end() :].strip()
         if at_edge and match["lang"].lower() in FENCES:
             calls = calls_in(match["body"], offered)
-            if calls:
+            if calls and not passed.over(calls, match.span("body")):
                 return list(calls), [match.span()]
     for start, end in _bare(text):
         calls = calls_in(text[start:end], offered, spoilt=start == 0)
-        if calls:
+        if calls and not passed.over(calls, (start, end)):
             return list(calls), [(start, end)]
     return [], []
 
@@ -290,10 +332,11 @@ def _first_value_end(text: str) -> int:
     return len(text)
 
 
-def _whole(text: str, offered: Collection[str]) -> _Found:
+def _whole(text: str, offered: Collection[str], passed: _Passed) -> _Found:
     """Read all of it as calls written in Python."""
     calls = calls_in(_LEFTOVERS.sub("", text), offered)
-    return list(calls), [(0, len(text))]
+    span = 0, len(text)
+    return ([] if passed.over(calls, span) else list(calls)), [span]
 
 
 def _named_call(name: str, body: str) -> WrittenCall:

@@ -21,6 +21,7 @@ from noctule.models.clients.texts import text_of
 from noctule.models.imitation import Imitation, find_imitation
 from noctule.models.in_words import call_schema, said_in_words, with_words
 from noctule.models.offered import names_of
+from noctule.models.quotations import IsQuoted, Quotations, never_quoted
 from noctule.models.repair import offered_names
 
 FINISH = "finish"
@@ -105,7 +106,8 @@ class Manner:
             return message
         led = self._leads(request, loop=loop)
         if self.by_text:
-            read = read_text(message, offered | {FINISH} if led else offered)
+            named = offered | {FINISH} if led else offered
+            read = read_text(message, named, Quotations(request.messages))
             if isinstance(read, Refusal):
                 return read
             message = read
@@ -164,10 +166,18 @@ def _is_other_call(block: object, kept: set[str | None]) -> bool:
     return block.get("id") not in kept
 
 
-def read_text(message: AIMessage, offered: Collection[str]) -> AIMessage | Refusal:
-    """Return an answer with the calls made that it holds as text, or why they cannot be read."""
+def read_text(
+    message: AIMessage, offered: Collection[str], quoted: IsQuoted = never_quoted
+) -> AIMessage | Refusal:
+    """Return an answer with the calls made that it holds as text, or why they cannot be read.
+
+    Args:
+        message: the whole answer.
+        offered: the names of the tools.
+        quoted: knows what stands in what was read, which nobody calls by repeating it.
+    """
     text = text_of(message.content)
-    found = find_imitation(text, offered)
+    found = find_imitation(text, offered, quoted)
     if found is None:
         return message
     calls = [

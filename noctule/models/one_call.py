@@ -11,6 +11,7 @@ from langchain_core.messages import AIMessageChunk
 from noctule.models.clients.texts import text_of
 from noctule.models.imitation import find_imitation
 from noctule.models.manner import Manner
+from noctule.models.quotations import IsQuoted, never_quoted
 from noctule.models.thinking import split_thinking
 
 _FENCE = "```"
@@ -22,13 +23,17 @@ class OneCall:
     Args:
         manner: how the model was asked.
         offered: the names of the tools; with none nothing is ever over.
+        quoted: knows what stands in what was read: a call repeated from there ends nothing.
 
     Attributes:
         is_complete: whether the call has come and something else had begun.
     """
 
-    def __init__(self, manner: Manner, offered: Collection[str]) -> None:
+    def __init__(
+        self, manner: Manner, offered: Collection[str], quoted: IsQuoted = never_quoted
+    ) -> None:
         self._manner = manner
+        self._quoted = quoted
         self._offered = offered
         self._calls: set[object] = set()
         self._text = ""
@@ -52,7 +57,7 @@ class OneCall:
         if "`" in text and self._text.count(_FENCE) > 1:
             end = self._text.rindex(_FENCE) + len(_FENCE)
             answer, _ = split_thinking(self._text[:end])  # a call thought about is not made
-            found = find_imitation(answer, self._offered)
+            found = find_imitation(answer, self._offered, self._quoted)
             self.is_complete = found is not None and found.calls[0].arguments is not None
 
 

@@ -12,6 +12,7 @@ from noctule.models.client import ModelRequest
 from noctule.models.clients.texts import text_of
 from noctule.models.imitation import Imitation, find_imitation, stray_name
 from noctule.models.offered import NO_CALLS, names_of, schemas_of
+from noctule.models.quotations import Quotations
 
 _CALL = r"(?:tool|function)[\s_-]?call"
 _ASKED_FOR = re.compile(
@@ -61,14 +62,14 @@ def repair(
     names = readable_names(request, known)
     if not names or message.tool_calls:
         return None
-    text = text_of(message.content)
+    text, read = text_of(message.content), Quotations(request.messages)
     offered = offered_names(request)
-    imitation = find_imitation(text, offered) if offered else None
-    imitation = imitation or find_imitation(text, names)
+    imitation = find_imitation(text, offered, read) if offered else None
+    imitation = imitation or find_imitation(text, names, read)
     if imitation is None:
-        stray = None if _is_asked_for(request) else stray_name(text)
+        stray = None if _is_asked_for(request) else stray_name(text, read)
         return None if stray is None else _refused(stray)
-    if _is_quoted(request, text, imitation):
+    if _is_shown(request, text, imitation):
         return None
     if not offered or not imitation.is_clear(schemas_of(request.tools)):
         return _refused(imitation.names)
@@ -117,7 +118,7 @@ def _refused(names: str) -> Refusal:
     return Refusal(Outcome.MALFORMED_TOOL_CALL, why)
 
 
-def _is_quoted(request: ModelRequest, text: str, imitation: Imitation) -> bool:
+def _is_shown(request: ModelRequest, text: str, imitation: Imitation) -> bool:
     """Whether a call stands there as an example: asked for, or introduced as one."""
     if _is_asked_for(request):
         return True
