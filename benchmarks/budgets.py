@@ -35,10 +35,10 @@ from noctule.models.budgets import Budgets, Funds, Shortage, Size
 from noctule.models.call import Call
 from noctule.models.meter import Meter
 from noctule.models.prices import Prices
-from storage.memory import MemoryDatabase
 from storage.open import open_database
 from tests.support.budget_histories import History
 from tests.support.postgres import fresh_database, running_server
+from tests.support.scratch import scratch_database
 from tests.support.stage import make_settings
 
 CALLERS = 32
@@ -257,7 +257,7 @@ def _budgets(settings: Settings, database: Database | None = None) -> Budgets:
         settings.endpoints, settings.models
     ).list_cost
     assert cost("first", Usage(0, 1), SystemClock().now())[0]
-    return Budgets(settings, database or MemoryDatabase(), SystemClock(), cost)
+    return Budgets(settings, database or scratch_database(), SystemClock(), cost)
 
 
 def _settings(usd: str, price: dict[str, int] | None = None) -> Settings:

@@ -30,8 +30,8 @@ from noctule.core.roles import Role
 from noctule.core.settings import Settings
 from noctule.models.models import Models
 from noctule.models.prices import Prices
-from storage.memory.database import MemoryDatabase
 from storage.open import open_database
+from tests.support.scratch import scratch_database
 
 Ask = Callable[[], Awaitable[object]]
 
@@ -159,7 +159,6 @@ async def measure_cpu(calls: int, rounds: int) -> list[dict[str, Any]]:
         stack.push_async_callback(kept.close)
         ways: dict[str, Ask] = {
             "ChatOpenAI": _bare(url),
-            "noctule, memory": await stack.enter_async_context(_ours(settings, MemoryDatabase())),
             "noctule, SQLite": await stack.enter_async_context(_ours(settings, kept)),
         }
         if (litellm := _litellm(url, url)) is not None:
@@ -201,7 +200,8 @@ async def measure_fallback(*, with_litellm: bool) -> list[dict[str, Any]]:
             fallback = await stack.enter_async_context(_provider(folder / "fallback", answer))
             if way == "noctule":
                 settings = _settings(primary, fallback)
-                ask: Ask | None = await stack.enter_async_context(_ours(settings, MemoryDatabase()))
+                ours = _ours(settings, scratch_database())
+                ask: Ask | None = await stack.enter_async_context(ours)
             else:
                 ask = _litellm(primary, fallback)
             if ask is None:

@@ -10,6 +10,7 @@ from hypothesis.internal.conjecture import providers
 from tests.support import fuzzing
 from tests.support.embedded import SharedServer, running_embedded
 from tests.support.postgres import fresh_database, running_server
+from tests.support.scratch import close_scratch
 
 # A busy machine is slow, not wrong: neither an example nor the making of one is timed. `make test`
 # tries the same examples each time, so that only a change breaks it; `make fuzz` draws new ones.
@@ -31,6 +32,13 @@ if fuzzing.factor() == 1:
 # that tests send it to.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture(autouse=True)
+def _scratch() -> Iterator[None]:
+    """Databases that a test made in one line end with it."""
+    yield
+    close_scratch()
 
 
 @pytest.fixture(scope="session")

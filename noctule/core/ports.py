@@ -1,6 +1,6 @@
 """The seams: what the parts of Noctule ask of one another.
 
-Stores live in ``storage`` (SQLAlchemy, and a twin in memory under the same contract tests);
+Stores live in ``storage`` (SQLAlchemy, on SQLite and PostgreSQL under the same contract tests);
 chat models in ``noctule.models``. Everything is async and may raise ``DatabaseBusyError``.
 """
 

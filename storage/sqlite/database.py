@@ -75,7 +75,7 @@ class SqliteDatabase:
         executor = ThreadPoolExecutor(_THREADS, thread_name_prefix="noctule-db")
         engine = make_engine(path)
         try:
-            await in_thread(executor, lambda: _prepare(path, engine))
+            await in_thread(executor, lambda: prepare(path, engine))
             return cls(path, engine, executor, clock)
         except Exception as error:
             executor.shutdown()
@@ -134,10 +134,17 @@ class SqliteDatabase:
         if self._looking is not None:
             self._looking.cancel()
             await asyncio.gather(self._looking, return_exceptions=True)
-        await in_thread(self._executor, self._close)
+        await in_thread(self._executor, self._let_go)
         self._executor.shutdown()
 
-    def _close(self) -> None:
+    def close_now(self) -> None:
+        """The same where no event loop runs any more: nobody is waited for."""
+        if not self._closed:
+            self._closed = True
+            self._let_go()
+            self._executor.shutdown()
+
+    def _let_go(self) -> None:
         self._readers.close()
         self._writer.disk.close()
         self._writer.connection.close()
@@ -157,7 +164,8 @@ class SqliteDatabase:
                 self._writer.look()
 
 
-def _prepare(path: Path, engine: sa.Engine) -> None:
+def prepare(path: Path, engine: sa.Engine) -> None:
+    """Make the file when it is missing, and bring it to the newest version."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     keep_private(path)
     with engine.connect() as connection:

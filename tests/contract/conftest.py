@@ -12,10 +12,10 @@ import pytest
 import noctule  # noqa: F401 - first: it puts the role folders on the path
 from noctule.core.clock import SystemClock
 from noctule.core.ports import Database
-from storage.memory import MemoryDatabase
 from storage.open import open_database
 from storage.tables import metadata
 from tests.support.postgres import fresh_database
+from tests.support.scratch import migrated_file
 
 Opener = Callable[[], Awaitable[Database]]
 
@@ -29,14 +29,6 @@ async def _made(url: str, folder: Path) -> None:
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A SQLite file at the newest version, to be copied."""
-    folder = tmp_path_factory.mktemp("migrated")
-    asyncio.run(_made("sqlite", folder))
-    return folder / "noctule.db"
-
-
-@pytest.fixture(scope="session")
 def migrated_postgres(
     postgres_server: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
@@ -47,10 +39,10 @@ def migrated_postgres(
 
 
 @pytest.fixture
-def sqlite_url(migrated_file: Path, tmp_path: Path) -> str:
+def sqlite_url(tmp_path: Path) -> str:
     """An empty SQLite database of the test's own."""
     copy = tmp_path / "noctule.db"
-    shutil.copyfile(migrated_file, copy)
+    shutil.copyfile(migrated_file(), copy)
     return f"sqlite:///{copy}"
 
 
@@ -84,23 +76,9 @@ async def open_again(real_url: str, tmp_path: Path) -> AsyncIterator[Opener]:
         yield open_one
 
 
-@pytest.fixture(params=["memory", SQLITE, POSTGRES])
-def url(request: pytest.FixtureRequest) -> str:
-    """The URL of each database there is; "memory" for the twin."""
-    if request.param == "memory":
-        return "memory"
-    name = "sqlite_url" if request.param == "sqlite" else "empty_postgres_url"
-    found: str = request.getfixturevalue(name)
-    return found
-
-
 @pytest.fixture
-async def database(url: str, tmp_path: Path) -> AsyncIterator[Database]:
+async def database(real_url: str, tmp_path: Path) -> AsyncIterator[Database]:
     """Each database there is."""
-    opened: Database
-    if url == "memory":
-        opened = MemoryDatabase()
-    else:
-        opened = await open_database(url, data_folder=tmp_path, clock=SystemClock())
+    opened = await open_database(real_url, data_folder=tmp_path, clock=SystemClock())
     yield opened
     await opened.close()

@@ -6,10 +6,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from noctule.core.ports import Database
-from storage.memory import MemoryDatabase
 from tests.contract.conftest import Opener
 from tests.support.budget_histories import History
 from tests.support.fuzzing import examples
+from tests.support.scratch import close_scratch, scratch_database
 
 
 @settings(max_examples=examples(60), suppress_health_check=list(HealthCheck), deadline=None)
@@ -18,9 +18,10 @@ def test_no_history_ever_passes_a_limit(seed: int, steps: int) -> None:
     """Whatever fails, dies or sets the clock wrong: settled and held stay within the limit."""
 
     async def play() -> None:
-        await History(random.Random(seed)).play(MemoryDatabase(), steps)
+        await History(random.Random(seed)).play(scratch_database(), steps)
 
     asyncio.run(play())
+    close_scratch()
 
 
 @pytest.mark.fuzz

@@ -15,7 +15,6 @@ from noctule.core.errors import IllegalMoveError
 from noctule.core.lifecycle import MOVES, Status
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.sessions import Turn
-from storage.memory import MemoryDatabase
 from storage.open import open_database
 from tests.support.fuzzing import examples
 from tests.support.stored_records import NOON, a_session, a_turn
@@ -128,18 +127,16 @@ class Moves(RuleBasedStateMachine):
 
 
 async def _open(url: str) -> Database:
-    if url == "memory":
-        return MemoryDatabase()
     return await open_database(url, data_folder=Path("unused"), clock=SystemClock())
 
 
 @pytest.mark.fuzz
-def test_turns_move_as_the_table_says(url: str) -> None:
+def test_turns_move_as_the_table_says(real_url: str) -> None:
     """Any sequence of moves, rolled back ones among them, leaves what the table of moves allows."""
 
     class OnThisDatabase(Moves):
         def __init__(self) -> None:
-            super().__init__(url)
+            super().__init__(real_url)
 
     run_state_machine_as_test(
         OnThisDatabase,

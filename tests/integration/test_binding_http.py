@@ -15,8 +15,9 @@ from noctule.models.call import Call
 from noctule.models.course import Reply as Answer
 from noctule.models.models import Models
 from noctule.models.prices import Prices
-from storage.memory.database import MemoryDatabase
+from storage.sqlite.database import SqliteDatabase
 from tests.support.provider import Fault, Provider, Reply
+from tests.support.scratch import scratch_database
 from tests.support.stage import RecordingSink, make_settings
 
 TOOL = {"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}
@@ -27,7 +28,7 @@ class Street:
     """A primary and a fallback behind real HTTP, and the layer between."""
 
     models: Models
-    database: MemoryDatabase
+    database: SqliteDatabase
     primary: Provider
     fallback: Provider
 
@@ -51,7 +52,7 @@ async def street(kind: str) -> AsyncIterator[Street]:
             },
             limits={"first_token_timeout": "1s", "stall_timeout": "1s"},
         )
-        database = MemoryDatabase()
+        database = scratch_database()
         price = Prices(settings.endpoints, settings.models).cost
         models = Models(settings, database, SystemClock(), price=price)
         try:

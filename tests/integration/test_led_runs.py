@@ -16,10 +16,10 @@ from noctule.models.manner import FINISH
 from noctule.models.models import Models
 from noctule.models.prices import Prices
 from noctule.sessions.desk import Request as Wanted
-from storage.memory.database import MemoryDatabase
 from tests.integration.test_manners import in_words, is_probe, single, writes
 from tests.support.provider import FakeModel, Provider, Reply, Request
 from tests.support.replies import ToolCall
+from tests.support.scratch import scratch_database
 from tests.support.stage import make_settings
 from tests.support.toolkit import Board
 from tools.registry import Toolbox
@@ -46,7 +46,7 @@ async def house(folder: Path, decide: Callable[[Request], Reply], board: Board):
             role={"fallback": []},
             roles={"engineer": {"tools": ["look", "put"]}},
         )
-        clock, database = SystemClock(), MemoryDatabase()
+        clock, database = SystemClock(), scratch_database()
         price = Prices(settings.endpoints, settings.models).cost
         models = Models(settings, database, clock, price=price)
         models.insist_on_proofs()

@@ -23,12 +23,13 @@ from noctule.models.course import Reply as Answer
 from noctule.models.models import Models
 from noctule.models.prices import Prices
 from noctule.models.probe_cases import ProbeCase
-from storage.memory.database import MemoryDatabase
+from storage.sqlite.database import SqliteDatabase
 from tests.support.good_replies import right_reply
 from tests.support.imitations import CLEAR, OFFERED, UNCLEAR
 from tests.support.probing import case_of, probed, right_arguments
 from tests.support.provider import FakeModel, Provider, Reply, Request
 from tests.support.replies import Fault, ToolCall
+from tests.support.scratch import scratch_database
 from tests.support.stage import RecordingSink, make_settings
 
 KINDS = ["openai", "ollama", "anthropic"]
@@ -44,7 +45,7 @@ class Shop:
     """Two models behind real HTTP, and the layer that proves before it offers tools."""
 
     models: Models
-    database: MemoryDatabase
+    database: SqliteDatabase
     first: Provider
     second: Provider
     sink: RecordingSink
@@ -82,7 +83,7 @@ async def shop(kind: str = "openai", **changes: Any) -> AsyncIterator[Shop]:
             "cloud": {"kind": kind, "url": getattr(second, url), "key": "sk-x"},
         }
         settings = make_settings(endpoints=endpoints, **changes)
-        database = MemoryDatabase()
+        database = scratch_database()
         prices = Prices(settings.endpoints, settings.models)
         models = Models(settings, database, SystemClock(), price=prices.cost)
         models.insist_on_proofs()

@@ -5,7 +5,7 @@ from noctule.core.proofs import ProofOutcome
 from noctule.models.embedded.weights import PACKAGED_SHA256
 from noctule.models.models import Models
 from noctule.models.prices import Prices
-from storage.memory.database import MemoryDatabase
+from tests.support.scratch import scratch_database
 from tests.support.stage import make_settings
 
 pytestmark = pytest.mark.embedded
@@ -18,7 +18,7 @@ async def test_the_packaged_model_is_asked_and_does_not_call_tools():
         models={"first": {"thinking": False}},
         limits={"call_timeout": "150s"},
     )
-    database = MemoryDatabase()
+    database = scratch_database()
     price = Prices(settings.endpoints, settings.models).cost
     models = Models(settings, database, SystemClock(), price=price)
     try:

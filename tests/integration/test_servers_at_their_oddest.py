@@ -15,8 +15,8 @@ from noctule.models.course import Reply as Answer
 from noctule.models.errors import TooLongError
 from noctule.models.models import Models
 from noctule.models.prices import Prices
-from storage.memory.database import MemoryDatabase
 from tests.support.provider import Provider, Reply
+from tests.support.scratch import scratch_database
 from tests.support.stage import RecordingSink, make_settings
 from tests.support.strange_replies import deltas, events, ollama, whole
 
@@ -42,7 +42,7 @@ class Alone:
             models={"first": {**model}},
             role={"fallback": []},
         )
-        self.database, self.sink = MemoryDatabase(), RecordingSink()
+        self.database, self.sink = scratch_database(), RecordingSink()
         price = Prices(settings.endpoints, settings.models).cost
         self.models = Models(settings, self.database, SystemClock(), price=price)
 

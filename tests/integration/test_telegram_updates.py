@@ -28,8 +28,9 @@ from noctule.core.clock import ManualClock, SystemClock
 from noctule.core.errors import DatabaseBusyError, StorageUnavailableError, UsageError
 from noctule.core.mail import Incoming
 from noctule.core.settings import TelegramSettings
-from storage.memory.database import MemoryDatabase
+from storage.sqlite.database import SqliteDatabase
 from tests.support.provider import Provider, Reply
+from tests.support.scratch import scratch_database
 from tests.support.telegram.faults import Fault, Trouble
 from tests.support.telegram.refusals import Refusal, conflict
 from tests.support.telegram.server import TelegramServer
@@ -56,7 +57,7 @@ class Post:
 
     telegram: TelegramServer
     clock: ManualClock = field(default_factory=ManualClock)
-    database: MemoryDatabase = field(default_factory=MemoryDatabase)
+    database: SqliteDatabase = field(default_factory=scratch_database)
     said: list[str] = field(default_factory=list)
     handled: list[str] = field(default_factory=list)
     gave_up: list[tuple[int, str]] = field(default_factory=list)

@@ -3,13 +3,12 @@ from decimal import Decimal
 
 import pytest
 
-from noctule.core.clock import ManualClock, SystemClock
+from noctule.core.clock import ManualClock
 from noctule.core.coverage import RUN_BUDGET
 from noctule.core.lifecycle import Status
 from noctule.core.roles import Role
 from noctule.core.settings import Settings
-from storage.memory import MemoryDatabase
-from storage.open import open_database
+from tests.support.scratch import scratch_database
 from tests.support.stored_records import (
     NOON,
     a_note,
@@ -42,14 +41,9 @@ SETTINGS = Settings.model_validate(
 )
 
 
-@pytest.fixture(params=["memory", "sqlite"])
-async def database(request, tmp_path):
-    if request.param == "memory":
-        yield MemoryDatabase()
-        return
-    opened = await open_database("sqlite", data_folder=tmp_path, clock=SystemClock())
-    yield opened
-    await opened.close()
+@pytest.fixture
+def database():
+    return scratch_database()
 
 
 async def stored(database, *, sessions=(), turns=(), attempts=(), parkings=(), notes=()):

@@ -37,7 +37,7 @@ from noctule.models.course import Reply
 from noctule.models.layer import Price
 from noctule.models.models import Models
 from noctule.models.pieces import join
-from storage.memory.database import MemoryDatabase
+from tests.support.scratch import scratch_database
 
 SOME_TOKENS = Usage(input_tokens=10, output_tokens=5)
 
@@ -234,7 +234,7 @@ class Stage:
     ) -> None:
         self.settings = settings or make_settings(**changes)
         self.clock = clock or ManualClock()
-        self.database = database or MemoryDatabase()
+        self.database = database or scratch_database()
         self.client = StageClient(self.clock)
         self.sink = RecordingSink()
         self.models = Models(

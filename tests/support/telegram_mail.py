@@ -24,7 +24,7 @@ from noctule.channels.telegram.sender import Sender
 from noctule.core.clock import ManualClock, SystemClock
 from noctule.core.mail import Outgoing
 from noctule.core.ports import Database
-from storage.memory.database import MemoryDatabase
+from tests.support.scratch import scratch_database
 from tests.support.telegram.phone import Phone
 from tests.support.telegram.server import TelegramServer
 
@@ -104,7 +104,7 @@ async def open_mail(*, answer_within_s: float = 0.3) -> AsyncIterator[Mail]:
     Args:
         answer_within_s: real seconds until a call runs into its time-out.
     """
-    clock, database = ManualClock(), MemoryDatabase()
+    clock, database = ManualClock(), scratch_database()
     async with TelegramServer(clock=clock) as telegram:
         request = HTTPXRequest(
             connection_pool_size=16, read_timeout=answer_within_s, httpx_kwargs={"trust_env": False}

@@ -8,7 +8,7 @@ from noctule.core.calls import NoSink
 from noctule.core.clock import Clock, ManualClock
 from noctule.core.ports import Database
 from noctule.core.roles import Role
-from storage.memory.database import MemoryDatabase
+from tests.support.scratch import scratch_database
 from tools.tool import Tool, ToolContext, ToolResult
 from tools.workspace import Workspace
 
@@ -29,7 +29,7 @@ def a_context(
         call_id="c1",
         role=Role.RESEARCH,
         workspace=Workspace(Path("/nowhere"), 0),
-        database=database or MemoryDatabase(),
+        database=database or scratch_database(),
         clock=clock or ManualClock(),
         sink=NoSink(),
         private=private,

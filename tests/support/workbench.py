@@ -5,7 +5,7 @@ from pathlib import Path
 from noctule.core.calls import NoSink
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.roles import Role
-from storage.memory.database import MemoryDatabase
+from tests.support.scratch import scratch_database
 from tools.tool import ToolContext
 from tools.workspace import Workspace
 
@@ -33,7 +33,7 @@ def a_context(
         call_id=call_id,
         role=Role.ENGINEER,
         workspace=workspace,
-        database=MemoryDatabase(),
+        database=scratch_database(),
         clock=clock,
         sink=NoSink(),
         approved=approved,

@@ -13,8 +13,8 @@ from noctule.models.circuits import LONGEST_PAUSE_S, Circuits
 from noctule.models.fingerprint import Fingerprints
 from noctule.models.ledger import Ledger
 from noctule.models.limits import Limits
-from storage.memory.database import MemoryDatabase
 from tests.support.fuzzing import examples
+from tests.support.scratch import scratch_database
 from tests.support.stage import make_settings
 
 LIMITS = LimitsSettings(circuit_failures=3, circuit_open=timedelta(seconds=30))
@@ -38,7 +38,7 @@ class Line:
 
     def __init__(self) -> None:
         self.clock = ManualClock()
-        database = MemoryDatabase()
+        database = scratch_database()
         self.limits = Limits(
             make_settings(), database, Unwritten(database), self.clock, Fingerprints(b"salt")
         )

@@ -16,7 +16,7 @@ from noctule.core.questions import QuestionKind
 from noctule.core.sessions import Turn
 from noctule.sessions.desk import Desk, Request
 from noctule.sessions.workspaces import workspace_of
-from storage.memory import MemoryDatabase
+from tests.support.scratch import scratch_database
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import NOON, a_parking, a_question, a_session, a_turn
 from tools.workspace import open_workspace
@@ -25,7 +25,7 @@ from tools.workspace import open_workspace
 @pytest.fixture
 async def database() -> AsyncIterator[Database]:
     """An empty one."""
-    opened = MemoryDatabase()
+    opened = scratch_database()
     yield opened
     await opened.close()
 

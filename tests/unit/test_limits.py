@@ -12,7 +12,8 @@ from noctule.core.refusals import Evidence, Refusal
 from noctule.models.fingerprint import Fingerprints
 from noctule.models.ledger import Ledger
 from noctule.models.limits import Limits
-from storage.memory.database import MemoryDatabase
+from storage.sqlite.database import SqliteDatabase
+from tests.support.scratch import scratch_database
 from tests.support.stage import make_settings, settle
 
 PRINTS = Fingerprints(b"salt")
@@ -21,9 +22,9 @@ PRINTS = Fingerprints(b"salt")
 class Shelf:
     """Limits over a database in memory, and what it takes to look behind them."""
 
-    def __init__(self, database: MemoryDatabase | None = None) -> None:
+    def __init__(self, database: SqliteDatabase | None = None) -> None:
         self.clock = ManualClock()
-        self.database = database or MemoryDatabase()
+        self.database = database or scratch_database()
         self.ledger = Ledger(self.database)
         endpoints = {"here": {"key": "sk-secret"}}
         settings = make_settings(endpoints=endpoints)

@@ -16,7 +16,7 @@ from noctule.channels.telegram.gate import (
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.core.clock import ManualClock
 from noctule.core.settings import TelegramSettings
-from storage.memory.database import MemoryDatabase
+from tests.support.scratch import scratch_database
 
 _MINUTE = 60.0
 _HOUR = 3600.0
@@ -27,7 +27,7 @@ class Door:
 
     def __init__(self, **settings: object) -> None:
         self.clock = ManualClock()
-        self.database = MemoryDatabase()
+        self.database = scratch_database()
         self.shown: list[str] = []
         self.settings = TelegramSettings(**settings)
         self.gate = self.again()

@@ -6,8 +6,9 @@ from decimal import Decimal
 from noctule.core.books import Placed
 from noctule.core.clock import SystemClock
 from noctule.models.teller import Refused, Teller
-from storage.memory import MemoryDatabase
+from storage.sqlite.database import SqliteDatabase
 from tests.support.budget_records import a_bill, a_claim
+from tests.support.scratch import scratch_database
 
 MOST = timedelta(minutes=6)
 
@@ -18,7 +19,7 @@ def held_up(name: str = "a", *, late: bool = False):
     return replace(a_claim(name, "0.60", at=at), sent=False)
 
 
-async def money(database: MemoryDatabase) -> tuple[Decimal, Decimal]:
+async def money(database: SqliteDatabase) -> tuple[Decimal, Decimal]:
     """Return what the only budget holds and has spent."""
     async with database.read() as work:
         [tally] = await work.budgets.tallies()
@@ -27,7 +28,7 @@ async def money(database: MemoryDatabase) -> tuple[Decimal, Decimal]:
 
 async def test_a_request_that_leaves_is_noted_on_its_hold() -> None:
     """From then on it counts in full should its process die."""
-    database = MemoryDatabase()
+    database = scratch_database()
     teller = Teller(database, SystemClock())
     claim = held_up()
     assert isinstance(await teller.enter(claim), Placed)
@@ -39,7 +40,7 @@ async def test_a_request_that_leaves_is_noted_on_its_hold() -> None:
 
 async def test_a_hold_that_is_overdue_or_gone_is_not_noted() -> None:
     """Its caller has to claim the money again, which others may have by now."""
-    database = MemoryDatabase()
+    database = scratch_database()
     teller = Teller(database, SystemClock())
     late, gone = held_up("late", late=True), held_up("gone")
     await teller.enter(late)
@@ -51,7 +52,7 @@ async def test_a_hold_that_is_overdue_or_gone_is_not_noted() -> None:
 
 async def test_a_caller_that_is_gone_places_nothing_anew() -> None:
     """Cancelled while its claim was to be repeated: its bill stands, and no hold comes after it."""
-    database = MemoryDatabase()
+    database = scratch_database()
     teller = Teller(database, SystemClock())
     claim = held_up()
     await teller.enter(claim)
@@ -66,7 +67,7 @@ async def test_a_caller_that_is_gone_places_nothing_anew() -> None:
 
 async def test_notes_of_many_calls_share_a_transaction() -> None:
     """Each learns of its own hold."""
-    database = MemoryDatabase()
+    database = scratch_database()
     teller = Teller(database, SystemClock())
     claims = [replace(held_up(f"c{number}"), usd=Decimal("0.01")) for number in range(20)]
     await asyncio.gather(*(teller.enter(claim) for claim in claims))

@@ -12,7 +12,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.ports import Database
 from noctule.core.questions import QuestionKind
 from noctule.sessions.desk import Desk
-from storage.memory import MemoryDatabase
+from tests.support.scratch import scratch_database
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import NOON, a_question, a_session, a_turn
 
@@ -41,7 +41,7 @@ class Person:
 @pytest.fixture
 async def database() -> AsyncIterator[Database]:
     """A session whose turn waits for an approval and for an answer."""
-    opened = MemoryDatabase()
+    opened = scratch_database()
     async with opened.work() as work:
         await work.sessions.add(a_session())
         await work.turns.add(TURN)

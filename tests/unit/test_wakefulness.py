@@ -9,7 +9,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.suspensions import Suspension, lost
 from noctule.sessions.night_watch import NightWatch
 from noctule.sessions.wakefulness import Inhibitor, Wakefulness, find_inhibitor
-from storage.memory import MemoryDatabase
+from tests.support.scratch import scratch_database
 from tests.support.stored_records import a_session, a_turn
 
 CLOCK = SystemClock()
@@ -125,7 +125,7 @@ async def test_a_program_that_does_not_work_is_no_failure(tmp_path) -> None:
 
 async def test_a_machine_that_slept_over_work_says_so() -> None:
     """With its hours, once, and only where something would have gone on."""
-    clock, database, told = ManualClock(), MemoryDatabase(), []
+    clock, database, told = ManualClock(), scratch_database(), []
     watch = NightWatch(database, Wakefulness(None, clock), clock, told.append)
     await watch.look()
     clock.suspend(7200)
