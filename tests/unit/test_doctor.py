@@ -116,6 +116,8 @@ def test_a_missing_sandbox_is_told_with_what_it_means(tmp_path, flaw, choice, le
     there = settings(tmp_path, ("endpoints:", f"tools: {{sandbox: {choice}}}\nendpoints:"))
     (finding,) = machine.sandbox(flaw, there)
     assert (finding.level, says in finding.sentence) == (level, True)
+    (finding,) = machine.sandbox(flaw, there, mac=True)
+    assert ("not been run on a Mac" in finding.sentence) == (flaw is None)
     assert (finding.fix is None) if fix is None else (fix in finding.fix)
 
 
