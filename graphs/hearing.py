@@ -11,6 +11,7 @@ from typing import Any
 from langgraph.types import interrupt
 
 from graphs.context import TurnContext
+from noctule.core.grants import Shown
 from noctule.core.parkings import ParkingKind
 from noctule.core.patience import carry_out, look_up
 from noctule.core.ports import UnitOfWork
@@ -31,6 +32,7 @@ class Asked:
         choices: the answers offered; () takes any text.
         tool: the tool that wants to act; None for a question of the agent.
         subject: what it would act on; None likewise.
+        shown: what a longer answer is bound to; None for what is no approval.
     """
 
     key: str
@@ -39,9 +41,11 @@ class Asked:
     choices: tuple[str, ...] = ()
     tool: str | None = None
     subject: str | None = None
+    shown: Shown | None = None
 
     def as_stop(self) -> dict[str, Any]:
         """Return what the interrupt carries: plain JSON values."""
+        shown = self.shown
         return {
             "kind": ParkingKind.QUESTION.value,
             "reason": self.text,
@@ -52,6 +56,9 @@ class Asked:
                 "choices": [str(choice) for choice in self.choices],  # no enums in checkpoints
                 "tool": self.tool,
                 "subject": self.subject,
+                "server": None if shown is None else shown.server,
+                "workspace": None if shown is None else shown.workspace,
+                "seal": None if shown is None else dict(shown.seal),
             },
         }
 

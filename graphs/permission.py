@@ -1,26 +1,38 @@
-"""Permission of a tool call: the rules, what people granted, and if need be a person's word."""
+"""Permission of a tool call: the rules, what people granted, and if need be a person's word.
 
-from dataclasses import dataclass
+A yes counts for what was shown. What an approval shows is sealed (``noctule.core.grants``): when a
+part of it has changed by the time the call is made, the person is asked again and told what.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from graphs.hearing import Asked, hear
 from graphs.tool_call import ToolCall
-from noctule.core.choices import approvals_for, reason_of
+from noctule.core.choices import approvals_for, reason_of, rule_shown
+from noctule.core.consent import covered, not_covered
 from noctule.core.effects import EffectClass
-from noctule.core.grants import Grant
+from noctule.core.grants import Grant, Shown, changes
 from noctule.core.patience import look_up
 from noctule.core.permissions import Act, Decision, decide
 from noctule.core.plain_sight import hides_more_than_words, in_plain_sight, odd_letters
 from noctule.core.ports import UnitOfWork
-from noctule.core.questions import Approval, QuestionKind
+from noctule.core.questions import Approval, Question, QuestionKind
 from noctule.core.sessions import Session
 from noctule.core.settings import Permission
 
 _SHOWN_SUBJECT = 2000
+_SHOWN_CHANGES = 600
+_MOST_QUESTIONS = 3
 _GIVEN = frozenset(Approval) - {Approval.NO}
 _UNSEEN = (
     "{tool} needs a person's word, and part of what it is to act on looks like a key or password, "
     "which is not shown to anybody: nobody can allow what they cannot see. It was not called. "
     "Leave that part out."
+)
+_CHANGING = (
+    "{tool} was not called: what it is to act on was allowed {times} times and had changed each "
+    "time by the moment of the call. Make a copy that nothing else writes to, and use that."
 )
 
 
@@ -35,16 +47,30 @@ class Refused:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What stands about a call before anybody is asked.
+
+    Args:
+        decision: whether it may happen.
+        differences: why grants for what looks the same do not cover it, a sentence each.
+    """
+
+    decision: Decision
+    differences: tuple[str, ...] = ()
+
+
 async def permitted(call: ToolCall) -> ToolCall | Refused:
     """Return a call that may happen, or why it may not; asks a person where rules say so."""
-    decision = await _decide(call)
+    standing = await _stand(call)
+    decision = standing.decision
     if decision.permission is Permission.ASK:
         if hides_more_than_words(call.equipment.masker.hidden(call.subject or "")):
             return Refused(_UNSEEN.format(tool=call.tool.name))
-        answer = await hear(_question(call, decision), call.turn)
-        if answer not in _GIVEN:
-            return Refused(_no(call, answer))
-        decision = await _decide(call, approved=True)
+        refused = await _ask(call, standing)
+        if refused is not None:
+            return refused
+        decision = (await _stand(call, approved=True)).decision
     if decision.permission is Permission.DENY:
         return Refused(
             f"{call.tool.name} is not allowed here: {decision.why}. Do not try to reach the same "
@@ -55,17 +81,51 @@ async def permitted(call: ToolCall) -> ToolCall | Refused:
 
 async def may_unasked(call: ToolCall) -> bool:
     """Whether rules and grants let a call happen without asking anybody."""
-    return (await _decide(call)).permission is Permission.ALLOW
+    return (await _stand(call)).decision.permission is Permission.ALLOW
 
 
-async def _decide(call: ToolCall, *, approved: bool = False) -> Decision:
+async def _ask(call: ToolCall, standing: _Standing) -> Refused | None:
+    """Ask until what was allowed is what is there; return why the call may not happen, if so."""
+    if await _has_begun(call):
+        return None
+    said = standing.differences
+    for number in range(1, _MOST_QUESTIONS + 1):
+        shown = await _shown(call)
+        key = call.id if number == 1 else f"{call.id}/{number}"
+        asked = _question(call, standing.decision, shown, said)
+        answer = await hear(replace(asked, key=key), call.turn)
+        if answer not in _GIVEN:
+            return Refused(_no(call, answer))
+        question = await _stored(call, key)
+        if question is None or question.seal is None:
+            return None
+        now = (await _shown(call)).seal
+        if question.seal == now:
+            return None
+        said = (f"You allowed it; until it could run {changes(question.seal, now)}.",)
+    return Refused(_CHANGING.format(tool=call.tool.name, times=_MOST_QUESTIONS))
+
+
+async def _stored(call: ToolCall, key: str) -> Question | None:
+    session_id = call.context.session_id
+    return await look_up(call.turn.database, lambda work: work.questions.of_call(session_id, key))
+
+
+async def _has_begun(call: ToolCall) -> bool:
+    """Whether the call was made before, and a crash cut it off: the journal decides then."""
+    session_id = call.context.session_id
+    effect = await look_up(call.turn.database, lambda work: work.effects.get(session_id, call.id))
+    return effect is not None
+
+
+async def _stand(call: ToolCall, *, approved: bool = False) -> _Standing:
     equipment = call.equipment
     act = Act(
         tool=call.tool.name,
         family=call.tool.family,
         effect=call.effect,
         subject=call.subject,
-        server=getattr(call.tool, "server", None),
+        server=_server(call),
         default=call.tool.permission,
         needs_person=call.tool.needs_person(call.arguments, call.context),
     )
@@ -73,43 +133,95 @@ async def _decide(call: ToolCall, *, approved: bool = False) -> Decision:
     role_rules = equipment.role_rules(call.context.role)
     plain = decide(act, rules=rules, role_rules=role_rules, approved=approved)
     outside = act.effect is EffectClass.OUTSIDE
-    if plain.permission is Permission.DENY or (
-        plain.permission is Permission.ALLOW and not outside
+    if (
+        approved
+        or plain.permission is Permission.DENY
+        or (plain.permission is Permission.ALLOW and not outside)
     ):
-        return plain  # nothing that people granted or a session read changes it
-    grants, session = await look_up(call.turn.database, lambda work: _standing(call, work))
-    return decide(
+        return _Standing(plain)  # nothing that people granted or a session read changes it
+    grants, session = await look_up(call.turn.database, lambda work: _looked_up(call, work))
+    steered = equipment.settings.tools.ask_after_outside and session.outside_since is not None
+    firm = [grant.rule for grant in grants if grant.is_rule and grant.despite_outside]
+    if steered and firm and act.family == "shell":
+        held = decide(act, rules=rules, role_rules=role_rules, grants=firm)
+        if held.granted:
+            return _Standing(held)
+    shown = await _shown(call) if any(not grant.is_rule for grant in grants) else None
+    covering = next((g for g in grants if shown is not None and shown.is_covered_by(g)), None)
+    decision = decide(
         act,
         rules=rules,
         role_rules=role_rules,
-        grants=[grant.rule for grant in grants],
-        steered=equipment.settings.tools.ask_after_outside and session.outside_since is not None,
-        approved=approved,
+        grants=[grant.rule for grant in grants if grant.is_rule],
+        covered_by=None if covering is None else covering.rule,
+        steered=steered,
     )
+    return _Standing(decision, () if covering else _differences(shown, grants))
 
 
-async def _standing(call: ToolCall, work: UnitOfWork) -> tuple[list[Grant], Session]:
+async def _looked_up(call: ToolCall, work: UnitOfWork) -> tuple[list[Grant], Session]:
     """Return what people granted, and the session as it now is."""
     grants = await work.grants.of(call.context.owner, call.context.session_id)
     return grants, await work.sessions.get(call.context.session_id)
 
 
-def _question(call: ToolCall, decision: Decision) -> Asked:
-    subject = None if call.subject is None else call.mask(call.subject)
-    shown = ""
+def _differences(shown: Shown | None, grants: Sequence[Grant]) -> tuple[str, ...]:
+    """Return why the newest grant for what looks the same does not cover a call."""
+    if shown is None:
+        return ()
+    found = (shown.difference(grant) for grant in reversed(grants))
+    return tuple(sentence for sentence in found if sentence is not None)[:1]
+
+
+async def _shown(call: ToolCall) -> Shown:
+    workspace = call.context.workspace
+    return Shown(
+        rule=rule_shown(call.tool.name, _masked_subject(call)),
+        tool=call.tool.name,
+        server=_server(call),
+        workspace=None if workspace.own else str(workspace.root),
+        seal=await call.tool.seal(call.arguments, call.context),
+    )
+
+
+def _server(call: ToolCall) -> str | None:
+    server: str | None = getattr(call.tool, "server", None)
+    return server
+
+
+def _masked_subject(call: ToolCall) -> str | None:
+    return None if call.subject is None else call.mask(call.subject)
+
+
+def _question(
+    call: ToolCall, decision: Decision, shown: Shown, differences: Sequence[str]
+) -> Asked:
+    subject = _masked_subject(call)
+    acts_on = ""
     if subject is not None:
         odd = odd_letters(subject) if call.tool.family == "shell" else None
         noted = f"{odd}\n" if odd else ""
-        shown = f":\n{in_plain_sight(subject, most=_SHOWN_SUBJECT)}\n{noted}"
-    text = f"May {call.context.role.value} use {call.tool.name}{shown or '? '}({decision.why})"
+        acts_on = f":\n{in_plain_sight(subject, most=_SHOWN_SUBJECT)}\n{noted}"
+    lines = [f"May {call.context.role.value} use {call.tool.name}{acts_on or '? '}({decision.why})"]
+    changed = " ".join(differences)
+    if changed:
+        lines.append(in_plain_sight(call.mask(changed), most=_SHOWN_CHANGES))
+    left_out = not_covered(shown.tool, server=shown.server)
+    if left_out is not None:
+        lines.append(f"For longer than once a yes covers {_covers(shown)}. {left_out}")
     return Asked(
         key=call.id,
         kind=QuestionKind.APPROVAL,
-        text=text,
+        text="\n".join(lines),
         choices=approvals_for(call.tool.name),
         tool=call.tool.name,
         subject=subject,
+        shown=shown,
     )
+
+
+def _covers(shown: Shown) -> str:
+    return covered(shown.tool, server=shown.server, seal=shown.seal)
 
 
 def _no(call: ToolCall, answer: str | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, ClassVar
 
+from noctule.core.grants import Seal, digest_of
 from noctule.core.settings.tools import ToolsSettings
 from tools.tool import ArgumentsT, Tool, ToolContext, ToolError, ToolResult
 from tools.workspace import PathError, Workspace
@@ -27,6 +28,10 @@ class FileTool(Tool[ArgumentsT]):
     def subject_in(self, arguments: ArgumentsT, context: ToolContext) -> str | None:
         """Return the paths, and where they lead when they lead elsewhere."""
         return real_names(self.paths(arguments), context.workspace)
+
+    async def seal(self, arguments: ArgumentsT, context: ToolContext) -> Seal:
+        """Return that it is about exactly these paths."""
+        return {"the path": digest_of(self.subject_in(arguments, context) or "")}
 
     def paths(self, arguments: ArgumentsT) -> Sequence[str]:
         """Return the paths as the model wrote them."""

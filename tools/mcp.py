@@ -13,6 +13,7 @@ from pydantic import BaseModel
 
 from noctule.core.clock import Clock
 from noctule.core.effects import EffectClass
+from noctule.core.grants import Seal, digest_of
 from noctule.core.settings import McpServerSettings, Permission
 from tools.json_arguments import JsonArguments, arguments_like
 from tools.json_schemas import SchemaError, plain_schema
@@ -40,23 +41,30 @@ class McpTool(Tool[JsonArguments]):
 
     Args:
         server: whose it is.
-        original: what the server calls it.
+        offered: as the server describes it.
         arguments: what it takes.
     """
 
     family: ClassVar[str] = "mcp"
     effect = EffectClass.OUTSIDE
 
-    def __init__(self, server: McpServer, original: str, arguments: type[JsonArguments]) -> None:
+    def __init__(
+        self, server: McpServer, offered: "OfferedTool", arguments: type[JsonArguments]
+    ) -> None:
         self.server = server.name
         self.arguments = arguments
         self.permission = server.settings.permission
         self._server = server
-        self._original = original
+        self._original = offered.name
+        self._seal = _seal(server, offered)
 
     def subject(self, arguments: JsonArguments) -> str | None:
         """Return the arguments as JSON: nobody else knows which of them names what is acted on."""
         return str(arguments)
+
+    async def seal(self, arguments: JsonArguments, context: ToolContext) -> Seal:
+        """Return how its server describes it, and how that server is reached."""
+        return self._seal
 
     def needs_person(self, arguments: JsonArguments, context: ToolContext) -> str | None:
         """Say that the arguments may leave the machine when the session is private."""
@@ -210,7 +218,8 @@ def _check_name(
     if name in tools:
         raise SchemaError(f"another of its tools is called {name!r} here, too")
     for other in servers:
-        if len(other) > len(server.name) and name.startswith(tool_name(other, "")):
+        longer = other != server.name and len(other) >= len(server.name)
+        if longer and name.startswith(tool_name(other, "")):
             raise SchemaError(f"{name!r} is how tools of the server {other!r} are called")
 
 
@@ -239,8 +248,19 @@ def tool_of(server: McpServer, offered: "OfferedTool") -> McpTool:
             "description": f"(from the MCP server {server.name}) {described}",
         },
     )
-    made: McpTool = kind(server, offered.name, arguments_like(schema))
+    made: McpTool = kind(server, offered, arguments_like(schema))
     return made
+
+
+def _seal(server: McpServer, offered: "OfferedTool") -> Seal:
+    described = {
+        "its name": offered.name,
+        "its title": offered.title,
+        "its description": offered.description,
+        "its arguments": offered.inputSchema,
+        "how its server is started or reached": [*server.settings.command, server.settings.url],
+    }
+    return {part: digest_of(json.dumps(value, sort_keys=True)) for part, value in described.items()}
 
 
 def _absent(server: McpServer) -> McpAbsent:

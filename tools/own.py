@@ -26,6 +26,7 @@ from langchain_core.tools import BaseTool, ToolException
 from pydantic import BaseModel
 
 from noctule.core.effects import EffectClass
+from noctule.core.grants import Seal, digest_of
 from noctule.core.settings import ToolsSettings
 from tools.json_arguments import JsonArguments, arguments_like
 from tools.tool import Tool, ToolContext, ToolError, ToolResult
@@ -49,6 +50,7 @@ class OwnTool(Tool[BaseModel]):
         effect: what it can change.
         outside: whether its results are text that somebody else wrote.
         seconds: how long a call may take.
+        code: what its file holds.
     """
 
     family: ClassVar[str] = "own"
@@ -61,12 +63,18 @@ class OwnTool(Tool[BaseModel]):
         effect: EffectClass,
         outside: bool,
         seconds: float,
+        code: bytes,
     ) -> None:
         self.arguments = arguments
         self.effect = effect
         self._function = function
         self._outside = outside
         self._seconds = seconds
+        self._seal = {"its file": digest_of(code)}
+
+    async def seal(self, arguments: BaseModel, context: ToolContext) -> Seal:
+        """Return what the file it was read from holds."""
+        return self._seal
 
     def subject(self, arguments: BaseModel) -> str | None:
         """Return the arguments as JSON."""
@@ -119,9 +127,10 @@ def own_tools(settings: ToolsSettings, problems: list[str]) -> Iterator[OwnTool]
     seconds = settings.command_timeout.total_seconds()
     for path in sorted(folder.glob("*.py")):
         module = _load(path, problems)
+        code = path.read_bytes() if module is not None else b""
         for function in _functions(module):
             try:
-                yield _tool_of(function, seconds)
+                yield _tool_of(function, seconds, code)
             except _UnusableError as error:
                 problems.append(f"{path.name}: the tool {function.name!r} {error}")
 
@@ -153,7 +162,7 @@ def _functions(module: ModuleType | None) -> Iterator[BaseTool]:
             yield value
 
 
-def _tool_of(function: BaseTool, seconds: float) -> OwnTool:
+def _tool_of(function: BaseTool, seconds: float, code: bytes) -> OwnTool:
     """Return a tool.
 
     Raises:
@@ -177,6 +186,7 @@ def _tool_of(function: BaseTool, seconds: float) -> OwnTool:
         effect=effect,
         outside=bool(metadata.get("outside", True)),
         seconds=seconds,
+        code=code,
     )
     return made
 

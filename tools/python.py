@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from noctule.core.grants import Seal, digest_of
 from tools.command_tool import CommandArguments, CommandTool
 from tools.command_words import is_command_line
 from tools.tool import ToolContext, ToolError, ToolResult
@@ -35,6 +36,10 @@ class Python(CommandTool[PythonArguments]):
     def subject(self, arguments: PythonArguments) -> str:
         """Return the program."""
         return arguments.code
+
+    async def seal(self, arguments: PythonArguments, context: ToolContext) -> Seal:
+        """Return that it is about exactly this program."""
+        return {"the code": digest_of(arguments.code)}
 
     async def run(self, arguments: PythonArguments, context: ToolContext) -> ToolResult:
         """Keep the program as a file, where a traceback finds its lines, and run it."""

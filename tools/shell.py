@@ -1,10 +1,13 @@
 """The tool ``shell``: a command line in the workspace."""
 
+import asyncio
 import shutil
 from typing import ClassVar
 
 from pydantic import Field
 
+from noctule.core.grants import Seal
+from tools.command_seal import command_seal
 from tools.command_tool import LONGEST_COMMAND, CommandArguments, CommandTool
 from tools.command_words import is_python
 from tools.tool import ToolContext, ToolError, ToolResult
@@ -31,6 +34,10 @@ class Shell(CommandTool[ShellArguments]):
     def subject(self, arguments: ShellArguments) -> str:
         """Return the command."""
         return arguments.command
+
+    async def seal(self, arguments: ShellArguments, context: ToolContext) -> Seal:
+        """Return that it is about this line, and the files it names as they are."""
+        return await asyncio.to_thread(command_seal, arguments.command, context.workspace.root)
 
     async def run(self, arguments: ShellArguments, context: ToolContext) -> ToolResult:
         """Run it."""

@@ -15,6 +15,7 @@ from pydantic import BaseModel
 from noctule.core.calls import EventSink
 from noctule.core.clock import Clock
 from noctule.core.effects import EffectClass
+from noctule.core.grants import Seal
 from noctule.core.ports import Database
 from noctule.core.roles import Role
 from noctule.core.settings import Permission
@@ -132,6 +133,14 @@ class Tool(ABC, Generic[ArgumentsT]):
         """
         del context
         return self.subject(arguments)
+
+    async def seal(self, arguments: ArgumentsT, context: ToolContext) -> Seal:
+        """Return the parts of what a person is shown that an answer for longer is bound to.
+
+        When one of them has changed, the answer counts no more. Nothing: the tool's name is all.
+        """
+        del arguments, context
+        return {}
 
     def effect_of(self, arguments: ArgumentsT, context: ToolContext) -> EffectClass:
         """Return what this call can change; a tool whose calls differ overrides it."""

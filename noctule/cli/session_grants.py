@@ -7,7 +7,8 @@ import click
 from noctule.cli.invocation import Invocation
 from noctule.cli.moments import iso, show
 from noctule.cli.tables import Column, Fit, print_table
-from noctule.core.grants import Grant
+from noctule.core.consent import rule_of, scope_of
+from noctule.core.grants import Grant, files_of
 from noctule.core.short_ids import short_ids
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ async def list_grants(invocation: Invocation, records: "Records") -> None:
             Column("owner", rank=3),
             Column("holds for", rank=1),
             Column("allows", Fit.BELOW, rank=1),
+            Column("covers", Fit.BELOW, rank=1),
         ),
         [
             (
@@ -43,7 +45,8 @@ async def list_grants(invocation: Invocation, records: "Records") -> None:
                 show(grant.granted_at, records.zone, now),
                 grant.owner,
                 "every session" if grant.session_id is None else sessions[grant.session_id],
-                grant.rule,
+                rule_of(grant),
+                scope_of(grant),
             )
             for grant in grants
         ],
@@ -60,7 +63,7 @@ async def revoke(invocation: Invocation, records: "Records", grant_id: str) -> N
     if invocation.as_json:
         invocation.print_document(_document(grant, records))
     else:
-        click.echo(f"Taken back: {grant.rule}. It is asked about again.")
+        click.echo(f"Taken back: {rule_of(grant)}. It is asked about again.")
 
 
 def _document(grant: Grant, records: "Records") -> dict[str, Any]:
@@ -69,5 +72,11 @@ def _document(grant: Grant, records: "Records") -> dict[str, Any]:
         "owner": grant.owner,
         "session": grant.session_id,
         "rule": grant.rule,
+        "covers": scope_of(grant),
+        "tool": grant.tool,
+        "server": grant.server,
+        "workspace": grant.workspace,
+        "files": files_of(grant.seal or {}),
+        "despite_outside": grant.despite_outside,
         "granted_at": iso(grant.granted_at, records.zone),
     }

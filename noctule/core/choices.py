@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass
 
+from noctule.core.consent import covered, is_exact, where
 from noctule.core.errors import UsageError
 from noctule.core.permissions import rule_for
 from noctule.core.questions import Approval, CheckAnswer, Question, QuestionKind
@@ -82,7 +83,7 @@ def granted_rule(question: Question, value: str) -> str:
     """Return the rule that allows everything like what an approval is about.
 
     A command, code and a file are allowed exactly as they are; of every other tool, such as those
-    of the web and of MCP servers, every call.
+    of the web and of MCP servers, every call. What it is bound to besides, the seal says.
 
     Args:
         question: an approval.
@@ -91,11 +92,17 @@ def granted_rule(question: Question, value: str) -> str:
     tool = question.tool or ""
     if value == Approval.ALL and tool in BUILT_IN["shell"]:
         return "shell"
-    return rule_for(tool, question.subject if _is_exact(tool) else None)
+    return rule_shown(tool, question.subject)
 
 
-def _is_exact(tool: str) -> bool:
-    return tool in {*BUILT_IN["shell"], *BUILT_IN["files"]}
+def rule_shown(tool: str, subject: str | None) -> str:
+    """Return the rule that names what a call is shown to be about.
+
+    Args:
+        tool: its name.
+        subject: what it acts on, without secrets; None: nothing one could name.
+    """
+    return rule_for(tool, subject if is_exact(tool) else None)
 
 
 def _meaning(question: Question, value: str, whose: str | None) -> str:
@@ -115,7 +122,7 @@ def _approval(question: Question, value: Approval, whose: str) -> str:
         case Approval.SESSION:
             return f"yes, and {_covered(question)} until this session ends"
         case Approval.ALWAYS:
-            return f"yes, and {_covered(question)} in every session of {whose}"
+            return f"yes, and {_covered(question)} {_always(question, whose)}"
         case Approval.ALL:
             return "yes, and every shell command and all Python code until this session ends"
         case Approval.NO:
@@ -123,12 +130,13 @@ def _approval(question: Question, value: Approval, whose: str) -> str:
 
 
 def _covered(question: Question) -> str:
-    tool = question.tool or "it"
-    if not _is_exact(tool) or question.subject is None:
-        return f"everything {tool} is asked to do"
-    if tool in BUILT_IN["files"]:
-        return f"{tool} on exactly this file"
-    return "exactly this command" if tool == "shell" else "exactly this code"
+    return covered(question.tool, server=question.server, seal=question.seal)
+
+
+def _always(question: Question, whose: str) -> str:
+    if question.seal is None:
+        return f"until this session ends (it is older than what holds in every session of {whose})"
+    return where(None, question.workspace, whose=whose)
 
 
 def _chosen(question: Question, words: str) -> str | None:

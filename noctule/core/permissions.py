@@ -17,11 +17,13 @@ from fnmatch import fnmatchcase
 from noctule.core.effects import EffectClass
 from noctule.core.settings.tools import Permission
 from noctule.core.shell_words import CommandLine, read_commands
+from noctule.core.tool_names import BUILT_IN, FAMILIES
 
 _STRICTNESS = {Permission.ALLOW: 0, Permission.ASK: 1, Permission.DENY: 2}
 _OWN_AFFAIRS = frozenset({"ask", "notes", "sessions"})
 """Families that act on nothing but Noctule's own records and the person."""
 
+_OURS = frozenset({*FAMILIES, *(tool for tools in BUILT_IN.values() for tool in tools)})
 _COMMANDS = frozenset({"shell"})
 """Tools whose subject is a command line."""
 
@@ -70,6 +72,7 @@ def decide(
     rules: Mapping[str, Permission],
     role_rules: Mapping[str, Permission] | None = None,
     grants: Iterable[str] = (),
+    covered_by: str | None = None,
     steered: bool = False,
     approved: bool = False,
 ) -> Decision:
@@ -80,6 +83,7 @@ def decide(
         rules: ``tools.permissions``.
         role_rules: ``roles.ROLE.permissions``; None means none.
         grants: rules of what people allowed beyond the configuration.
+        covered_by: the rule of a sealed grant that covers the whole call; None: there is none.
         steered: whether the session has read text from outside, so that effects outside ask.
         approved: whether a person allowed this very call.
     """
@@ -92,6 +96,8 @@ def decide(
         return decision
     if approved:
         return Decision(Permission.ALLOW, "allowed by the person", granted=True)
+    if covered_by is not None:
+        decision = Decision(Permission.ALLOW, f"granted by {covered_by!r}", granted=True)
     if decision.permission is Permission.ALLOW and act.effect is EffectClass.OUTSIDE and steered:
         why = "the session has read text from outside, which may be steering the agent"
         return Decision(Permission.ASK, why)
@@ -179,6 +185,8 @@ def _fits(act: Act, key: str, part: _Part, permission: Permission) -> bool:
     names = [act.tool, act.family]
     if act.server is not None:
         names.append(f"mcp:{act.server}")
+        if permission is Permission.ALLOW and act.tool in _OURS:
+            names.remove(act.tool)  # a server's tool never takes what is said of one of ours
     if key in names:
         return True
     patterns = [key[len(name) + 1 :] for name in names if key.startswith(f"{name}:")]

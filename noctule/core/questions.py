@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 
+from noctule.core.grants import Seal
+
 
 class QuestionKind(StrEnum):
     """What is asked."""
@@ -62,6 +64,10 @@ class Question:
         answer: None until it is answered.
         answered_at: likewise.
         answered_by: the owner who answered; likewise.
+        server: the MCP server of the tool; None for others.
+        workspace: the folder the tool would act in, absolute; None means the session's own.
+        seal: the parts of what is shown that a longer answer is bound to; None for what is no
+            approval, and for approvals asked before there were seals.
     """
 
     id: str
@@ -77,6 +83,9 @@ class Question:
     answer: str | None = None
     answered_at: datetime | None = None
     answered_by: str | None = None
+    server: str | None = None
+    workspace: str | None = None
+    seal: Seal | None = None
 
     @property
     def shown(self) -> str:

@@ -1,5 +1,7 @@
 """Answering: a person's answer is stored once, and the branch that waits for it goes on."""
 
+from dataclasses import replace
+
 from noctule.core.choices import granted_rule, read_answer
 from noctule.core.clock import Clock
 from noctule.core.errors import UsageError
@@ -97,6 +99,15 @@ async def _grant(
         owner=session.owner,
         rule=granted_rule(question, value),
         granted_at=clock.now(),
-        session_id=None if value == Approval.ALWAYS else session.id,
+        session_id=session.id,
     )
+    if value != Approval.ALL and question.seal is not None:
+        grant = replace(
+            grant,
+            session_id=None if value == Approval.ALWAYS else session.id,
+            tool=question.tool,
+            server=question.server,
+            workspace=question.workspace,
+            seal=question.seal,
+        )
     await work.grants.add(grant)

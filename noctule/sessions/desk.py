@@ -369,7 +369,7 @@ class Desk:
             if request.budget_usd is not None:
                 await raise_run(work, session.id, request.budget_usd, self._clock.now())
             check_has_workspace(session, request.workspace)
-            await grant_all(work, self._clock, session, request.allow)
+            await self._grant(work, session, request)
             return session
         session = Session(
             id=request.begin_as or new_id(self._clock),
@@ -382,8 +382,12 @@ class Desk:
             workspace=accepted_workspace(request.workspace, self._home),
         )
         await work.sessions.add(session)
-        await grant_all(work, self._clock, session, request.allow)
+        await self._grant(work, session, request)
         return session
+
+    async def _grant(self, work: UnitOfWork, session: Session, request: Request) -> None:
+        for_run = request.kind is SessionKind.RUN
+        await grant_all(work, self._clock, session, request.allow, for_run=for_run)
 
     async def _cancel(self, work: UnitOfWork, turn: Turn) -> None:
         if turn.status is Status.RUNNING:

@@ -12,6 +12,7 @@ from noctule.core.settings import Permission, Settings
 from noctule.core.tool_names import BUILT_IN, MCP_PREFIX, unknown_tools
 
 _LISTING = "noctule sessions grants"
+_COMMANDS = frozenset({"shell", *BUILT_IN["shell"]})
 
 
 def check_rules(rules: Sequence[str], settings: Settings) -> None:
@@ -43,10 +44,29 @@ def check_rules(rules: Sequence[str], settings: Settings) -> None:
             )
 
 
-async def grant_all(work: UnitOfWork, clock: Clock, session: Session, rules: Sequence[str]) -> None:
-    """Allow rules for one session."""
+async def grant_all(
+    work: UnitOfWork, clock: Clock, session: Session, rules: Sequence[str], *, for_run: bool
+) -> None:
+    """Allow rules for one session.
+
+    Args:
+        work: committed by the caller.
+        clock: the time.
+        session: which.
+        rules: what.
+        for_run: whether they are given for a run before it begins. Then commands they fit run where
+            there is no sandbox although the session has read text from outside: nobody sits by to
+            be asked, and who gave them was told.
+    """
     for rule in dict.fromkeys(rules):
-        grant = Grant(new_id(clock), session.owner, rule, clock.now(), session.id)
+        grant = Grant(
+            id=new_id(clock),
+            owner=session.owner,
+            rule=rule,
+            granted_at=clock.now(),
+            session_id=session.id,
+            despite_outside=for_run and _parts(rule)[0] in _COMMANDS,
+        )
         await work.grants.add(grant)
 
 

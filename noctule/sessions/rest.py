@@ -166,6 +166,9 @@ class Rest:
             choices=tuple(asked["choices"]),
             tool=asked["tool"],
             subject=asked["subject"],
+            server=asked.get("server"),
+            workspace=asked.get("workspace"),
+            seal=asked.get("seal"),
         )
         await work.questions.add(question)
         shown = {

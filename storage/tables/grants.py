@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 
 from storage.tables.metadata import metadata
-from storage.types import Id, UtcDateTime, Words
+from storage.types import Id, Json, UtcDateTime, Words
 
 grants = sa.Table(
     "grants",
@@ -13,5 +13,10 @@ grants = sa.Table(
     sa.Column("rule", Words, nullable=False),
     sa.Column("granted_at", UtcDateTime, nullable=False),
     sa.Column("session_id", Id, sa.ForeignKey("sessions.id")),
+    sa.Column("tool", Words),
+    sa.Column("server", Words),
+    sa.Column("workspace", Words),
+    sa.Column("seal", Json),
+    sa.Column("despite_outside", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Index(None, "owner", "session_id"),
 )

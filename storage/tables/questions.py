@@ -22,6 +22,9 @@ questions = sa.Table(
     sa.Column("answer", Words),
     sa.Column("answered_at", UtcDateTime),
     sa.Column("answered_by", Words),
+    sa.Column("server", Words),
+    sa.Column("workspace", Words),
+    sa.Column("seal", Json),
     sa.UniqueConstraint("session_id", "tool_call_id"),
 )
 

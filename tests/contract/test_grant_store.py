@@ -1,8 +1,9 @@
 import pytest
 
 from noctule.core.errors import OurBugError
+from noctule.core.grants import Grant
 from noctule.core.ports import Database
-from tests.support.stored_records import a_grant, a_session
+from tests.support.stored_records import NOON, a_grant, a_session
 
 
 async def test_what_holds_for_a_session(database: Database) -> None:
@@ -45,3 +46,28 @@ async def test_a_grant_of_a_session_belongs_to_one_that_exists(database: Databas
         await work.grants.add(a_grant())
         with pytest.raises(OurBugError):
             await work.grants.add(a_grant())
+
+
+async def test_what_a_grant_is_bound_to_comes_back(database: Database) -> None:
+    """Tool, server, folder, every part of the seal; and a rule given by hand has none of them."""
+    sealed = a_grant(
+        "g1",
+        session_id="s1",
+        rule="tickets_close",
+        tool="tickets_close",
+        server="tickets",
+        seal={"its name": "a" * 64, "its description": "\N{LATIN SMALL LETTER E WITH ACUTE}"},
+    )
+    by_hand = Grant("g2", "local", "shell", NOON, "s1", despite_outside=True)
+    async with database.work() as work:
+        await work.sessions.add(a_session())
+        for grant in (sealed, by_hand):
+            await work.grants.add(grant)
+        await work.commit()
+    async with database.read() as work:
+        assert await work.grants.of("local", "s1") == [sealed, by_hand]
+    assert (sealed.is_rule, by_hand.is_rule, Grant("g3", "local", "web", NOON).is_spent) == (
+        False,
+        True,
+        True,
+    )

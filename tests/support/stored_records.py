@@ -7,7 +7,7 @@ from typing import Any
 
 from noctule.core.attempts import Attempt, CostSource, Purpose, SkippedModel, Usage
 from noctule.core.effects import Effect
-from noctule.core.grants import Grant
+from noctule.core.grants import Grant, digest_of
 from noctule.core.lifecycle import Status
 from noctule.core.limits import Limit, LimitKey
 from noctule.core.notes import Note
@@ -133,13 +133,24 @@ def a_question(name: str = "q1", **changes: Any) -> Question:
         choices=("once", "session", "always", "no"),
         tool="shell",
         subject="git push",
+        workspace="/home/anna/bats",
+        seal={"the command": digest_of("git push")},
     )
     return replace(question, **changes)
 
 
 def a_grant(name: str = "g1", **changes: Any) -> Grant:
-    """Return a lasting grant of the data folder's owner."""
-    return replace(Grant(name, "local", "shell:git push", NOON), **changes)
+    """Return a lasting grant of the data folder's owner, with what it is bound to."""
+    grant = Grant(
+        id=name,
+        owner="local",
+        rule="shell:git push",
+        granted_at=NOON,
+        tool="shell",
+        workspace="/home/anna/bats",
+        seal={"the command": digest_of("git push")},
+    )
+    return replace(grant, **changes)
 
 
 def a_note(title: str = "Bats", text: str = "They sleep by day.", **changes: Any) -> Note:

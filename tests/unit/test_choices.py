@@ -76,9 +76,17 @@ def test_choices_say_what_they_cover():
     approval = {choice.value: choice.text for choice in choices_of(a_question())}
     assert list(approval) == ["once", "session", "always", "no"]
     assert approval["session"] == "yes, and exactly this command until this session ends"
-    assert approval["always"] == "yes, and exactly this command in every session of mine"
-    web = {c.value: c.text for c in choices_of(a_question(tool="fetch", subject="https://a.b"))}
-    assert web["always"] == "yes, and everything fetch is asked to do in every session of mine"
+    assert approval["always"] == (
+        "yes, and exactly this command in every session of mine in /home/anna/bats"
+    )
+    fetch = a_question(tool="fetch", subject="https://a.b", workspace=None, seal={})
+    web = {c.value: c.text for c in choices_of(fetch)}
+    assert web["always"] == (
+        "yes, and everything fetch is asked to do in every session of mine that has a folder of "
+        "its own"
+    )
+    old = {c.value: c.text for c in choices_of(a_question(seal=None))}
+    assert old["always"].startswith("yes, and exactly this command until this session ends")
     files = {c.value: c.text for c in choices_of(a_question(tool="write_file", subject="x"))}
     assert files["session"] == "yes, and write_file on exactly this file until this session ends"
     assert len({choice.text for choice in choices_of(CHECK)}) == 3

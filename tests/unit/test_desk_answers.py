@@ -117,12 +117,35 @@ async def test_what_is_allowed_for_longer_becomes_a_grant(
     await waiting(database, "q1", owner="tg:7")
     await desk.answer("q1", said, by="tg:7")
     (grant,) = await desk.grants("tg:7")
-    assert grant == Grant(grant.id, "tg:7", "shell:git push", NOON, session)
+    asked = a_question()
+    assert grant == Grant(
+        id=grant.id,
+        owner="tg:7",
+        rule="shell:git push",
+        granted_at=NOON,
+        session_id=session,
+        tool="shell",
+        workspace=asked.workspace,
+        seal=asked.seal,
+    )
     assert await desk.grants("local") == []
     with pytest.raises(NotFoundError):
         await desk.revoke(grant.id, owner="local")
     assert await desk.revoke(grant.id[:30]) == grant
     assert await desk.grants() == []
+
+
+async def test_what_was_asked_before_there_were_seals_is_allowed_for_its_session(
+    desk: Desk, database: Database
+) -> None:
+    """Nothing says what was shown then, so ``always`` reaches no further than it must."""
+    await waiting(database)
+    async with database.work() as work:
+        await work.questions.add(a_question("q1", seal=None))
+        await work.commit()
+    await desk.answer("q1", "always")
+    (grant,) = await desk.grants()
+    assert (grant.session_id, grant.is_rule) == ("s1", True)
 
 
 async def test_one_answer_counts(desk: Desk, database: Database) -> None:

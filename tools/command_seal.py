@@ -1,0 +1,223 @@
+"""What a yes to a command line is bound to: its words, and the files it names as they are now.
+
+No shell is run to find out. Every word that could name a file is tried, in the workspace's root
+and in every folder the line names, so that rather a file too much is covered than one too little.
+What a line makes of variables it sets itself, of other commands' output, and what the files it
+names call or read in turn is not known, and the question says so.
+"""
+
+import glob
+import hashlib
+import os
+import re
+import shlex
+import stat
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+
+from noctule.core.grants import FILE_PART, Seal, digest_of
+
+_MOST_WORDS = 1000
+_MOST_FOLDERS = 8
+_MOST_FILES = 500
+_MOST_READ_BYTES = 64 * 1024 * 1024
+_LONGEST_PATH = 4096
+_DEEPEST = 2
+_MOST_BRACES = 64
+
+_RUN = re.compile(r"[^\s'\"\\;|&()<>`$=:,@{}]+")
+_QUOTING = re.compile(r"\\\n|\\(?=.)|\$?['\"]")
+_SPLIT = re.compile(r"[=:,@]")
+_OUTPUT = re.compile(r"\d{0,3}(?:&>>?|>[>|&]?)\s*([^\s;|&()<>]+)")
+"""Where a command's output goes: what is in that file is replaced and not read."""
+_KNOWN = re.compile(r"\$(?:(HOME|PWD)\b|\{(HOME|PWD)\})")
+_BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")
+_FLAG = re.compile(r"-\w(.+)")
+_MODULE = re.compile(r"-m\s*([A-Za-z_][\w.]*)")
+_PROGRAM = re.compile(r"[A-Za-z][\w+-]*")
+
+_OBEYED = {
+    "bun": ("package.json",),
+    "bundle": ("Gemfile",),
+    "cargo": ("Cargo.toml", "build.rs"),
+    "cmake": ("CMakeLists.txt",),
+    "deno": ("deno.json", "deno.jsonc"),
+    "docker": ("Dockerfile", "compose.yaml", "docker-compose.yml"),
+    "go": ("go.mod",),
+    "gradle": ("build.gradle", "build.gradle.kts"),
+    "just": ("justfile", "Justfile"),
+    "make": ("Makefile", "makefile", "GNUmakefile"),
+    "meson": ("meson.build",),
+    "mvn": ("pom.xml",),
+    "ninja": ("build.ninja",),
+    "nox": ("noxfile.py",),
+    "npm": ("package.json",),
+    "npx": ("package.json",),
+    "pip": ("setup.py", "pyproject.toml"),
+    "pnpm": ("package.json",),
+    "pre-commit": (".pre-commit-config.yaml",),
+    "pytest": ("conftest.py", "pytest.ini", "pyproject.toml", "setup.cfg", "tox.ini"),
+    "rake": ("Rakefile",),
+    "task": ("Taskfile.yml", "Taskfile.yaml"),
+    "tox": ("tox.ini", "pyproject.toml", "setup.cfg"),
+    "yarn": ("package.json",),
+}
+"""What a program obeys without being told: it counts as named."""
+
+
+def command_seal(command: str, root: Path) -> Seal:
+    """Return the parts of a command line; blocking.
+
+    Args:
+        command: the line.
+        root: the workspace, absolute, symlinks resolved; commands begin there.
+    """
+    parts = {"the command": digest_of(command)}
+    words = list(dict.fromkeys(islice(_words(command, root), _MOST_WORDS)))
+    folders = _folders(words, root)
+    files = _files(words, folders, _only_written(command))
+    for pattern in words:
+        if glob.has_magic(pattern):
+            found = _matches(pattern, folders)
+            parts[f"what {pattern} stands for"] = digest_of("\0".join(sorted(found)))
+            files |= {name for match in found if (name := _name(Path(match), root)) is not None}
+    if len(files) > _MOST_FILES:
+        parts["the list of its files"] = digest_of("\0".join(sorted(files)))
+    room = _MOST_READ_BYTES
+    for name in sorted(files)[:_MOST_FILES]:
+        parts[f"{FILE_PART}{name}"], read = _digest(root / name, room)
+        room -= read
+    return parts
+
+
+def _words(command: str, root: Path, depth: int = 0) -> Iterator[str]:
+    """Yield every text in a line that may name a file, without its quotes."""
+    home = str(Path.home())
+    line = _KNOWN.sub(lambda found: str(root) if "PWD" in found[0] else home, command)
+    for word in _as_shells_do(line):
+        yield from _opened(word)
+        if depth < _DEEPEST and any(letter in word.strip() for letter in " \t\n;|&"):
+            yield from _words(word, root, depth + 1)
+    yield from _RUN.findall(_QUOTING.sub("", line))
+    for module in _MODULE.findall(line):
+        path = module.replace(".", "/")
+        yield from (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py")
+    for program in _PROGRAM.findall(line):
+        yield from _OBEYED.get(program.rstrip("0123456789"), ())
+
+
+def _as_shells_do(line: str) -> list[str]:
+    """Return the words of a line; of one whose quotes do not end what stands between spaces."""
+    lexer = shlex.shlex(line, posix=True, punctuation_chars=True)
+    lexer.commenters = ""
+    lexer.whitespace_split = True
+    try:
+        return list(lexer)
+    except ValueError:
+        return line.split()
+
+
+def _opened(word: str) -> Iterator[str]:
+    """Yield a word and what it holds: ``--file=a`` also ``a``, ``{a,b}.sh`` both, ``~`` in full."""
+    for text in _braces(word):
+        for piece in dict.fromkeys((text, *_SPLIT.split(text))):
+            yield f"{Path.home()}{piece[1:]}" if piece.partition("/")[0] == "~" else piece
+        if (flag := _FLAG.fullmatch(text)) is not None:
+            yield flag[1]
+
+
+def _braces(word: str) -> list[str]:
+    texts = [word]
+    while (found := _BRACES.search(texts[0])) and len(texts) < _MOST_BRACES:
+        text = texts.pop(0)
+        for one in found[1].split(","):
+            texts.append(f"{text[: found.start()]}{one}{text[found.end() :]}")  # noqa: PERF401
+    return texts
+
+
+def _only_written(command: str) -> frozenset[str]:
+    """Return the names to which output goes and which the line names nowhere else."""
+    bare = _QUOTING.sub("", command)
+    rest = _OUTPUT.sub(" ", bare)
+    written = set(_OUTPUT.findall(bare))
+    return frozenset(name for name in written if Path(name).name not in rest)
+
+
+def _folders(words: Sequence[str], root: Path) -> list[Path]:
+    """Return the folders of the workspace a line may be in: its root, and those it names."""
+    folders = [root]
+    for word in words:
+        for folder in tuple(folders):
+            place = _place(word, folder)
+            real = None if place is None else Path(os.path.realpath(place))
+            new = real is not None and real not in folders and _is_in(real, root)
+            if real is not None and new and real.is_dir() and len(folders) < _MOST_FOLDERS:
+                folders.append(real)
+    return folders
+
+
+def _files(words: Sequence[str], folders: Sequence[Path], ignored: frozenset[str]) -> set[str]:
+    """Return the files of the workspace that words name, relative to its root."""
+    root, found = folders[0], set()
+    for word in words:
+        for folder in () if word in ignored else folders:
+            place = _place(word, folder)
+            name = None if place is None else _name(place, root)
+            if name is not None:
+                found.add(name)
+    return found
+
+
+def _matches(pattern: str, folders: Sequence[Path]) -> set[str]:
+    """Return what a pattern stands for now, absolute."""
+    found: set[str] = set()
+    for folder in folders:
+        matches = glob.iglob(pattern, root_dir=folder)  # noqa: PTH207 - it may be absolute
+        found |= {os.path.normpath(folder / match) for match in islice(matches, _MOST_WORDS)}
+    return found
+
+
+def _place(word: str, folder: Path) -> Path | None:
+    """Return where a word leads, if there is something; None when there is nothing."""
+    if not word or "\0" in word or len(word) > _LONGEST_PATH:
+        return None
+    path = Path(os.path.normpath(folder / word))
+    return path if os.path.lexists(path) else None
+
+
+def _name(path: Path, root: Path) -> str | None:
+    """Return how a file is called that lies in the workspace, itself or by a link; else None."""
+    real = Path(os.path.realpath(path))
+    if real.is_dir():
+        return None
+    inside = next((one for one in (real, path) if _is_in(one, root)), None)
+    return None if inside is None else inside.relative_to(root).as_posix()
+
+
+def _is_in(path: Path, root: Path) -> bool:
+    return path == root or root in path.parents
+
+
+def _digest(path: Path, room: int) -> tuple[str, int]:
+    """Return what stands for the content of a file, and how many bytes of it were read for that.
+
+    One that is too large to be read, or no regular file, stands for itself by its number, size and
+    times: writing to it changes those.
+
+    Args:
+        path: absolute.
+        room: how many bytes may be read.
+    """
+    link = str(path.readlink()) if path.is_symlink() else ""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        return f"unreadable {error.errno} {link}", 0
+    with os.fdopen(descriptor, "rb") as file:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > room:
+            times = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+            return " ".join(map(str, ("not read", *times, link))), 0
+        content = hashlib.file_digest(file, "sha256").hexdigest()
+        return f"{content} {link}".strip(), found.st_size
