@@ -17,9 +17,11 @@ from zoneinfo import ZoneInfo
 from noctule.config import Loaded
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.coverage import Coverage
+from noctule.core.errors import UsageError
 from noctule.core.ids import new_id
 from noctule.core.masking import Masker, secrets_of
 from noctule.core.ports import Database
+from noctule.core.private_files import narrow_home
 from noctule.core.prompt_ports import RoleRoom
 from noctule.core.settings import Settings
 
@@ -106,6 +108,7 @@ async def open_records(
     from noctule.sessions.events import EventLog  # noqa: PLC0415 - likewise
 
     clock = clock or SystemClock()
+    close_home(loaded.home)
     async with AsyncExitStack() as stack:
         if database is None:
             from storage.open import open_database  # noqa: PLC0415 - loads SQLAlchemy
@@ -125,6 +128,27 @@ async def open_records(
             config=loaded.path,
             events=events,
         )
+
+
+def close_home(home: Path) -> None:
+    """Close the data folder to the other users of this machine, and say so where it was open.
+
+    Raises:
+        UsageError: it is another user's, who can read and change everything in it.
+    """
+    try:
+        owner = home.stat().st_uid
+    except OSError:
+        return  # whoever makes it makes it private
+    if os.geteuid() not in {0, owner} and owner != 0:
+        raise UsageError(
+            f"The data folder {home} belongs to another user, who could read and change "
+            "everything in it. Name one of your own with NOCTULE_HOME."
+        )
+    opened = narrow_home(home)
+    if opened:
+        more = f" and {len(opened) - 1} more in it" if len(opened) > 1 else ""
+        _LOG.warning("%s%s could be read by other users and was closed to them.", opened[0], more)
 
 
 def prices_of(settings: Settings) -> "Prices":

@@ -20,6 +20,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage
 from pydantic import ValidationError
 
+from noctule.core.private_files import persons_umask
 from tools.programs import persons_path, persons_program
 
 MOST_ANSWER_BYTES = 4_000_000
@@ -79,6 +80,7 @@ async def running(command: Sequence[str], env: Mapping[str, str]) -> AsyncIterat
         env={**passed, **env},
         limit=MOST_ANSWER_BYTES,
         start_new_session=True,
+        umask=persons_umask(),
     )
     said, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, told = anyio.create_memory_object_stream[SessionMessage](0)

@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from noctule.core.clock import Clock
+from noctule.core.private_files import persons_umask
 from tools.output import Output
 from tools.process_tree import ProcessTree
 from tools.workspace import readable_size
@@ -150,6 +151,7 @@ async def run_bounded(
             cwd=order.folder,
             env={**order.env, name: value},
             start_new_session=True,
+            umask=persons_umask(),
         )
     except BaseException:
         os.close(read_end)

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from io import BufferedReader
 from pathlib import Path
 
+from noctule.core.no_workspaces import refusal
+from noctule.core.private_files import make_folder, persons_umask
 from tools.git_places import repository_made
 from tools.kept import lies_in, noctules_own, python_by_name
 
@@ -22,12 +24,6 @@ OUTPUTS = ".noctule"
 
 PART_PREFIX = ".noctule-part-"
 """How the name of a file begins that is being written and not yet in its place."""
-
-_NO_PROJECTS = frozenset({
-    "/", "/bin", "/boot", "/dev", "/etc", "/home", "/lib", "/lib64", "/nix", "/opt", "/proc",
-    "/root", "/run", "/sbin", "/srv", "/sys", "/usr", "/usr/local", "/var", "/Applications",
-    "/Library", "/System", "/Users", "/Volumes", "/private",
-})  # fmt: skip
 
 _MOST_HELD_BYTES = 64 * 1024 * 1024
 _SMALLEST_ENTRY_BYTES = 1024
@@ -156,7 +152,7 @@ class Workspace:
         path = self._changeable(text)
         self._check_room(path, len(content))
         with _plainly(text), self._folder(path.parent, make=True) as folder:
-            _put(folder, path.name, content, token)
+            _put(folder, path.name, content, token, 0o600 if self.own else _DEFAULT_MODE)
             if path.parent == self.root / OUTPUTS:
                 _unlist(folder)
 
@@ -245,13 +241,18 @@ class Workspace:
                 f"{readable_size(self.most_bytes)}. Delete what is no longer needed."
             )
 
+    @property
+    def _folder_mode(self) -> int:
+        """With which mode folders are made: in a given folder as the person's programs do."""
+        return 0o700 if self.own else 0o777 & ~persons_umask()
+
     @contextmanager
     def _folder(self, path: Path, *, make: bool = False) -> Iterator[int]:
         """Open a folder of the workspace step by step, following no symlink."""
         descriptor = os.open(self.root, _flags(os.O_RDONLY | os.O_DIRECTORY))
         try:
             for name in path.relative_to(self.root).parts:
-                below = _enter(descriptor, name, make=make)
+                below = _enter(descriptor, name, make=make, mode=self._folder_mode)
                 os.close(descriptor)
                 descriptor = below
             yield descriptor
@@ -287,7 +288,7 @@ def open_workspace(
     if not session_id.replace("-", "").replace("_", "").isalnum():
         raise PathError(f"{session_id!r} is no id of a session, so it has no folder.")
     folder = home / "workspaces" / session_id
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(folder)
     return Workspace(folder.resolve(), most_bytes)
 
 
@@ -362,11 +363,9 @@ def _acceptable(given: Path, home: Path) -> Path:
     if not folder.is_dir():
         raise PathError(f"The workspace {str(given)!r} is no folder. Make it, or name another.")
     folder, records = folder.resolve(), home.expanduser().resolve()
-    if str(folder) in _NO_PROJECTS or folder == Path.home().resolve():
-        raise PathError(
-            f"{folder} holds more than a project, keys and passwords among it, so it is no "
-            "workspace. Name the folder of the project."
-        )
+    refused = refusal(folder, Path.home())
+    if refused is not None:
+        raise PathError(refused)
     if folder in (records, *records.parents, records / "workspaces", records / "commands"):
         raise PathError(f"{folder} holds Noctule's own records. Name a folder of the project.")
     return folder
@@ -407,18 +406,22 @@ def _flags(access: int) -> int:
     return access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
-def _enter(folder: int, name: str, *, make: bool) -> int:
+def _enter(folder: int, name: str, *, make: bool, mode: int) -> int:
+    made = False
     if make:
         with suppress(FileExistsError):
-            os.mkdir(name, dir_fd=folder)
-    return os.open(name, _flags(os.O_RDONLY | os.O_DIRECTORY), dir_fd=folder)
+            os.mkdir(name, mode, dir_fd=folder)
+            made = True
+    below = os.open(name, _flags(os.O_RDONLY | os.O_DIRECTORY), dir_fd=folder)
+    if made:
+        os.fchmod(below, mode)  # whatever the umask
+    return below
 
 
-def _put(folder: int, name: str, content: bytes, token: str) -> None:
+def _put(folder: int, name: str, content: bytes, token: str, mode: int) -> None:
     part = PART_PREFIX + hashlib.sha256(f"{token} {name}".encode(errors="replace")).hexdigest()[:16]
     with suppress(FileNotFoundError):
         os.unlink(part, dir_fd=folder)
-    mode = _DEFAULT_MODE
     with suppress(FileNotFoundError):
         mode = os.stat(name, dir_fd=folder, follow_symlinks=False).st_mode & _PERMISSIONS
     descriptor = os.open(part, _flags(os.O_WRONLY | os.O_CREAT | os.O_EXCL), 0o600, dir_fd=folder)

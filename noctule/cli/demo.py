@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.core.private_files import make_folder, write_private
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -207,7 +208,7 @@ def _written_for(found: "Found", home: Path) -> Path:
     from noctule.models.proposal import propose  # noqa: PLC0415 - not for --help
 
     path = home / "config.yaml"
-    path.write_text(propose(found), encoding="utf-8")
+    write_private(path, propose(found).encode())
     return path
 
 
@@ -237,7 +238,7 @@ def _folder() -> Path:
     if not home:
         return Path(tempfile.mkdtemp(prefix="noctule-demo-"))
     parent = Path(home).expanduser().resolve()
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(parent)
     return Path(tempfile.mkdtemp(prefix="demo-", dir=parent))
 
 

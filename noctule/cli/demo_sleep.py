@@ -20,6 +20,7 @@ from noctule.cli.refusing_gate import Gate
 from noctule.config import load
 from noctule.core.errors import OurBugError
 from noctule.core.lifecycle import Status
+from noctule.core.private_files import write_private
 from noctule.core.roles import Role
 from noctule.core.sessions import SessionKind, Turn
 from noctule.models.clients.embedded import EmbeddedClient
@@ -213,5 +214,5 @@ class Night:
             "storage": {"url": settings.storage.url.get_secret_value()},
         }
         path = self._records.home / "sleep-act.yaml"
-        path.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+        write_private(path, yaml.safe_dump(document, sort_keys=False).encode())
         return path

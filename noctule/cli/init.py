@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from noctule.cli.invocation import Invocation, runs
+from noctule.core.private_files import make_folder, narrow, write_private
 
 if TYPE_CHECKING:
     from noctule.models.discovery import Found
@@ -191,11 +192,12 @@ def _write(target: Path, text: str) -> Path | None:
     draft = target.with_name(f".{target.name}.{os.getpid()}")
     kept = None
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(text, encoding="utf-8")
+        make_folder(target.parent)
+        write_private(draft, text.encode())
         if target.exists():
             kept = _free_name(target)
             shutil.copy2(target, kept)
+            narrow(kept)
         draft.replace(target)
     except OSError as error:
         draft.unlink(missing_ok=True)

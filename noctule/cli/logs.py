@@ -3,6 +3,8 @@
 import logging
 import os
 import re
+import secrets as randomness
+import stat
 import tempfile
 import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +19,7 @@ from pydantic import BaseModel, SecretStr
 from noctule.config import find_home
 from noctule.core.clock import SystemClock
 from noctule.core.masking import Masker
+from noctule.core.private_files import make_folder
 
 FILE = "noctule.log"
 _MOST_BYTES = 5_000_000
@@ -106,9 +109,9 @@ def keep_traceback(error: BaseException, home: Path | None, secrets: Sequence[st
         home = find_home(environ=os.environ, cwd=Path.cwd())
     text = "".join(traceback.format_exception(error))
     hidden = _BY_FORM.mask(hide(text, [*secrets, *_in_environment(os.environ)]))
-    for path in (home / FILE, Path(tempfile.gettempdir()) / f"noctule-{os.getuid()}.log"):
+    for path in (home / FILE, _fallback()):
         with suppress(OSError):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            make_folder(path.parent)
             with _append_privately(path) as log:
                 now = SystemClock().now().isoformat()
                 log.write(f"{now} {os.getpid()} ERROR noctule:\n{printable(hidden)}")
@@ -147,12 +150,32 @@ def _in_environment(environ: Mapping[str, str]) -> Iterator[str]:
 
 
 def _append_privately(path: Path) -> TextIOWrapper:
-    file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    """Open a log for its owner alone; whatever else stands there is not written to.
+
+    Raises:
+        OSError: it is a link, a pipe or another user's file, or cannot be opened.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    file = os.open(path, flags, 0o600)
+    try:
+        about = os.fstat(file)
+        if not stat.S_ISREG(about.st_mode) or about.st_uid != os.geteuid() or about.st_nlink > 1:
+            raise PermissionError(13, "it is not a file of this user's alone", str(path))
+        if about.st_mode & 0o077:
+            os.fchmod(file, 0o600)
+    except OSError:
+        os.close(file)
+        raise
     return TextIOWrapper(os.fdopen(file, "ab"), encoding="utf-8", errors="backslashreplace")
 
 
+def _fallback() -> Path:
+    """Return a log in the temporary folder that nobody can have put there before."""
+    return Path(tempfile.gettempdir()) / f"noctule-{os.getuid()}-{randomness.token_hex(8)}.log"
+
+
 def _make_room(path: Path) -> None:
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     with suppress(FileNotFoundError):
         if path.stat().st_size > _MOST_BYTES:
             path.replace(path.with_suffix(".log.1"))

@@ -11,6 +11,7 @@ import click
 from noctule.cli.endings import end_with, let_go_of_streams, replace_closed_streams
 from noctule.cli.examples import examples
 from noctule.cli.invocation import Invocation
+from noctule.core.private_files import close_to_others
 
 COMMANDS = {
     "chat": "Talk in the terminal; with TEXT one turn and exit.",
@@ -144,6 +145,7 @@ def run(words: Sequence[str]) -> int:
 
 def main() -> None:
     """Run the command line of this process."""
+    close_to_others()
     replace_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what a locale cannot write must not end a command

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from noctule.core.private_files import make_folder, write_private
+
 
 @dataclass(frozen=True, slots=True)
 class Service:
@@ -76,10 +78,10 @@ def write(service: Service) -> None:
     Raises:
         OSError: it cannot be written; an old one is as it was.
     """
-    service.path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(service.path.parent)
     draft = service.path.with_name(f".{service.path.name}.{os.getpid()}")
     try:
-        draft.write_bytes(service.content)
+        write_private(draft, service.content)
         draft.replace(service.path)
     finally:
         draft.unlink(missing_ok=True)

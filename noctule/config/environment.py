@@ -13,6 +13,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from noctule.config.places import user_config
+from noctule.core.private_files import make_folder
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _OF_NOCTULE = "NOCTULE_"
@@ -62,7 +63,7 @@ def keep_in_file(path: Path, values: Mapping[str, str]) -> None:
     Raises:
         OSError: it cannot be written; the old file is as it was.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_folder(path.parent)
     there = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
     others = [line for line in there if not (m := _LINE.fullmatch(line)) or m[1] not in values]
     lines = [*others, *(f"{name}={shlex.quote(value)}" for name, value in values.items())]

@@ -15,6 +15,7 @@ from typing import Any
 
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.errors import UsageError
+from noctule.core.private_files import make_folder
 
 FILE = "trusted-configurations.json"
 """The store's name within the data folder; for its owner alone (0600)."""
@@ -101,7 +102,7 @@ class TrustStore:
         target = self.home / FILE
         draft = self.home / f".{FILE}.{os.getpid()}"
         try:
-            self.home.mkdir(parents=True, exist_ok=True)
+            make_folder(self.home)
             draft.unlink(missing_ok=True)
             handle = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
             with os.fdopen(handle, "w", encoding="utf-8") as file:

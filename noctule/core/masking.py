@@ -1,8 +1,8 @@
 """Masking: no key, token or password of what tools bring back is shown, logged or kept.
 
 Two kinds are known: values that are secrets here (configured ones, and those of environment
-variables whose names say so), and texts that look like a key wherever they come from. Every
-pattern is linear in the length of the text: the text may be hostile.
+variables whose names say so), and what looks like one wherever it comes from (``secret_forms``).
+Both are found in time linear in the length of the text: the text may be hostile.
 """
 
 import base64
@@ -15,6 +15,8 @@ from typing import Any
 from urllib.parse import quote, quote_plus
 
 from pydantic import BaseModel, SecretStr
+
+from noctule.core.secret_forms import Mark, mask_forms, password_of_url
 
 MASK = "[masked]"
 """What stands in a secret's place."""
@@ -35,81 +37,43 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 
-_URL_PASSWORD = re.compile(
-    r"\b([a-z][a-z0-9+.-]{1,20}://[^\s:/@'\"]{0,256}:)([^\s@/'\"]{1,256})@", re.IGNORECASE
-)
-
-_ASSIGNED = re.compile(
-    # As shells and .env files write it; with spaces or in small letters it is program text.
-    r"(?<![A-Za-z0-9_])((?:[A-Z][A-Z0-9]{0,30}_){0,6}"
-    r"(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_KEY|SECRET_KEY|PRIVATE_KEY)="
-    r"[\"']?)(?!\d+(?:\s|$))([^\s'\"`$()<>{}\[\];&|,]{6,256})"
-)
-
-_KEY_FORMS = (
-    # PEM, as far as it goes: also when its end was cut off
-    (
-        r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----(?:(?!-----(?:BEGIN|END))[\s\S])*"
-        r"(?:-----END [A-Z0-9 ]{0,40}PRIVATE KEY(?: BLOCK)?-----)?"
-    ),
-    # OpenAI, Anthropic, OpenRouter and who imitates them
-    r"(?<![\w-])sk-(?=[\w-]{0,200}\d)[\w-]{16,}",
-    # GitHub, GitLab
-    r"(?<!\w)(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_\w{20,}|glpat-[\w-]{20,})",
-    # AWS
-    r"(?<![A-Za-z0-9])(?:AKIA|ASIA)[A-Z0-9]{16}(?![A-Za-z0-9])",
-    r"(?i:(?<=aws_secret_access_key)\s{0,4}[=:]\s{0,4}[\"']?[A-Za-z0-9/+]{40})",
-    # Slack
-    r"(?<![\w-])(?:xox[a-z]|xapp)-[A-Za-z0-9-]{10,}",
-    # Google, Hugging Face, Stripe
-    r"(?<![\w-])AIza[\w-]{35}",
-    r"(?<!\w)hf_[A-Za-z0-9]{30,}",
-    r"(?<!\w)[rs]k_(?:live|test)_[A-Za-z0-9]{16,}",
-    # Telegram bot tokens
-    r"(?<!\d)\d{8,10}:[\w-]{35}(?![\w-])",
-    # JSON web tokens, and whatever else is borne
-    r"(?<![\w-])eyJ[\w-]{8,4096}\.[\w-]{8,8192}\.[\w-]{0,4096}",
-    r"(?i:(?<=bearer )[\w.~+/=-]{16,4096})",
-)
-_KEYS = re.compile("|".join(_KEY_FORMS), re.ASCII)
-
 
 class Masker:
     """Masks secrets in texts.
 
     Args:
         values: what is known to be secret; values of less than eight characters are left out.
+        mark: returns what stands in a secret's place; None puts ``MASK`` there.
     """
 
-    def __init__(self, values: Iterable[str] = ()) -> None:
-        forms = {form for value in values if len(value) >= _SHORTEST for form in _forms(value)}
-        longest_first = sorted(forms, key=lambda form: (-len(form), form))
-        self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
+    def __init__(self, values: Iterable[str] = (), mark: Mark | None = None) -> None:
+        known = sorted(value for value in values if len(value) >= _SHORTEST)
+        self._written = {form: value for value in known for form in _forms(value)}
+        longest_first = sorted(self._written, key=lambda form: (-len(form), form))
+        self._known = re.compile("|".join(map(re.escape, longest_first))) if known else None
+        self._mark = mark or _masked
 
     def hidden(self, text: str) -> list[str]:
         """Return what masking a text takes out of it."""
         found: list[str] = []
 
-        def note(match: re.Match[str]) -> str:
-            found.append(match[0].replace(MASK, ""))
+        def note(secret: str) -> str:
+            found.append(secret.replace(MASK, ""))
             return MASK
 
-        if self._known is not None:
-            text = self._known.sub(note, text)
-            found += [text[start:end] for start, end in _over_lines(self._known, text)]
-        text = _KEYS.sub(note, text)
-        found += [match[2] for match in _ASSIGNED.finditer(text)]
-        found += [match[2].replace(MASK, "") for match in _URL_PASSWORD.finditer(text)]
+        self._replaced(text, note)
         return found
 
     def mask(self, text: str) -> str:
         """Return a text without secrets; masking it again changes nothing."""
+        return self._replaced(text, self._mark)
+
+    def _replaced(self, text: str, mark: Mark) -> str:
         if self._known is not None:
-            text = self._known.sub(MASK, text)
-            for start, end in _over_lines(self._known, text) if "\n" in text else ():
-                text = f"{text[:start]}{MASK}{text[end:]}"
-        text = _ASSIGNED.sub(rf"\g<1>{MASK}", _KEYS.sub(MASK, text))
-        return _URL_PASSWORD.sub(rf"\g<1>{MASK}@", text) if "://" in text else text
+            text = self._known.sub(lambda match: mark(self._written[match[0]]), text)
+            for start, end, form in _over_lines(self._known, text) if "\n" in text else ():
+                text = f"{text[:start]}{mark(self._written[form])}{text[end:]}"
+        return mask_forms(text, mark)
 
     def mask_json(self, value: Any) -> Any:
         """Return a JSON value in which every text is masked, keys included."""
@@ -120,6 +84,10 @@ class Masker:
         if isinstance(value, list | tuple):
             return [self.mask_json(inner) for inner in value]
         return value
+
+
+def _masked(_secret: str) -> str:
+    return MASK
 
 
 def secrets_of(settings: BaseModel, environ: Mapping[str, str]) -> set[str]:
@@ -159,8 +127,8 @@ def _within(encode: Callable[[bytes], bytes], value: bytes) -> Iterator[str]:
             yield letters[first:last]
 
 
-def _over_lines(known: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
-    """Yield where a secret stands that was broken into lines, from the end of the text on."""
+def _over_lines(known: re.Pattern[str], text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield where a form of a secret stands in several lines, from the end of the text on."""
     kept, starts, places, at = [], [0], [0], 0
     for gap in _BREAK.finditer(text):
         kept.append(text[at : gap.start()])
@@ -173,6 +141,7 @@ def _over_lines(known: re.Pattern[str], text: str) -> Iterator[tuple[int, int]]:
         yield (
             places[first] + match.start() - starts[first],
             places[last] + match.end() - starts[last],
+            match[0],
         )
 
 
@@ -193,8 +162,7 @@ def _secret_fields(value: object) -> Iterator[str]:
 def _password_or_all(value: str) -> str:
     if "://" not in value:
         return value
-    found = _URL_PASSWORD.search(value)
-    return found[2] if found else ""
+    return password_of_url(value) or ""
 
 
 def _is_secret(name: str, value: str) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from noctule.core.plan_ends import Nearness, plan_ends
+from noctule.core.private_files import make_folder, open_to_others, write_private
 from noctule.core.settings import EndpointKind, Settings
 from noctule.core.settings.tools import SandboxChoice
 from noctule.doctor.finding import Finding, Level
@@ -17,6 +18,7 @@ from noctule.models.clients.loopback import is_on_this_machine
 
 _GB = 1_000_000_000
 _LITTLE_DISK = 1 * _GB
+_NAMED = 3
 _SHARE = 0.9  # of the memory; the rest is for everything else that runs
 _ON_THIS_MACHINE = frozenset({EndpointKind.OLLAMA, EndpointKind.EMBEDDED})
 
@@ -25,8 +27,8 @@ def data_folder(home: Path) -> Iterator[Finding]:
     """Check that the data folder can be written; makes it when it is missing."""
     probe = home / f".doctor-{uuid.uuid4().hex}"
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        probe.write_bytes(b"x")
+        make_folder(home)
+        write_private(probe, b"x")
         probe.unlink()
     except OSError as error:
         yield Finding(
@@ -44,6 +46,16 @@ def data_folder(home: Path) -> Iterator[Finding]:
             f"{home} is open to other users of this machine: they may read files of sessions in "
             "it.",
             f"Run `chmod 700 {home}`.",
+        )
+    wide = open_to_others(home)
+    if wide:
+        few = ", ".join(path.name for path in wide[:_NAMED])
+        yield Finding(
+            Level.ADVICE,
+            "data folder",
+            f"{len(wide)} of its files could be read by others if they came into it ({few}"
+            f"{', ...' if len(wide) > _NAMED else ''}).",
+            "The next command that opens the records closes them.",
         )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from noctule.core.private_files import make_folder
+
 _SALT_BYTES = 32
 _SHOWN_HEX = 16
 _SHARED_SALT = b"noctule: the key a limit belongs to"
@@ -40,7 +42,7 @@ class Fingerprints:
         Raises:
             OSError: it can be neither read nor written.
         """
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(path.parent)
         if not _is_complete(path):
             _make(path)
         return cls(path.read_bytes())

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from noctule.core.errors import UsageError
+from noctule.core.private_files import make_folder
 
 FOLDER = "in"
 """The folder of a workspace in which what people sent is."""
@@ -59,8 +60,7 @@ def _check(file: Path, most_bytes: int) -> None:
 
 def _folder(root: Path) -> Path:
     folder = root / FOLDER
-    root.mkdir(parents=True, exist_ok=True, mode=0o700)
-    folder.mkdir(exist_ok=True, mode=0o700)
+    make_folder(folder)
     if folder.is_symlink() or not folder.resolve().is_relative_to(root.resolve()):
         raise UsageError(f"{folder} leads out of the workspace. Nothing was copied; remove it.")
     return folder

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from noctule.core.clock import Clock
 from noctule.core.errors import DatabaseBusyError
+from noctule.core.private_files import make_folder
 
 _LOOK_SECONDS = 0.2
 """How often one who waits looks whether the lock is free."""
@@ -178,7 +179,7 @@ class WorkerLock:
     def _locked(self, path: Path) -> int | None:
         """Open a file and lock it; None when another process has it."""
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
+            make_folder(path.parent)
             file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise DatabaseBusyError(

@@ -1,9 +1,12 @@
 """Which folder of a person's agents may work in."""
 
+import os
 from pathlib import Path
 
 from noctule.core.errors import UsageError
 from noctule.core.given_folders import CONFIG, FILE, is_given
+from noctule.core.no_workspaces import overlaps, refusal
+from noctule.core.private_files import make_folder
 from noctule.core.sessions import Session
 
 
@@ -61,12 +64,10 @@ def check_has_workspace(session: Session, folder: str | None) -> None:
 
 
 def _check(folder: Path, home: Path | None) -> None:
-    if folder in {Path(folder.anchor), Path.home().resolve()}:
-        raise UsageError(
-            f"{folder} holds more than a project, keys and passwords among it, so it is no "
-            "workspace. Name the folder of the project."
-        )
-    if home is not None and (folder.is_relative_to(home) or home.is_relative_to(folder)):
+    refused = refusal(folder, Path.home())
+    if refused is not None:
+        raise UsageError(refused)
+    if home is not None and overlaps(folder, home):
         raise UsageError(
             f"{folder} overlaps with Noctule's own data folder ({home}). Name the folder of the "
             "project, or move the data folder with NOCTULE_HOME."
@@ -79,6 +80,7 @@ def _note_given(home: Path, folder: Path) -> None:
     text = given.read_text(encoding="utf-8") if given.is_file() else ""
     if (folder / CONFIG).is_file() or is_given(text, folder):
         return
-    home.mkdir(parents=True, exist_ok=True)
-    with given.open("a", encoding="utf-8") as file:
+    make_folder(home)
+    handle = os.open(given, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "a", encoding="utf-8") as file:
         file.write(f"{folder}\n")

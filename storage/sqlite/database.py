@@ -13,7 +13,7 @@ import sqlalchemy as sa
 
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.patience import Patience
-from noctule.core.private_files import keep_private
+from noctule.core.private_files import keep_private, make_folder
 from noctule.core.tenures import Tenure
 from storage.faults import damaged
 from storage.migrate import is_newest, upgrade, version_of
@@ -166,7 +166,7 @@ class SqliteDatabase:
 
 def prepare(path: Path, engine: sa.Engine) -> None:
     """Make the file when it is missing, and bring it to the newest version."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    make_folder(path.parent)
     keep_private(path)
     with engine.connect() as connection:
         _use_write_ahead_log(raw(connection))

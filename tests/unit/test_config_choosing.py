@@ -267,7 +267,7 @@ def test_a_configuration_that_was_there_before_is_taken_up_once_it_is_trusted(pl
 
 
 def test_ones_own_configuration_in_a_folder_of_agents_has_to_be_trusted(place):
-    """Whoever lets agents work in all of ~/.config does not let them say what Noctule starts."""
+    """Whoever lets agents work in a folder around it does not let them say what Noctule starts."""
     folder, home, environ = place
     own = own_file(environ)
     accepted_workspace(environ["XDG_CONFIG_HOME"], home)

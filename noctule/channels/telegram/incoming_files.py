@@ -13,6 +13,7 @@ from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
 from noctule.channels.telegram.office import Office, Said
 from noctule.core.errors import UsageError
+from noctule.core.private_files import make_folder, write_private
 
 FOLDER = "in"
 """The folder of a workspace in which what people sent is."""
@@ -110,7 +111,7 @@ async def fetch(office: Office, files: Sequence[Attached], root: Path) -> list[s
 def _keep(folder: Path, name: str, content: bytes) -> str:
     """Write a file under the first name that is free; return the name."""
     partial = folder / f".{uuid4().hex}.part"
-    partial.write_bytes(content)
+    write_private(partial, content)
     try:
         for candidate in _candidates(name):
             path = folder / candidate
@@ -138,7 +139,7 @@ def _candidates(name: str) -> Iterator[str]:
 
 def _folder(root: Path) -> Path:
     folder = root / FOLDER
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     if folder.is_symlink() or not folder.resolve().is_relative_to(root.resolve()):
         raise UsageError("The folder for files of this session leads elsewhere. I took nothing.")
     return folder

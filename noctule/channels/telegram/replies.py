@@ -24,6 +24,7 @@ from noctule.channels.telegram.preferences import Preferences
 from noctule.core.events import EventKind
 from noctule.core.footer import footer_of
 from noctule.core.mail import OutgoingKind
+from noctule.core.private_files import make_folder, write_private
 from noctule.core.sessions import Turn, Verdict
 from noctule.sessions.workspaces import workspace_of
 
@@ -152,9 +153,9 @@ def _keep(office: Office, turn: Turn, extracts: Sequence[Extract]) -> list[tuple
     folder = office.records.home / "telegram" / turn.id
     kept = []
     for extract in extracts:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(folder)
         path = folder / extract.name
-        path.write_text(extract.content, encoding="utf-8")
+        write_private(path, extract.content.encode())
         kept.append((path, extract.name))
     return kept
 

@@ -24,6 +24,7 @@ from noctule.core.coverage import RUN_BUDGET
 from noctule.core.errors import UsageError
 from noctule.core.explanation import Explanation, explain
 from noctule.core.mail import OutgoingKind
+from noctule.core.private_files import make_folder, write_private
 from noctule.core.sessions import LOCAL_OWNER, Turn
 from noctule.sessions.allowance import read_budgets
 
@@ -158,12 +159,12 @@ async def _chart(
 
 def _keep(folder: Path, name: str, picture: bytes, now: datetime) -> Path:
     """Write a picture where the outbox finds it, and drop those of earlier days."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder)
     for old in folder.glob("cost-*.png"):
         if old.stat().st_mtime < (now - _PICTURES_KEPT).timestamp():
             old.unlink(missing_ok=True)
     path = folder / name
-    path.write_bytes(picture)
+    write_private(path, picture)
     return path
 
 
