@@ -14,12 +14,13 @@ from noctule.core.prompt_ports import reply_tokens
 from noctule.core.refusals import Evidence, Refusal
 from noctule.models.client import Client, ModelRequest
 from noctule.models.clients.leaving import told_before_leaving
-from noctule.models.course import Course, Grant, Reply
+from noctule.models.course import Course, Grant
 from noctule.models.exchange import Exchange
 from noctule.models.layer import Layer
 from noctule.models.manner import Terms
 from noctule.models.parts import parts_of
 from noctule.models.repair import readable_names
+from noctule.models.reply import Reply
 from noctule.models.telling import Telling
 from noctule.models.timeouts import Timeouts
 

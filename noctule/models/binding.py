@@ -38,12 +38,13 @@ from noctule.models.bounds import (
 from noctule.models.budgets import Funds, Shortage, Size
 from noctule.models.call import Call
 from noctule.models.caps import endpoint_cap, model_cap, role_cap
-from noctule.models.course import Course, Grant, Reply
+from noctule.models.course import Course, Grant
 from noctule.models.dead_end import DeadEnd
 from noctule.models.fitting import Fitting
 from noctule.models.layer import Layer
 from noctule.models.limits import MEMORY_S
 from noctule.models.newcomer import first_contact
+from noctule.models.reply import Reply
 from noctule.models.slots import Slot
 from noctule.models.thrift import thrifty
 from noctule.models.timeouts import URGENT, Timeouts

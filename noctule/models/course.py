@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from langchain_core.messages import AIMessage, BaseMessage
+from langchain_core.messages import BaseMessage
 
-from noctule.core.attempts import Attempt, Purpose, SkippedModel
+from noctule.core.attempts import Purpose, SkippedModel
 from noctule.core.calls import CallContext
 from noctule.core.coverage import Payer
 from noctule.core.events import EventKind
@@ -43,19 +43,6 @@ class Grant:
     probed: tuple[LimitKey, ...]
     funds: Funds
     fallback_from: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Reply:
-    """An answer.
-
-    Args:
-        message: what the model said.
-        attempt: the row in the ledger.
-    """
-
-    message: AIMessage
-    attempt: Attempt
 
 
 @dataclass(slots=True)

@@ -26,7 +26,6 @@ from noctule.models.caps import caps_of, shared_caps
 from noctule.models.chat_model import RoleChatModel
 from noctule.models.client import Client
 from noctule.models.clients.build import build_client
-from noctule.models.course import Reply
 from noctule.models.endpoints import BuildClient, Endpoints
 from noctule.models.facts import Facts
 from noctule.models.failures import explain
@@ -37,6 +36,7 @@ from noctule.models.limits import Limits
 from noctule.models.probe import Probe
 from noctule.models.proofs import Proofs
 from noctule.models.prover import Proved, Prover
+from noctule.models.reply import Reply
 from noctule.models.shared_slots import SharedSlots
 from noctule.models.structured import ask_structured, json_schema_of, reader_of
 from noctule.models.tool_ability import ToolAbility, tool_bound

@@ -23,12 +23,12 @@ from noctule.core.roles import Role
 from noctule.core.routing import Wish
 from noctule.core.settings import OnLimit, Settings
 from noctule.models.call import Call
-from noctule.models.course import Reply
 from noctule.models.errors import NobodyError, NobodyYetError
 from noctule.models.grading import Grade, Mark, broken_over_results, grade, verdict
 from noctule.models.leading import BY_SCHEMA, LEADABLE, is_small
 from noctule.models.manner import Manner, read_text
 from noctule.models.probe_cases import CASES, GUIDED, TEXT_CASES, TEXT_GUIDED, ProbeCase
+from noctule.models.reply import Reply
 
 Ask = Callable[[Call, CallContext], Awaitable[Reply]]
 """Makes a call through the binding of its context's role."""

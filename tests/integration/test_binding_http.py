@@ -12,9 +12,9 @@ from noctule.core.clock import SystemClock
 from noctule.core.outcomes import Outcome
 from noctule.core.roles import Role
 from noctule.models.call import Call
-from noctule.models.course import Reply as Answer
 from noctule.models.models import Models
 from noctule.models.prices import Prices
+from noctule.models.reply import Reply as Answer
 from storage.sqlite.database import SqliteDatabase
 from tests.support.provider import Fault, Provider, Reply
 from tests.support.scratch import scratch_database

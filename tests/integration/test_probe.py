@@ -19,10 +19,10 @@ from noctule.core.outcomes import Outcome
 from noctule.core.proofs import Proof, ProofOutcome
 from noctule.core.roles import Role
 from noctule.models.call import Call
-from noctule.models.course import Reply as Answer
 from noctule.models.models import Models
 from noctule.models.prices import Prices
 from noctule.models.probe_cases import ProbeCase
+from noctule.models.reply import Reply as Answer
 from storage.sqlite.database import SqliteDatabase
 from tests.support.good_replies import right_reply
 from tests.support.imitations import CLEAR, OFFERED, UNCLEAR

@@ -11,10 +11,10 @@ from noctule.core.events import EventKind
 from noctule.core.outcomes import Outcome
 from noctule.core.roles import Role
 from noctule.models.call import Call
-from noctule.models.course import Reply as Answer
 from noctule.models.errors import TooLongError
 from noctule.models.models import Models
 from noctule.models.prices import Prices
+from noctule.models.reply import Reply as Answer
 from tests.support.provider import Provider, Reply
 from tests.support.scratch import scratch_database
 from tests.support.stage import RecordingSink, make_settings

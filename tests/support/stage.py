@@ -33,10 +33,10 @@ from noctule.core.settings import Settings
 from noctule.models.call import Call
 from noctule.models.client import Conclusion, ModelRequest, PresentModel
 from noctule.models.clients.scripted import ScriptedRefusal
-from noctule.models.course import Reply
 from noctule.models.layer import Price
 from noctule.models.models import Models
 from noctule.models.pieces import join
+from noctule.models.reply import Reply
 from tests.support.scratch import scratch_database
 
 SOME_TOKENS = Usage(input_tokens=10, output_tokens=5)
