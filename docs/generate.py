@@ -21,7 +21,23 @@ from noctule.core.settings.fields import ANY_NAME, SettingField, every_field
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 _COMMANDS = "noctule.cli.main"
+_EVERY = "noctule.every_command"  # as noctule.cli.main calls it: the help of all commands
 _HELP_COLUMNS = 96
+_FIRST_KEYS = (
+    "endpoints.NAME.kind",
+    "endpoints.NAME.url",
+    "endpoints.NAME.key",
+    "models.NAME.endpoint",
+    "models.NAME.name",
+    "models.NAME.context",
+    "roles.ROLE.primary",
+    "roles.ROLE.fallback",
+    "roles.ROLE.budget",
+    "tools.permissions",
+    "telegram.token",
+    "timezone",
+)
+"""What most people need, in the order they need it."""
 
 
 def main(arguments: Sequence[str] | None = None, folder: Path = REFERENCE) -> int:
@@ -67,9 +83,14 @@ def pages() -> Iterator[tuple[str, str]]:
 def configuration() -> Iterator[str]:
     """Yield the reference of the configuration, a table for each section."""
     yield from _head("Configuration", "every key of `config.yaml`")
-    yield "`NAME` stands for a name of your choice, `ROLE` for one of the six roles. A key without"
-    yield "a default is unset. `(required)` means within its section."
+    yield "`NAME` is a name of your choice, `ROLE` one of the six roles. A key without a default is"
+    yield "unset. `(required)` means required within its section."
     fields = list({_shown(field): field for field in every_field()}.items())
+    by_key = dict(fields)
+    yield from ("", "## The twelve keys most people need", "")
+    yield "`noctule init` writes most of them. Everything after this table can wait."
+    yield ""
+    yield from _table([(key, by_key[key]) for key in _FIRST_KEYS])
     yield from ("", "## Top level", "")
     yield from _table([(key, field) for key, field in fields if "." not in key])
     for section, inner in groupby(fields, key=lambda item: item[1].path[0]):
@@ -93,7 +114,9 @@ def error_tree() -> Iterator[str]:
 def commands(group: click.Command) -> Iterator[str]:
     """Yield the help of a command and all below it."""
     yield from _head("Command line", "what every command says to `--help`")
-    for name, help_text in _helps(group, click.Context(group, info_name="noctule")):
+    context = click.Context(group, info_name="noctule")
+    context.meta[_EVERY] = True
+    for name, help_text in _helps(group, context):
         yield from (f"## `{name}`", "", "```text", help_text, "```", "")
 
 

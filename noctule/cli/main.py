@@ -14,24 +14,25 @@ from noctule.cli.invocation import Invocation
 from noctule.core.private_files import close_to_others
 
 COMMANDS = {
-    "chat": "Talk in the terminal; with TEXT one turn and exit.",
-    "run": "Do a piece of work in the background and follow it.",
-    "serve": "Work off every session and wake the sleeping ones, until it is stopped.",
-    "worker": "Work like serve, without channels, beside others on one PostgreSQL.",
-    "demo": "See Noctule work on the tiny model it brings along.",
-    "init": "Write a configuration for what this machine has.",
-    "trust": "Let the config.yaml of a folder be used whenever you stand there.",
-    "doctor": "Check everything, and say how to mend what is wrong.",
-    "models": "List the models; probe what they can, warm them up.",
-    "sessions": "List sessions and look into one.",
-    "attempts": "The routing log: every request to a model.",
-    "why": "Explain one reply: route, candidates, skips, waits, cost.",
-    "rate": "Say whether a reply was good or bad.",
-    "costs": "What was spent, by role, route, model, tier, day, session.",
-    "budgets": "What may be spent: spent, held, left, until when, who sleeps on it.",
-    "limits": "What is refused until when, and why.",
-    "completion": "Print what bash, zsh or fish needs to complete commands, ids and names.",
-    "docs": "Read the guides and references that came along.",
+    "chat": "Chat in the terminal, or send TEXT, print the reply and exit.",
+    "run": "Start a background task and follow its progress.",
+    "serve": "Run the worker and all channels: process sessions, wake parked ones, until stopped.",
+    "worker": "Run a worker without channels (several can share one PostgreSQL database).",
+    "demo": "See Noctule run on the small bundled model.",
+    "init": "Generate a configuration for this machine.",
+    "trust": "Trust the config.yaml of a folder.",
+    "doctor": "Check your setup and explain how to fix any problems.",
+    "models": "List models, probe what they can do, and warm them up.",
+    "sessions": "List sessions and inspect one.",
+    "attempts": "Show the attempts log: every request to a model.",
+    "why": "Explain one reply: route, candidates, skipped models, waits, cost.",
+    "rate": "Rate a reply as good or bad.",
+    "costs": "Show what was spent, by role, route, model, tier, day and session.",
+    "budgets": "Show budgets: spent, reserved, remaining, reset time, and parked sessions.",
+    "limits": "Show active rate limits: until when, and why.",
+    "completion": "Print the completion script for bash, zsh or fish.",
+    "docs": "Read the guides and reference pages.",
+    "help": "Show all commands, or the help of one.",
 }
 """Name and help of each command, in the order shown. The command is the object ``command`` of the
 module of that name beside this one; adding one is a line here and that module."""
@@ -40,16 +41,27 @@ module of that name beside this one; adding one is a line here and that module."
 GROUPS = {
     "Talk and work": ("chat", "run", "serve", "worker", "sessions"),
     "See what happened": ("attempts", "why", "rate", "costs", "budgets", "limits"),
-    "Set up": ("init", "trust", "doctor", "models", "demo", "completion", "docs"),
+    "Set up": ("init", "trust", "doctor", "models", "demo", "completion", "docs", "help"),
 }
-"""Every command once, as the help shows them."""
+"""Every command once, as the help of all commands shows them."""
+
+FIRST = frozenset(("chat", "run", "serve", "sessions", "why", "costs", "init", "doctor", "models"))
+"""What ``noctule --help`` shows: at most nine, enough for the first days."""
+
+EVERY = "noctule.every_command"
+"""Set in a context's ``meta``, its help shows every command."""
 
 
 class Commands(click.Group):
     """The commands of the table, imported when they run."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Note ``--all`` wherever it is, as ``--help`` ends the command line where it is met."""
+        ctx.meta[EVERY] = "--all" in args
+        return super().parse_args(ctx, args)
+
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the names in the table's order."""
+        """Return the names in the table's order, for completion as well."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
@@ -71,20 +83,43 @@ class Commands(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands from the table, so that help imports none of them."""
+        every = ctx.meta.get(EVERY, False)
         for title, names in GROUPS.items():
             with formatter.section(title):
-                formatter.write_dl([(name, COMMANDS[name]) for name in names])
+                shown = [name for name in names if every or name in FIRST]
+                formatter.write_dl([(name, COMMANDS[name]) for name in shown])
+        if not every:
+            more = len(COMMANDS) - len(FIRST)
+            formatter.write_paragraph()
+            formatter.write_text(f"{more} more commands: `noctule help all`.")
 
 
 def _unknown(name: str) -> str:
     near = difflib.get_close_matches(name, COMMANDS, n=2, cutoff=0.65)
     meant = f" Did you mean {' or '.join(f'`noctule {each}`' for each in near)}?" if near else ""
-    return f"There is no command {name!r}.{meant} `noctule --help` lists them."
+    return f"There is no command {name!r}.{meant} `noctule help all` lists them."
 
 
 def _choose_config(ctx: click.Context, _: click.Parameter, path: Path | None) -> None:
     if path is not None:
         ctx.ensure_object(Invocation).config = path
+
+
+def _show_all(ctx: click.Context, _: click.Parameter, wanted: object) -> None:
+    if wanted and not ctx.resilient_parsing:
+        click.echo(ctx.get_help(), color=ctx.color)
+        ctx.exit()
+
+
+def _all_option() -> click.Option:
+    return click.Option(
+        ["--all"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_all,
+        help="Show all commands and exit.",
+    )
 
 
 def _config_option() -> click.Option:
@@ -94,7 +129,7 @@ def _config_option() -> click.Option:
         metavar="PATH",
         expose_value=False,
         callback=_choose_config,
-        help="The configuration; else NOCTULE_CONFIG, a trusted ./config.yaml, your own.",
+        help="Configuration file (default: $NOCTULE_CONFIG, trusted ./config.yaml, then your own).",
     )
 
 
@@ -110,12 +145,12 @@ def _take_config(command: click.Command) -> None:
 
 @click.command(
     cls=Commands,
-    params=[_config_option()],
+    params=[_config_option(), _all_option()],
     context_settings={"max_content_width": 100, "help_option_names": ["-h", "--help"]},
     epilog=examples(
-        "noctule init                   write a configuration for this machine",
-        'noctule chat "What is a bat?"  ask something',
-        'noctule run "Tidy my notes"    give it work; noctule serve wakes what sleeps',
+        "noctule init                   set up: look for models and keys on this machine",
+        'noctule chat "What is a bat?"  ask a question',
+        'noctule run "Tidy my notes"    start a task; `noctule serve` wakes it when it is parked',
     ),
 )
 @click.version_option(package_name="noctule", message="noctule %(version)s")

@@ -16,6 +16,7 @@ from noctule.models.services import SERVICES, Service
 
 _GB = 1_000_000_000
 _NONE = "none"
+_MOST_SERVICES = 3  # one and two stand-ins: enough for any limit, and a file people can read
 _NOT_NAMES = {"true", "false", "null"}  # YAML reads these as something else
 
 _HOSTED_NAMES = {"quick", "strong"} | {
@@ -25,14 +26,14 @@ _HOSTED_NAMES = {"quick", "strong"} | {
 }
 
 _EMBEDDED = """\
-# This model is too small to choose a role: where no rule fits, chat answers.
+# This model is too small to choose a role: when no rule matches, chat answers.
 route_by: rules
 
 endpoints:
   embedded: {kind: embedded, slots: 2}
 
-# The packaged model is tiny: it shows how Noctule works, not how good answers are. For better
-# ones start Ollama, or export the key of a hosted service, and run `noctule init` again.
+# The packaged model is tiny: it shows how Noctule works, not what a good answer looks like. For
+# better ones, start Ollama or export the key of a hosted service, then run `noctule init` again.
 models:
   smol:
     endpoint: embedded
@@ -76,7 +77,9 @@ def questions(found: Found) -> list[Question]:
         local = pick_local(found) is not None
         names = tuple(service.endpoint for service in services)
         what = "research and writing" if local else "everything"
-        others = "" if len(names) == 1 else " The others stand in for it."
+        others = {1: "", 2: " The other stands in for it."}.get(
+            len(names), " Two of the others stand in for it."
+        )
         choices = (*names, _NONE)
         text = f"Which hosted service for {what}?{others}"
         asked.append(Question("cloud", text, choices, names[0]))
@@ -144,6 +147,7 @@ def _hosted(found: Found, first: str) -> list[Hosted]:
     if first == _NONE:
         return []
     services = sorted(_usable(found), key=lambda service: service.endpoint != first)
+    services = services[:_MOST_SERVICES]
     return [
         Hosted(service, "quick", "strong" if service.strong != service.quick else "quick")
         if service.endpoint == first
@@ -162,8 +166,8 @@ def _checked(found: Found, answers: Mapping[str, str]) -> dict[str, str]:
         answer = answers.get(question.key, "").strip() or question.default
         if question.choices and answer not in question.choices:
             raise UsageError(
-                f"{answer!r} is no answer to: {question.text} "
-                f"Answer one of: {', '.join(question.choices)}."
+                f"{answer!r} is not an answer to: {question.text} "
+                f"Answer with one of: {', '.join(question.choices)}."
             )
         given[question.key] = answer
     if "budget_usd" in given:
@@ -177,7 +181,7 @@ def _money(text: str) -> str:
     except InvalidOperation:
         amount = Decimal(-1)
     if not amount.is_finite() or amount < 0:
-        raise UsageError(f"{text!r} is no sum of money. Answer in US dollars, like 1.00.")
+        raise UsageError(f"{text!r} is not an amount of money. Answer in US dollars, like 1.00.")
     return f"{amount:f}"
 
 
@@ -187,7 +191,7 @@ def _head(found: Found) -> Iterator[str]:
     if found.ollama_trouble:
         yield f"# {found.ollama_trouble}"
     elif found.ollama is not None and pick_local(found) is None:
-        yield "# Ollama answers but has no model that could; `ollama pull qwen3.5` gets one."
+        yield "# Ollama is running but has no model that can chat; `ollama pull qwen3.5` gets one."
     for note in found.notes:
         yield f"# {note}"
 
@@ -198,12 +202,15 @@ def _body(
     yield "endpoints:"
     if picked:
         yield f"  local: {{kind: ollama, url: {_text(found.ollama_url)}, keep_alive: 30m}}"
-    for service in found.services if hosted else ():
+    written, others = _split(found, hosted)
+    for service in written:
         url = f", url: {_text(service.url)}" if service.url else ""
         yield (
             f"  {service.endpoint}: {{kind: {service.kind}{url}, "
             f'key: "${{{service.variable}}}", max_concurrent: 4}}'
         )
+    if others:
+        yield f"  # Also set, and not used here: {', '.join(each.variable for each in others)}"
     yield ""
     names = _names(picked.models) if picked else {}
     yield "models:"
@@ -216,6 +223,15 @@ def _body(
     for bound in bind(picked, names, hosted):
         yield _role(bound, budget)
     yield ""
+
+
+def _split(found: Found, hosted: Sequence[Hosted]) -> tuple[list[Service], list[Service]]:
+    """Return the services that get an endpoint, and those that could but are too many."""
+    if not hosted:
+        return [], []
+    bound = {one.service.endpoint for one in hosted}
+    others = [service for service in _usable(found) if service.endpoint not in bound]
+    return [service for service in found.services if service not in others], others
 
 
 def _local_models(found: Found, picked: Picked | None, names: Mapping[str, str]) -> Iterator[str]:
@@ -250,13 +266,13 @@ def _hosted_models(one: Hosted) -> Iterator[str]:
 def _left_out(found: Found, hosted: Sequence[Hosted]) -> Iterator[str]:
     """Say of endpoints without a bound model what is missing."""
     bound = {one.service.endpoint for one in hosted}
-    for service in found.services if hosted else ():
+    for service in _split(found, hosted)[0]:
         if service.endpoint not in bound:
             name = _text(service.quick or "YOUR-DEPLOYMENT")
             missing = _extra(service)
-            why = str(missing or "Nobody knows what this one costs: write its price.")
+            why = str(missing or "No price is known for this one: write it here.")
             price = "" if missing else ", price: {input: 0.00, output: 0.00}"
-            yield f"  # {why} Then bind it to roles:"
+            yield f"  # {why} Then use it in roles:"
             yield (
                 f"  # {service.endpoint}-quick: {{endpoint: {service.endpoint}, name: {name}"
                 f"{price}}}"

@@ -236,7 +236,7 @@ def azure_in(environ: Mapping[str, str]) -> tuple[Service | None, list[str]]:
         )
     elif not priced:
         notes.append(
-            f"Nobody knows what the deployment {deployment} costs: write its price under models."
+            f"No price is known for the deployment {deployment}: write its price under models."
         )
     name = deployment or ""
     url = f"{base}/openai/v1/"

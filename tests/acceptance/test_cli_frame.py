@@ -8,8 +8,9 @@ from pathlib import Path
 
 import click
 import pytest
+from click.testing import CliRunner
 
-from noctule.cli.main import COMMANDS, program
+from noctule.cli.main import COMMANDS, FIRST, GROUPS, program
 from tests.support.command_line import CommandLine
 
 HEAVY = (
@@ -71,16 +72,44 @@ COMMANDS["planted"] = "Planted by a test."
 
 
 def test_help_imports_nothing_heavy(noctule):
-    """``noctule --help`` lists every command and imports no graph, database or provider client."""
+    """The help, also of all commands, imports no graph, database or provider client."""
     code = f"""
     import atexit, sys
     heavy = {HEAVY!r}
     atexit.register(lambda: print([name for name in heavy if name in sys.modules], file=sys.stderr))
     """
-    done = run_with(code, "--help", cwd=noctule.folder, env=noctule.env)
-    assert done.returncode == 0
-    assert done.stderr.strip() == "[]"
-    assert [name for name in COMMANDS if f"\n  {name} " not in done.stdout] == []
+    for words in (["--help"], ["help", "all"]):
+        done = run_with(code, *words, cwd=noctule.folder, env=noctule.env)
+        assert (done.returncode, done.stderr.strip()) == (0, "[]")
+
+
+def test_help_shows_nine_commands_at_first():
+    """``--help`` shows nine commands and one line for the rest; ``help all`` shows every one."""
+
+    def listed(*words):
+        done = CliRunner().invoke(program, [*words], prog_name="noctule")
+        assert done.exit_code == 0
+        return [name for name in COMMANDS if f"\n  {name} " in done.stdout], done.stdout
+
+    first, page = listed("--help")
+    assert sorted(first) == sorted(FIRST)
+    assert len(first) == 9
+    assert f"\n{len(COMMANDS) - 9} more commands: `noctule help all`.\n" in page
+    for words in (["--help", "--all"], ["--all", "--help"], ["--all"], ["help", "all"]):
+        assert listed(*words)[0] == list(COMMANDS)
+    assert sorted(name for names in GROUPS.values() for name in names) == sorted(COMMANDS)
+
+
+def test_help_of_a_command():
+    """``help sessions show`` is ``sessions show --help``; a word that is no command ends with 2."""
+    runner = CliRunner()
+    for words in (["chat"], ["sessions", "show"]):
+        long = runner.invoke(program, [*words, "--help"], prog_name="noctule").stdout
+        assert runner.invoke(program, ["help", *words], prog_name="noctule").stdout == long
+    for words, named in ((["sleepwalk"], "noctule help all"), (["chat", "x"], "noctule chat")):
+        done = runner.invoke(program, ["help", *words], prog_name="noctule")
+        assert done.exit_code == 2
+        assert named in done.stderr
 
 
 def test_config_may_stand_behind_every_command():

@@ -44,6 +44,15 @@ def test_every_key_is_in_the_reference():
     assert text.count("max_tokens") == 1
 
 
+def test_the_reference_begins_with_twelve_keys():
+    """The first table has the twelve keys most people need, each of them in its section too."""
+    first, _, rest = "\n".join(generate.configuration()).partition("\n## Top level\n")
+    keys = [line.split("`")[1] for line in first.splitlines() if line.startswith("| `")]
+    assert len(keys) == len(set(keys)) == 12
+    assert {"models.NAME.name", "roles.ROLE.primary", "roles.ROLE.fallback"} <= set(keys)
+    assert [key for key in keys if rest.count(f"| `{key}` |") != 1] == []
+
+
 def test_every_error_is_in_the_reference():
     """The reference of errors has each class of core.errors with its exit code and meaning."""
     text = "\n".join(generate.error_tree())

@@ -102,17 +102,19 @@ def test_hosted_models_go_where_they_help_and_stand_in_for_local_ones():
     assert "quick" not in str(roles(found, cloud="none"))
 
 
-def test_every_key_becomes_an_endpoint_and_stands_in_from_another_account():
-    """With many keys the chosen service answers, and the first stand-in is on another account."""
+def test_the_chosen_service_answers_and_two_others_stand_in():
+    """With many keys the chosen service answers, two others stand in, and the rest is named."""
     found = replace(
         Found(keys=tuple(service.variable for service in SERVICES)), azure=azure("gpt-5.4")
     )
-    made = settings(propose(found, {"cloud": "groq"}))
-    assert set(made.endpoints) == {service.endpoint for service in SERVICES} | {"azure"}
+    text = propose(found, {"cloud": "groq"})
+    made = settings(text)
+    assert list(made.endpoints) == ["anthropic", "openai", "groq"]
+    assert "XAI_API_KEY" in text
     wrong = []
     for role, binding in made.roles.items():
         primary, *others = [made.models[name].endpoint for name in binding.models]
-        if primary != "groq" or others[0] == "groq" or len(set(others)) < len(SERVICES):
+        if primary != "groq" or others[0] == "groq" or len(set(others)) < len(made.endpoints) - 1:
             wrong.append(role)
     assert wrong == []
     require_prices(made, Prices(made.endpoints, made.models).list_cost, NOW)
@@ -272,9 +274,31 @@ models = st.builds(
     st.none() | st.integers(GB, 512 * GB),
 )
 def test_every_proposal_loads(ollama, keys, telegram, memory):
-    """Whatever is found, what is proposed has no problem."""
+    """Whatever is found, what is proposed has no problem, and at most forty lines."""
     found = Found(ollama=ollama, keys=keys, telegram=telegram, memory_bytes=memory)
-    assert settings(propose(found)).models
+    text = propose(found)
+    assert settings(text).models
+    assert len(text.splitlines()) <= 40
+
+
+@pytest.mark.parametrize("extra", [None, "a gap"])
+def test_a_proposal_for_everything_at_once_has_forty_lines(monkeypatch, extra):
+    """Four local models, every key, Azure without a price, two notes and the bot: forty lines."""
+    monkeypatch.setattr("noctule.models.proposal.gap", lambda _: extra)
+    poet = FoundModel("poet:30b", 18 * GB, frozenset({"completion"}))
+    code = replace(CODER, name="devstral:24b")
+    found = Found(
+        ollama=(QWEN, code, GEMMA, poet, TINY),
+        keys=tuple(service.variable for service in SERVICES),
+        azure=replace(azure("gpt-5.4"), quick="", priced=False),
+        notes=("One.", "Two."),
+        telegram=True,
+        memory_bytes=512 * GB,
+    )
+    text = propose(found)
+    assert settings(text).roles
+    assert len(text.splitlines()) <= 40
+    assert len(propose(replace(found, ollama=None, ollama_trouble="No.")).splitlines()) <= 40
 
 
 @given(st.lists(models, max_size=6), st.integers(GB, 512 * GB))
