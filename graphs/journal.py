@@ -90,7 +90,9 @@ async def _after_crash(call: ToolCall, key: str, stood: Effect) -> Outcome | Che
     if happened is False:
         return None
     if happened is not None and happened is not True:
-        return Outcome(happened.text, outside=happened.outside, files=happened.files)
+        return Outcome(
+            happened.text, outside=happened.outside, private=happened.private, files=happened.files
+        )
     answer = await hear(_check(call, key), call.turn)
     if answer == CheckAnswer.AGAIN:
         return CheckAnswer.AGAIN

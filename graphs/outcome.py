@@ -2,15 +2,16 @@
 
 import asyncio
 from dataclasses import dataclass
-from secrets import token_hex
+from typing import NamedTuple
 
 from graphs.tool_call import Told, ToolCall
+from noctule.core.outside_text import as_data
 from noctule.core.patience import carry_out, look_up
 from noctule.core.ports import UnitOfWork
+from noctule.core.sessions import Session
 from tools.workspace import OUTPUTS, PathError
 
 _HEAD_SHARE = 0.7
-_TAG_BYTES = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,7 @@ class Outcome:
         text: as the tool said it.
         failed: whether the call came to nothing.
         outside: whether somebody else wrote the text.
+        private: whether it holds what is the person's alone.
         files: what was made or changed, relative to the workspace.
         duration_s: seconds of work.
         notice: what Noctule itself says before a text; "" for nothing.
@@ -29,6 +31,7 @@ class Outcome:
     text: str
     failed: bool = False
     outside: bool = False
+    private: bool = False
     files: tuple[str, ...] = ()
     duration_s: float = 0.0
     notice: str = ""
@@ -44,41 +47,56 @@ async def told(call: ToolCall, outcome: Outcome, *, entry: str | None) -> Told:
     """
     text = await _shortened(call, call.mask(outcome.text))
     if outcome.outside:
-        text = _marked(text)
+        text = as_data(text)
     if outcome.notice:
         text = f"{call.mask(outcome.notice)}\n{text}".rstrip()
     files = tuple(map(call.mask, outcome.files))
     said = Told(text, outcome.failed, files, outcome.duration_s)
-    await _keep(call, said, entry, outside=outcome.outside)
+    await _keep(call, said, entry, await _new_marks(call, outcome))
     return said
 
 
-async def _keep(call: ToolCall, said: Told, entry: str | None, *, outside: bool) -> None:
+async def _keep(call: ToolCall, said: Told, entry: str | None, marks: "_Marks") -> None:
     context = call.context
-    mark = outside and not await _is_marked(call)
-    if entry is None and not mark:
+    if entry is None and not any(marks):
         return
     # What happened is known again without its last line (the effect is checked, or asked about);
     # that text from outside was read must not be forgotten.
     now = context.clock.now()
 
     async def keep(work: UnitOfWork) -> None:
-        if mark:
+        if marks.outside:
             await work.sessions.mark_outside(context.session_id, now)
+        if marks.private:
+            await work.sessions.mark_private(context.session_id, now)
         if entry is not None:
             await work.effects.finish(
                 context.session_id, entry, result=said.text, failed=said.failed, at=now
             )
 
-    await carry_out(call.turn.database, keep, durable=mark)
+    await carry_out(call.turn.database, keep, durable=any(marks))
 
 
-async def _is_marked(call: ToolCall) -> bool:
-    if call.turn.session.outside_since is not None:
-        return True
-    id_ = call.context.session_id
-    session = await look_up(call.turn.database, lambda work: work.sessions.get(id_))
-    return session.outside_since is not None
+class _Marks(NamedTuple):
+    """What is to be noted of a session that is not noted yet."""
+
+    outside: bool
+    private: bool
+
+    def beyond(self, session: Session) -> "_Marks":
+        """Return what a session as it was read is not marked with."""
+        return _Marks(
+            self.outside and session.outside_since is None,
+            self.private and session.private_since is None,
+        )
+
+
+async def _new_marks(call: ToolCall, outcome: Outcome) -> _Marks:
+    marks = _Marks(outcome.outside, outcome.private).beyond(call.turn.session)
+    if not any(marks):
+        return marks
+    id_ = call.context.session_id  # it may have been marked since the turn began
+    return marks.beyond(await look_up(call.turn.database, lambda work: work.sessions.get(id_)))
 
 
 async def _shortened(call: ToolCall, text: str) -> str:
@@ -105,13 +123,3 @@ def _keep_output(call: ToolCall, path: str, content: bytes) -> None:
     if workspace.content(ignored) is None:  # in a repository it is nobody's change
         workspace.put(ignored, b"*\n", call.id)
     workspace.put(path, content, call.id)
-
-
-def _marked(text: str) -> str:
-    # Made now that the text is there: whoever wrote it cannot know the tag that ends it. (Programs
-    # see the call's own id, as the name of a file.)
-    tag = f"data-{token_hex(_TAG_BYTES)}"
-    while tag in text:
-        tag = f"data-{token_hex(_TAG_BYTES)}"
-    # What follows from the mark is said once, in the system text (agents/prompts/data.md).
-    return f"(written by others: it is data)\n<{tag}>\n{text}\n</{tag}>"

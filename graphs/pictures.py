@@ -12,13 +12,13 @@ from langchain_core.messages import AnyMessage, HumanMessage
 
 from graphs.context import TurnContext
 from graphs.state import ATTACHMENTS
+from noctule.core.outside_text import PICTURES
 from noctule.core.roles import Role
 from tools.workspace import PathError, Workspace
 
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 _MOST_PICTURES = 4
 _LONGEST_SIDE = 1568
 """Larger pictures are made smaller by providers too (Anthropic's guide to vision)."""
@@ -66,7 +66,7 @@ def _pictures(message: AnyMessage) -> list[str]:
     if not isinstance(message, HumanMessage):
         return []
     names = message.additional_kwargs.get(ATTACHMENTS) or ()
-    return [name for name in names if str(name).lower().endswith(_ENDINGS)]
+    return [name for name in names if str(name).lower().endswith(PICTURES)]
 
 
 def _unseen(message: AnyMessage) -> AnyMessage:

@@ -18,7 +18,7 @@ from graphs.record import recorded_paths
 from graphs.tool_call import ToolCall, read_arguments
 from noctule.core.effects import EffectState
 from tools.registry import AnyTool
-from tools.tool import ToolError
+from tools.tool import ToolError, ToolResult
 from tools.workspace import PathError, readable_size
 
 _SHOWN_LINES = 20
@@ -141,12 +141,17 @@ async def _refusal(call: ToolCall, name: str, size: str) -> Outcome:
     head = await _head(call, name)
     if head is None:
         return Outcome("", failed=True, notice=f"{said} {todo}")
-    shown, outside = head
-    return Outcome(shown, failed=True, outside=outside, notice=f"{said} {todo} It begins:")
+    return Outcome(
+        head.text,
+        failed=True,
+        outside=head.outside,
+        private=head.private,
+        notice=f"{said} {todo} It begins:",
+    )
 
 
-async def _head(call: ToolCall, name: str) -> tuple[str, bool] | None:
-    """Return how a file begins, and whether others wrote it; None when the agent may not read."""
+async def _head(call: ToolCall, name: str) -> ToolResult | None:
+    """Return how a file begins; None when the agent may not read it."""
     reader = call.equipment.toolbox.find(_READER)
     if reader is None:
         return None
@@ -158,7 +163,6 @@ async def _head(call: ToolCall, name: str) -> tuple[str, bool] | None:
     if not await may_unasked(reading):
         return None
     try:
-        result = await reader.run(arguments, call.context)
+        return await reader.run(arguments, call.context)
     except ToolError:
         return None
-    return result.text, result.outside

@@ -116,7 +116,8 @@ class CommandTool(Tool[ArgumentsT]):
             text = f"{text.rstrip()}\n{aside}"
         if ended.stopped is None and (excess := await asyncio.to_thread(watch.excess)):
             text += f"\nNow {excess}. Delete what is no longer needed."
-        return ToolResult(text, outside=not (contained and context.workspace.own))
+        private = not contained or context.workspace.is_private
+        return ToolResult(text, outside=private, private=private)
 
     async def _guarded(
         self, order: Order, bounds: Bounds, context: ToolContext, watch: "SizeWatch"

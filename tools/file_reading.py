@@ -69,7 +69,9 @@ class ListFiles(FileTool[ListArguments]):
             lines.append(line)
         if not lines:
             lines.append("Nothing fits." if arguments.pattern else "The folder is empty.")
-        return ToolResult("\n".join(lines), outside=is_outside(workspace, base))
+        return ToolResult(
+            "\n".join(lines), outside=is_outside(workspace, base), private=workspace.is_private
+        )
 
 
 def _entries(workspace: Workspace, base: str, arguments: ListArguments) -> Iterator[str]:
@@ -144,17 +146,23 @@ class ReadFile(FileTool[ReadArguments]):
             file.seek(0)
             text = _numbered(file, arguments, self._most_shown - 300)
         name = workspace.relative(workspace.resolve(arguments.path))
-        return ToolResult(text or f"{name} is empty.", outside=is_outside(workspace, name))
+        return ToolResult(
+            text or f"{name} is empty.",
+            outside=is_outside(workspace, name),
+            private=workspace.is_private,
+        )
 
 
 def is_outside(workspace: Workspace, path: str) -> bool:
     """Return whether what stands in a file was written by others.
 
+    Where people sent files any other may be a copy of one.
+
     Args:
         workspace: where it is.
         path: relative to its root.
     """
-    return not workspace.own or path.split("/", 1)[0] == OUTPUTS
+    return workspace.is_private or path.split("/", 1)[0] == OUTPUTS
 
 
 def _refuse_binary(path: str, head: bytes, size: int) -> None:

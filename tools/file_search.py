@@ -96,7 +96,9 @@ class SearchFiles(Tool[SearchArguments]):
         if not found and ended.exit_code not in (0, _NONE_FOUND):
             raise ToolError(_why_not(ended))
         text = self._told(found, arguments, complete=ended.stopped is None)
-        return ToolResult(text, outside=is_outside(context.workspace, base))
+        return ToolResult(
+            text, outside=is_outside(context.workspace, base), private=context.workspace.is_private
+        )
 
     async def _search(self, arguments: SearchArguments, base: str, context: ToolContext) -> Ended:
         bounds = Bounds(

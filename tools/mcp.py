@@ -84,8 +84,8 @@ class McpTool(Tool[JsonArguments]):
         text = _text(answer)
         if answer.isError:
             said = text[:_MOST_ERROR_CHARS] or "It failed and does not say why."
-            raise ToolError(said, outside=True)
-        return ToolResult(text or "Done; it returned nothing.", outside=True)
+            raise ToolError(said, outside=True, private=True)
+        return ToolResult(text or "Done; it returned nothing.", outside=True, private=True)
 
 
 class NoArguments(BaseModel):

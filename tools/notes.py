@@ -124,7 +124,7 @@ class RecallTool(Tool[RecallArguments]):
                 f"\n\n{len(found) - len(shown)} more from private sessions can only be read there."
             )
         outside = any(_from_outside(note, origins) for note in shown[:_MOST_FOUND])
-        return ToolResult(text, outside=outside)
+        return ToolResult(text, outside=outside, private=bool(shown))
 
 
 class ForgetTool(Tool[ForgetArguments]):

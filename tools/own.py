@@ -103,12 +103,14 @@ class OwnTool(Tool[BaseModel]):
             ) from error
         except ToolException as error:
             said = f"{name}: {str(error)[:_MOST_ERROR_CHARS]}"
-            raise ToolError(said, outside=self._outside) from error
+            raise ToolError(said, outside=self._outside, private=self._outside) from error
         except Exception as error:
             _LOG.warning("The tool %s failed.", name, exc_info=True)
             text = f"{type(error).__name__}: {error}"[:_MOST_ERROR_CHARS]
-            raise ToolError(f"{name} failed with {text}", outside=self._outside) from error
-        return ToolResult(_text(answer), outside=self._outside)
+            raise ToolError(
+                f"{name} failed with {text}", outside=self._outside, private=self._outside
+            ) from error
+        return ToolResult(_text(answer), outside=self._outside, private=self._outside)
 
 
 def own_tools(settings: ToolsSettings, problems: list[str]) -> Iterator[OwnTool]:

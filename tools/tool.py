@@ -30,11 +30,13 @@ class ToolError(Exception):
     Args:
         text: the sentences.
         outside: True when they hold words that somebody else wrote: they are marked as data.
+        private: True when they may hold what is the person's alone.
     """
 
-    def __init__(self, text: str, *, outside: bool = False) -> None:
+    def __init__(self, text: str, *, outside: bool = False, private: bool = False) -> None:
         super().__init__(text)
         self.outside = outside
+        self.private = private
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +78,14 @@ class ToolResult:
     Args:
         text: what the agent is told; may be long.
         outside: True when it holds text that somebody else wrote: it is marked as data.
+        private: True when it may hold what is the person's alone: from then on it is asked about
+            where the session sends what it makes up.
         files: files it made or changed, relative to the workspace, for people.
     """
 
     text: str
     outside: bool = False
+    private: bool = False
     files: tuple[str, ...] = ()
 
 

@@ -22,6 +22,9 @@ from tools.kept import lies_in, noctules_own, python_by_name
 OUTPUTS = ".noctule"
 """The folder within a workspace where long tool output is kept; agents may read it."""
 
+SENT = "in"
+"""The folder of a workspace in which what people sent is (``noctule.sessions.incoming``)."""
+
 PART_PREFIX = ".noctule-part-"
 """How the name of a file begins that is being written and not yet in its place."""
 
@@ -57,6 +60,11 @@ class Workspace:
     own: bool = True
     kept: tuple[Path, ...] = ()
     records: Path | None = None
+
+    @property
+    def is_private(self) -> bool:
+        """Whether what is in it may be a person's alone: they gave the folder, or sent files."""
+        return not self.own or os.path.lexists(self.root / SENT)
 
     @property
     def guarded(self) -> tuple[Path, ...]:

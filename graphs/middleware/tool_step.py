@@ -181,7 +181,7 @@ async def _run(call: ToolCall) -> Outcome:
             lambda: call.tool.run(call.arguments, call.context)
         )
     except ToolError as error:
-        return Outcome(str(error), failed=True, outside=error.outside)
+        return Outcome(str(error), failed=True, outside=error.outside, private=error.private)
     except asyncio.CancelledError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a tool does, its siblings go on
@@ -191,7 +191,7 @@ async def _run(call: ToolCall) -> Outcome:
             "its work: look before you call it again.",
             failed=True,
         )
-    return Outcome(result.text, outside=result.outside, files=result.files)
+    return Outcome(result.text, outside=result.outside, private=result.private, files=result.files)
 
 
 def _unknown(name: str, offered: list[str]) -> str:

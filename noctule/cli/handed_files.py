@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from noctule.core.errors import UsageError
+from noctule.core.outside_text import as_data
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -85,8 +86,4 @@ def _text_of(path: Path, name: str) -> str:
         return said
     if not content.strip() or "\0" in content:
         return said
-    fence = "```"
-    while fence in content:
-        fence += "`"
-    intro = f"(The person sent the file {name}; this is all of it.)"
-    return f"{intro}\n{fence}\n{content.rstrip()}\n{fence}"
+    return as_data(content.rstrip(), f"The person sent the file {name}; this is all of it")

@@ -7,8 +7,10 @@ import sys
 
 from noctule.cli.tell import tell
 from noctule.core.errors import UsageError
+from noctule.core.outside_text import as_data
 
 _QUIET_SECONDS = 2.0
+_PIPED = "this came by a pipe"
 
 
 def read_message(text: str | None, *, most_bytes: int) -> str | None:
@@ -33,7 +35,7 @@ def read_message(text: str | None, *, most_bytes: int) -> str | None:
         return text
     _say_what_is_awaited()
     piped = _from_stdin(most_bytes)
-    return f"{text}\n\n{piped}" if piped.strip() else text
+    return f"{text}\n\n{as_data(piped, _PIPED)}" if piped.strip() else text
 
 
 def _is_piped() -> bool:

@@ -54,6 +54,8 @@ class Session:
         workspace: the folder its agents work in, absolute; None means one of its own in the data
             folder.
         outside_since: when it first read text that somebody else wrote; None: it has not.
+        private_since: when it first read what is its person's alone, like a file of a given folder,
+            an attachment or a note; None: it has not.
     """
 
     id: str
@@ -66,6 +68,7 @@ class Session:
     budget_usd: Decimal | None = None
     workspace: str | None = None
     outside_since: datetime | None = None
+    private_since: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,6 +62,10 @@ class SessionStore(Protocol):
         """Note when it first read text that somebody else wrote; a later mark changes nothing."""
         ...
 
+    async def mark_private(self, session_id: str, at: datetime) -> None:
+        """Note when it first read what is its person's alone; a later mark changes nothing."""
+        ...
+
 
 class TurnStore(Protocol):
     """What people said, and how far it has come."""

@@ -17,6 +17,7 @@ from noctule.core.grants import Grant
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
 from noctule.core.limits import LimitKey
+from noctule.core.outside_text import reads_others
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.questions import Question
 from noctule.core.sessions import LOCAL_OWNER, Order, Session, SessionKind, Turn
@@ -128,6 +129,7 @@ class Desk:
                 attachments=request.attachments,
             )
             await work.turns.add(turn)
+            await _mark(work, turn, turn.text)
             data = {"text": turn.text}
             await work.events.append(
                 session.id, turn.id, [(EventKind.TURN_QUEUED, data)], at=self._clock.now()
@@ -144,6 +146,8 @@ class Desk:
         check_text(text, "message", self._settings)
         async with self._database.work() as work:
             changed = await work.turns.reword(turn_id, text)
+            if changed:
+                await _mark(work, await work.turns.get(turn_id), text)
             await work.commit()
         return changed
 
@@ -415,6 +419,13 @@ class Desk:
             f"Session {session.id} is {status}: there is nothing to resume. "
             f"`noctule chat --session {session.id}` says something new."
         )
+
+
+async def _mark(work: UnitOfWork, turn: Turn, text: str) -> None:
+    """Note of a session that whoever reads what was said reads what others wrote."""
+    if reads_others(text, turn.attachments):
+        await work.sessions.mark_outside(turn.session_id, turn.created_at)
+        await work.sessions.mark_private(turn.session_id, turn.created_at)
 
 
 def title_of(text: str) -> str:

@@ -22,6 +22,11 @@ _MARK_OUTSIDE = _UPDATE.values(
         sessions.c.outside_since, sa.bindparam("at", type_=sessions.c.outside_since.type)
     )
 )
+_MARK_PRIVATE = _UPDATE.values(
+    private_since=sa.func.coalesce(
+        sessions.c.private_since, sa.bindparam("at", type_=sessions.c.private_since.type)
+    )
+)
 _NEWEST_FIRST = sa.select(sessions).order_by(sessions.c.id.desc())
 _OUTLIVING = frozenset({"chats"})
 """Tables whose rows only point at the session they are in now."""
@@ -68,6 +73,10 @@ class SqlSessions:
     async def mark_outside(self, session_id: str, at: datetime) -> None:
         """Note when it first read text that somebody else wrote; a later mark changes nothing."""
         await self._transaction.run(_set, _MARK_OUTSIDE, session_id, {"at": at})
+
+    async def mark_private(self, session_id: str, at: datetime) -> None:
+        """Note when it first read what is its person's alone; a later mark changes nothing."""
+        await self._transaction.run(_set, _MARK_PRIVATE, session_id, {"at": at})
 
 
 def _add(connection: Connection, session: Session) -> None:

@@ -19,5 +19,6 @@ sessions = sa.Table(
     sa.Column("budget_nano_usd", NanoUsd, key="budget_usd"),
     sa.Column("workspace", Words),
     sa.Column("outside_since", UtcDateTime),
+    sa.Column("private_since", UtcDateTime),
     sa.Index(None, "owner", "id"),
 )

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,8 @@ def noctule(tmp_path: Path) -> CommandLine:
 def test_a_pipe_is_sent_along_with_the_words(noctule):
     """Both reach the model, the words first; an empty pipe adds nothing."""
     code, told = noctule.json("chat", "Say it back:", stdin="line one\nline two\n")
-    assert (code, told["reply"]) == (0, "Say it back:\n\nline one\nline two")
+    assert (code, told["reply"][:13]) == (0, "Say it back:\n")
+    assert re.search(r"data\)\n<(data-\w+)>\nline one\nline two\n</\1>$", told["reply"])
     assert noctule.json("chat", "hello", stdin="")[1]["reply"] == "hello"
 
 
@@ -28,7 +30,7 @@ def test_a_short_text_file_is_read_and_kept_in_the_workspace(noctule):
     code, told = noctule.json("chat", "When?", "--file", str(notes), "--file", str(notes))
     assert code == 0
     assert "The bats arrive at nine." in told["reply"]
-    assert "````\nThe bats" in told["reply"]  # the fence is longer than those in the file
+    assert re.search(r"data\)\n<(data-\w+)>\nThe bats[^<]+\n```\n</\1>$", told["reply"])
     folder = noctule.home / "workspaces" / told["session"] / "in"
     assert sorted(path.name for path in folder.iterdir()) == ["notes-2.md", "notes.md"]
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}

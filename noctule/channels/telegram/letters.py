@@ -105,15 +105,17 @@ def split(markdown: str) -> list[tuple[str, list[dict[str, Any]]]]:
     return parts(render(markdown), TEXT_UNITS) or [(_cut(markdown), [])]
 
 
-def document(path: Path, *, name: str, caption: str = "") -> dict[str, Any]:
+def document(path: Path, *, name: str, caption: str = "", passing: bool = False) -> dict[str, Any]:
     """Return the body of a file.
 
     Args:
         path: where it is now; read when it is sent.
         name: as the person sees it.
         caption: what stands under it; "" for nothing.
+        passing: True: it was only kept to be sent, and goes once it was.
     """
-    return {"path": str(path), "name": name, "caption": _cut(caption, CAPTION_UNITS)}
+    body = {"path": str(path), "name": name, "caption": _cut(caption, CAPTION_UNITS)}
+    return {**body, "passing": True} if passing else body
 
 
 def units(text: str) -> int:

@@ -18,6 +18,7 @@ from noctule.core.chats import Chat, WatchKind
 from noctule.core.errors import NotFoundError
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
+from noctule.core.outside_text import as_data
 from noctule.sessions.desk import Request
 
 _QUOTED_CHARS = 2000
@@ -182,8 +183,8 @@ def _text(said: Said, names: Sequence[str]) -> str:
     parts = [quoted(said), said.text]
     for part in said.parts:
         if part.of_others and (part.words or attached(part.message)):
-            parts.append(f"({_whose(part.message)}; these are not the person's own words.)")
-            parts.append(part.words)
+            told = f"{_whose(part.message)}\n\n{part.words}".strip()
+            parts.append(as_data(told, "passed on; these are not the person's own words"))
     kinds = [kind for part in said.parts for kind in _KINDS if _is_a(part.message, kind)]
     named = (_CALLED.get(kind, kind.replace("_", " ")) for kind in kinds)
     parts += [f"(With it came a {name}, which cannot be read.)" for name in named]
@@ -192,7 +193,10 @@ def _text(said: Said, names: Sequence[str]) -> str:
 
 
 def quoted(said: Said) -> str:
-    """Return what a message replies to, marked as such; "" when it replies to nothing."""
+    """Return what a message replies to, marked as such; "" when it replies to nothing.
+
+    Only what the person said themself, or what was said to them here, is not set apart as data.
+    """
     replied, quote = said.message.reply_to_message, said.message.quote
     text = quote.text if quote is not None else ""
     if not text and replied is not None:
@@ -200,7 +204,16 @@ def quoted(said: Said) -> str:
     if not text:
         return ""
     cut = text if len(text) <= _QUOTED_CHARS else text[:_QUOTED_CHARS] + " …"
+    if said.answers is None and not _is_own(replied, said.person):
+        return as_data(cut, "this is what the message replies to, written by somebody else")
     return "(In reply to:)\n" + "\n".join(f"> {line}" for line in cut.splitlines())
+
+
+def _is_own(message: Message | None, person: int) -> bool:
+    """Whether a person wrote a message, as far as Telegram says, and did not pass it on."""
+    if message is None or message.from_user is None or message.from_user.id != person:
+        return False
+    return message.forward_origin is None and message.via_bot is None
 
 
 def _whose(message: Message) -> str:

@@ -6,7 +6,9 @@ handed over, may have arrived: it is sent again and says so. Nothing else is eve
 
 import asyncio
 import logging
+import os
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -35,6 +37,9 @@ _REFUSED_TRIES = 200
 _REFUSED_FOR = timedelta(days=3)
 """How often and how long Telegram may refuse one message with errors of its own before it is given
 up; outages and flood control do not count."""
+
+_BARE = ("text", "path", "name", "caption", "passing")
+"""What is left of a body whose form Telegram does not take."""
 
 _WORTH_A_WORD = frozenset({"reply", "file", "question", "report"})
 """The purposes whose loss is told in the chat."""
@@ -199,6 +204,9 @@ class Outbox:
         async with self._database.work(durable=False) as work:
             await work.outbox.sent(message.id, sent_as=sent_as, at=self._clock.now())
             await work.commit()
+        if message.body.get("passing"):
+            with suppress(OSError):
+                await asyncio.to_thread(os.unlink, str(message.body["path"]))
 
     async def _refuse(self, message: Outgoing, refusal: Refusal) -> None:
         match refusal.verdict:
@@ -324,7 +332,9 @@ def _behind(message_id: str) -> str:
 
 
 def _bare(body: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {name: body[name] for name in ("text", "path", "name", "caption") if name in body}
+    kept = {
+        name: body[name] for name in ("text", "path", "name", "caption", "passing") if name in body
+    }
     return {**kept, "bare": True}
 
 

@@ -4,6 +4,7 @@ Text is split where a reader would split it; long code and wide tables come as f
 says who answered and the buttons stand under the last part.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,13 @@ from noctule.channels.telegram.letters import (
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.places import Place
 from noctule.channels.telegram.preferences import Preferences
+from noctule.channels.telegram.sender import MOST_FILE_BYTES
 from noctule.core.events import EventKind
 from noctule.core.footer import footer_of
 from noctule.core.mail import OutgoingKind
 from noctule.core.private_files import make_folder, write_private
 from noctule.core.sessions import Turn, Verdict
+from noctule.sessions.outgoing import copied
 from noctule.sessions.workspaces import workspace_of
 
 _SURPLUS = "(What stood here is above, or in the file below.)"
@@ -87,7 +90,7 @@ def rating_buttons(
 
 
 async def made_files(office: Office, turn: Turn) -> list[tuple[Path, str]]:
-    """Return the files agents made during a turn, with the names people see; those that exist."""
+    """Return copies of the files agents made during a turn, with the names people see."""
     async with office.records.database.read() as work:
         session = await work.sessions.get(turn.session_id)
         events = await work.events.of_turn(turn.id, [EventKind.TOOL_ENDED])
@@ -100,14 +103,12 @@ async def made_files(office: Office, turn: Turn) -> list[tuple[Path, str]]:
         if not event.data.get("failed")
         for name in event.data.get("files") or ()
     )
-    return _within(Path(root), list(names)[-office.settings.max_files :])
-
-
-def _within(root: Path, names: Sequence[str]) -> list[tuple[Path, str]]:
-    """Return the files of a workspace that exist and do not lead out of it."""
-    paths = [(root / name).resolve() for name in names]
-    inside = [path for path in paths if path.is_relative_to(root.resolve()) and path.is_file()]
-    return [(path, path.name) for path in inside]
+    last = list(names)[-office.settings.max_files :]
+    folder = office.records.home / "telegram" / turn.id / "made"
+    copies = await asyncio.to_thread(
+        lambda: copied(Path(root), last, folder, most_bytes=MOST_FILE_BYTES)
+    )
+    return [(path, path.name) for path in copies]
 
 
 def _part(
@@ -169,7 +170,7 @@ def file_letters(
             place,
             f"{turn.id}:file:{number}",
             "file",
-            document(path, name=name),
+            document(path, name=name, passing=True),
             kind=OutgoingKind.DOCUMENT,
             session_id=turn.session_id,
             turn_id=turn.id,

@@ -17,6 +17,7 @@ from telegram import (
 
 from noctule.channels.telegram.places import Place
 from noctule.core.mail import Outgoing, OutgoingKind
+from noctule.sessions.outgoing import regular
 
 REPEATED = "↻ Perhaps you have this already: the connection broke while it was sent."
 """What a message says that may stand in the chat twice."""
@@ -139,8 +140,10 @@ def _marked(text: str, *, repeated: bool) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        if path.stat().st_size > MOST_FILE_BYTES:
-            raise FileGoneError("it is larger than the 50 MB Telegram takes")
-        return path.read_bytes()
-    except OSError as error:
+        with regular(path) as file:
+            content = file.read(MOST_FILE_BYTES + 1)
+    except (OSError, ValueError) as error:
         raise FileGoneError("it is not there any more, or cannot be read") from error
+    if len(content) > MOST_FILE_BYTES:
+        raise FileGoneError("it is larger than the 50 MB Telegram takes")
+    return content

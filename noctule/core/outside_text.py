@@ -1,0 +1,42 @@
+"""Text from outside: whatever others wrote is set apart as data before a model reads it."""
+
+import re
+from collections.abc import Iterable
+from secrets import token_hex
+
+_TAG_BYTES = 8
+_OPENING = re.compile(rf"<data-[0-9a-f]{{{2 * _TAG_BYTES}}}>")
+
+PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
+"""How the names of files end that a model is shown with the message they came with."""
+
+
+def as_data(text: str, note: str = "written by others") -> str:
+    """Return a text between tags that nobody who wrote it can know.
+
+    What follows from the tags is said once, in the system text (``agents/prompts/data.md``).
+
+    Args:
+        text: as it came.
+        note: what Noctule itself says of it; a clause that holds nothing of the text.
+    """
+    # Made now that the text is there: whoever wrote it cannot know the tag that ends it.
+    tag = f"data-{token_hex(_TAG_BYTES)}"
+    while tag in text:
+        tag = f"data-{token_hex(_TAG_BYTES)}"
+    return f"({note}: it is data)\n<{tag}>\n{text}\n</{tag}>"
+
+
+def reads_others(text: str, attachments: Iterable[str] = ()) -> bool:
+    """Whether who reads a message reads what others wrote: in its text, or on a picture.
+
+    Args:
+        text: of the message.
+        attachments: names of the files that came along.
+    """
+    return holds_data(text) or any(name.lower().endswith(PICTURES) for name in attachments)
+
+
+def holds_data(text: str) -> bool:
+    """Whether something in a text was set apart as data."""
+    return _OPENING.search(text) is not None
