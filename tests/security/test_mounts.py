@@ -1,24 +1,19 @@
 """What a command may write in a workspace: the list of mounts, the kernel, and the file tools."""
 
 import os
-import random
-import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from noctule.core.settings import Settings
 from noctule.core.settings.tools import ToolsSettings
-from tests.support.fuzzing import examples
 from tests.support.small_config import CONFIG
 from tests.support.workbench import a_context
 from tools.file_writing import WriteFile
 from tools.git_places import repository_made
 from tools.kept import kept_paths, noctules_own
-from tools.mounts import Mount, MountError, Repositories, check, is_writable, mounts_of
+from tools.mounts import Mount, MountError, check, mounts_of
 from tools.sandbox import Sandbox
 from tools.shell import Shell, ShellArguments
 from tools.tool import ToolError
@@ -26,41 +21,6 @@ from tools.workspace import PathError, Workspace, open_workspace
 
 ROOT = Path("/work")
 MIB = 1024 * 1024
-PATHS = st.lists(st.sampled_from("abc"), min_size=1, max_size=4).map(lambda at: ROOT.joinpath(*at))
-
-
-def as_the_kernel(mounts: list[Mount], path: Path) -> bool:
-    """Mount one after the other: each hides all that was mounted at its place or below."""
-    visible: list[Mount] = []
-    for mount in mounts:
-        visible = [each for each in visible if mount.path not in (each.path, *each.path.parents)]
-        visible.append(mount)
-    holding = [each for each in visible if each.path in (path, *path.parents)]
-    return max(holding, key=lambda each: len(each.path.parts)).writable
-
-
-LISTS = st.lists(PATHS, max_size=5)
-
-
-@given(LISTS, LISTS, LISTS, LISTS, PATHS)
-@settings(max_examples=examples(500), derandomize=True, deadline=None)
-def test_nothing_kept_is_writable_and_the_rest_is(kept, pinned, framed, fixed, anywhere):
-    """In every layout: also where a repository lies in what is kept, or what is kept in one."""
-    git = Repositories(pinned, framed, fixed)
-    mounts = mounts_of(ROOT, writable=True, kept=kept, repositories=git)
-    for path in (*kept, *pinned, *framed, *fixed, anywhere):
-        above = (path, *path.parents)
-        nearest = next((each for each in above if each in {*pinned, *framed}), None)
-        held = any(each in above for each in (*kept, *fixed)) or nearest in framed
-        assert as_the_kernel(mounts, path) is not held
-        assert is_writable(mounts, path) is not held
-    places = {mount.path for mount in mounts}
-    for path in kept:
-        assert all(
-            above in places or not as_the_kernel(mounts, above)
-            for above in path.parents
-            if ROOT in above.parents
-        )
 
 
 def test_a_list_in_a_wrong_order_is_refused():
@@ -72,41 +32,6 @@ def test_a_list_in_a_wrong_order_is_refused():
             check(bad, ROOT, [ROOT / "a/b"])
     with pytest.raises(MountError, match="moved"):
         check([good[0], good[-1]], ROOT, [ROOT / "a/b"])
-
-
-@pytest.mark.process
-def test_random_layouts_hold_when_they_are_built(tmp_path: Path):
-    """A shell inside writes, renames, deletes and replaces all it can; what is kept stays."""
-    chance = random.Random(11)
-    sandbox = Sandbox(ToolsSettings())
-    lost = []
-    for number in range(examples(12)):
-        root = (tmp_path / str(number)).resolve()
-        folders = [root.joinpath(*chance.choices("abc", k=chance.randint(1, 4))) for _ in range(6)]
-        for folder in folders:
-            folder.mkdir(parents=True, exist_ok=True)
-            (folder / "file").write_text("mine")
-        kept = [*chance.sample(folders, 2), chance.choice(folders) / "file"]
-        pinned = chance.sample(folders, 2)
-        mounts = mounts_of(root, writable=True, kept=kept, repositories=Repositories(pinned))
-        workspace = Workspace(root, MIB)
-        sandbox.prove(workspace, mounts)
-        attack = (
-            "for d in $(find . -type d | sort -r); do echo evil >$d/file; echo evil >$d/new; "
-            "mv $d $d.x; mkdir -p $d; echo evil >$d/file; rm -rf $d; ln -s /tmp $d; done; "
-            "find . -name file -exec sh -c 'echo evil >{}' ';'"
-        )
-        argv = sandbox.wrapped(
-            ["/bin/sh", "-c", attack], workspace, {"PATH": "/usr/bin:/bin"}, mounts=mounts
-        )
-        subprocess.run(argv, capture_output=True, timeout=60, check=False)
-        for path in kept:
-            file = path if path.name == "file" else path / "file"
-            if file.is_symlink() or not file.is_file() or file.read_text() != "mine":
-                lost.append((number, file))
-            if (path / "new").exists():
-                lost.append((number, path / "new"))
-    assert lost == []
 
 
 @pytest.mark.process

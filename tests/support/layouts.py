@@ -50,8 +50,8 @@ def random_layout(chance: Random) -> Layout:
     )
 
 
-def layouts(seed: int, count: int) -> Iterator[Layout]:
-    """Yield so many, the same for the same seed."""
+def layouts(seed: int | None, count: int) -> Iterator[Layout]:
+    """Yield so many, the same for the same seed; new ones for None."""
     chance = Random(seed)
     for _ in range(count):
         yield random_layout(chance)
