@@ -5,6 +5,7 @@ import pytest
 
 from noctule.config import load, require_telegram
 from noctule.core.errors import ConfigError
+from noctule.core.roles import Role
 from noctule.core.settings import EndpointKind
 from noctule.core.settings.root import RouteBy
 
@@ -50,7 +51,28 @@ def test_default_needs_nothing_but_ollama():
     """The configuration at the top starts without any variable, on local models alone."""
     settings = load(ROOT / "config.yaml", environ={}, cwd=ROOT).settings
     assert {endpoint.kind for endpoint in settings.endpoints.values()} == {EndpointKind.OLLAMA}
-    assert len(settings.models) == 3
+    assert len(settings.models) == 2
+
+
+@pytest.mark.parametrize("path", [ROOT / "config.yaml", *EXAMPLES], ids=lambda path: path.name)
+def test_no_role_with_tools_is_bound_to_a_model_without(path):
+    """A role with tools has no model that is known to write its calls as text."""
+    loaded = load(path, environ=KEYS, cwd=ROOT).settings
+    if loaded.route_by is RouteBy.RULES:  # the demo's one model
+        return
+    coders = {
+        name
+        for name, model in loaded.models.items()
+        if "coder" in model.name and loaded.endpoints[model.endpoint].kind is EndpointKind.OLLAMA
+    }
+    wrong = [
+        (role.value, name)
+        for role, binding in loaded.roles.items()
+        if binding.tools != () and role is not Role.ORCHESTRATOR
+        for name in binding.models
+        if loaded.models[name].tools is False or name in coders
+    ]
+    assert wrong == []
 
 
 def test_default_works_with_its_cloud_and_telegram_parts(tmp_path):
