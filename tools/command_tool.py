@@ -59,15 +59,17 @@ class CommandTool(Tool[ArgumentsT]):
 
     def effect_of(self, arguments: ArgumentsT, context: ToolContext) -> EffectClass:
         """Return that it can change the workspace; without a sandbox, anything."""
-        return EffectClass.WRITE if self._sandbox.flaw is None else EffectClass.OUTSIDE
+        contained = self._sandbox.flaw_in(context.workspace) is None
+        return EffectClass.WRITE if contained else EffectClass.OUTSIDE
 
     def needs_person(self, arguments: ArgumentsT, context: ToolContext) -> str | None:
         """Return why no sandbox works here, if none does."""
-        return self._sandbox.flaw
+        return self._sandbox.flaw_in(context.workspace)
 
     async def before(self, arguments: ArgumentsT, context: ToolContext) -> Mapping[str, Any]:
         """Return whether it will run where it can change the workspace alone, and end with us."""
-        return {"contained": self._sandbox.flaw is None and self._sandbox.encloses}
+        contained = self._sandbox.flaw_in(context.workspace) is None
+        return {"contained": contained and self._sandbox.encloses}
 
     async def happened(
         self, arguments: ArgumentsT, context: ToolContext, before: Mapping[str, Any]
@@ -95,7 +97,7 @@ class CommandTool(Tool[ArgumentsT]):
             ToolError: it could not be started.
         """
         bounds = self._bounds(seconds)
-        contained = self._sandbox.flaw is None
+        contained = self._sandbox.flaw_in(context.workspace) is None
         encloses = contained and self._sandbox.encloses
         argv = limited(argv, bounds, contained=encloses)
         env = {**environment(contained=contained), **env}
@@ -165,10 +167,9 @@ class CommandTool(Tool[ArgumentsT]):
         Raises:
             ToolError: it must be approved and was not.
         """
-        if self._sandbox.flaw is not None and not context.approved:
-            raise ToolError(
-                f"{self._sandbox.flaw} A person must approve each command, and nobody did."
-            )
+        flaw = self._sandbox.flaw_in(context.workspace)
+        if flaw is not None and not context.approved:
+            raise ToolError(f"{flaw} A person must approve each command, and nobody did.")
 
     def _bounds(self, seconds: float | None) -> Bounds:
         most = self._settings.command_timeout.total_seconds()

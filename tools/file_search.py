@@ -109,7 +109,7 @@ class SearchFiles(Tool[SearchArguments]):
         )
         program = self._program()
         sandbox = self._sandbox if program else None
-        contained = sandbox is not None and sandbox.flaw is None
+        contained = sandbox is not None and sandbox.flaw_in(context.workspace) is None
         env = environment(contained=contained)
         argv = _ripgrep(program, arguments, base) if program else _own(arguments, base)
         encloses = contained and sandbox is not None and sandbox.encloses

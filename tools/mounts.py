@@ -27,9 +27,14 @@ class Mount:
     path: Path
     writable: bool
 
-    def words(self) -> list[str]:
-        """Return it as bubblewrap is told."""
-        return ["--bind" if self.writable else "--ro-bind", str(self.path), str(self.path)]
+    def words(self, source: str | None = None) -> list[str]:
+        """Return it as bubblewrap is told.
+
+        Args:
+            source: where it is found outside; None is the same path.
+        """
+        bind = "--bind" if self.writable else "--ro-bind"
+        return [bind, str(self.path) if source is None else source, str(self.path)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,10 +9,10 @@ outside, so that what a traceback names can be opened, and a virtual environment
 
 import importlib
 import os
-import stat
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -21,11 +21,13 @@ from tools.mounts import Mount, MountError, mounts_of
 from tools.programs import system_program
 from tools.seatbelt import Seatbelt, here
 from tools.seccomp import filter_file
+from tools.stages import Stage, StageError, stage_of
 from tools.workspace import Workspace
 
 _TRIAL_SECONDS = 20
 _SYSTEM = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/etc", "/nix/store")
 _MIB = 1024 * 1024
+_EMPTY_BYTES = str(64 * 1024)  # room for a folder on the way to a workspace
 
 _TRIAL = """\
 for kept in "$@"; do
@@ -85,6 +87,20 @@ class Sandbox:
         """Whether whatever runs inside ends with its first process, as in a PID namespace."""
         return self._seatbelt is None
 
+    def flaw_in(self, workspace: Workspace) -> str | None:
+        """Return why commands cannot run in it in a workspace, as a sentence; None when they can.
+
+        Args:
+            workspace: whose folder may lie where root's Noctule cannot show it to another user.
+        """
+        if self.flaw is not None:
+            return self._flaw
+        try:
+            self._stage(workspace.root)
+        except MountError as error:
+            return str(error)
+        return None
+
     def wrapped(
         self,
         argv: Sequence[str],
@@ -114,11 +130,13 @@ class Sandbox:
         if self._seatbelt is not None:
             readable, hidden = (*python_folders(), *shown), self._hidden
             return self._seatbelt.wrapped(argv, root, env, mounts, readable=readable, hidden=hidden)
-        command = self._begun(self._program() or "bwrap")
+        stage = self._stage(root, shown)
+        at = str if stage is None else stage.at
+        command = self._begun(self._program() or "bwrap", stage)
         for path in shown:
-            command += ["--ro-bind", path, path]
+            command += ["--ro-bind", at(path), path]
         for mount in mounts:
-            command += mount.words()
+            command += mount.words(at(mount.path))
         command += ["--remount-ro", "/", "--chdir", str(root), "--clearenv"]
         for name, value in env.items():
             command += ["--setenv", name, value]
@@ -157,27 +175,46 @@ class Sandbox:
         found = said[0] if said else trial.stderr.decode("utf-8", "replace").strip()[-200:]
         raise MountError(f"The sandbox does not keep what it must ({found}): no command runs here.")
 
-    def _begun(self, program: str) -> list[str]:
+    def _begun(self, program: str, stage: Stage | None) -> list[str]:
         """Return the command up to the walls; a program that cannot read the filter is not run."""
         enter = ["/bin/sh", "-c", _ENTER, filter_file() or "/nonexistent"]
-        return [*enter, program, *_FILTERED, *self._walls()]
+        if stage is None:
+            return [*enter, program, *_FILTERED, *self._walls(str)]
+        return [*enter, *stage.enter(), stage.at(program), *_FILTERED, *self._walls(stage.at)]
 
-    def _walls(self) -> list[str]:
-        """Return all but the workspace."""
+    def _stage(self, folder: Path, shown: Sequence[str] = ()) -> Stage | None:
+        """Return what makes root's command an ordinary user's; None for everybody else.
+
+        Raises:
+            MountError: that is not possible for this folder.
+        """
+        if os.geteuid() != 0 or self._seatbelt is not None:
+            return None
+        others = [*python_folders(), self._program() or "bwrap", *shown]
+        others = [path for path in others if not _is_of_the_system(path)]
+        try:
+            return stage_of(folder, [Path(path) for path in others])
+        except StageError as error:
+            raise MountError(str(error)) from error
+
+    def _walls(self, at: Callable[[str], str]) -> list[str]:
+        """Return all but the workspace.
+
+        Args:
+            at: says where a folder is found outside.
+        """
         size = str(self._memory_bytes)
         walls = ["--unshare-user", "--unshare-all", "--disable-userns", "--die-with-parent"]
         walls += ["--new-session", "--cap-drop", "ALL", "--hostname", "sandbox"]
-        walls += [*_system(), "--proc", "/proc", "--dev", "/dev"]
-        if os.geteuid() == 0:  # the machine's own settings are in it, and obey its root
-            walls += ["--remount-ro", "/proc"]
+        walls += [*_system(), "--proc", "/proc", "--remount-ro", "/proc", "--dev", "/dev"]
         walls += ["--size", size, "--perms", "1777", "--tmpfs", "/dev/shm", "--remount-ro", "/dev"]  # noqa: S108 - the sandbox's own
         walls += ["--size", size, "--perms", "1777", "--tmpfs", "/tmp"]  # noqa: S108 - the sandbox's own
         for folder in python_folders():
-            walls += ["--ro-bind", folder, folder]
+            walls += ["--ro-bind", at(folder), folder]
         seen = [Path(folder) for folder in (*_SYSTEM, *python_folders())]
         for hidden in self._hidden:
             if hidden.is_dir() and any(each in hidden.parents for each in seen):
-                walls += ["--tmpfs", str(hidden)]
+                walls += ["--size", _EMPTY_BYTES, "--tmpfs", str(hidden)]
         return walls
 
     def _program(self) -> str | None:
@@ -187,7 +224,11 @@ class Sandbox:
         if (lacking := self._lacking()) is not None:
             return lacking
         program = self._program() or "bwrap"
-        command = [*self._begun(program), "--remount-ro", "/", "--clearenv", "--", "/bin/sh"]
+        try:
+            stage = self._stage(self._trial_folder())
+        except MountError as error:
+            return str(error)
+        command = [*self._begun(program, stage), "--remount-ro", "/", "--clearenv", "--", "/bin/sh"]
         try:
             trial = subprocess.run(  # noqa: S603 - a fixed command
                 [*command, "-c", "echo works"],
@@ -205,6 +246,11 @@ class Sandbox:
             f"The sandbox for commands does not work: {said[-1] if said else 'bwrap said nothing'}."
             " Unprivileged user namespaces must be allowed, and bubblewrap 0.8 or newer."
         )
+
+    def _trial_folder(self) -> Path:
+        """Return a folder like those of workspaces: the data folder, once it is there."""
+        folders = (*self._hidden, Path(tempfile.gettempdir()))
+        return next(folder for folder in folders if folder.is_dir()).resolve()
 
     def _lacking(self) -> str | None:
         """Return what there is no sandbox without, and is not there; None when all is."""
@@ -263,22 +309,8 @@ def _system() -> list[str]:
             words += ["--symlink", str(path.readlink()), name]
         elif path.is_dir():
             words += ["--ro-bind", name, name]
-    for name in _secrets():
-        words += ["--tmpfs", name] if Path(name).is_dir() else ["--ro-bind", "/dev/null", name]
     return words
 
 
-@cache
-def _secrets() -> tuple[str, ...]:
-    """Return what in /etc is not for everybody: root sees it inside, too, unless it is hidden."""
-    if os.geteuid() != 0:
-        return ()
-    found = []
-    for where, folders, files in os.walk("/etc"):
-        for name in [*folders, *files]:
-            path = f"{where}/{name}"
-            mode = os.lstat(path).st_mode
-            if not (stat.S_ISLNK(mode) or mode & stat.S_IROTH):
-                found.append(path)
-        folders[:] = [name for name in folders if f"{where}/{name}" not in found]
-    return tuple(found)
+def _is_of_the_system(path: str) -> bool:
+    return any(Path(each) in Path(path).parents for each in _SYSTEM)

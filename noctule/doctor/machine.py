@@ -169,8 +169,8 @@ def sandbox(
             )
         elif os.geteuid() == 0:
             said += (
-                " As root they cannot change the machine's settings either, but no limit of the "
-                "system on processes binds them. Run Noctule as an ordinary user."
+                " Noctule runs as root; they run as an ordinary user of their own. Where a folder "
+                "lies on a disk that cannot be shown to that user, each command asks."
             )
         yield Finding(Level.OK, "sandbox", said)
     elif settings.tools.sandbox is SandboxChoice.NONE:
