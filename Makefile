@@ -36,13 +36,14 @@ test: setup ## the whole suite, with coverage; what fails runs once more, alone
 fuzz: setup ## the property tests with many new random inputs; make fuzz FUZZ=100 ARGS="tests/unit" for longer
 	@NOCTULE_FUZZ=$(FUZZ) $(BIN)/python -m pytest -n 2 -m "hypothesis or fuzz" --timeout 7200 $(ARGS)
 
-check: setup ## format, lint, types, import contracts, generated docs
+check: setup ## format, lint, types, import contracts, generated docs, English
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 	@$(BIN)/python -m docs.generate --check
 	@$(BIN)/python -m docs.folders --check
+	@$(BIN)/python -m docs.foreign_words
 
 format: setup ## rewrite files in the project's format
 	@$(BIN)/ruff format .
