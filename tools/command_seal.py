@@ -6,6 +6,7 @@ What a line makes of variables it sets itself, of other commands' output, and wh
 names call or read in turn is not known, and the question says so.
 """
 
+import ast
 import glob
 import hashlib
 import os
@@ -37,6 +38,13 @@ _FLAG = re.compile(r"-\w(.+)")
 _MODULE = re.compile(r"-m\s*([A-Za-z_][\w.]*)")
 _PROGRAM = re.compile(r"[A-Za-z][\w+-]*")
 
+_HOOKS = (
+    "applypatch-msg", "commit-msg", "fsmonitor-watchman", "post-applypatch", "post-checkout",
+    "post-commit", "post-index-change", "post-merge", "post-rewrite", "pre-applypatch",
+    "pre-auto-gc", "pre-commit", "pre-merge-commit", "pre-push", "pre-rebase", "prepare-commit-msg",
+    "reference-transaction",
+)  # fmt: skip
+"""What git runs by itself on the side that calls it (githooks(5), 2.47)."""
 _OBEYED = {
     "bun": ("package.json",),
     "bundle": ("Gemfile",),
@@ -44,6 +52,7 @@ _OBEYED = {
     "cmake": ("CMakeLists.txt",),
     "deno": ("deno.json", "deno.jsonc"),
     "docker": ("Dockerfile", "compose.yaml", "docker-compose.yml"),
+    "git": (".git/config", ".git/modules/*/config", *(f".git/hooks/{hook}" for hook in _HOOKS)),
     "go": ("go.mod",),
     "gradle": ("build.gradle", "build.gradle.kts"),
     "just": ("justfile", "Justfile"),
@@ -52,16 +61,16 @@ _OBEYED = {
     "mvn": ("pom.xml",),
     "ninja": ("build.ninja",),
     "nox": ("noxfile.py",),
-    "npm": ("package.json",),
-    "npx": ("package.json",),
+    "npm": ("package.json", ".npmrc"),
+    "npx": ("package.json", ".npmrc"),
     "pip": ("setup.py", "pyproject.toml"),
-    "pnpm": ("package.json",),
+    "pnpm": ("package.json", ".npmrc", ".pnpmfile.cjs"),
     "pre-commit": (".pre-commit-config.yaml",),
     "pytest": ("conftest.py", "pytest.ini", "pyproject.toml", "setup.cfg", "tox.ini"),
     "rake": ("Rakefile",),
     "task": ("Taskfile.yml", "Taskfile.yaml"),
     "tox": ("tox.ini", "pyproject.toml", "setup.cfg"),
-    "yarn": ("package.json",),
+    "yarn": ("package.json", ".yarnrc", ".yarnrc.yml"),
 }
 """What a program obeys without being told: it counts as named."""
 
@@ -82,6 +91,12 @@ def command_seal(command: str, root: Path) -> Seal:
             found = _matches(pattern, folders)
             parts[f"what {pattern} stands for"] = digest_of("\0".join(sorted(found)))
             files |= {name for match in found if (name := _name(Path(match), root)) is not None}
+    return {**parts, **_sealed(files, root)}
+
+
+def _sealed(files: set[str], root: Path) -> Seal:
+    """Return files of the workspace as parts."""
+    parts = {}
     if len(files) > _MOST_FILES:
         parts["the list of its files"] = digest_of("\0".join(sorted(files)))
     room = _MOST_READ_BYTES
@@ -89,6 +104,40 @@ def command_seal(command: str, root: Path) -> Seal:
         parts[f"{FILE_PART}{name}"], read = _digest(root / name, room)
         room -= read
     return parts
+
+
+def code_seal(code: str, root: Path) -> Seal:
+    """Return the parts of a program in Python; blocking.
+
+    Args:
+        code: the program.
+        root: the workspace, absolute, symlinks resolved; its modules can be imported.
+    """
+    names = {name for module in _imported(code) for name in _module_files(module)}
+    found = _files(sorted(names)[:_MOST_WORDS], [root], frozenset())
+    return {"the code": digest_of(code), **_sealed(found, root)}
+
+
+def _imported(code: str) -> set[str]:
+    """Return the modules that a program imports by name, and all they lie in."""
+    try:
+        tree = ast.parse(code)
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return set()
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module and not node.level:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    parts = [name.split(".") for name in found]
+    return {".".join(part[: at + 1]) for part in parts for at in range(len(part))}
+
+
+def _module_files(module: str) -> tuple[str, ...]:
+    """Return where a module of the workspace may be, relative to its root."""
+    path = module.replace(".", "/")
+    return (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py")
 
 
 def _words(command: str, root: Path, depth: int = 0) -> Iterator[str]:
@@ -101,8 +150,7 @@ def _words(command: str, root: Path, depth: int = 0) -> Iterator[str]:
             yield from _words(word, root, depth + 1)
     yield from _RUN.findall(_QUOTING.sub("", line))
     for module in _MODULE.findall(line):
-        path = module.replace(".", "/")
-        yield from (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py")
+        yield from _module_files(module)
     for program in _PROGRAM.findall(line):
         yield from _OBEYED.get(program.rstrip("0123456789"), ())
 

@@ -5,6 +5,7 @@ import os
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, Field
@@ -15,6 +16,7 @@ from noctule.core.settings.tools import ToolsSettings
 from tools.git_guard import GitGuard, GuardError, settled
 from tools.mounts import MountError, mounts_of
 from tools.processes import Bounds, Ended, Order, limited, run_bounded
+from tools.programs import persons_path
 from tools.sandbox import Sandbox, python_path
 from tools.tool import ArgumentsT, Tool, ToolContext, ToolError, ToolResult
 from tools.workspace import Workspace, readable_size, set_aside_made
@@ -27,6 +29,14 @@ _SLACK_BYTES = 16 * _MIB
 _REST = 10
 _REST_SECONDS = 0.2
 _CLOCKS_DIFFER_SECONDS = 2.0  # a file's times come from a coarser clock
+_OBEYS_NO_FOLDER = {
+    "GIT_CONFIG_COUNT": "2",
+    "GIT_CONFIG_KEY_0": "core.fsmonitor",
+    "GIT_CONFIG_VALUE_0": "false",
+    "GIT_CONFIG_KEY_1": "safe.bareRepository",
+    "GIT_CONFIG_VALUE_1": "explicit",
+}
+"""What keeps a command that only looks from running what a folder's git configuration names."""
 _MEANINGS = {
     137: "it was killed (SIGKILL): by the system for memory, if nothing else is said",
     152: "it used more processor time than it may (SIGXCPU)",
@@ -89,7 +99,7 @@ class CommandTool(Tool[ArgumentsT]):
         return ToolResult(text if aside is None else f"{text}\n{aside}")
 
     async def _run(
-        self, argv: list[str], context: ToolContext, seconds: float | None, **env: str
+        self, argv: list[str], context: ToolContext, seconds: float | None
     ) -> ToolResult:
         """Run a program and tell what came of it.
 
@@ -100,9 +110,10 @@ class CommandTool(Tool[ArgumentsT]):
         contained = self._sandbox.flaw_in(context.workspace) is None
         encloses = contained and self._sandbox.encloses
         argv = limited(argv, bounds, contained=encloses)
-        env = {**environment(contained=contained), **env}
+        folder = context.workspace.root
+        env = environment(contained=contained, folder=folder)
         watch = await asyncio.to_thread(SizeWatch, context.workspace, context.clock)
-        order = Order(argv, context.workspace.root, env, encloses)
+        order = Order(argv, folder, env, encloses)
         try:
             if contained:
                 ended, aside = await self._guarded(order, bounds, context, watch)
@@ -209,11 +220,12 @@ def told(ended: Ended) -> str:
     return f"{head}\n{ended.output}" if ended.output.strip() else f"{head} It printed nothing."
 
 
-def environment(*, contained: bool) -> dict[str, str]:
+def environment(*, contained: bool, folder: Path) -> dict[str, str]:
     """Return the variables a command is given: none of Noctule's own, so no keys.
 
     Args:
         contained: in the sandbox; else it has the person's own home and path.
+        folder: where it runs, absolute: no program is found there by its bare name.
     """
     kept = {name: value for name, value in os.environ.items() if name in ("TZ", "LANG", "LC_ALL")}
     env = {
@@ -228,8 +240,9 @@ def environment(*, contained: bool) -> dict[str, str]:
     }
     if contained:
         return {**env, "PATH": python_path(), "HOME": "/tmp", "TMPDIR": "/tmp"}  # noqa: S108 - the sandbox's own
-    own = ("PATH", "HOME", "USER", "LOGNAME", "TMPDIR")
-    return {**env, **{name: os.environ[name] for name in own if name in os.environ}}
+    own = ("HOME", "USER", "LOGNAME", "TMPDIR")
+    persons = {name: os.environ[name] for name in own if name in os.environ}
+    return {**env, **_OBEYS_NO_FOLDER, **persons, "PATH": persons_path(but=folder)}
 
 
 class SizeWatch:

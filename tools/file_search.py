@@ -110,13 +110,14 @@ class SearchFiles(Tool[SearchArguments]):
         program = self._program()
         sandbox = self._sandbox if program else None
         contained = sandbox is not None and sandbox.flaw_in(context.workspace) is None
-        env = environment(contained=contained)
+        folder = context.workspace.root
+        env = environment(contained=contained, folder=folder)
         argv = _ripgrep(program, arguments, base) if program else _own(arguments, base)
         encloses = contained and sandbox is not None and sandbox.encloses
         argv = limited(argv, bounds, contained=encloses)
         if contained and sandbox is not None and program:
             argv = sandbox.wrapped(argv, context.workspace, env, writable=False, shown=(program,))
-        order = Order(argv, context.workspace.root, env, encloses)
+        order = Order(argv, folder, env, encloses)
         return await run_bounded(order, bounds, context.clock)
 
     def _program(self) -> str:

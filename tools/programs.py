@@ -40,9 +40,18 @@ def persons_program(name: str) -> str | None:
     return next((found for one in _persons_folders() if (found := _in(one, name))), None)
 
 
-def persons_path() -> str:
-    """Return the person's PATH without the folders of projects, for programs of theirs."""
-    return ":".join(map(str, _persons_folders()))
+def persons_path(*, but: Path | None = None) -> str:
+    """Return the person's PATH without the folders of projects, for programs of theirs.
+
+    Args:
+        but: a folder, absolute with symlinks resolved, in which no program is found either; None
+            excepts no more.
+    """
+    folders = _persons_folders()
+    if but is not None:
+        reals = {one: Path(os.path.realpath(one)) for one in folders}
+        folders = tuple(one for one, real in reals.items() if but not in (real, *real.parents))
+    return ":".join(map(str, folders))
 
 
 @cache

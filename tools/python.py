@@ -8,12 +8,31 @@ from typing import ClassVar
 from pydantic import Field
 
 from noctule.core.grants import Seal, digest_of
+from tools.command_seal import code_seal
 from tools.command_tool import CommandArguments, CommandTool
 from tools.command_words import is_command_line
 from tools.tool import ToolContext, ToolError, ToolResult
 from tools.workspace import OUTPUTS, PathError
 
 _LONGEST_CODE = 1_000_000
+
+_START = """\
+import hashlib, sys
+folder, __file__, digest = sys.argv[1:]
+with open(__file__, "rb") as program:
+    code = program.read()
+if hashlib.sha256(code).hexdigest() != digest:
+    sys.exit("Nothing was run: somebody else changed the program after it was written.")
+installed = [path.endswith("-packages") for path in sys.path]
+sys.path.insert((installed + [True]).index(True), folder)
+sys.argv = [__file__]
+code = compile(code, __file__, "exec")
+del hashlib, sys, folder, digest, program, installed
+exec(code)
+"""
+"""Isolated, Python runs nothing of the workspace before the program: no ``sitecustomize``, no
+``usercustomize``, no variable that names a file. Modules of the workspace are found behind those of
+the standard library, which none of them can take the place of."""
 
 
 class PythonArguments(CommandArguments):
@@ -38,8 +57,8 @@ class Python(CommandTool[PythonArguments]):
         return arguments.code
 
     async def seal(self, arguments: PythonArguments, context: ToolContext) -> Seal:
-        """Return that it is about exactly this program."""
-        return {"the code": digest_of(arguments.code)}
+        """Return that it is about this program, and the modules it imports by name."""
+        return await asyncio.to_thread(code_seal, arguments.code, context.workspace.root)
 
     async def run(self, arguments: PythonArguments, context: ToolContext) -> ToolResult:
         """Keep the program as a file, where a traceback finds its lines, and run it."""
@@ -56,6 +75,6 @@ class Python(CommandTool[PythonArguments]):
             await asyncio.to_thread(workspace.put, path, code, context.call_id)
         except PathError as error:
             raise ToolError(str(error)) from error
-        argv = [sys.executable, str(workspace.root / path)]
-        root = str(workspace.root)
-        return await self._run(argv, context, arguments.timeout_s, PYTHONPATH=root)
+        start = [sys.executable, "-I", "-u", "-c", _START]
+        argv = [*start, str(workspace.root), str(workspace.root / path), digest_of(code)]
+        return await self._run(argv, context, arguments.timeout_s)

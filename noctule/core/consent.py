@@ -30,10 +30,9 @@ def covered(tool: str | None, *, server: str | None, seal: Seal | None) -> str:
     if tool in BUILT_IN["files"]:
         return f"{tool} on exactly this file"
     if tool == "python":
-        return "exactly this code"
+        return f"exactly this code{_with_files(seal or {})}"
     if tool == "shell":
-        files = _files(seal or {})
-        return f"exactly this command{f', with {files}' if files else ''}"
+        return f"exactly this command{_with_files(seal or {})}"
     changing = " as it is written now" if seal else ""
     return f"everything {tool or 'it'} is asked to do{changing}"
 
@@ -50,7 +49,7 @@ def not_covered(tool: str | None, *, server: str | None) -> str | None:
         return "What these call, import or read is not covered: it may change without a question."
     if tool == "python":
         return (
-            "Modules and files of the folder that it imports or reads are not covered: they may "
+            "What the modules it names import, and the files it reads, are not covered: they may "
             "change without a question."
         )
     if tool in BUILT_IN["files"]:
@@ -88,12 +87,12 @@ def scope_of(grant: Grant) -> str:
     return f"{_capital(what)}, {folder}.{f' {left_out}' if left_out else ''}"
 
 
-def _files(seal: Seal) -> str:
+def _with_files(seal: Seal) -> str:
     files = files_of(seal)
     shown = ", ".join(map(_name, files[:_MOST_FILES]))
     more = f" and {len(files) - _MOST_FILES:,} more files" if len(files) > _MOST_FILES else ""
     are = "it is" if len(files) == 1 else "they are"
-    return f"{shown}{more} as {are} now" if files else ""
+    return f", with {shown}{more} as {are} now" if files else ""
 
 
 def _name(name: str) -> str:
