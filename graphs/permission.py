@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from graphs.hearing import Asked, hear
+from graphs.known_addresses import host_of
 from graphs.tool_call import ToolCall
+from graphs.ways_out import redirected
 from noctule.core.choices import approvals_for, reason_of, rule_shown
 from noctule.core.consent import covered, not_covered
 from noctule.core.effects import EffectClass
@@ -79,6 +81,17 @@ async def permitted(call: ToolCall) -> ToolCall | Refused:
     return call.allowed_by_person() if decision.granted else call
 
 
+async def may_follow(call: ToolCall, url: str) -> bool:
+    """Whether a page's redirect may be followed: like a new call, but nobody is asked now.
+
+    What a person allowed for this call holds for other addresses of the same host.
+    """
+    following = redirected(call, url)
+    same = host_of(url) == host_of(call.subject or "")
+    standing = await _stand(following, approved=same and call.context.approved)
+    return standing.decision.permission is Permission.ALLOW
+
+
 async def may_unasked(call: ToolCall) -> bool:
     """Whether rules and grants let a call happen without asking anybody."""
     return (await _stand(call)).decision.permission is Permission.ALLOW
@@ -128,6 +141,7 @@ async def _stand(call: ToolCall, *, approved: bool = False) -> _Standing:
         server=_server(call),
         default=call.tool.permission,
         needs_person=call.tool.needs_person(call.arguments, call.context),
+        leaves=call.leaves,
     )
     rules = equipment.settings.tools.permissions
     role_rules = equipment.role_rules(call.context.role)

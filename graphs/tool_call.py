@@ -33,6 +33,7 @@ class ToolCall:
         context: of the call, for the tool.
         turn: of the turn it belongs to.
         equipment: the rules it is under.
+        leaves: why it may carry out what the session has read, as a clause; None: it cannot.
     """
 
     id: str
@@ -42,6 +43,7 @@ class ToolCall:
     context: ToolContext
     turn: TurnContext
     equipment: Equipment
+    leaves: str | None = None
 
     @property
     def subject(self) -> str | None:

@@ -10,6 +10,7 @@ import httpx
 from pydantic import BaseModel, Field
 
 from noctule.core.effects import EffectClass
+from noctule.core.grants import HOST_PART, Seal, digest_of
 from noctule.core.settings import ToolsSettings
 from tools.addresses import AddressPolicy, parse_url
 from tools.pages import Page, PageReader
@@ -62,6 +63,14 @@ class FetchTool(Tool[FetchArguments]):
             return None
         return "the session is private, and the address would be sent to the site it names"
 
+    async def seal(self, arguments: FetchArguments, context: ToolContext) -> Seal:
+        """Return the host: an answer for longer is about all of its addresses."""
+        try:
+            host = parse_url(arguments.url).host.lower().rstrip(".")
+        except (ToolError, httpx.InvalidURL):
+            return {}  # it is read from nowhere
+        return {f"{HOST_PART}{host}": digest_of(host)}
+
     async def run(self, arguments: FetchArguments, context: ToolContext) -> ToolResult:
         """Read a page, or return what was read of it within the last hour of this session.
 
@@ -73,7 +82,7 @@ class FetchTool(Tool[FetchArguments]):
         text = self._seen.get(key, now)
         if text is None:
             try:
-                page = await self._reader.read(url)
+                page = await self._reader.read(url, context.may_follow)
                 text = _shown(page, await self._read_out(page))
             except ToolError as error:  # it may name where a page redirects to, in the page's words
                 raise ToolError(str(error), outside=True) from error

@@ -2,6 +2,7 @@
 
 import asyncio
 import zlib
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -25,6 +26,9 @@ _HEADERS = {
     "Accept-Language": "en,*;q=0.5",
     "Accept-Encoding": "gzip, deflate",
 }
+
+
+MayFollow = Callable[[str], Awaitable[bool]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +78,12 @@ class PageReader:
         self._most_bytes = most_bytes
         self.timeout_s = timeout.total_seconds()
 
-    async def read(self, url: str) -> Page:
+    async def read(self, url: str, may_follow: MayFollow | None = None) -> Page:
         """Read an address.
+
+        Args:
+            url: the address.
+            may_follow: asked about each address it redirects to; None: all may be read.
 
         Raises:
             ToolError: it may not be read, does not answer in time, or answers with an error.
@@ -83,7 +91,7 @@ class PageReader:
         asked = parse_url(url)
         try:
             async with asyncio.timeout(self.timeout_s):
-                return await self._follow(asked)
+                return await self._follow(asked, may_follow)
         except TimeoutError as error:
             raise ToolError(
                 f"{asked.host} did not deliver the page within {self.timeout_s:g} s. Try another "
@@ -94,12 +102,17 @@ class PageReader:
                 f"{asked.host} could not be read: {_why(error)}. Try another."
             ) from error
 
-    async def _follow(self, asked: httpx.URL) -> Page:
+    async def _follow(self, asked: httpx.URL, may_follow: MayFollow | None) -> Page:
         url = asked
         for _ in range(_MOST_REDIRECTS + 1):
             found = await self._hop(url, asked)
             if isinstance(found, Page):
                 return found
+            if may_follow is not None and not await may_follow(str(found)):
+                raise ToolError(
+                    f"{url.host} redirects to {found}, which is asked about like an address of its "
+                    "own. Fetch that one if you need it, or try another source."
+                )
             url = found
         raise ToolError(
             f"{asked.host} redirects more than {_MOST_REDIRECTS} times. Try another source."

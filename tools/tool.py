@@ -6,7 +6,7 @@ is decided around it, for all tools alike.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -56,6 +56,7 @@ class ToolContext:
         private: True when nothing of the session may leave the owner's machines.
         approved: True when a person allowed this very call, or everything like it. A command
             without a sandbox runs only then.
+        may_follow: says whether an address may be read that a page redirects to; None: any may.
     """
 
     session_id: str
@@ -69,6 +70,7 @@ class ToolContext:
     sink: EventSink
     private: bool = False
     approved: bool = False
+    may_follow: Callable[[str], Awaitable[bool]] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from langchain.agents.middleware import AgentMiddleware, AgentState
@@ -20,10 +21,11 @@ from graphs.lessons import with_lesson
 from graphs.model_calls import refused_call
 from graphs.offer import known_tools, look_again
 from graphs.outcome import Outcome, told
-from graphs.permission import Refused, permitted
+from graphs.permission import Refused, may_follow, permitted
 from graphs.sequence import Sequence
 from graphs.tool_call import Told, ToolCall, read_arguments
 from graphs.unread import unread
+from graphs.ways_out import leaving
 from noctule.core.effects import EffectClass
 from noctule.core.events import EventKind
 from noctule.core.plain_sight import in_plain_sight
@@ -80,10 +82,10 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
         blind = await unread(call, messages)
         if blind is not None:
             return await told(call, blind, entry=None)
-        permission = await permitted(call)
+        permission = await permitted(replace(call, leaves=await leaving(call, messages)))
         if isinstance(permission, Refused):
             return Told(call.mask(permission.text), failed=True)
-        call = permission
+        call = _wary(permission)
         return await once(call, lambda: _perform(call))
 
     def _prepared(self, name: str, id_: str, given: Any, context: TurnContext) -> ToolCall | Told:
@@ -118,6 +120,12 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
             sink=context.tagged_sink,
             private=turn.private or session.private,
         )
+
+
+def _wary(call: ToolCall) -> ToolCall:
+    """Return a call whose tool asks before it goes where a page sends it on to."""
+    context = replace(call.context, may_follow=partial(may_follow, call))
+    return replace(call, context=context)
 
 
 def _place(state: Any, call_id: str) -> tuple[str, int]:

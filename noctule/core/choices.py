@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from noctule.core.consent import covered, is_exact, where
 from noctule.core.errors import UsageError
+from noctule.core.hosts import host_in
 from noctule.core.permissions import rule_for
 from noctule.core.questions import Approval, CheckAnswer, Question, QuestionKind
 from noctule.core.tool_names import BUILT_IN
@@ -102,6 +103,8 @@ def rule_shown(tool: str, subject: str | None) -> str:
         tool: its name.
         subject: what it acts on, without secrets; None: nothing one could name.
     """
+    if tool == "fetch" and subject is not None and (host := host_in(subject)):
+        return rule_for(tool, host)
     return rule_for(tool, subject if is_exact(tool) else None)
 
 

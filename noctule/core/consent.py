@@ -3,7 +3,7 @@
 The same words stand on the question, behind its answers, and in the list of what was allowed.
 """
 
-from noctule.core.grants import Grant, Seal, files_of
+from noctule.core.grants import Grant, Seal, files_of, hosts_of
 from noctule.core.plain_sight import in_plain_sight
 from noctule.core.tool_names import BUILT_IN
 
@@ -29,6 +29,9 @@ def covered(tool: str | None, *, server: str | None, seal: Seal | None) -> str:
         return f"every call of {tool} (MCP server {server!r}) as it describes itself now"
     if tool in BUILT_IN["files"]:
         return f"{tool} on exactly this file"
+    hosts = hosts_of(seal or {})
+    if tool == "fetch" and hosts:
+        return f"every address of {', '.join(map(_name, hosts))}"
     if tool == "python":
         return f"exactly this code{_with_files(seal or {})}"
     if tool == "shell":

@@ -18,6 +18,10 @@ FILE_PART = "file "
 """How the name of a part begins that is a file of the workspace."""
 
 
+HOST_PART = "host "
+"""How the name of a part begins that is the host of an address."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """One allowance.
@@ -123,6 +127,11 @@ def changes(before: Seal, now: Seal) -> str:
 def files_of(seal: Seal) -> list[str]:
     """Return the files that a seal covers, relative to the workspace."""
     return [name.removeprefix(FILE_PART) for name in seal if name.startswith(FILE_PART)]
+
+
+def hosts_of(seal: Seal) -> list[str]:
+    """Return the hosts that a seal covers."""
+    return [name.removeprefix(HOST_PART) for name in seal if name.startswith(HOST_PART)]
 
 
 def _called(name: str) -> str:

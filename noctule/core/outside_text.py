@@ -6,6 +6,7 @@ from secrets import token_hex
 
 _TAG_BYTES = 8
 _OPENING = re.compile(rf"<data-[0-9a-f]{{{2 * _TAG_BYTES}}}>")
+_DATA = re.compile(rf"<(data-[0-9a-f]{{{2 * _TAG_BYTES}}})>\n(.*?)(?:\n</\1>|\Z)", re.DOTALL)
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 """How the names of files end that a model is shown with the message they came with."""
@@ -40,3 +41,13 @@ def reads_others(text: str, attachments: Iterable[str] = ()) -> bool:
 def holds_data(text: str) -> bool:
     """Whether something in a text was set apart as data."""
     return _OPENING.search(text) is not None
+
+
+def data_in(text: str) -> list[str]:
+    """Return what was set apart as data in a text, one piece each."""
+    return [found[2] for found in _DATA.finditer(text)]
+
+
+def without_data(text: str) -> str:
+    """Return a text without what was set apart in it."""
+    return _DATA.sub("", text)

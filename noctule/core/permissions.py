@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
 
 from noctule.core.effects import EffectClass
+from noctule.core.hosts import host_in
 from noctule.core.settings.tools import Permission
 from noctule.core.shell_words import CommandLine, read_commands
 from noctule.core.tool_names import BUILT_IN, FAMILIES
@@ -24,6 +25,9 @@ _OWN_AFFAIRS = frozenset({"ask", "notes", "sessions"})
 """Families that act on nothing but Noctule's own records and the person."""
 
 _OURS = frozenset({*FAMILIES, *(tool for tools in BUILT_IN.values() for tool in tools)})
+_FETCH = "fetch"
+"""The tool whose subject is an address: a pattern without a slash is about its host."""
+
 _COMMANDS = frozenset({"shell"})
 """Tools whose subject is a command line."""
 
@@ -40,6 +44,8 @@ class Act:
         server: the MCP server it comes from; None for others.
         default: what it may do where no rule names it; None leaves that to family and effect.
         needs_person: why it must be asked about although rules allow it; None: it need not be.
+        leaves: why it is asked about where no rule names it: it may carry out what was read; None:
+            it cannot.
     """
 
     tool: str
@@ -49,6 +55,7 @@ class Act:
     server: str | None = None
     default: Permission | None = None
     needs_person: str | None = None
+    leaves: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +197,11 @@ def _fits(act: Act, key: str, part: _Part, permission: Permission) -> bool:
     if key in names:
         return True
     patterns = [key[len(name) + 1 :] for name in names if key.startswith(f"{name}:")]
+    hosts = [pattern for pattern in patterns if act.tool == _FETCH and "/" not in pattern]
+    if any(fnmatchcase(host_in(part.whole), pattern.lower()) for pattern in hosts):
+        return True
+    if permission is Permission.ALLOW:  # no words in an address make it one of another host
+        patterns = [pattern for pattern in patterns if pattern not in hosts]
     return any(_touches(pattern, part, permission) for pattern in patterns)
 
 
@@ -209,6 +221,8 @@ def _unescaped(pattern: str) -> str:
 
 
 def _default(act: Act) -> Decision:
+    if act.leaves is not None and act.default in {None, Permission.ALLOW}:
+        return Decision(Permission.ASK, act.leaves)
     if act.default is not None:
         return Decision(act.default, f"{act.tool} is set to {act.default.value}")
     if act.family in _OWN_AFFAIRS:

@@ -61,7 +61,7 @@ def test_an_empty_answer_to_a_free_question_is_refused():
         ("shell", "ls *.py", "shell:ls [*].py"),
         ("python", "print(1)", "python:print(1)"),
         ("write_file", "a.env", "write_file:a.env"),
-        ("fetch", "https://example.org/a", "fetch"),
+        ("fetch", "https://example.org/a", "fetch:example.org"),
         ("web_search", "bats", "web_search"),
         ("github_create_issue", "title", "github_create_issue"),
     ],
@@ -122,6 +122,6 @@ def test_every_command_can_be_allowed_where_commands_are_asked_about():
     assert approvals_for("shell")[-1] is Approval.ALL
     question = a_question(tool="shell", subject="make clean", choices=approvals_for("shell"))
     assert granted_rule(question, "all") == "shell"
-    assert granted_rule(a_question(tool="fetch", subject="https://a.b"), "all") == "fetch"
+    assert granted_rule(a_question(tool="fetch", subject="https://a.b"), "all") == "fetch:a.b"
     texts = {choice.value: choice.text for choice in choices_of(question)}
     assert "every shell command and all Python code until this session ends" in texts["all"]
