@@ -77,4 +77,4 @@ def resolve(readme: str, files: str) -> str:
 
 
 def _shipped(page: re.Match[str]) -> bool:
-    return page[0].startswith(("docs/guides/", "docs/reference/"))
+    return page[0].startswith(("docs/guides/", "docs/reference/", "docs/tutorial"))

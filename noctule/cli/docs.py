@@ -1,4 +1,4 @@
-"""``noctule docs``: the guides and references that came along, wherever Noctule is installed."""
+"""``noctule docs``: the tutorial, guides and reference pages, wherever Noctule is installed."""
 
 import difflib
 import sys
@@ -13,10 +13,10 @@ from noctule.cli.invocation import Invocation, runs
 @click.argument("topic", metavar="[TOPIC]", required=False)
 @runs
 async def command(invocation: Invocation, *, topic: str | None) -> None:
-    """Read a guide or a reference; without TOPIC, list them.
+    """Read a guide or a reference page; without TOPIC, list them.
 
-    They are those of this very version: `noctule docs configuration` is the guide,
-    `noctule docs reference/configuration` every key.
+    The pages match the installed version. `noctule docs tutorial` is the place to start,
+    `noctule docs configuration` a guide, `noctule docs reference/configuration` every key.
     """
     from noctule.config.places import packaged_docs  # noqa: PLC0415 - not for --help
     from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
@@ -39,10 +39,11 @@ async def command(invocation: Invocation, *, topic: str | None) -> None:
 
 
 def _topics(folder: Path) -> dict[str, Path]:
-    """Return the pages by what they are asked for: guides first, each part in order."""
+    """Return the pages by their names: tutorial, guides, reference."""
+    tutorial = {path.stem: path for path in folder.glob("tutorial.md")}
     guides = {path.stem: path for path in sorted((folder / "guides").glob("*.md"))}
     pages = sorted((folder / "reference").glob("*.md"))
-    return guides | {f"reference/{path.stem}": path for path in pages}
+    return tutorial | guides | {f"reference/{path.stem}": path for path in pages}
 
 
 def _list(topics: dict[str, Path]) -> None:

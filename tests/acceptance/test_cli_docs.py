@@ -19,6 +19,7 @@ def test_every_guide_and_reference_is_listed_and_shown():
     """Each page is there under its name, as it stands in the repository."""
     code, listed = read()
     assert code == 0
+    assert read("tutorial") == (0, (ROOT / "docs/tutorial.md").read_text())
     pages = [*(ROOT / "docs/guides").glob("*.md"), *(ROOT / "docs/reference").glob("*.md")]
     wrong = []
     for page in pages:

@@ -1,3 +1,4 @@
+import asyncio
 import os
 import re
 import shlex
@@ -13,9 +14,15 @@ import pytest
 
 from noctule.config import load_text
 from tests.support.command_line import wait_until
+from tests.support.provider import FakeModel, Provider, Reply, Request
+from tests.support.replies import ToolCall
 
 ROOT = Path(__file__).resolve().parents[2]
 README = ROOT / "README.md"
+TUTORIAL = ROOT / "docs/tutorial.md"
+PAGES = [README, TUTORIAL, *sorted((ROOT / "docs/guides").glob("*.md"))]
+"""What newcomers read; of the guides those are run that have a screen."""
+FACTS = "Bats are mammals.\nThey hear where they fly.\nThey sleep upside down.\n"
 NOT_RUN = "not run by tests/acceptance/test_readme.py: "
 BESIDE = "beside what follows: "
 
@@ -57,10 +64,16 @@ class Block:
             yield command, shown
 
 
-BLOCKS = [
-    Block(found["kind"], found["text"], found["mark"] or "")
-    for found in _FENCE.finditer(README.read_text(encoding="utf-8"))
-]
+def blocks(page: Path) -> list[Block]:
+    """Return the fenced blocks of a page, in order."""
+    text = page.read_text(encoding="utf-8")
+    return [
+        Block(found["kind"], found["text"], found["mark"] or "") for found in _FENCE.finditer(text)
+    ]
+
+
+SHOWN = [page for page in PAGES if any(block.kind == "console" for block in blocks(page))]
+BLOCKS = blocks(README)
 
 
 def like(shown: str) -> str:
@@ -146,11 +159,21 @@ def shell(tmp_path: Path) -> Shell:
     return Shell(tmp_path)
 
 
-def test_every_block_is_run_or_says_why_not():
+@pytest.mark.parametrize("page", [README, TUTORIAL], ids=lambda page: page.stem)
+def test_every_block_is_run_or_says_why_not(page):
     """Each block has a kind that is checked here, or a comment above it with the reason."""
-    assert {block.kind for block in BLOCKS if block.is_run} == {"sh", "console", "yaml"}
-    assert all(block.mark == "" or block.mark.startswith((NOT_RUN, BESIDE)) for block in BLOCKS)
-    assert all(len(block.mark) > len(NOT_RUN) + 10 for block in BLOCKS if not block.is_run)
+    found = blocks(page)
+    assert {block.kind for block in found if block.is_run} <= {"sh", "console", "yaml"}
+    assert any(block.is_run for block in found)
+    assert all(block.mark == "" or block.mark.startswith((NOT_RUN, BESIDE)) for block in found)
+    assert all(len(block.mark) > len(NOT_RUN) + 10 for block in found if not block.is_run)
+
+
+def test_a_newcomer_meets_nothing_they_do_not_need():
+    """The tutorial speaks of no database server, outcome of a probe or kind of window."""
+    words = TUTORIAL.read_text(encoding="utf-8").lower()
+    later = ("postgres", "proven", "declared_only", "rolling", "aligned", "first_use", "probe")
+    assert [word for word in later if word in words] == []
 
 
 @pytest.mark.parametrize(
@@ -164,13 +187,38 @@ def test_configurations_load(block):
     assert len(block.text.splitlines()) <= 20
 
 
+def bats(request: Request) -> Reply | None:
+    """Answer as the model of the tutorial does."""
+    said = request.last_user_text
+    system = str(request.body["messages"][0].get("content", ""))
+    if "JSON" in system and "role" in system and not request.body.get("tools"):
+        return Reply(text='{"role": "chat", "complexity": "simple", "reason": "a question"}')
+    if "bats.md" in said:
+        if request.body["messages"][-1]["role"] == "tool":
+            return Reply(text="I wrote bats.md with three facts.")
+        call = {"path": "bats.md", "content": FACTS}
+        return Reply(text="", tool_calls=(ToolCall("write_file", call),))
+    if "winter" in said:
+        return Reply(text="Then they hibernate, because there are no insects.")
+    return Reply(text="The night is safer for them, and full of insects.")
+
+
 @pytest.mark.process
 @pytest.mark.timeout(600)
-def test_commands_say_what_is_shown(shell, tmp_path):
+@pytest.mark.parametrize("page", SHOWN, ids=lambda page: page.stem)
+async def test_commands_say_what_is_shown(page, shell, tmp_path):
     """The commands run, one after another, and say what the screens show."""
+    async with Provider(models=[FakeModel("qwen3.5:latest")], decide=bats) as provider:
+        if page == TUTORIAL:
+            shell.env["OLLAMA_HOST"] = provider.url
+        await asyncio.to_thread(go_through, blocks(page), shell, tmp_path)
+
+
+def go_through(shown_blocks: list[Block], shell: Shell, tmp_path: Path) -> None:
+    """Run a page from its first block to its last."""
     beside: list[tuple[subprocess.Popen[bytes], Path, list[str]]] = []
     try:
-        for block in BLOCKS:
+        for block in shown_blocks:
             if block.kind == "sh" and block.is_run:
                 for line in block.text.splitlines():
                     shell.run(line)
