@@ -267,25 +267,29 @@ class SizeWatch:
         at_first = workspace.used_bytes() if workspace.own else 0
         self._most = max(workspace.most_bytes, at_first + _SLACK_BYTES)
 
-    def look(self) -> str | None:
-        """Return what is wrong, if anything is and it is time to look again."""
+    def look(self, unlinked: int) -> str | None:
+        """Return what is wrong, if anything is and it is time to look again.
+
+        Args:
+            unlinked: bytes in deleted files that are still open.
+        """
         begun = self._clock.monotonic()
         if begun < self._again_at:
             return None
-        excess = self.excess()
+        excess = self.excess(unlinked)
         now = self._clock.monotonic()
         self._again_at = now + max(_REST_SECONDS, _REST * (now - begun))
         return excess
 
-    def excess(self) -> str | None:
-        """Return what is wrong, if anything is."""
+    def excess(self, unlinked: int = 0) -> str | None:
+        """Return what is wrong, if anything is; see ``look``."""
         most = readable_size(self._most)
         if not self._workspace.own:
             if self._free - self._workspace.free_bytes() <= self._most:
                 return None
-            used = self._workspace.used_bytes(self._begun)
+            used = self._workspace.used_bytes(self._begun) + unlinked
             words = f"it has written {readable_size(used)}, and may write {most}"
         else:
-            used = self._workspace.used_bytes()
+            used = self._workspace.used_bytes() + unlinked
             words = f"the workspace holds {readable_size(used)}, and may hold {most}"
         return words if used > self._most else None

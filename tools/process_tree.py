@@ -3,25 +3,11 @@
 import os
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 _PROC = Path("/proc")
 _ROUNDS = 50
 _PPID, _SESSION = 1, 3  # fields of /proc/PID/stat after the name: see proc(5)
-
-
-@dataclass(frozen=True, slots=True)
-class Member:
-    """A process of the tree.
-
-    Args:
-        pid: as this machine counts.
-        resident_bytes: the memory it holds, without that of files.
-    """
-
-    pid: int
-    resident_bytes: int
 
 
 class ProcessTree:
@@ -39,7 +25,7 @@ class ProcessTree:
         self._inside: Path | None = None
         self._mark = None if mark is None else mark.encode()
 
-    def members(self) -> list[Member]:
+    def members(self) -> list[int]:
         """Return those that are alive; nothing where the system has no /proc.
 
         In a sandbox an orphan becomes a child of the sandbox's first process, so that all
@@ -56,58 +42,85 @@ class ProcessTree:
             found = [pid for pid in children.get(waiting.pop(), ()) if pid not in ours]
             ours.update(found)
             waiting.extend(found)
-        return [Member(pid, _held(_PROC / str(pid))) for pid in ours if pid in known]
+        return [pid for pid in ours if pid in known]
 
-    def inside(self, most: int) -> list[Member]:
-        """Return those that are alive in a sandbox, by the sandbox's own /proc.
+    def inside(self, most: int) -> list[Path]:
+        """Return those that are alive in a sandbox: their folders in the sandbox's own /proc.
 
-        Looking there is quick however many processes the machine has, which matters when they
-        become thousands in a tenth of a second.
+        Looking there is quick however many processes the machine has.
 
         Args:
             most: at which number to stop counting.
         """
-        found: list[Member] = []
-        with suppress(OSError), os.scandir(self._inner_proc()) as entries:
+        found: list[Path] = []
+        with suppress(OSError), os.scandir(self.inner_root() / "proc") as entries:
             for entry in entries:
                 if len(found) > most:
                     break
                 if entry.name.isdigit():
-                    found.append(Member(int(entry.name), _held(Path(entry.path))))
+                    found.append(Path(entry.path))
         return found
 
-    def _inner_proc(self) -> Path:
+    def inner_root(self) -> Path:
+        """Return the root folder that the processes in a sandbox see.
+
+        Raises:
+            ProcessLookupError: it has none yet, or has ended.
+        """
         if self._inside is None:
             first = [pid for pid, (parent, _) in _processes().items() if parent == self._root]
             if not first:
                 raise ProcessLookupError
-            inside = _PROC / str(first[0]) / "root" / "proc"
-            if (inside / str(self._root)).exists():
+            inside = _PROC / str(first[0]) / "root"
+            if (inside / "proc" / str(self._root)).exists():
                 raise ProcessLookupError  # it has not moved into its own root yet
             self._inside = inside
         return self._inside
 
     def terminate(self) -> None:
         """Ask all to end but the root, which ends when they have."""
-        for member in self.members():
-            if member.pid != self._root:
-                _send(member.pid, signal.SIGTERM)
+        for pid in self.members():
+            if pid != self._root:
+                _send(pid, signal.SIGTERM)
 
     def kill(self) -> None:
         """End all of them, at once and for certain."""
         if self._mark is not None:
             self._kill_members()  # before the root, which takes in orphans
+        elif self._inside is not None:
+            self._kill_inside()
         with suppress(OSError):
             os.killpg(self._root, signal.SIGKILL)
 
+    def _kill_inside(self) -> None:
+        """End each at once: in a flood it takes long until the first process ends the others."""
+        with suppress(OSError), os.scandir(self.inner_root() / "proc") as entries:
+            for entry in entries:
+                if entry.name.isdigit():
+                    with suppress(OSError):
+                        folder = os.open(entry.path, os.O_RDONLY | os.O_DIRECTORY)
+                        try:
+                            signal.pidfd_send_signal(folder, signal.SIGKILL)
+                        finally:
+                            os.close(folder)
+
     def _kill_members(self) -> None:
+        """Stop all before any is killed: what stands still starts nothing new."""
         for _ in range(_ROUNDS):
-            alive = {member.pid for member in self.members()} | self._marked()
-            alive -= {self._root, os.getpid()}
-            if not alive:
+            stopped: set[int] = set()
+            for _ in range(_ROUNDS):
+                if not (moving := self._others() - stopped):
+                    break
+                for pid in moving:
+                    _send(pid, signal.SIGSTOP)
+                stopped |= moving
+            if not stopped:
                 return
-            for pid in alive:
+            for pid in stopped:
                 _send(pid, signal.SIGKILL)
+
+    def _others(self) -> set[int]:
+        return (set(self.members()) | self._marked()) - {self._root, os.getpid()}
 
     def _marked(self) -> set[int]:
         found = set()
@@ -130,15 +143,6 @@ def _processes() -> dict[int, tuple[int, int]]:
                     if stat[0] != b"Z":
                         known[int(name)] = (int(stat[_PPID]), int(stat[_SESSION]))
     return known
-
-
-def _held(process: Path) -> int:
-    """Return the memory a process holds without that of files; 0 when it is gone."""
-    try:
-        _, resident, shared, *_ = (process / "statm").read_bytes().split()
-    except (OSError, ValueError):
-        return 0
-    return (int(resident) - int(shared)) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _send(pid: int, number: int) -> None:

@@ -18,19 +18,23 @@ from uuid import uuid4
 
 from noctule.core.clock import Clock
 from noctule.core.private_files import persons_umask
+from tools.holdings import Holdings, held_by, memory_is_short
 from tools.output import Output
 from tools.process_tree import ProcessTree
 from tools.workspace import readable_size
 
-MOST_PROCESSES = 512
-"""How many processes a command may have at a time."""
+MOST_PROCESSES = 250
+"""How many processes a command may have at a time; with one more it is ended."""
 
 MOST_OUTPUT_BYTES = 64 * 1024 * 1024
 """After how much output a command is ended."""
 
 _GRACE_SECONDS = 2.0
-_LOOK_INSIDE_SECONDS = 0.05
+_LOOK_INSIDE_SECONDS = 0.025
 _LOOK_SECONDS = 0.5  # all processes of the machine are looked at
+_COUNT_SECONDS = 0.1
+_REST = 10  # counting what is held takes at most a tenth of the time
+_SPARE_PROCESSES = 4  # what the system allows over the bound, so that a flood shows
 _MARK = "NOCTULE_COMMAND"
 _TOGETHER = 2
 _KILOBYTE, _BLOCK = 1024, 512  # the units of `ulimit -d` and of `ulimit -f` in POSIX shells
@@ -48,13 +52,17 @@ _NICE = next((f"{one} -n 10 " for one in ("/usr/bin/nice", "/bin/nice") if Path(
 _PROCESS_LIMIT = "ulimit -u {count} 2>/dev/null || ulimit -p {count} 2>/dev/null"
 
 
+Watch = Callable[[int], str | None]
+
+
 @dataclass(frozen=True, slots=True)
 class Bounds:
     """What a command may use.
 
     Args:
         seconds: wall time.
-        memory_bytes: of one process; all of them together may hold twice as much.
+        memory_bytes: of one process; all of them together may hold twice as much, with what they
+            share, files in memory, and all of /tmp and /dev/shm in a sandbox.
         file_bytes: the largest file it may write.
         processes: how many it may have at a time.
         output_bytes: after how much output it is ended.
@@ -114,18 +122,19 @@ def limited(argv: Sequence[str], bounds: Bounds, *, contained: bool) -> list[str
         bounds: those a process can be given by the system.
         contained: in a user namespace of its own, where a bound on processes counts those alone.
     """
+    most = bounds.processes + _SPARE_PROCESSES
     script = _LIMITS.format(
         data=_within(resource.RLIMIT_DATA, bounds.memory_bytes) // _KILOBYTE,
         file=_within(resource.RLIMIT_FSIZE, bounds.file_bytes) // _BLOCK,
         cpu=int(bounds.seconds * (os.cpu_count() or 1)) + 1,
         nice=_NICE,
-        processes=_PROCESS_LIMIT.format(count=bounds.processes) if contained else "",
+        processes=_PROCESS_LIMIT.format(count=most) if contained else "",
     )
     return ["/bin/sh", "-c", script, "sh", *argv]
 
 
 async def run_bounded(
-    order: Order, bounds: Bounds, clock: Clock, watch: Callable[[], str | None] | None = None
+    order: Order, bounds: Bounds, clock: Clock, watch: Watch | None = None
 ) -> Ended:
     """Run a program until it ends or has to be ended.
 
@@ -133,7 +142,8 @@ async def run_bounded(
         order: what to run; see ``limited`` for the bounds it sets on itself.
         bounds: those that are watched from outside.
         clock: wall time.
-        watch: looks, in a thread and over and over, whether it must be ended, and says why.
+        watch: looks, in a thread and over and over, whether it must be ended, and says why; it is
+            given how many bytes of the disk lie in deleted files that are still open.
 
     Raises:
         OSError: it could not be started.
@@ -207,7 +217,7 @@ class _Run(asyncio.Protocol):
         """Note that nobody can print any more."""
         self._silent.set()
 
-    async def supervise(self, read_end: int, watch: Callable[[], str | None] | None) -> str | None:
+    async def supervise(self, read_end: int, watch: Watch | None) -> str | None:
         """Wait for the end, or bring it about; return why in that case."""
         loop = asyncio.get_running_loop()
         pipe, _ = await loop.connect_read_pipe(lambda: self, os.fdopen(read_end, "rb", 0))
@@ -226,13 +236,14 @@ class _Run(asyncio.Protocol):
             await self._process.wait()
         return stopped
 
-    async def _until_ended(self, watch: Callable[[], str | None] | None) -> str | None:
+    async def _until_ended(self, watch: Watch | None) -> str | None:
         tasks = [
             asyncio.ensure_future(each)
             for each in (
                 self._process.wait(),
                 self._late(),
                 self._flood(),
+                self._crowd(),
                 self._excess(watch),
             )
         ]
@@ -256,28 +267,49 @@ class _Run(asyncio.Protocol):
         await self._flooded.wait()
         return f"it printed more than {readable_size(self._bounds.output_bytes)}"
 
-    async def _excess(self, watch: Callable[[], str | None] | None) -> str:
+    async def _crowd(self) -> str:
+        """Count the processes; nothing that takes longer holds this up, for they may be a flood."""
         while True:
             await self._clock.sleep(_LOOK_INSIDE_SECONDS if self._contained else _LOOK_SECONDS)
-            # In a sandbox this takes a moment, and must not wait for a thread that a flood of
-            # processes may leave no room for.
-            look = self._too_much
-            why = look() if self._contained else await asyncio.to_thread(look)
+            find = self._found  # in a sandbox it takes a moment, and must not wait for a thread
+            found = find() if self._contained else await asyncio.to_thread(find)
+            if len(found) > (most := self._bounds.processes):
+                self._urgent = True
+                return f"it had more than {most} processes"
+
+    async def _excess(self, watch: Watch | None) -> str:
+        """Count what they hold, and whatever else is watched."""
+        rest = _COUNT_SECONDS
+        while True:
+            await self._clock.sleep(rest)
+            begun = self._clock.monotonic()
+            held = await asyncio.to_thread(self._counted)
+            why = self._too_much(held)
             if why is None and watch is not None:
-                why = await asyncio.to_thread(watch)
+                why = await asyncio.to_thread(watch, held.unlinked_bytes)
             if why is not None:
                 self._urgent = True
                 return why
+            rest = max(_COUNT_SECONDS, _REST * (self._clock.monotonic() - begun))
 
-    def _too_much(self) -> str | None:
-        most = self._bounds.processes
-        members = self._tree.inside(most) if self._contained else self._tree.members()
-        if len(members) > most:
-            return f"it had more than {most} processes"
+    def _found(self) -> list[Path]:
+        """Return the folders in a /proc of the command's processes."""
+        if self._contained:
+            return self._tree.inside(self._bounds.processes)
+        return [Path("/proc") / str(pid) for pid in self._tree.members()]
+
+    def _counted(self) -> Holdings:
+        try:
+            root = self._tree.inner_root() if self._contained else None
+        except OSError:
+            return Holdings()
+        return held_by(self._found(), root, _TOGETHER * self._bounds.memory_bytes)
+
+    def _too_much(self, held: Holdings) -> str | None:
         most = _TOGETHER * self._bounds.memory_bytes
-        if sum(member.resident_bytes for member in members) > most:
+        if held.memory_bytes > most:
             return f"its processes held more than {readable_size(most)} of memory together"
-        return None
+        return "this machine had almost no memory left" if memory_is_short() else None
 
     async def _until(self, something: Coroutine[Any, Any, object], seconds: float) -> None:
         """Wait for something, but not for ever."""

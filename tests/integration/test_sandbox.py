@@ -207,26 +207,9 @@ async def test_what_a_command_leaves_running_ends_with_it(context: ToolContext):
 async def test_too_many_processes_are_ended_without_a_sandbox_too(context: ToolContext):
     """There they are counted by the session they belong to."""
     nap = f"sleep 94{uuid4().int % 10**9}"
-    text = await bare_shell(context, f"for i in `seq 600`; do {nap} & done; wait", timeout_s=60)
-    assert text.startswith("Ended by Noctule: it had more than 512 processes")
+    text = await bare_shell(context, f"for i in `seq 300`; do {nap} & done; wait", timeout_s=60)
+    assert text.startswith("Ended by Noctule: it had more than 250 processes")
     assert await gone(nap.replace(" ", "\0"))
-
-
-async def test_a_process_that_forks_for_ever_is_ended_with_all_it_made(context: ToolContext):
-    """A fork bomb lives for a moment; this one stops by itself at some 8,000 processes.
-
-    As root, which no limit on processes binds, one without an end could take the machine's last
-    process id from the tests beside it before it is seen.
-    """
-    word = f"bomb{uuid4().hex}"
-    text = await shell(
-        context,
-        f": {word}; bomb() {{ [ $1 -gt 12 ] || {{ bomb $(($1+1)) | bomb $(($1+1)) & }}; "
-        "sleep 30; }; bomb 0; sleep 30",
-        timeout_s=30,
-    )
-    assert "processes" in text or "it ran longer" in text or "fork" in text
-    assert await gone(word)
 
 
 async def test_a_gigabyte_of_output_keeps_head_and_tail_alone(context: ToolContext):
