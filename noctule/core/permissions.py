@@ -10,6 +10,7 @@ such call is put to the person by itself.
 """
 
 import glob
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from fnmatch import fnmatchcase
@@ -17,6 +18,7 @@ from fnmatch import fnmatchcase
 from noctule.core.effects import EffectClass
 from noctule.core.hosts import host_in
 from noctule.core.settings.tools import Permission
+from noctule.core.shell_guises import does_more, guises, open_ends
 from noctule.core.shell_words import CommandLine, read_commands
 from noctule.core.tool_names import BUILT_IN, FAMILIES
 
@@ -137,12 +139,14 @@ class _Part:
         guises: a rule that asks or forbids must fit one of these.
         whole: a rule without wildcards that fits this is about exactly this call.
         alone: whether the call acts on nothing else.
+        begins: how commands begin that may be anything from there on.
     """
 
     exact: str | None
     guises: tuple[str, ...]
     whole: str
     alone: bool = True
+    begins: tuple[str, ...] = ()
 
 
 def _parts(act: Act) -> list[_Part]:
@@ -153,14 +157,21 @@ def _parts(act: Act) -> list[_Part]:
         alone = len(lines) == 1
         return [_Part(line, (line, act.subject), act.subject, alone) for line in lines]
     read = read_commands(act.subject)
-    if not read.commands:
+    if not read.marked:
         return [_Part(None, (act.subject,), act.subject)]
     if read.hidden:
-        return [_Part(None, read.guises(), act.subject)]
+        return [_Part(None, guises(read), act.subject, begins=open_ends(read))]
     alone = len(read.commands) == 1
+    singles = [CommandLine((one,), hidden=False, marked=(one,)) for one in read.commands]
     return [
-        _Part(command, CommandLine((command,), hidden=False).guises(), act.subject, alone)
-        for command in read.commands
+        _Part(
+            None if does_more(command) else command,
+            guises(single),
+            act.subject,
+            alone,
+            open_ends(single),
+        )
+        for command, single in zip(read.commands, singles, strict=True)
     ]
 
 
@@ -177,8 +188,25 @@ def _judge(
         return decision
     granted = next((g for g in grants if _is_granted(act, g, part)), None)
     if granted is None:
-        return decision
+        return _doubted(act, part, rules, decision)
     return Decision(Permission.ALLOW, f"granted by {granted!r}", granted=True)
+
+
+def _doubted(
+    act: Act, part: _Part, rules: Mapping[str, Permission], decision: Decision
+) -> Decision:
+    """Return a decision, or to ask where only a shell knows whether a stricter rule fits."""
+    if decision.permission is not Permission.ALLOW:
+        return decision
+    named = [(pattern, value) for key, value in rules.items() for pattern in _patterns(act, key)]
+    if any(_is_this(pattern, part) for pattern, value in named if value is Permission.ALLOW):
+        return decision
+    for pattern, value in named:
+        head = re.split(r"[*?[]", _unescaped(pattern), maxsplit=1)[0]
+        if value is not Permission.ALLOW and any(head.startswith(one) for one in part.begins):
+            why = f"only a shell can tell whether it is {pattern!r}, for which a rule says {value}"
+            return Decision(Permission.ASK, why)
+    return decision
 
 
 def _is_granted(act: Act, grant: str, part: _Part) -> bool:
@@ -189,14 +217,9 @@ def _is_granted(act: Act, grant: str, part: _Part) -> bool:
 
 
 def _fits(act: Act, key: str, part: _Part, permission: Permission) -> bool:
-    names = [act.tool, act.family]
-    if act.server is not None:
-        names.append(f"mcp:{act.server}")
-        if permission is Permission.ALLOW and act.tool in _OURS:
-            names.remove(act.tool)  # a server's tool never takes what is said of one of ours
-    if key in names:
+    if key in _names(act, permission):
         return True
-    patterns = [key[len(name) + 1 :] for name in names if key.startswith(f"{name}:")]
+    patterns = _patterns(act, key, permission)
     hosts = [pattern for pattern in patterns if act.tool == _FETCH and "/" not in pattern]
     if any(fnmatchcase(host_in(part.whole), pattern.lower()) for pattern in hosts):
         return True
@@ -205,12 +228,32 @@ def _fits(act: Act, key: str, part: _Part, permission: Permission) -> bool:
     return any(_touches(pattern, part, permission) for pattern in patterns)
 
 
+def _names(act: Act, permission: Permission) -> list[str]:
+    """Return what rules of a kind may call the tool."""
+    names = [act.tool, act.family]
+    if act.server is not None:
+        names.append(f"mcp:{act.server}")
+        if permission is Permission.ALLOW and act.tool in _OURS:
+            names.remove(act.tool)  # a server's tool never takes what is said of one of ours
+    return names
+
+
+def _patterns(act: Act, key: str, permission: Permission = Permission.DENY) -> list[str]:
+    """Return what a rule's key says of what the call acts on; nothing where it is of another."""
+    return [key[len(name) + 1 :] for name in _names(act, permission) if key.startswith(f"{name}:")]
+
+
 def _touches(pattern: str, part: _Part, permission: Permission) -> bool:
-    if not glob.has_magic(_unescaped(pattern)) and fnmatchcase(part.whole, pattern):
+    if _is_this(pattern, part):
         return True
     if permission is Permission.ALLOW:
         return part.exact is not None and fnmatchcase(part.exact, pattern)
     return any(fnmatchcase(text, pattern) for text in (part.whole, *part.guises))
+
+
+def _is_this(pattern: str, part: _Part) -> bool:
+    """Whether a pattern without wildcards names exactly this call."""
+    return not glob.has_magic(_unescaped(pattern)) and fnmatchcase(part.whole, pattern)
 
 
 def _unescaped(pattern: str) -> str:

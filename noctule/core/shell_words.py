@@ -9,35 +9,11 @@ is taken to allow that too. Where shells differ or their quoting is intricate (`
 import re
 from dataclasses import dataclass
 
-_STARTERS = re.compile(
-    r"^(?:(?:\w+=\S*|sudo|env|command|exec|nohup|time|nice|xargs|then|do|else|if|while|until"
-    r"|timeout(?:\s+-\S+)*\s+\S+)\s+(?:-\S+\s+)*|\d{0,3}(?:&>|[<>]){1,3}[&|]?\s*\S+\s+|[({!]\s*)+"
-)
-"""What may stand before a command without being it."""
+HIDDEN = "\0"
+"""Stands for what only a shell knows; no command line can hold it."""
 
-_INTERPRETERS = re.compile(
-    r"^(?:\S*/)?(?:ba|z|da|k|fi)?sh\b|^(?:eval|xargs|ssh|su|find|source|trap|alias|\.)\b"
-)
-_BEFORE = re.compile(
-    r"^(?:\w+=\S*\s+|\d{0,3}(?:&>|[<>]){1,3}[&|]?\s*\S+\s+|(?:then|do|else|if|while|until)\s+"
-    r"|[({!]\s*)+"
-)
-"""What of that is no command itself."""
-
-_CARRIERS = frozenset({
-    "alias", "ash", "bash", "builtin", "busybox", "chroot", "chrt", "command", "coproc", "dash",
-    "doas", "env", "eval", "exec", "find", "fish", "flock", "ionice", "ksh", "nice", "nohup",
-    "parallel", "runuser", "script", "setsid", "sh", "ssh", "stdbuf", "strace", "su", "sudo",
-    "taskset", "time", "timeout", "trap", "unbuffer", "unshare", "watch", "xargs", "zsh",
-})  # fmt: skip
-"""Commands that run another one, which stands somewhere behind them."""
-
-_QUOTED = re.compile(r"\\.|'([^']*)'|\"((?:[^\"\\]|\\.)*)\"", re.DOTALL)
-_QUOTING = re.compile(r"\\(.)|\$?['\"]", re.DOTALL)
 _PLAIN_VARIABLE = re.compile(r"\$\{\w+\}")
-_SPACE_VARIABLE = re.compile(r"\$IFS\b|\$\{IFS\}")
 _BLANK = " \t"
-_MOST_WORDS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,28 +24,12 @@ class CommandLine:
         commands: its single commands, in order, without comments, spaces between words made one.
         hidden: True when it does more than these say: substitutions, redirections, groups,
             quotes that do not end or that shells read differently.
+        marked: the commands with ``HIDDEN`` where a substitution stands.
     """
 
     commands: tuple[str, ...]
     hidden: bool
-
-    def guises(self) -> tuple[str, ...]:
-        """Return every text that a rule which forbids something is to be held against.
-
-        The commands themselves, with and without their quotes, without what may stand before
-        them, and what an interpreter is handed.
-        """
-        found: dict[str, None] = {}
-        for command in self.commands:
-            for text in (command, _plain(command)):
-                bare = _STARTERS.sub("", text)
-                found |= {text: None, bare: None, _without_path(bare): None}
-                found |= dict.fromkeys(_carried(text))
-                if _INTERPRETERS.match(bare):
-                    for match in _QUOTED.finditer(bare):
-                        inner = read_commands(match[1] or match[2] or "")
-                        found |= dict.fromkeys(inner.commands)
-        return tuple(text for text in found if text)
+    marked: tuple[str, ...]
 
 
 def read_commands(line: str) -> CommandLine:
@@ -99,7 +59,8 @@ class _Reader:
             self._at += 1
         self._hidden |= bool(self._quote)
         self._end()
-        return CommandLine(tuple(self._commands), self._hidden)
+        known = [command.replace(HIDDEN, "").strip(_BLANK) for command in self._commands]
+        return CommandLine(tuple(filter(None, known)), self._hidden, tuple(self._commands))
 
     def _take(self, letter: str) -> None:
         if self._quote == "'":
@@ -108,6 +69,7 @@ class _Reader:
             self._escape()
         elif letter == "`" or self._is_substitution():
             self._hidden = True
+            self._current.append(HIDDEN)
             self._end()
         elif self._quote:
             self._quoted(letter)
@@ -173,21 +135,3 @@ class _Reader:
         if command:
             self._commands.append(command)
         self._current = []
-
-
-def _plain(command: str) -> str:
-    """Return a command as its words are without quotes."""
-    return " ".join(_SPACE_VARIABLE.sub(" ", _QUOTING.sub(r"\1", command)).split())
-
-
-def _carried(command: str) -> list[str]:
-    """Return what a command that runs another may run, wherever that begins."""
-    first, *others = _BEFORE.sub("", command).split(" ")[:_MOST_WORDS]
-    if _without_path(first) not in _CARRIERS:
-        return []
-    return [" ".join(others[at:]) for at in range(len(others))]
-
-
-def _without_path(command: str) -> str:
-    first, space, rest = command.partition(" ")
-    return first.rsplit("/", 1)[-1] + space + rest
