@@ -9,6 +9,7 @@ import asyncio
 import re
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import Protocol
 
@@ -44,6 +45,7 @@ _SHUT_V4 = {
         "240.0.0.0/4",
     ),
     "a multicast group": ("224.0.0.0/4",),
+    "Azure's own services, which answer only from inside": ("168.63.129.16/32",),
 }
 _SHUT_V6 = {
     # Tunnels and translations carry an IPv4 address inside: 6to4, Teredo and other protocol use.
@@ -53,12 +55,28 @@ _OPEN_V6 = ip_network("2000::/3")
 """The only part of IPv6 that is handed out to the public internet. Everything else is shut: ::1,
 unique local, link-local, multicast, IPv4 written as IPv6 (::ffff:0:0/96), NAT64 (64:ff9b::)."""
 
+_SHUT_NAMES = ("localhost", "local", "internal", "home.arpa", "lan", "intranet", "corp", "home")
+"""Last labels of names that no public site has; a resolver near by may say anything of them."""
+
+_CARRIED = tuple(map(ip_network, ("169.254.0.0/16", "168.63.129.16/32")))
+"""What is shut in the last 32 bits of IPv6 too, where translations of any prefix carry IPv4."""
+
+_ISATAP = 0x5EFE
+_NEAR_BITS = 64
+"""How much of an IPv6 address this machine shares with what is behind the same router."""
+
+_ANYWHERE = ("192.0.2.1", "2001:db8::1")
+"""Where nothing is ever sent: only which address of this machine would be used is asked."""
+
 _RANGES = [
     (ip_network(text), meaning)
     for shut in (_SHUT_V4, _SHUT_V6)
     for meaning, texts in shut.items()
     for text in texts
 ]
+
+
+_ONLY_PUBLIC = "only public web pages may be read. Do not try other spellings of it."
 
 
 class Resolver(Protocol):
@@ -118,6 +136,8 @@ class AddressPolicy:
         if host in self._own:
             return (self._own[host],)
         literal = _literal(host)
+        if literal is None and _is_private(host):
+            raise ToolError(f"{host!r} is a name of a private network; {_ONLY_PUBLIC}")
         if literal is not None:
             found: Sequence[str] = [host]
         else:
@@ -132,10 +152,7 @@ class AddressPolicy:
             meaning = shut_because(address)
             if meaning is not None:
                 named = "" if literal is not None else f", which {host!r} resolves to,"
-                raise ToolError(
-                    f"{address}{named} belongs to {meaning}; only public web pages may be read. "
-                    "Do not try other spellings of it."
-                )
+                raise ToolError(f"{address}{named} belongs to {meaning}; {_ONLY_PUBLIC}")
         if not found:
             raise ToolError(f"The name {host!r} has no address. Check the spelling.")
         return tuple(found[:_MOST_ADDRESSES])
@@ -188,7 +205,39 @@ def shut_because(address: str) -> str | None:
     for network, meaning in _RANGES:
         if literal.version == network.version and literal in network:
             return meaning
-    return None
+    if isinstance(literal, IPv6Address) and (carried := _carried(literal)) is not None:
+        return f"{carried}, written as IPv6"
+    return "this machine or its neighbours" if _is_near(literal) else None
+
+
+def _carried(address: IPv6Address) -> str | None:
+    """Return what an IPv4 address belongs to that an IPv6 one plainly carries; None: nothing."""
+    inner = IPv4Address(int(address) & 0xFFFFFFFF)
+    if (int(address) >> 32) & 0xFDFFFFFF == _ISATAP:
+        return shut_because(str(inner))
+    return shut_because(str(inner)) if any(inner in network for network in _CARRIED) else None
+
+
+def _is_near(address: IPv4Address | IPv6Address) -> bool:
+    """Whether a public address is this machine's own, or behind its router."""
+    own = own_addresses()
+    if isinstance(address, IPv4Address):
+        return address in own
+    return any(
+        (int(address) ^ int(one)) >> (128 - _NEAR_BITS) == 0
+        for one in own
+        if isinstance(one, IPv6Address)
+    )
+
+
+def own_addresses() -> list[IPv4Address | IPv6Address]:
+    """Return the addresses by which this machine reaches others; [] where it reaches none."""
+    found: list[IPv4Address | IPv6Address] = []
+    for family, anywhere in zip((socket.AF_INET, socket.AF_INET6), _ANYWHERE, strict=True):
+        with suppress(OSError, ValueError), socket.socket(family, socket.SOCK_DGRAM) as asking:
+            asking.connect((anywhere, 9))  # sends nothing
+            found.append(ip_address(asking.getsockname()[0]))
+    return found
 
 
 def _literal(host: str) -> IPv4Address | IPv6Address | None:
@@ -197,6 +246,11 @@ def _literal(host: str) -> IPv4Address | IPv6Address | None:
     except ValueError:
         return None
     return None if isinstance(found, IPv6Address) and found.scope_id else found
+
+
+def _is_private(host: str) -> bool:
+    """Whether a name is of the kind that only private networks have."""
+    return any(host == name or host.endswith(f".{name}") for name in _SHUT_NAMES)
 
 
 def _is_name(host: str) -> bool:

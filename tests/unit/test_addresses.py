@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.addresses import AddressPolicy, parse_url, shut_because
+from tools.addresses import AddressPolicy, own_addresses, parse_url, shut_because
 from tools.tool import ToolError
 
 SHUT = [
@@ -17,6 +17,10 @@ SHUT = [
     "64:ff9b::7f00:1", "64:ff9b::808:808", "64:ff9b:1::1", "100::1", "2001::1", "2001:db8::1",
     "2002:7f00:1::", "3fff::1", "5f00::1", "fc00::1", "fd12:3456::1", "fe80::1",
     "fe80::1%eth0", "fec0::1", "ff02::1", "ff0e::1",
+    "168.63.129.16", "::ffff:168.63.129.16", "64:ff9b::a83f:8110", "2002:a83f:8110::1",
+    "100.100.100.200", "192.0.0.192", "169.254.170.2", "fd00:ec2::254", "fd20:ce::254",
+    "2a00:1450::a9fe:a9fe", "2a00:1450::a83f:8110", "2a00:1450::5efe:10.0.0.1",
+    "2a00:1450::200:5efe:7f00:1",
 ]  # fmt: skip
 OPEN = ["8.8.8.8", "93.184.216.34", "172.32.0.1", "100.128.0.1", "2606:4700::1111", "2a00:1450::1"]
 
@@ -149,3 +153,29 @@ async def test_the_machines_own_resolver_knows_loopback():
     """The real resolver finds localhost, and the policy refuses it."""
     with pytest.raises(ToolError, match="only public"):
         await AddressPolicy().addresses(httpx.URL("http://localhost/"))
+
+
+@pytest.mark.parametrize(
+    [
+        "metadata.google.internal", "metadata.google.internal.", "LOCALHOST", "a.localhost",
+        "nas.local", "router.lan", "x.home.arpa",
+    ],
+)  # fmt: skip
+async def test_names_of_private_networks_are_no_pages(host):
+    """Whatever somebody's resolver says of them."""
+    nobody = Says(["8.8.8.8"])
+    with pytest.raises(ToolError, match="private network"):
+        await AddressPolicy(resolver=nobody).addresses(parse_url(f"http://{host}/"))
+    assert nobody.asked == []
+
+
+def test_this_machine_and_its_neighbours_are_shut_by_public_addresses_too(monkeypatch):
+    """What is behind one router shares the first half of an IPv6 address."""
+    own = [IPv4Address("8.8.4.4"), IPv6Address("2a02:1:2:3::5")]
+    monkeypatch.setattr("tools.addresses.own_addresses", lambda: own)
+    for near in ("8.8.4.4", "2a02:1:2:3::5", "2a02:1:2:3:ffff::1"):
+        assert "neighbours" in (shut_because(near) or "")
+    for far in ("8.8.4.5", "2a02:1:2:4::5"):
+        assert shut_because(far) is None
+    monkeypatch.undo()
+    assert all(address.version in {4, 6} for address in own_addresses())
