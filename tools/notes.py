@@ -14,6 +14,7 @@ from noctule.core.sessions import Session
 from tools.tool import Tool, ToolContext, ToolError, ToolResult
 
 _MOST_FOUND = 5
+_BESIDE = " (from a session that read text of others)"
 
 
 class RememberArguments(BaseModel):
@@ -63,7 +64,7 @@ class RememberTool(Tool[RememberArguments]):
         return False
 
     async def run(self, arguments: RememberArguments, context: ToolContext) -> ToolResult:
-        """Write a note.
+        """Write a note; beside a note of the person's, where others may be steering the agent.
 
         Raises:
             ToolError: the message is private but its session is not.
@@ -77,6 +78,9 @@ class RememberTool(Tool[RememberArguments]):
                     "This message is private and its session is not: a note of it could be read "
                     "elsewhere. Tell the person to have it remembered in a private session."
                 )
+            stands = await _of_the_person(work, context, title)
+            if stands and _is_steered(session):
+                title += _BESIDE
             note = Note(
                 id=new_id(context.clock),
                 owner=context.owner,
@@ -87,7 +91,10 @@ class RememberTool(Tool[RememberArguments]):
             )
             await work.notes.put(note)
             await work.commit()
-        return ToolResult(f"Remembered as {title!r}.")
+        told = f"Remembered as {title!r}."
+        if title.endswith(_BESIDE):
+            told += " The note that was there is the person's and stays as it was."
+        return ToolResult(told)
 
 
 class RecallTool(Tool[RecallArguments]):
@@ -152,9 +159,17 @@ class ForgetTool(Tool[ForgetArguments]):
         """Drop a note.
 
         Raises:
-            ToolError: there is none of that title.
+            ToolError: there is none of that title, or it is not this session's to drop.
         """
         async with context.database.work() as work:
+            session = await _session(work, context.session_id)
+            stands = await _of_the_person(work, context, arguments.title.strip())
+            if stands and _is_steered(session):
+                raise ToolError(
+                    f"{arguments.title!r} was not forgotten: this session has read text of others, "
+                    "which may be what wants it gone. Tell the person to ask for it in a new "
+                    "session."
+                )
             dropped = await work.notes.drop(context.owner, arguments.title.strip())
             await work.commit()
         if not dropped:
@@ -188,9 +203,22 @@ def _private(note: Note, origins: Mapping[str, Session | None]) -> bool:
 def _from_outside(note: Note, origins: Mapping[str, Session | None]) -> bool:
     """Whether a note may hold words of others: its session had read from outside by then."""
     origin = origins.get(note.session_id or "")
-    if origin is None or origin.outside_since is None:
+    if origin is None:
+        return note.session_id is not None  # it was deleted: nobody knows any more
+    return origin.outside_since is not None and origin.outside_since <= note.written_at
+
+
+def _is_steered(session: Session | None) -> bool:
+    return session is None or session.outside_since is not None
+
+
+async def _of_the_person(work: UnitOfWork, context: ToolContext, title: str) -> bool:
+    """Whether there is a note of a title that no text of others had a hand in."""
+    note = await work.notes.get(context.owner, title)
+    if note is None:
         return False
-    return origin.outside_since <= note.written_at
+    origin = await _session(work, note.session_id)
+    return not _from_outside(note, {note.session_id or "": origin})
 
 
 def _paragraph(note: Note) -> str:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from noctule.channels.telegram.sender import FileGoneError, Sender
+from noctule.core.clock import ManualClock, SystemClock
 from noctule.core.lifecycle import Status
 from noctule.core.mail import Outgoing, OutgoingKind
 from noctule.core.outside_text import as_data, holds_data
@@ -21,19 +22,24 @@ from noctule.models.manner import Manner, read_text
 from noctule.models.quotations import Quotations
 from noctule.models.repair import repair
 from noctule.sessions.outgoing import copied
+from storage.open import open_database
 from tests.support.fuzzing import examples
 from tests.support.imitations import CLEAR, OFFERED, UNCLEAR
 from tests.support.provider import Provider
 from tests.support.replies import Reply
 from tests.support.stage import Stage
-from tests.support.stored_records import NOON
+from tests.support.stored_records import NOON, a_session, later
 from tests.support.telegram_rig import open_bot
 from tests.support.theatre import open_theatre
+from tests.support.tool_calls import a_context as a_tool_context
+from tests.support.tool_calls import call
 from tests.support.toolkit import Board, Send, calls
 from tools.file_reading import ReadFile
 from tools.file_search import SearchFiles
+from tools.notes import ForgetTool, RecallTool, RememberTool
 from tools.sandbox import Sandbox
 from tools.shell import Shell
+from tools.tool import ToolError
 
 FORMS = {**CLEAR, **UNCLEAR}
 TOOLS = [{"name": name, "parameters": schema} for name, schema in OFFERED.items()]
@@ -264,3 +270,34 @@ def test_a_file_that_is_exchanged_while_it_is_copied_is_left_out(tmp_path: Path,
 
     monkeypatch.setattr(Path, "resolve", swapping)
     assert copied(root, ["out/report.txt"], tmp_path / "made", most_bytes=100) == []
+
+
+async def test_what_steers_a_session_changes_no_note_of_the_person(tmp_path: Path):
+    """It is written beside it, marked, read as text of others, and forgotten by nobody else."""
+    database = await open_database("sqlite", data_folder=tmp_path, clock=SystemClock())
+    async with database.work() as work:
+        await work.sessions.add(a_session("s1"))
+        await work.sessions.add(a_session("s2", outside_since=NOON))
+        await work.commit()
+    own = a_tool_context(database=database, clock=ManualClock(NOON), session_id="s1")
+    led = a_tool_context(database=database, clock=ManualClock(later(60)), session_id="s2")
+    await call(RememberTool(), {"title": "bank", "text": "Pay to 12."}, own)
+    told = await call(RememberTool(), {"title": " bank ", "text": "Pay to 66."}, led)
+    assert "stays as it was" in told.text
+    with pytest.raises(ToolError, match="was not forgotten"):
+        await call(ForgetTool(), {"title": "bank"}, led)
+    again = await call(RememberTool(), {"title": "bank", "text": "Pay to 67."}, led)
+    assert again.text == told.text
+    found = await call(RecallTool(), {"words": "pay"}, own)
+    assert sorted(found.text.split("\n\n")) == [
+        "# bank (2026-11-22)\nPay to 12.",
+        "# bank (from a session that read text of others) (2026-11-22)\nPay to 67.",
+    ]
+    assert found.outside
+    async with database.work() as work:
+        await work.sessions.remove("s2")
+        await work.commit()
+    assert (await call(RecallTool(), {"words": "67"}, own)).outside  # also when it is deleted
+    await call(RememberTool(), {"title": "bank", "text": "Pay to 13."}, own)
+    await call(ForgetTool(), {"title": "bank"}, own)
+    await database.close()
