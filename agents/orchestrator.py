@@ -8,11 +8,14 @@ from pydantic import BaseModel, Field
 
 from agents.agent import read_prompt
 from agents.roster import ROSTER
+from noctule.core.outside_text import as_data, end_of, holds_data, without_data
 from noctule.core.roles import Role
 from noctule.core.routes import Complexity, DecidedBy, Route
 
 _ROUTED_CHARS = 4000
 """How much of a message the router reads: its head and its tail, half each."""
+
+_REASON_CHARS = 300
 
 
 class Answering(StrEnum):
@@ -97,15 +100,18 @@ def route_messages(text: str, *, not_role: Role | None, reason: str | None) -> l
     """
     system = read_prompt("route").format(team=_team(without=not_role))
     if not_role is not None:
-        system += f"\n\n{not_role.value} handed this message back: {reason}. Choose another."
-    return [SystemMessage(system), HumanMessage(_excerpt(text))]
+        system += f"\n\n{not_role.value} handed this message back: {_line(reason)}. Choose another."
+    # What was passed on along with it decides nothing; where it is all there is, it is the subject.
+    own = without_data(text)
+    return [SystemMessage(system), HumanMessage(_excerpt(own if own.strip() else text))]
 
 
 def plan_messages(text: str, roles: Sequence[Role]) -> list[BaseMessage]:
     """Return the prompt that has the work split among roles."""
     named = ", ".join(role.value for role in roles)
     system = read_prompt("plan").format(team=_team(without=None))
-    return [SystemMessage(f"{system}\n\nThis work needs at least: {named}."), HumanMessage(text)]
+    system = _warned(f"{system}\n\nThis work needs at least: {named}.", text)
+    return [SystemMessage(system), HumanMessage(text)]
 
 
 def review_messages(text: str, results: Sequence[tuple[str, str, str]]) -> list[BaseMessage]:
@@ -115,11 +121,20 @@ def review_messages(text: str, results: Sequence[tuple[str, str, str]]) -> list[
         text: what the person asked for.
         results: id, role and text of each result.
     """
-    shown = "\n\n".join(f"[{name}] {role}:\n{answer}" for name, role, answer in results)
-    return [
-        SystemMessage(read_prompt("review")),
-        HumanMessage(f"Asked for:\n{text}\n\nResults:\n{shown}"),
-    ]
+    shown = "\n\n".join(
+        f"[{name}] {role}:\n{as_data(answer, 'what it answered')}" for name, role, answer in results
+    )
+    asked = f"Asked for:\n{text}\n\nResults:\n{shown}"
+    return [SystemMessage(_warned(read_prompt("review"), asked)), HumanMessage(asked)]
+
+
+def _warned(system: str, text: str) -> str:
+    """Return a system text that says what data is, where there is some in what follows."""
+    return f"{system}\n\n{read_prompt('data')}" if holds_data(text) else system
+
+
+def _line(reason: str | None) -> str:
+    return " ".join((reason or "").split())[:_REASON_CHARS]
 
 
 def _team(*, without: Role | None) -> str:
@@ -132,6 +147,5 @@ def _excerpt(text: str) -> str:
     if len(text) <= _ROUTED_CHARS:
         return text
     half = _ROUTED_CHARS // 2
-    return (
-        f"{text[:half]}\n[... {len(text) - _ROUTED_CHARS} characters left out ...]\n{text[-half:]}"
-    )
+    left_out = len(text) - 2 * half
+    return f"{text[:half]}\n[... {left_out} characters left out ...]\n{end_of(text, half)}"

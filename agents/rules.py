@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from noctule.core.outside_text import without_data
 from noctule.core.roles import ANSWERING, Role
 from noctule.core.routes import Complexity, DecidedBy, Route
 
@@ -85,7 +86,7 @@ def route_by_rules(text: str) -> Route | None:
     Args:
         text: what the person wrote, unchanged.
     """
-    mentioned = _mentions(text)
+    mentioned = _mentions(without_data(text))  # nobody else chooses who answers
     if mentioned:
         names = ", ".join(role.value for role in mentioned)
         return _route(mentioned, text, f"addressed to {names}", 1.0)

@@ -15,6 +15,7 @@ from agents.agent import Agent
 from agents.lean import LEAN_TOOLS, lean_description
 from graphs.context import TurnContext
 from graphs.offer import schemas
+from noctule.core.outside_text import data_in, inline_data
 from noctule.core.prompt_ports import Reader
 from tools.registry import AnyTool
 
@@ -141,6 +142,9 @@ _SAID = frozenset({"title", "default", "examples", "maxItems"})
 
 
 def _first(description: str) -> str:
+    said = data_in(description)
+    if said:  # a server's words stay between their tags
+        return f"{description.partition('<')[0]}{inline_data(_first(said[0]))}"
     sentence = _SENTENCE.split(description.strip(), maxsplit=1)[0]
     return sentence if len(sentence) <= _LONGEST else f"{sentence[:_LONGEST]}..."
 

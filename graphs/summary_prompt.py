@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from langchain_core.messages import AnyMessage, HumanMessage, SystemMessage
 
+from noctule.core.outside_text import end_of
 from noctule.core.prompt_ports import Fitted, NoRoomError, Reader, TooLong
 
 _LEAST_CHARS = 200
@@ -44,4 +45,4 @@ class SummaryPrompt:
         return Fitted(self._messages(chars))
 
     def _messages(self, chars: int) -> list[AnyMessage]:
-        return [SystemMessage(self.system), HumanMessage(self.script[-chars:])]
+        return [SystemMessage(self.system), HumanMessage(end_of(self.script, chars))]

@@ -44,6 +44,9 @@ class FileTool(Tool[ArgumentsT]):
             return await asyncio.to_thread(self._work, arguments, context)
         except PathError as error:
             raise ToolError(str(error)) from error
+        except ToolError as error:  # it may show lines of a file
+            shows = error.outside and context.workspace.is_private
+            raise ToolError(str(error), outside=shows, private=shows) from error
         except OSError as error:
             reason = error.strerror or str(error)
             raise ToolError(f"{self.name} came to nothing: {reason}.") from error

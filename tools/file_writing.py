@@ -108,7 +108,14 @@ class EditFile(WritingTool[EditArguments]):
         name = workspace.relative(workspace.resolve(path))
         count = "1 place" if len(places) == 1 else f"{len(places)} places"
         around = _around(edited, places[0], arguments.new.count("\n") + 1)
-        return ToolResult(f"Edited {name} in {count}. It now reads:\n{around}", files=(name,))
+        shows = workspace.is_private
+        return ToolResult(
+            around,
+            outside=shows,
+            private=shows,
+            files=(name,),
+            notice=f"Edited {name} in {count}. It now reads:",
+        )
 
 
 def digest_of(content: bytes) -> str:
@@ -150,7 +157,7 @@ def _edited(content: bytes, arguments: EditArguments) -> tuple[bytes, list[int]]
         old, new = (part.replace("\r\n", "\n").replace("\n", "\r\n") for part in (old, new))
     count = text.count(old)
     if not count:
-        raise ToolError(_not_found(arguments.path, text, arguments.old))
+        raise ToolError(_not_found(arguments.path, text, arguments.old), outside=True)
     if old == new:
         raise ToolError("The old text and the new one are the same; nothing was changed.")
     places = _places(text, old, new)

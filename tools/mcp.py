@@ -14,6 +14,8 @@ from pydantic import BaseModel
 from noctule.core.clock import Clock
 from noctule.core.effects import EffectClass
 from noctule.core.grants import Seal, digest_of
+from noctule.core.outside_text import inline_data
+from noctule.core.plain_sight import only_seen
 from noctule.core.settings import McpServerSettings, Permission
 from tools.json_arguments import JsonArguments, arguments_like
 from tools.json_schemas import SchemaError, plain_schema
@@ -29,6 +31,7 @@ _LONGEST_NAME = 64
 _MOST_DESCRIPTION_CHARS = 1500
 _MOST_ERROR_CHARS = 4000
 _MOST_NAME_CHARS = 80
+_WORDS = frozenset({"title", "description"})
 _ODD = re.compile(r"[^A-Za-z0-9_-]+")
 _ARGUMENT = re.compile(r"[A-Za-z0-9_.-]{1,64}")
 """Names of arguments as every provider takes them (Anthropic is the strictest; 2026-11)."""
@@ -234,22 +237,35 @@ def tool_of(server: McpServer, offered: "OfferedTool") -> McpTool:
     Raises:
         SchemaError: its arguments cannot be told to a model.
     """
-    schema = plain_schema(offered.inputSchema)
+    schema = _as_seen(plain_schema(offered.inputSchema))
     odd = next((name for name in schema["properties"] if not _ARGUMENT.fullmatch(name)), None)
     if odd is not None:
         raise SchemaError(f"its argument {odd[:40]!a} has a name that providers refuse")
-    about = " ".join((offered.description or offered.title or "").split())
-    described = about[:_MOST_DESCRIPTION_CHARS] or "It does not say what it does."
+    about = " ".join(only_seen(offered.description or offered.title or "").split())
+    described = about[:_MOST_DESCRIPTION_CHARS]
+    said = inline_data(described) if described else "it does not say what it does"
     kind = type(
         "McpTool",
         (McpTool,),
         {
             "name": tool_name(server.name, offered.name),
-            "description": f"(from the MCP server {server.name}) {described}",
+            "description": f"From the MCP server {server.name}, which says: {said}",
         },
     )
     made: McpTool = kind(server, offered, arguments_like(schema))
     return made
+
+
+def _as_seen(schema: Any) -> Any:
+    """Return a schema whose words hold nothing that no person would see."""
+    if isinstance(schema, list):
+        return [_as_seen(one) for one in schema]
+    if not isinstance(schema, dict):
+        return schema
+    return {
+        name: only_seen(one) if name in _WORDS and isinstance(one, str) else _as_seen(one)
+        for name, one in schema.items()
+    }
 
 
 def _seal(server: McpServer, offered: "OfferedTool") -> Seal:

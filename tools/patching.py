@@ -98,7 +98,7 @@ def _foreseen(patch: str, workspace: Workspace) -> tuple[_Contents, _Contents]:
         for each in read_patch(patch):
             _foresee_file(each, workspace, was, after)
     except PatchError as error:
-        raise ToolError(str(error)) from error
+        raise ToolError(str(error), outside=True) from error
     return was, after
 
 

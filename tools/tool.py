@@ -82,6 +82,7 @@ class ToolResult:
         outside: True when it holds text that somebody else wrote: it is marked as data.
         private: True when it may hold what is the person's alone: from then on it is asked about
             where the session sends what it makes up.
+        notice: what Noctule itself says before the text; "" for nothing.
         files: files it made or changed, relative to the workspace, for people.
     """
 
@@ -89,6 +90,7 @@ class ToolResult:
     outside: bool = False
     private: bool = False
     files: tuple[str, ...] = ()
+    notice: str = ""
 
 
 class Tool(ABC, Generic[ArgumentsT]):

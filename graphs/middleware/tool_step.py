@@ -37,6 +37,7 @@ from tools.workspace import PathError
 _LOG = logging.getLogger(__name__)
 
 _LONGEST_QUESTION = 4000  # its characters spelt out
+_OURS = frozenset({"ask", "notes", "sessions"})
 _SHELL = "shell"
 _SHELLS = frozenset({"terminal", "command", "cmd", "run_command", "execute_command", "run_shell"})
 
@@ -195,11 +196,19 @@ async def _run(call: ToolCall) -> Outcome:
     except Exception as error:  # noqa: BLE001 - whatever a tool does, its siblings go on
         _LOG.error("%s broke: %s", call.tool.name, call.mask(f"{type(error).__name__}: {error}"))
         return Outcome(
-            f"{call.tool.name} broke ({type(error).__name__}: {error}). It may have done part of "
-            "its work: look before you call it again.",
+            f"{type(error).__name__}: {error}",
             failed=True,
+            outside=call.tool.family not in _OURS,  # what it says of it may be anybody's words
+            notice=f"{call.tool.name} broke. It may have done part of its work: look before you "
+            "call it again. What it says:",
         )
-    return Outcome(result.text, outside=result.outside, private=result.private, files=result.files)
+    return Outcome(
+        result.text,
+        outside=result.outside,
+        private=result.private,
+        files=result.files,
+        notice=result.notice,
+    )
 
 
 def _unknown(name: str, offered: list[str]) -> str:

@@ -14,6 +14,7 @@ from graphs.nodes.node import Node
 from graphs.record import work_record
 from graphs.state import AnswerState, TurnState
 from noctule.core.events import EventKind
+from noctule.core.outside_text import as_data
 from noctule.core.roles import Role
 from noctule.core.routes import Complexity
 
@@ -86,8 +87,8 @@ def _prompt(state: TurnState) -> list[AnyMessage]:
     given = state["answer"]
     if given is None:
         return state["messages"]
-    request = f"Asked for:\n{state['text']}\n\nBring this into the form asked for:\n{given['text']}"
-    return [HumanMessage(request)]
+    answered = as_data(given["text"], "This is to be brought into the form asked for")
+    return [HumanMessage(f"Asked for:\n{state['text']}\n\n{answered}")]
 
 
 def _next(state: TurnState, role: Role) -> Destination:

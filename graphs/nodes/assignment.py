@@ -11,6 +11,7 @@ from graphs.nodes.answer import last_answer
 from graphs.nodes.node import Node
 from graphs.state import NOTES, AssignmentInput, ResultState
 from noctule.core.errors import NoModelError
+from noctule.core.outside_text import as_data
 from noctule.core.roles import Role
 from noctule.core.routes import Complexity
 
@@ -53,6 +54,6 @@ def _request(given: AssignmentInput) -> list[AnyMessage]:
     notes: list[AnyMessage] = []
     for id_, result in (given.get("inputs") or {}).items():
         done = result["text"] if result["error"] is None else f"(not done: {result['error']})"
-        text = f"Notes from the {result['role']}:\n{done}"
+        text = as_data(done, f"Notes from the {result['role']}")
         notes.append(HumanMessage(text, id=f"notes-{id_}", additional_kwargs={NOTES: True}))
     return [HumanMessage(given["text"]), *notes]

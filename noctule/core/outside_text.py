@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Iterable
-from secrets import token_hex
+from hashlib import sha256
+from secrets import token_bytes, token_hex
 
 _TAG_BYTES = 8
 _OPENING = re.compile(rf"<data-[0-9a-f]{{{2 * _TAG_BYTES}}}>")
-_DATA = re.compile(rf"<(data-[0-9a-f]{{{2 * _TAG_BYTES}}})>\n(.*?)(?:\n</\1>|\Z)", re.DOTALL)
+_CLOSING = re.compile(rf"</(data-[0-9a-f]{{{2 * _TAG_BYTES}}})>")
+_PROCESS = token_bytes(32)
+_DATA = re.compile(rf"<(data-[0-9a-f]{{{2 * _TAG_BYTES}}})>\n?(.*?)(?:\n?</\1>|\Z)", re.DOTALL)
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 """How the names of files end that a model is shown with the message they came with."""
@@ -41,6 +44,30 @@ def reads_others(text: str, attachments: Iterable[str] = ()) -> bool:
 def holds_data(text: str) -> bool:
     """Whether something in a text was set apart as data."""
     return _OPENING.search(text) is not None
+
+
+def end_of(text: str, chars: int) -> str:
+    """Return the end of a text; what begins within data says so again.
+
+    Args:
+        text: with what was set apart in it.
+        chars: how many of its characters are kept.
+    """
+    kept = text[-chars:] if chars > 0 else ""
+    closing = _CLOSING.search(kept)
+    if len(kept) == len(text) or closing is None:
+        return kept
+    opening = f"<{closing[1]}>"
+    return kept if opening in kept[: closing.start()] else f"{opening}\n{kept}"
+
+
+def inline_data(text: str) -> str:
+    """Return a text of one line between tags; the same text has the same tags in this process.
+
+    For what goes out with every request: providers keep what begins alike.
+    """
+    key = sha256(_PROCESS + text.encode("utf-8", "replace")).hexdigest()[: 2 * _TAG_BYTES]
+    return f"<data-{key}>{' '.join(text.split())}</data-{key}>"
 
 
 def data_in(text: str) -> list[str]:

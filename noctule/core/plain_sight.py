@@ -44,6 +44,14 @@ def in_plain_sight(text: str, *, most: int) -> str:
     )
 
 
+def only_seen(text: str) -> str:
+    """Return a text without what shows as nothing: no model reads what no person can see."""
+    return "".join(
+        letter if letter in "\n\t " or not _is_unseen(letter) else " " * letter.isspace()
+        for letter in text
+    )
+
+
 def hides_more_than_words(hidden: list[str]) -> bool:
     """Say whether what was masked may be more than a key or password: spaces, signs, a command.
 

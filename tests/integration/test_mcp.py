@@ -31,7 +31,8 @@ async def test_a_program_and_a_url_serve_the_same_tools():
         assert hub.problems(["near", "far"]) == []
         for server in ("near", "far"):
             add = tool_called(hub, f"{server}_add")
-            assert add.description == f"(from the MCP server {server}) Add two whole numbers."
+            assert add.description.startswith(f"From the MCP server {server}, which says: <data-")
+            assert ">Add two whole numbers.</data-" in add.description
             assert (add.family, add.effect) == ("mcp", EffectClass.OUTSIDE)
             assert (add.server, add.permission) == (server, Permission.ASK)
             assert add.schema()["properties"]["a"]["type"] == "integer"
