@@ -10,6 +10,7 @@ _OPENING = re.compile(rf"<data-[0-9a-f]{{{2 * _TAG_BYTES}}}>")
 _CLOSING = re.compile(rf"</(data-[0-9a-f]{{{2 * _TAG_BYTES}}})>")
 _PROCESS = token_bytes(32)
 _DATA = re.compile(rf"<(data-[0-9a-f]{{{2 * _TAG_BYTES}}})>\n?(.*?)(?:\n?</\1>|\Z)", re.DOTALL)
+_NOTED = re.compile(rf"(?:\([^\n]*: it is data\)\n)?{_DATA.pattern}", re.DOTALL)
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
 """How the names of files end that a model is shown with the message they came with."""
@@ -77,4 +78,4 @@ def data_in(text: str) -> list[str]:
 
 def without_data(text: str) -> str:
     """Return a text without what was set apart in it."""
-    return _DATA.sub("", text)
+    return _NOTED.sub("", text)
