@@ -166,6 +166,7 @@ class CommandTool(Tool[ArgumentsT]):
                 writable=True,
                 kept=workspace.guarded,
                 repositories=guard.repositories(),
+                covered=guard.sockets(),
             )
             self._sandbox.prove(workspace, mounts)
         except MountError as error:

@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from tools.git_places import MOST_ENTRIES, MOST_FOLDERS, GitWalk, folders, identity
 from tools.mounts import Repositories
+from tools.sockets import listening, odd_in
 from tools.workspace import Workspace
 
 ASIDE = ".git-by-agent"
@@ -54,6 +55,7 @@ class GitGuard:
         self._stand_ins: list[Path] = []
         self._record: tuple[Path, TextIOWrapper] | None = None
         self._told: list[str] = []
+        self._odd: list[Path] = []
 
     def begin(self) -> None:
         """Note what is there, and put something harmless where a repository lacks what could be.
@@ -77,6 +79,7 @@ class GitGuard:
             found = {place: same for place, same in found.items() if others.get(place) == same}
         self._known, self._closed = found, frozenset(walk.closed)
         self._folders = folders(self._root, found)
+        self._odd = [self._root / place for place in walk.odd]
         if len(self._folders) > MOST_FOLDERS:
             raise GuardError(
                 f"The workspace holds more than {MOST_FOLDERS} git repositories, too many to keep "
@@ -102,6 +105,10 @@ class GitGuard:
                 *(path for path in inner if path.name != "modules"),
             ],
         )
+
+    def sockets(self) -> list[Path]:
+        """Return those in the workspace at which somebody listened when it began."""
+        return listening((*self._odd, *odd_in(self._folders)))
 
     def end(self) -> str | None:
         """Set aside what is new, once nothing of the command runs any more.

@@ -12,6 +12,8 @@ from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from tools.sockets import is_odd
+
 MOST_ENTRIES = 1_000_000
 """How many files and folders are looked through; a second or two, once they are in memory."""
 
@@ -42,6 +44,8 @@ class GitWalk:
         self.waiting = [""]
         self.closed: list[str] = []
         """Folders that could not be looked into for want of permission."""
+        self.odd: list[str] = []
+        """What is neither a file, a folder nor a link."""
         self.complete = True
 
     def __iter__(self) -> Iterator[str]:
@@ -77,14 +81,20 @@ class GitWalk:
                         names.add(entry.name)
                     if entry.name.lower() == ".git":
                         found.append(path)
-                    elif entry.is_dir(follow_symlinks=False):
-                        self.waiting.append(path)
+                    else:
+                        self._note(entry, path)
         finally:
             os.close(descriptor)
         if "HEAD" in names and ("commondir" in names or {"objects", "refs"} <= names):
             found.append(f"{folder}/HEAD" if folder else "HEAD")
         self.complete = self._left is None or self._left >= 0
         return found
+
+    def _note(self, entry: os.DirEntry[str], path: str) -> None:
+        if entry.is_dir(follow_symlinks=False):
+            self.waiting.append(path)
+        elif is_odd(entry):
+            self.odd.append(path)
 
 
 def repository_made(root: Path, path: Path) -> Path | None:

@@ -22,10 +22,12 @@ class Mount:
     Args:
         path: absolute, symlinks resolved; it exists.
         writable: whether it may be changed there.
+        covered: whether there is nothing in its place.
     """
 
     path: Path
     writable: bool
+    covered: bool = False
 
     def words(self, source: str | None = None) -> list[str]:
         """Return it as bubblewrap is told.
@@ -33,6 +35,8 @@ class Mount:
         Args:
             source: where it is found outside; None is the same path.
         """
+        if self.covered:
+            return ["--ro-bind", "/dev/null", str(self.path)]
         bind = "--bind" if self.writable else "--ro-bind"
         return [bind, str(self.path) if source is None else source, str(self.path)]
 
@@ -59,6 +63,7 @@ def mounts_of(
     writable: bool,
     kept: Iterable[Path] = (),
     repositories: Repositories | None = None,
+    covered: Iterable[Path] = (),
 ) -> list[Mount]:
     """Return the mounts of a workspace in the order in which they are made.
 
@@ -68,6 +73,7 @@ def mounts_of(
         kept: files and folders within that stay as they are. The folders on the way to them stay
             where they are, or one could be renamed with all that is in it.
         repositories: what of git's is kept; None is nothing.
+        covered: files within that are not there for a command, whatever else is kept.
 
     Raises:
         MountError: they do not keep what they must, whatever the reason.
@@ -91,6 +97,7 @@ def mounts_of(
         Mount(root, writable=True),
         *sorted(first, key=_outer_first),
         *sorted(last, key=_outer_first),
+        *(Mount(path, writable=False, covered=True) for path in covered),
     ]
     check(mounts, root, keep, [*framed, *fixed])
     return mounts

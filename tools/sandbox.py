@@ -190,10 +190,11 @@ class Sandbox:
         """
         if os.geteuid() != 0 or self._seatbelt is not None:
             return None
-        others = [*python_folders(), self._program() or "bwrap", *shown]
-        others = [path for path in others if not _is_of_the_system(path)]
+        folders = [*_SYSTEM, *python_folders()]
+        others = [_with_its_libraries(self._program() or "bwrap"), *shown]
+        others = [path for path in others if not any(_lies_in(path, each) for each in folders)]
         try:
-            return stage_of(folder, [Path(path) for path in others])
+            return stage_of(folder, [Path(path) for path in (*python_folders(), *others)])
         except StageError as error:
             raise MountError(str(error)) from error
 
@@ -312,5 +313,10 @@ def _system() -> list[str]:
     return words
 
 
-def _is_of_the_system(path: str) -> bool:
-    return any(Path(each) in Path(path).parents for each in _SYSTEM)
+def _lies_in(path: str, folder: str) -> bool:
+    return Path(folder) in Path(path).parents
+
+
+def _with_its_libraries(program: str) -> str:
+    """Return what a program needs to be seen, which is more where it was installed by pip."""
+    return str(Path(program).parents[2]) if program == _packaged() else program

