@@ -13,9 +13,11 @@ from graphs.face import Face, face_of
 from graphs.offer import Offer
 from graphs.prompt import Script, build, whole
 from noctule.core.prompt_ports import Fitted, Reader
+from noctule.core.secret_forms import PLACEHOLDER
 
 _MOST_CUTS = 4
 _MARK = "<data-"
+_REMOVED = PLACEHOLDER.partition("{")[0]
 
 
 @dataclass(slots=True)
@@ -68,6 +70,8 @@ class LoopPrompt:
         system = face.system
         if not face.tools and any(_MARK in message.text for message in self.messages):
             system += f"\n\n{read_prompt('data')}"  # what others wrote is data without tools too
+        if any(_REMOVED in message.text for message in self.messages):
+            system += f"\n\n{read_prompt('secrets')}"
         return Script(system, self.messages, self.task, face.tools)
 
 

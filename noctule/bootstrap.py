@@ -21,12 +21,13 @@ from noctule.core.errors import UsageError
 from noctule.core.ids import new_id
 from noctule.core.masking import Masker, secrets_of
 from noctule.core.ports import Database
-from noctule.core.private_files import narrow_home
+from noctule.core.private_files import folder_key, narrow_home
 from noctule.core.prompt_ports import RoleRoom
 from noctule.core.settings import Settings
 
 if TYPE_CHECKING:
     from graphs.equipment import Equipment
+    from graphs.savers import NoctuleSaver
     from noctule.models.models import Models
     from noctule.models.prices import Prices
     from noctule.sessions.advance import Advancer
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from noctule.sessions.desk import Desk
     from noctule.sessions.drive import Driver
     from noctule.sessions.events import EventLog
+    from noctule.sessions.forgetting import Forgetting
     from noctule.sessions.orders import Orders
     from noctule.sessions.rest import Rest
     from noctule.sessions.run_reports import RunReports
@@ -81,6 +83,7 @@ class Runtime:
         driver: works one session off in this process.
         contexts: what turns are given.
         toolbox: what agents act with.
+        forgetting: replaces the secrets of turns that have ended.
     """
 
     records: Records
@@ -91,6 +94,7 @@ class Runtime:
     driver: "Driver"
     contexts: "Contexts"
     toolbox: "Toolbox"
+    forgetting: "Forgetting"
 
 
 @asynccontextmanager
@@ -259,6 +263,8 @@ async def open_runtime(
             zone=records.zone,
             clock=clock,
         )
+        forgetting = forgetting_of(records, saver)
+        stack.push_async_callback(forgetting.close)
         equipment = equipment_of(records, toolbox)
         contexts = Contexts(settings, models, database, clock, equipment)
         advancer = Advancer(
@@ -269,6 +275,7 @@ async def open_runtime(
             rest=rest,
             contexts=contexts,
             clock=clock,
+            forgetting=forgetting,
         )
         driver = Driver(
             database=database,
@@ -278,9 +285,38 @@ async def open_runtime(
             lock=None if settings.storage.is_postgres else WorkerLock(records.home, clock),
             clock=clock,
             wakefulness=Wakefulness(find_inhibitor(), clock) if settings.keep_awake else None,
+            forgetting=forgetting,
         )
         stack.enter_context(database.patience.lasting())
-        yield Runtime(records, models, orders, rest, advancer, driver, contexts, toolbox)
+        yield Runtime(
+            records, models, orders, rest, advancer, driver, contexts, toolbox, forgetting
+        )
+
+
+def forgetting_of(records: Records, saver: "NoctuleSaver") -> "Forgetting":
+    """Return what replaces the secrets of turns that have ended."""
+    from noctule.core.secrets import Replacer  # noqa: PLC0415 - only for whoever works
+    from noctule.sessions.forgetting import Forgetting  # noqa: PLC0415 - likewise
+    from storage.sqlite.home_files import HomeFiles  # noqa: PLC0415 - likewise
+
+    def replacer() -> Replacer:
+        known = secrets_of(records.settings, os.environ)
+        return Replacer(folder_key(records.home), tuple(sorted(known)))
+
+    databases = [records.home / "engine.db"]
+    if not records.settings.storage.is_postgres:
+        checkpoints = Path(checkpoints_url(records))
+        url = records.settings.storage.url.get_secret_value()
+        named = Path(url.removeprefix("sqlite:///")).expanduser()
+        own = records.home / "noctule.db" if url == "sqlite" else named
+        databases += [own, checkpoints]
+    return Forgetting(
+        database=records.database,
+        states=saver,
+        disk=HomeFiles(records.home, databases, replacer),
+        replacer=replacer,
+        clock=records.clock,
+    )
 
 
 def equipment_of(records: Records, toolbox: "Toolbox") -> "Equipment":
@@ -368,6 +404,7 @@ async def open_worker(
         )
         await stack.enter_async_context(ends.watching())
         await stack.enter_async_context(worker.working())
+        await stack.enter_async_context(runtime.forgetting.watching())
         yield worker
 
 

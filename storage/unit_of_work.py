@@ -4,6 +4,7 @@ from types import TracebackType
 from typing import Self
 
 from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
+from noctule.core.secrets import SecretStore
 from noctule.core.store_ports import (
     AccountStore,
     AttemptStore,
@@ -40,6 +41,7 @@ from storage.stores.parkings import SqlParkings
 from storage.stores.proofs import SqlProofs
 from storage.stores.questions import SqlQuestions
 from storage.stores.routes import SqlRoutes
+from storage.stores.secrets import SqlSecrets
 from storage.stores.sessions import SqlSessions
 from storage.stores.steers import SqlSteers
 from storage.stores.suspensions import SqlSuspensions
@@ -69,6 +71,7 @@ class SqlUnitOfWork:
         "proofs",
         "questions",
         "routes",
+        "secrets",
         "sessions",
         "steers",
         "suspensions",
@@ -81,6 +84,7 @@ class SqlUnitOfWork:
         self.sessions: SessionStore = SqlSessions(transaction)
         self.turns: TurnStore = SqlTurns(transaction)
         self.routes: RouteStore = SqlRoutes(transaction)
+        self.secrets: SecretStore = SqlSecrets(transaction)
         self.attempts: AttemptStore = SqlAttempts(transaction)
         self.limits: LimitStore = SqlLimits(transaction)
         self.budgets: BudgetStore = SqlBudgets(transaction)

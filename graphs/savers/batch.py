@@ -12,11 +12,13 @@ from graphs.savers.changes import (
     Put,
     PutCheckpoint,
     PutWrites,
+    Rewrite,
     Take,
 )
 from graphs.savers.channels import pack_channels
 from graphs.savers.counts import Counts
 from graphs.savers.index import CheckpointRow, Index, NamespaceIndex, ThreadIndex, join
+from graphs.savers.rewriting import ThreadRewriting
 from graphs.savers.statements import delete, insert
 from noctule.core.errors import OurBugError, SupersededError
 
@@ -65,6 +67,8 @@ class Batch:
                 self._delete_thread(change.thread)
             case DeleteCalls():
                 self._delete_calls(change.thread)
+            case Rewrite():
+                self._rewrite(change)
 
     # checkpoints and writes
 
@@ -223,6 +227,14 @@ class Batch:
             "DELETE FROM thread WHERE key = ?",
         ):
             self._connection.execute(statement, (thread.key,))
+
+    # rewriting
+
+    def _rewrite(self, change: Rewrite) -> None:
+        self._flush()
+        thread = self._index.find(change.thread)
+        if thread is not None and ThreadRewriting(self._connection, thread.key, change.mask).run():
+            self._index.forget(change.thread)  # its parts have other names
 
     # the file
 

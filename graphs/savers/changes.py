@@ -85,5 +85,13 @@ class DeleteCalls:
     thread: str
 
 
+@dataclass(slots=True)
+class Rewrite:
+    """Mask every text of a thread where it stands."""
+
+    thread: str
+    mask: Callable[[str], str]
+
+
 Put = PutCheckpoint | PutWrites
-Change = Put | Take | DeleteThread | DeleteCalls
+Change = Put | Take | DeleteThread | DeleteCalls | Rewrite

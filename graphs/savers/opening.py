@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from graphs.savers.postgres import PostgresSaver
 
 NoctuleSaver: TypeAlias = "SqliteSaver | PostgresSaver"
-"""Either saver; both have ``adelete_thread`` and ``adelete_namespaces``."""
+"""Either saver; both have ``adelete_thread``, ``adelete_namespaces`` and ``arewrite``."""
 
 _SQLITE = "sqlite:///"
 _POSTGRES = ("postgresql://", "postgres://", "postgresql+psycopg://")

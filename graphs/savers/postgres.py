@@ -35,6 +35,7 @@ from psycopg.types.json import Jsonb
 from psycopg_pool import AsyncConnectionPool, PoolClosed
 
 from graphs.savers.epochs import epoch_of
+from graphs.savers.rewriting import rewritten
 from noctule.core.connections import CONNECTION, SERVER_SIDE
 from noctule.core.errors import (
     NoctuleError,
@@ -88,6 +89,12 @@ DELETE FROM checkpoint_blobs AS blob
 WHERE thread_id = %(thread)s AND checkpoint_ns = %(space)s
 AND NOT EXISTS (SELECT 1 FROM kept WHERE kept.versions ->> blob.channel = blob.version)
 """
+
+_HOLDING_BLOBS = {
+    "checkpoint_blobs": "checkpoint_ns, channel, version",
+    "checkpoint_writes": "checkpoint_ns, checkpoint_id, task_id, idx",
+}
+"""Tables of serialised values, and what tells their rows of one thread apart."""
 
 _CALLS = "SELECT DISTINCT checkpoint_ns FROM checkpoints WHERE thread_id = %(thread)s"
 _OLD_CALLS = f"""{_CALLS} AND checkpoint_ns LIKE '%%:%%'
@@ -294,6 +301,25 @@ class PostgresSaver(AsyncPostgresSaver):
 
         await self._patiently(delete)
 
+    async def arewrite(self, thread_id: str, mask: Callable[[str], str]) -> None:
+        """Replace texts in everything stored of a thread, which nobody may be running.
+
+        Args:
+            thread_id: which; one of which nothing is stored stays so.
+            mask: returns a text as it is to stand there.
+
+        Raises:
+            StorageError: the server cannot be reached or refuses.
+        """
+
+        async def rewrite() -> None:
+            async with self._cursor() as cursor, cursor.connection.transaction():
+                for table, places in _HOLDING_BLOBS.items():
+                    await _rewrite_blobs(cursor, table, places, str(thread_id), mask)
+                await _rewrite_documents(cursor, str(thread_id), mask)
+
+        await self._patiently(rewrite)
+
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         return await (work() if self._patience is None else self._patience.keep_trying(work))
 
@@ -350,6 +376,52 @@ class PostgresSaver(AsyncPostgresSaver):
             {"configurable": {**place, "checkpoint_id": parent}} if parent else None,
             self._load_writes(value["pending_writes"]),
         )
+
+
+async def _rewrite_blobs(
+    cursor: AsyncCursor[DictRow], table: str, places: str, thread: str, mask: Callable[[str], str]
+) -> None:
+    await cursor.execute(
+        f"SELECT {places}, blob FROM {table} WHERE thread_id = %s AND blob IS NOT NULL "  # noqa: S608 - constants
+        "FOR UPDATE",
+        (thread,),
+    )
+    for row in await cursor.fetchall():
+        blob = bytes(row.pop("blob"))
+        after = rewritten(blob, mask)
+        if after != blob:
+            where = " AND ".join(f"{name} = %s" for name in row)
+            statement = f"UPDATE {table} SET blob = %s WHERE thread_id = %s AND {where}"  # noqa: S608 - constants
+            await cursor.execute(statement, (after, thread, *row.values()))
+
+
+async def _rewrite_documents(
+    cursor: AsyncCursor[DictRow], thread: str, mask: Callable[[str], str]
+) -> None:
+    await cursor.execute(
+        "SELECT checkpoint_ns, checkpoint_id, checkpoint, metadata FROM checkpoints "
+        "WHERE thread_id = %s FOR UPDATE",
+        (thread,),
+    )
+    for row in await cursor.fetchall():
+        before = (row["checkpoint"], row["metadata"])
+        after = tuple(_masked(value, mask) for value in before)
+        if after != before:
+            await cursor.execute(
+                "UPDATE checkpoints SET checkpoint = %s, metadata = %s "
+                "WHERE thread_id = %s AND checkpoint_ns = %s AND checkpoint_id = %s",
+                (*map(Jsonb, after), thread, row["checkpoint_ns"], row["checkpoint_id"]),
+            )
+
+
+def _masked(value: Any, mask: Callable[[str], str]) -> Any:
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, dict):
+        return {key: _masked(inner, mask) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_masked(inner, mask) for inner in value]
+    return value
 
 
 async def _check(cursor: AsyncCursor[DictRow], thread: str, epoch: int | None) -> None:

@@ -26,6 +26,7 @@ from graphs.savers.changes import (
     DeleteThread,
     PutCheckpoint,
     PutWrites,
+    Rewrite,
     Take,
 )
 from graphs.savers.epochs import epoch_of
@@ -240,6 +241,17 @@ class SqliteSaver(BaseCheckpointSaver[str]):
         Calling it while a subgraph is interrupted drops what the subgraph did so far.
         """
         await self._patiently(lambda: self._writer.write(DeleteCalls(str(thread_id))))
+
+    async def arewrite(self, thread_id: str, mask: Callable[[str], str]) -> None:
+        """Replace texts in everything stored of a thread, which nobody may be running.
+
+        Args:
+            thread_id: which; one of which nothing is stored stays so.
+            mask: returns a text as it is to stand there.
+        """
+        for key in [key for key in self._stored if key[0] == str(thread_id)]:
+            del self._stored[key]
+        await self._patiently(lambda: self._writer.write(Rewrite(str(thread_id), mask)))
 
     async def _patiently(self, work: Callable[[], Awaitable[T]]) -> T:
         return await (work() if self._patience is None else self._patience.keep_trying(work))

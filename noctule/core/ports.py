@@ -18,6 +18,7 @@ from noctule.core.permits import Permits
 from noctule.core.prompt_ports import Fit, Reader
 from noctule.core.roles import Role
 from noctule.core.routing import ModelFacts
+from noctule.core.secrets import SecretStore
 from noctule.core.store_ports import (
     AccountStore,
     AttemptStore,
@@ -125,6 +126,7 @@ class UnitOfWork(Protocol):
     sessions: SessionStore
     turns: TurnStore
     routes: RouteStore
+    secrets: SecretStore
     attempts: AttemptStore
     limits: LimitStore
     budgets: BudgetStore

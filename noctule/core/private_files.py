@@ -1,12 +1,15 @@
 """Private files: what Noctule keeps is for its owner alone, whoever makes it, under any umask."""
 
 import os
+import secrets
 import stat
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 _BESIDE = ("-wal", "-shm", "-journal")
+_KEY = "secret-key"
+_KEY_BYTES = 32
 _OTHERS = 0o077
 _USUAL_UMASK = 0o022
 _persons: list[int] = []
@@ -68,6 +71,25 @@ def write_private(path: Path, content: bytes) -> None:
     with os.fdopen(os.open(path, flags, 0o600), "wb") as file:
         os.fchmod(file.fileno(), 0o600)
         file.write(content)
+
+
+def folder_key(home: Path) -> bytes:
+    """Return the key of a data folder, made at the first time; for its owner alone. Blocks.
+
+    Raises:
+        OSError: it can be neither read nor written.
+    """
+    path = home / _KEY
+    if not path.exists():
+        make_folder(home)
+        draft = home / f".{_KEY}.{os.getpid()}-{secrets.token_hex(4)}"
+        write_private(draft, secrets.token_bytes(_KEY_BYTES))
+        try:
+            with suppress(FileExistsError):  # another process was first: its key counts
+                os.link(draft, path)
+        finally:
+            draft.unlink(missing_ok=True)
+    return path.read_bytes()
 
 
 def narrow(path: Path) -> bool:

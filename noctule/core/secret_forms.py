@@ -13,6 +13,9 @@ from collections.abc import Callable
 Mark = Callable[[str], str]
 """Returns what stands in a secret's place."""
 
+PLACEHOLDER = "[secret:{}]"
+"""What stands in a secret's place once its turn has ended, around a digest."""
+
 _KEY_FORMS = (
     # OpenAI, Anthropic, OpenRouter and who imitates them
     r"(?:sk|sess)-(?=[\w-]{0,200}\d)[\w-]{16,}",
@@ -80,7 +83,7 @@ _KEY = (
 )
 _NAMES = rf"{_PASSWORD}|secret(?:[_-]?key[_-]?base)?|token|{_KEY}|credentials?"
 _ASSIGNED = re.compile(
-    rf"(?P<lead>(?P<name>{_NAMES}|(?-i:(?<=_)(?:KEY|PASS|PW|AUTH)))(?:_?\d{{1,3}})?"
+    rf"(?!secret:[0-9a-f]{{12}}\])(?P<lead>(?P<name>{_NAMES}|(?-i:(?<=_)(?:KEY|PASS|PW|AUTH)))(?:_?\d{{1,3}})?"
     r"(?:\\{0,3}[\"'])?\]?"
     r"(?P<sep>[ \t]{0,3}(?:=>|:=|=(?![=~])|:(?:[ \t]{0,2}[A-Za-z_.]{1,20}[ \t]{0,2}=)?)[ \t]{0,3})"
     r"(?P<quote>(?:[rbuf]?\\{0,3}[\"'`]){0,1}))"

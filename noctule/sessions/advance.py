@@ -26,6 +26,7 @@ from noctule.core.sessions import Order, Session, SessionKind, Turn
 from noctule.core.tenures import Tenure, TenuredDatabase
 from noctule.sessions.contexts import Contexts
 from noctule.sessions.events import EventLog, TurnSink
+from noctule.sessions.forgetting import Forgetting
 from noctule.sessions.orders import Orders
 from noctule.sessions.progress import Progress
 from noctule.sessions.rest import Rest
@@ -44,9 +45,10 @@ class Advancer:
         rest: puts turns to sleep and ends them.
         contexts: makes the nodes' context under the current configuration.
         clock: the time.
+        forgetting: replaces the secrets of turns that have ended; None leaves them.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the parts a turn is carried with
         self,
         *,
         database: Database,
@@ -56,6 +58,7 @@ class Advancer:
         rest: Rest,
         contexts: Contexts,
         clock: Clock,
+        forgetting: Forgetting | None = None,
     ) -> None:
         self._database = database
         self._runner = runner
@@ -64,6 +67,7 @@ class Advancer:
         self._rest = rest
         self._contexts = contexts
         self._clock = clock
+        self._forgetting = forgetting
         self._tenure: Tenure | None = None
 
     async def advance(
@@ -78,7 +82,10 @@ class Advancer:
                 where nobody else can have it.
         """
         drain, view = drain or Drain(), self._under(tenure)
-        return await self._database.patience.keep_trying(lambda: view._try(turn_id, drain))  # noqa: SLF001 - its own kind
+        progress = await self._database.patience.keep_trying(lambda: view._try(turn_id, drain))  # noqa: SLF001 - its own kind
+        if self._forgetting is not None and progress.turn.status.finished:
+            await self._forgetting.ended(progress.turn)
+        return progress
 
     def _under(self, tenure: Tenure | None) -> "Advancer":
         """Return the same, writing under a tenure."""
@@ -159,6 +166,8 @@ class Advancer:
         unable = await self._contexts.unable(turn) or _outdated(turn, standing)
         if unable is not None:
             return Progress(await self._rest.asks(turn, sink, unable))
+        if self._forgetting is not None and turn.started_at is None:
+            await self._forgetting.before(session.id)
         awaited = session.kind is SessionKind.CHAT and turn.status is Status.QUEUED
         awaited_since = self._clock.now() if awaited else None
         turn = await self._rest.begun(turn, sink, due)

@@ -12,6 +12,7 @@ from noctule.core.patience import look_up
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.sessions import Turn
 from noctule.sessions.advance import Advancer
+from noctule.sessions.forgetting import Forgetting
 from noctule.sessions.lock import WorkerLock
 from noctule.sessions.orders import Orders
 from noctule.sessions.wakefulness import Wakefulness
@@ -62,6 +63,7 @@ class Driver:
         lock: the right to work on the data folder; None where the session's lock is enough.
         clock: paces the looks at the lock.
         wakefulness: keeps the machine awake meanwhile; None does not.
+        forgetting: does what a killed process left behind of its secrets; None leaves it.
     """
 
     def __init__(
@@ -73,7 +75,9 @@ class Driver:
         lock: WorkerLock | None,
         clock: Clock,
         wakefulness: Wakefulness | None = None,
+        forgetting: Forgetting | None = None,
     ) -> None:
+        self._forgetting = forgetting
         self._wakefulness = wakefulness
         self._database = database
         self._advancer = advancer
@@ -150,6 +154,8 @@ class Driver:
             async with self._orders.watching():
                 while not drain.requested and await self._next(turn, drain, leave):
                     pass
+                if self._forgetting is not None and not drain.requested:
+                    await self._forgetting.left_behind()
         finally:
             await _stopped(giving_way)
             await _stopped(leaving)

@@ -16,6 +16,7 @@ from storage.tables.permits import cap_permits
 from storage.tables.proofs import proofs
 from storage.tables.questions import questions
 from storage.tables.routes import routes
+from storage.tables.secrets import secrets_replaced
 from storage.tables.sessions import sessions
 from storage.tables.steers import steers
 from storage.tables.suspensions import suspensions
@@ -45,6 +46,7 @@ __all__ = [
     "proofs",
     "questions",
     "routes",
+    "secrets_replaced",
     "session_tenures",
     "sessions",
     "steers",

@@ -263,3 +263,46 @@ def test_the_stock_saver_in_memory_is_the_yardstick():
         assert (await line.read()).checkpoint["channel_values"] == VALUES
 
     asyncio.run(drive())
+
+
+async def test_texts_are_rewritten_wherever_they_stand_and_nothing_else_changes(opener: Opener):
+    """In short texts and long ones, runs, messages, tool calls, keys, and what tasks wrote."""
+    secret, other = "tr0ub4dor-and-3-horses", "[secret:0123456789ab]"
+
+    def mask(text: str) -> str:
+        return text.replace(secret, other)
+
+    def hold(word: str) -> dict[str, object]:
+        return {
+            "text": f"a {word} b",
+            "long": "x" * 900 + word + "y" * 9000,
+            "twice": ["z" * 600 + word, "z" * 600 + word, "z" * 600 + other],
+            "many": [f"{i} {word} " + "x" * (i * 9) for i in range(100)],
+            "messages": [HumanMessage(f"m{i} {word}", id=str(i)) for i in range(70)],
+            "one": AIMessage("ok", tool_calls=[{"name": "f", "args": {word: [word]}, "id": "c"}]),
+            "sends": [Send("worker", {"messages": [HumanMessage(word, id="1")], "t": word * 90})],
+            "deep": {word: {"b": {"c": [word * 40] * 40}}},
+        }
+
+    async with opener() as saver:
+        line = Line(saver)
+        await line.put(**VALUES, **{f"s_{name}": value for name, value in hold(secret).items()})
+        await saver.aput_writes(line.config, [("out", {"said": secret * 50})], "task")
+        await saver.arewrite("t", mask)
+        await saver.arewrite("nobody", mask)
+    async with opener() as saver:
+        found = await saver.aget_tuple(at("t"))
+        assert found is not None
+        values = found.checkpoint["channel_values"]
+        assert {name: values[name] for name in VALUES} == VALUES
+        assert {name: values[f"s_{name}"] for name in hold(other)} == hold(other)
+        assert found.pending_writes is not None
+        assert [value for _, _, value in found.pending_writes] == [{"said": other * 50}]
+        line = Line(saver)
+        line.config, line.step = found.config, 5
+        await line.put(text=f"and {secret} again", **VALUES)
+        again = await saver.aget_tuple(at("t"))
+        assert again is not None
+        assert again.checkpoint["channel_values"]["text"] == f"and {secret} again"
+        await saver.adelete_thread("t")
+        assert await saver.aget_tuple(at("t")) is None

@@ -237,3 +237,20 @@ def _rows(path: Path, sql: str) -> list[tuple[Any, ...]]:
         rows = connection.execute(sql).fetchall()
     connection.close()
     return rows
+
+
+async def test_parts_that_were_rewritten_are_counted_as_before(tmp_path: Path):
+    """Also two that have become one: when nothing refers to them any more, none is left."""
+    path = tmp_path / "c.db"
+    async with SqliteSaver.open(path) as saver:
+        line = Line(saver)
+        alike = ["x" * 600 + word for word in ("one", "two", "two", "three")]
+        await line.put(a=alike, b={"deep": [alike[0], "y" * 3000 + "one"]}, c=["one"] * 100)
+        await line.write(("d", alike))
+        await saver.arewrite("t", lambda text: text.replace("one", "two"))
+        assert (await line.read()).checkpoint["channel_values"]["a"][0] == alike[1]
+        for step in range(4):
+            await line.put(a=step, b=None, c=None)
+    with sqlite3.connect(path) as connection:
+        assert connection.execute("SELECT count(*) FROM element").fetchone() == (0,)
+        assert connection.execute("SELECT count(*) FROM part").fetchone() == (0,)

@@ -1,0 +1,155 @@
+"""Once a turn has ended its secrets are nowhere in the data folder: rows, state, pages, logs."""
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from storage.sqlite.wiping import holds, wipe
+from tests.support.command_line import CommandLine, wait_until
+
+KEY = "sk-proj-Zq3vN8xL1mB6tR4yW9kD"
+PASSWORD = "tr0ub4dor-and-3-horses"
+SAID = f"Deploy with {KEY}, and put DB_PASSWORD={PASSWORD} into the job."
+
+
+def holding(home: Path, *texts: str) -> list[str]:
+    """Return which files hold one of some texts, or a long piece of one."""
+    pieces = [text[at : at + 12].encode() for text in texts for at in range(0, len(text) - 11, 4)]
+    return [
+        str(path.relative_to(home))
+        for path in home.rglob("*")
+        if path.is_file() and any(piece in path.read_bytes() for piece in pieces)
+    ]
+
+
+def placeholders(line: CommandLine) -> list[str]:
+    with sqlite3.connect(line.home / "noctule.db") as connection:
+        rows = connection.execute("SELECT text FROM turns ORDER BY id").fetchall()
+    return [found for (text,) in rows for found in re.findall(r"\[secret:[0-9a-f]{12}\]", text)]
+
+
+def test_nothing_of_a_persons_secrets_is_left_after_the_turn(tmp_path: Path):
+    """In databases, and in logs, histories and backups beside them, which keep their length.
+
+    The same secret has the same placeholder in every turn; a link is not followed.
+    """
+    line = CommandLine(tmp_path)
+    line.play({"small": [{"reply": f"I used {KEY} and {PASSWORD}."}] * 5})
+    beside = [line.home / name for name in ("noctule.log", "history", "backups/1/noctule.db")]
+    text, theirs = f"before {KEY} and {PASSWORD} after", tmp_path / "theirs.txt"
+    for path in beside:
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        path.write_text(text)
+    theirs.write_text(KEY)
+    (line.home / "link.txt").symlink_to(theirs)
+    assert line.run("chat", SAID).returncode == 0
+    assert holding(line.home, KEY, PASSWORD) == ["link.txt"]
+    assert all(path.read_text().startswith("before [secret:") for path in beside)
+    assert len(beside[1].read_text()) == len(text)
+    assert theirs.read_text() == KEY
+    assert line.run("run", SAID).returncode == 0
+    assert holding(line.home, KEY, PASSWORD) == ["link.txt"]
+    first, second, *again = placeholders(line)
+    assert first != second
+    assert again == [first, second]
+
+
+def test_it_stays_while_the_turn_sleeps_and_goes_when_it_is_cancelled(tmp_path: Path):
+    """Its agents need it when they wake; for its owner alone."""
+    line = CommandLine(tmp_path)
+    refusal = {"status": 429, "headers": {"Retry-After": "3600"}, "body": "come back later"}
+    line.play({"small": [{"match": ".", "error": refusal}]})
+    assert line.run("run", SAID).returncode == 75
+    kept = holding(line.home, KEY, PASSWORD)
+    assert kept
+    assert all((line.home / name).stat().st_mode & 0o077 == 0 for name in kept)
+    assert line.run("sessions", "cancel", "last").returncode == 0
+    assert line.run("chat", "hello").returncode == 75
+    assert holding(line.home, KEY, PASSWORD) == []
+
+
+def test_a_kill_before_it_was_done_leaves_it_to_the_next_start(tmp_path: Path):
+    """The rows still have it then, and free pages of databases may."""
+    line = CommandLine(tmp_path)
+    line.play({"small": [{"reply": f"I used {KEY}."}] * 3})
+    worker = line.start("serve")
+    try:
+        wait_until((line.home / "engine.db").exists)
+        assert line.run("run", "--detach", SAID).returncode == 0
+        wait_until(lambda: status_of_last(line) == "done")
+    finally:
+        worker.kill()
+        worker.communicate(timeout=60)
+    assert holding(line.home, KEY, PASSWORD) != []
+    assert line.run("chat", "hello").returncode == 0
+    assert holding(line.home, KEY, PASSWORD) == []
+
+
+def status_of_last(line: CommandLine) -> str | None:
+    with sqlite3.connect(line.home / "noctule.db") as connection:
+        row = connection.execute("SELECT status FROM turns ORDER BY id DESC LIMIT 1").fetchone()
+    return None if row is None else str(row[0])
+
+
+@pytest.mark.postgres
+def test_nothing_of_it_is_left_in_rows_of_postgresql(tmp_path: Path, postgres_url: str):
+    """Of ours, of the checkpoints and of the engine."""
+    line = CommandLine(tmp_path)
+    line.play(
+        {"small": [{"reply": f"I used {KEY} and {PASSWORD}."}] * 3}, storage={"url": postgres_url}
+    )
+    assert line.run("chat", SAID).returncode == 0
+    assert holding(line.home, KEY, PASSWORD) == []
+    with psycopg.connect(postgres_url) as connection:
+        tables = connection.execute(
+            "SELECT schemaname, tablename FROM pg_tables "
+            "WHERE schemaname NOT IN ('pg_catalog', 'information_schema')"
+        ).fetchall()
+        texts = [
+            str(row[0])
+            for schema, table in tables
+            for row in connection.execute(f'SELECT t::text FROM "{schema}"."{table}" AS t')  # type: ignore[arg-type]
+        ]
+    assert any("[secret:" in text for text in texts)
+    hidden = [text.encode().hex() for text in (KEY, PASSWORD)]
+    for secret in (KEY, PASSWORD, *hidden):
+        assert [text for text in texts if secret in text] == []
+
+
+def test_a_text_that_was_cut_over_pages_is_found(tmp_path: Path):
+    """A long row goes on elsewhere in the file: a half of it is enough to write all anew."""
+    path = tmp_path / "a.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA secure_delete=OFF")  # as most builds have it
+        connection.execute("CREATE TABLE t (x)")
+        for fill in range(3900, 4100):
+            connection.execute("INSERT INTO t VALUES (?)", ("a" * fill + PASSWORD,))
+        connection.commit()
+        connection.execute("DELETE FROM t")
+        connection.commit()
+    connection.close()
+    assert holds(path, {PASSWORD})
+    assert wipe(path, {PASSWORD})
+    assert not holds(path, {PASSWORD})
+    assert PASSWORD[:8].encode() not in path.read_bytes()
+
+
+def test_a_reader_in_the_way_is_waited_for_another_time(tmp_path: Path):
+    """It sees what was there when it began: the pages it reads cannot be written over."""
+    path = tmp_path / "a.db"
+    with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE t (x)")
+        connection.execute("INSERT INTO t VALUES (?)", (PASSWORD,))
+        with closing(sqlite3.connect(path, isolation_level=None)) as reader:
+            reader.execute("BEGIN")
+            assert reader.execute("SELECT x FROM t").fetchall() == [(PASSWORD,)]
+            connection.execute("DELETE FROM t")
+            assert not wipe(path, {PASSWORD}, wait_s=0.05)
+            reader.execute("ROLLBACK")
+        assert wipe(path, {PASSWORD})
+    assert holding(tmp_path, PASSWORD) == []
