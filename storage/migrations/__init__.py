@@ -13,6 +13,7 @@ REVISIONS = (
     "0012",
     "0013",
     "0014",
+    "0015",
 )
 """Known without importing Alembic, so that opening a database of the newest version is quick."""
 
