@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -297,9 +298,11 @@ class _Connection:
     async def _open_program(self, settings: McpServerSettings) -> "AsyncIterator[ClientSession]":
         from mcp import ClientSession  # noqa: PLC0415 - 0.5 s, only with MCP servers
 
-        from tools.mcp_wire import running  # noqa: PLC0415 - likewise
+        from tools.mcp_wire import refuse_secrets, running  # noqa: PLC0415 - likewise
 
         env = {name: value.get_secret_value() for name, value in settings.env.items()}
+        if not settings.arguments_may_show_secrets:
+            refuse_secrets(settings.command, {**os.environ, **env})
         async with running(settings.command, env) as program:
             program.over.add_done_callback(lambda over: self.stop(over.result()))
             self._program = program

@@ -6,6 +6,7 @@ its buffer as long as a line does; over HTTP it reads an answer whole, however l
 
 import asyncio
 import os
+import shlex
 import signal
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
@@ -20,6 +21,7 @@ from mcp.shared.message import SessionMessage
 from mcp.types import JSONRPCMessage
 from pydantic import ValidationError
 
+from noctule.core.masking import Masker, is_secret
 from noctule.core.private_files import persons_umask
 from tools.programs import persons_path, persons_program
 
@@ -55,6 +57,12 @@ class Program:
     def last_words(self) -> str:
         """Return the end of what it wrote to standard error; "" when it wrote nothing."""
         return " / ".join(self.stderr)[-_LAST_WORDS_CHARS:]
+
+
+_SHOWN = (
+    "to every user of this machine who lists its processes; give it by env (see the server's own "
+    "help for the variable), or set arguments_may_show_secrets where nobody else uses the machine"
+)
 
 
 @asynccontextmanager
@@ -104,6 +112,24 @@ async def running(command: Sequence[str], env: Mapping[str, str]) -> AsyncIterat
         _close_pipes(process)
         if not over.done():
             over.set_result("it was closed")
+
+
+def refuse_secrets(command: Sequence[str], environ: Mapping[str, str]) -> None:
+    """Refuse a command line that shows a secret to whoever lists the processes of the machine.
+
+    Args:
+        command: the program and its arguments.
+        environ: variables whose names speak of secrets have values that are.
+
+    Raises:
+        PermissionError: it shows one.
+    """
+    known = {value: name for name, value in environ.items() if is_secret(name, value)}
+    for value, name in known.items():
+        if any(value in word for word in command):
+            raise PermissionError(f"its command would show the secret {name} {_SHOWN}")
+    if Masker(known).hidden(shlex.join(command)):
+        raise PermissionError(f"its command would show a key or password {_SHOWN}")
 
 
 def as_started(command: Sequence[str]) -> list[str]:

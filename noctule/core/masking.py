@@ -99,8 +99,13 @@ def secrets_of(settings: BaseModel, environ: Mapping[str, str]) -> set[str]:
         environ: variables whose names speak of keys, tokens or passwords count.
     """
     configured = {_password_or_all(value) for value in _secret_fields(settings)}
-    exported = {value for name, value in environ.items() if _is_secret(name, value)}
+    exported = {value for name, value in environ.items() if is_secret(name, value)}
     return {value for value in configured | exported if len(value) >= _SHORTEST}
+
+
+def without_secrets(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables a program may be given that needs no key of ours."""
+    return {name: value for name, value in environ.items() if not is_secret(name, value)}
 
 
 def _forms(value: str) -> Iterator[str]:
@@ -165,7 +170,8 @@ def _password_or_all(value: str) -> str:
     return password_of_url(value) or ""
 
 
-def _is_secret(name: str, value: str) -> bool:
+def is_secret(name: str, value: str) -> bool:
+    """Return whether a variable holds a key, token or password, by its name and looks."""
     if not _SECRET_NAME.search(name) or len(value) < _SHORTEST or value.startswith(("/", "~")):
         return False
     return not value.isalpha() or len(value) >= _PLAIN_WORD_CHARS

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from noctule.core.clock import Clock
+from noctule.core.masking import without_secrets
 
 _LOG = logging.getLogger(__name__)
 
@@ -115,6 +116,7 @@ class Wakefulness:
                 stdout=asyncio.subprocess.DEVNULL,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is for us: work under way still ends awake
+                env=without_secrets(os.environ),
             )
         except OSError as error:
             self._note(error.strerror or type(error).__name__)

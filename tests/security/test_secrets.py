@@ -2,10 +2,13 @@
 
 import json
 import time
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
-from noctule.core.masking import MASK, Masker
+from noctule.core.masking import MASK, Masker, without_secrets
+from tests.support.mcp_stage import a_hub, a_program, tool_called
 
 S = "h7Jq-92kdLw0Zx4m"
 """Of no known form: only its place gives it away."""
@@ -175,3 +178,41 @@ def test_anything_is_masked_in_time_linear_in_its_length(hostile: str):
 
     small = max(spent(hostile[: len(hostile) // 4]), 0.02)
     assert spent(hostile) < 12 * small + 1.0  # quadratic it would be 16 times, and minutes
+
+
+def command_lines() -> str:
+    """Return the command lines of every process, as anybody on the machine sees them."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with suppress(OSError):
+            found.append(path.read_bytes().replace(b"\0", b" ").decode(errors="replace"))
+    return "\n".join(found)
+
+
+@pytest.mark.process
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+@pytest.mark.parametrize("words", [("--token", S), ("--api-key=gsk_" + "a1B2" * 8,)])
+async def test_an_mcp_server_whose_command_would_show_a_secret_is_not_started(
+    words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+):
+    """Another one beside it is; given by its environment, or where it is allowed, it starts."""
+    monkeypatch.setenv("TICKETS_TOKEN", S)
+    async with a_hub(bad=a_program("stdio", *words), near=a_program("stdio")) as hub:
+        (problem,) = hub.problems(["bad", "near"])
+        assert "every user of this machine" in problem
+        assert "env" in problem
+        assert S not in problem
+        assert tool_called(hub, "near_add")
+        assert words[-1] not in command_lines()
+    given = a_program("stdio", env={"TICKETS_TOKEN": S})
+    shown = a_program("stdio", *words, arguments_may_show_secrets=True)
+    async with a_hub(given=given, shown=shown) as hub:
+        (problem,) = hub.problems(["given", "shown"])
+        assert "takes 0 positional arguments" in problem  # so it was started with them
+        assert tool_called(hub, "given_add")
+
+
+def test_programs_that_need_no_key_get_none():
+    """A server of weights, or what keeps the machine awake, has the environment without keys."""
+    environ = {"PATH": "/usr/bin", "HOME": "/home/a", "OPENAI_API_KEY": S, "DB_PASSWORD": S}
+    assert without_secrets(environ) == {"PATH": "/usr/bin", "HOME": "/home/a"}

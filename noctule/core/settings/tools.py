@@ -54,6 +54,10 @@ class McpServerSettings(Section):
     env: dict[str, SecretStr] = Field(default_factory=dict)
     """Environment variables it gets; nothing of Noctule's own environment but PATH and HOME."""
 
+    arguments_may_show_secrets: bool = False
+    """``true``: secrets may stand in ``command``, where every user of the machine sees them in the
+    list of processes. Else such a server is not started: give it secrets by ``env``."""
+
     url: str | None = None
     """Its address, for a server over streamable HTTP. Unset means it has a command."""
 

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import json
 import logging
+import os
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 
 from noctule.core.errors import EmbeddedModelError
+from noctule.core.masking import without_secrets
 from noctule.models.embedded.order import Order
 
 logger = logging.getLogger(__name__)
@@ -46,6 +48,7 @@ class ServerProcess:
             stdout=PIPE,
             stderr=PIPE,
             start_new_session=True,  # Ctrl-C in a terminal is meant for us
+            env=without_secrets(os.environ),
         )
         server = cls(process)
         try:
