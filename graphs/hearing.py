@@ -15,7 +15,7 @@ from noctule.core.grants import Shown
 from noctule.core.parkings import ParkingKind
 from noctule.core.patience import carry_out, look_up
 from noctule.core.ports import UnitOfWork
-from noctule.core.questions import Question, QuestionKind
+from noctule.core.questions import Question, QuestionKind, as_asked
 
 WITHOUT = ""
 """What is stored as the answer of a question whose turn was sent on without one."""
@@ -48,7 +48,7 @@ class Asked:
         shown = self.shown
         return {
             "kind": ParkingKind.QUESTION.value,
-            "reason": self.text,
+            "reason": as_asked(self.kind, self.text),
             "question": {
                 "tool_call_id": self.key,
                 "kind": self.kind.value,

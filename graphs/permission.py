@@ -20,7 +20,7 @@ from noctule.core.permissions import Act, Decision, decide
 from noctule.core.plain_sight import hides_more_than_words, in_plain_sight, odd_letters
 from noctule.core.ports import UnitOfWork
 from noctule.core.questions import Approval, Question, QuestionKind
-from noctule.core.sessions import Session
+from noctule.core.sessions import LOCAL_OWNER, Session
 from noctule.core.settings import Permission
 
 _SHOWN_SUBJECT = 2000
@@ -36,6 +36,9 @@ _CHANGING = (
     "{tool} was not called: what it is to act on was allowed {times} times and had changed each "
     "time by the moment of the call. Make a copy that nothing else writes to, and use that."
 )
+
+
+_OF_A_GUEST = "(In a session of {owner}; it acts under the account of this Noctule's owner.)\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,10 +216,14 @@ def _question(
     subject = _masked_subject(call)
     acts_on = ""
     if subject is not None:
-        odd = odd_letters(subject) if call.tool.family == "shell" else None
-        noted = f"{odd}\n" if odd else ""
+        noted = "".join(
+            f"{line}\n" for line in (odd_letters(subject), _rest(call, subject)) if line
+        )
         acts_on = f":\n{in_plain_sight(subject, most=_SHOWN_SUBJECT)}\n{noted}"
-    lines = [f"May {call.context.role.value} use {call.tool.name}{acts_on or '? '}({decision.why})"]
+    owner = call.context.owner
+    account = "" if owner == LOCAL_OWNER else _OF_A_GUEST.format(owner=owner)
+    may = f"May {call.context.role.value} use {call.tool.name}{acts_on or '? '}({decision.why})"
+    lines = [f"{account}{may}"]
     changed = " ".join(differences)
     if changed:
         lines.append(in_plain_sight(call.mask(changed), most=_SHOWN_CHANGES))
@@ -231,6 +238,17 @@ def _question(
         tool=call.tool.name,
         subject=subject,
         shown=shown,
+    )
+
+
+def _rest(call: ToolCall, subject: str) -> str | None:
+    """Return how long a subject is and where all of it is shown, when a question shows a part."""
+    if len(in_plain_sight(subject, most=len(subject) * 10)) <= _SHOWN_SUBJECT:
+        return None
+    lines = subject.count("\n") + 1
+    return (
+        f"It has {len(subject):,} characters in {lines:,} {'line' if lines == 1 else 'lines'}: "
+        f"`noctule sessions answer {call.context.session_id} --full` shows all of it."
     )
 
 

@@ -6,8 +6,9 @@ from typing import Any
 from noctule.channels.terminal.said import Said
 from noctule.cli.moments import iso
 from noctule.core.choices import choices_of
+from noctule.core.consent import covered
 from noctule.core.lifecycle import Status
-from noctule.core.questions import Question
+from noctule.core.questions import Question, QuestionKind
 from noctule.core.routes import Route
 
 
@@ -52,6 +53,14 @@ def question_document(question: Question, zone: tzinfo) -> dict[str, Any]:
         "turn": question.turn_id,
         "kind": question.kind.value,
         "text": question.text,
+        "shown": question.shown,
+        "asked_by": "agent" if question.kind is QuestionKind.QUESTION else "noctule",
+        "session": question.session_id,
+        "server": question.server,
+        "workspace": question.workspace,
+        "covers": covered(question.tool, server=question.server, seal=question.seal)
+        if question.kind is QuestionKind.APPROVAL
+        else None,
         "choices": [{"value": c.value, "text": c.text} for c in choices_of(question)],
         "tool": question.tool,
         "subject": question.subject,

@@ -65,8 +65,10 @@ class Invocation:
         """Print the one JSON document of ``--json`` on stdout, in UTF-8."""
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+        from noctule.core.plain_sight import unseen_escaped  # noqa: PLC0415 - not for --help
+
         self.answered = True
-        click.echo(json.dumps(document, ensure_ascii=False, indent=2))
+        click.echo(unseen_escaped(json.dumps(document, ensure_ascii=False, indent=2)))
 
 
 def runs(

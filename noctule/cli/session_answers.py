@@ -11,15 +11,21 @@ from noctule.cli.documents import question_document
 from noctule.cli.invocation import Invocation
 from noctule.cli.session_orders import go_on
 from noctule.core.errors import NotFoundError, UsageError
+from noctule.core.plain_sight import in_plain_sight
 from noctule.core.questions import Question
-from noctule.core.sessions import Session
+from noctule.core.sessions import LOCAL_OWNER, Session
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
     from noctule.core.ports import UnitOfWork
 
 
-async def respond(invocation: Invocation, records: "Records", name: str, answer: str | None) -> int:
+_TITLE_CHARS = 200
+
+
+async def respond(
+    invocation: Invocation, records: "Records", name: str, answer: str | None, *, full: bool = False
+) -> int:
     """Answer the question an id names, or the one open question of a session; then it goes on.
 
     Args:
@@ -27,25 +33,31 @@ async def respond(invocation: Invocation, records: "Records", name: str, answer:
         records: where it is kept.
         name: a question or a session, or a unique beginning of an id.
         answer: a choice, its number, or free text; None only shows what is asked.
+        full: whether all of what a long approval is about is shown.
 
     Raises:
         NotFoundError: there is neither.
         UsageError: the session has no open question, or several; or the answer is refused.
     """
     if answer is None:
-        return await _show(invocation, records, name)
+        return await _show(invocation, records, name, full=full)
     return await _answer(invocation, records, name, answer)
 
 
-async def _show(invocation: Invocation, records: "Records", name: str) -> int:
+async def _show(invocation: Invocation, records: "Records", name: str, *, full: bool) -> int:
     async with records.database.read() as work:
         questions = await _named(work, name)
+        sessions = [await work.sessions.get(question.session_id) for question in questions]
     if invocation.as_json:
         invocation.print_document([question_document(one, records.zone) for one in questions])
         return 0
-    for question in questions:
+    for question, session in zip(questions, sessions, strict=True):
+        click.echo(printable(_whose(session)))
         for line in question_lines(question):
             click.echo(printable(line))
+        if full and question.subject is not None:
+            click.echo(f"All of it, {len(question.subject):,} characters:")
+            click.echo(in_plain_sight(question.subject, most=10 * len(question.subject)))
         if question.answered_at is None:
             click.echo(how_to_answer(question))
         else:
@@ -53,6 +65,17 @@ async def _show(invocation: Invocation, records: "Records", name: str) -> int:
     if not questions:
         click.echo("It waits for no answer.")
     return 0
+
+
+def _whose(session: Session) -> str:
+    """Return for whom a session asks, and on whose account a yes counts."""
+    title = in_plain_sight(session.title or "(untitled)", most=_TITLE_CHARS)
+    if session.owner == LOCAL_OWNER:
+        return f"Session {session.id} (\u201c{title}\u201d), yours:"
+    return (
+        f"Session {session.id} (\u201c{title}\u201d) of {session.owner}, not yours; a yes lets it "
+        "act on this machine under your account, at your cost:"
+    )
 
 
 async def _answer(invocation: Invocation, records: "Records", name: str, answer: str) -> int:

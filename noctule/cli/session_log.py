@@ -15,6 +15,7 @@ from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
 from noctule.core.money import show_usd
 from noctule.core.overview import is_resting
+from noctule.core.questions import QuestionKind, as_asked, as_offered
 from noctule.core.short_ids import short_id
 
 if TYPE_CHECKING:
@@ -156,9 +157,10 @@ def _tool_ended(event: Event, _: tzinfo) -> str:
 
 
 def _question(event: Event, _: tzinfo) -> str:
-    first, *others = str(event.data.get("text", "")).splitlines() or [""]
+    kind = QuestionKind(event.data.get("kind", QuestionKind.APPROVAL))
+    first, *others = as_asked(kind, str(event.data.get("text", ""))).splitlines() or [""]
     asks = [f"asks     {first}", *(f"         {line}" for line in others)]
-    choices = [str(choice) for choice in event.data.get("choices") or ()]
+    choices = [as_offered(kind, str(choice)) for choice in event.data.get("choices") or ()]
     if choices:
         asks.append(f"         answers: {', '.join(choices)}")
     asks.append(f"         `noctule sessions answer {event.data.get('question')} ANSWER`")

@@ -198,9 +198,12 @@ async def park_session(invocation: Invocation, *, session_id: str) -> None:
 @command.command("answer")
 @_ID
 @click.argument("answer", required=False)
+@click.option("--full", is_flag=True, help="Show all of what is asked about, however long.")
 @_JSON
 @runs
-async def answer_session(invocation: Invocation, *, session_id: str, answer: str | None) -> int:
+async def answer_session(
+    invocation: Invocation, *, session_id: str, answer: str | None, full: bool
+) -> int:
     """Answer what a session waits to hear; without ANSWER show it and its choices.
 
     ID is a question, or a session with one open question. ANSWER is a choice, its number, or
@@ -211,7 +214,7 @@ async def answer_session(invocation: Invocation, *, session_id: str, answer: str
     from noctule.cli.session_answers import respond  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
-        return await respond(invocation, records, session_id, answer)
+        return await respond(invocation, records, session_id, answer, full=full)
 
 
 @command.command("steer")

@@ -5,6 +5,7 @@ turn text around or take no room are spelled out, gaps that push something out o
 counted, and where it is too long, that is said where it is cut.
 """
 
+import json
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ _IGNORABLE = (
 
 _MOST_MARKS = 2
 _MOST_NAMED = 5
+_BEYOND_ASCII = re.compile(r"[^\n\x20-\x7e]")
 _GAP = re.compile(r"[ \t]{33,}|(?:[ \t]*\n){6,}")
 _HEAD_SHARE = 0.7
 _WHOLE_WORD = re.compile(r"[\w.~+/=:%@,-]*")
@@ -61,6 +63,15 @@ def hides_more_than_words(hidden: list[str]) -> bool:
     return not all(_WHOLE_WORD.fullmatch(text) for text in hidden)
 
 
+def unseen_escaped(document: str) -> str:
+    """Return a JSON document that means the same, with what cannot be seen in it written out.
+
+    Args:
+        document: as ``json.dumps`` writes it.
+    """
+    return _BEYOND_ASCII.sub(_escaped, document)
+
+
 def odd_letters(text: str) -> str | None:
     """Return a sentence about the characters of a command that are not ASCII; None: all are.
 
@@ -99,6 +110,10 @@ def _is_unseen(letter: str) -> bool:
         or letter in _BLANK_LETTERS
         or any(first <= code <= last for first, last in _IGNORABLE)
     )
+
+
+def _escaped(found: re.Match[str]) -> str:
+    return json.dumps(found[0])[1:-1] if _is_unseen(found[0]) else found[0]
 
 
 def _code(letter: str) -> str:

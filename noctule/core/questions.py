@@ -6,6 +6,8 @@ from enum import StrEnum
 
 from noctule.core.grants import Seal
 
+_QUOTED_LINE = "\n  \u2502 "
+
 
 class QuestionKind(StrEnum):
     """What is asked."""
@@ -90,6 +92,21 @@ class Question:
     @property
     def shown(self) -> str:
         """What people read: an agent's own words are never taken for a question of Noctule's."""
-        if self.kind is not QuestionKind.QUESTION:
-            return self.text
-        return "The agent asks: " + "\n  ".join(self.text.splitlines())
+        return as_asked(self.kind, self.text)
+
+
+def as_asked(kind: QuestionKind, text: str) -> str:
+    """Return a question as people read it: every line of an agent's own is marked as quoted.
+
+    Args:
+        kind: what is asked.
+        text: an agent's words, or a question of Noctule's.
+    """
+    if kind is not QuestionKind.QUESTION:
+        return text
+    return f"The agent asks: {_QUOTED_LINE.join(text.splitlines())}"
+
+
+def as_offered(kind: QuestionKind, value: str) -> str:
+    """Return an answer that is offered: an agent's own stand in quotation marks, unlike ours."""
+    return f"\u201c{value}\u201d" if kind is QuestionKind.QUESTION else value

@@ -46,17 +46,20 @@ def test_a_question_waits_until_somebody_answers_it(noctule):
     """Everywhere the session is shown; a wrong answer changes nothing, a second one is refused."""
     ran = noctule.run("run", *WORK, "paint the shed")
     assert ran.returncode == 75
-    assert "Which colour?\n  1  red\n  2  green\n`noctule sessions answer " in ran.stderr
+    assert (
+        "Which colour?\n  1  \u201cred\u201d\n  2  \u201cgreen\u201d\n`noctule sessions answer "
+        in ran.stderr
+    )
     (entry,) = noctule.json("sessions")[1]
     assert (entry["status"], entry["questions"]) == ("waiting", 1)
     assert "waiting, asks you" in noctule.run("sessions").stdout
     page = noctule.run("sessions", "show", entry["id"]).stdout
-    assert "Which colour?\n  1  red\n  2  green\n" in page
+    assert "Which colour?\n  1  \u201cred\u201d\n  2  \u201cgreen\u201d\n" in page
     (question,) = noctule.json("sessions", "show", entry["id"])[1]["questions"]
     assert (question["kind"], question["answer"]) == ("question", None)
     assert [choice["value"] for choice in question["choices"]] == ["red", "green"]
 
-    assert "  2  green" in noctule.run("sessions", "answer", entry["id"]).stdout
+    assert "  2  \u201cgreen\u201d" in noctule.run("sessions", "answer", entry["id"]).stdout
     assert noctule.json("sessions", "answer", question["id"])[1] == [question]
     empty = noctule.run("sessions", "answer", entry["id"], " ")
     assert (empty.returncode, "empty" in empty.stderr) == (2, True)
@@ -69,7 +72,11 @@ def test_a_question_waits_until_somebody_answers_it(noctule):
     nothing = noctule.run("sessions", "answer", entry["id"], "red")
     assert (nothing.returncode, "waits for no answer" in nothing.stderr) == (2, True)
     log = noctule.run("sessions", "log", entry["id"]).stdout
-    for words in ("asks     Which colour?", "waiting  for an answer", "Answered: green"):
+    for words in (
+        "asks     The agent asks: Which colour?",
+        "waiting  for an answer",
+        "Answered: green",
+    ):
         assert words in log
 
 

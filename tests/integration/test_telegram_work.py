@@ -120,8 +120,8 @@ async def test_only_the_owner_approves_what_a_guest_works_on(tmp_path: Path) -> 
     assert "/stop all ends it" in told.text
     assert "Only my owner" in refused.text
     first = question.versions[0].text
-    assert "A guest's work asks, not yours: Bert bert (id 1002)" in first
-    assert "They want: Say hi in the shell" in first
+    assert "A guest's work asks, not yours: \u201cBert bert (id 1002)\u201d." in first
+    assert "They want: \u201cSay hi in the shell\u201d" in first
     assert "under your account, at your cost" in first
     assert "in every session of Bert bert (id 1002)" in first
     assert "of mine" not in first

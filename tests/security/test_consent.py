@@ -1,15 +1,32 @@
 """What a person is shown before they decide."""
 
+import json
+import re
 import subprocess
 import sys
 import unicodedata
+from dataclasses import replace
+from datetime import UTC
 from pathlib import Path
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
+from noctule.channels.telegram.log_lines import log_line
+from noctule.channels.telegram.questions import offered
+from noctule.channels.terminal.question_page import question_lines
+from noctule.cli.documents import question_document
+from noctule.cli.session_log import log_lines
+from noctule.core.events import EventKind
 from noctule.core.grants import changes
-from noctule.core.plain_sight import in_plain_sight, odd_letters
+from noctule.core.plain_sight import in_plain_sight, odd_letters, unseen_escaped
+from noctule.core.questions import Approval, QuestionKind
+from noctule.core.sessions import SessionKind
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
+from tests.support.stage import Stage
+from tests.support.theatre import open_theatre
+from tests.support.toolkit import calls
 from tests.support.workbench import a_context, a_workspace
 from tools.command_seal import code_seal, command_seal
 from tools.python import Python
@@ -105,25 +122,128 @@ def test_what_git_runs_by_itself_is_part_of_what_is_allowed(hostile: Path):
     assert changes(before, after) == ".git/hooks/pre-commit is new, .git/config changed"
 
 
-def test_no_character_that_shows_as_nothing_is_left_unspelt():
-    """The whole class of default-ignorable characters, everything invisible, every direction."""
-    ignorable = [
-        *range(0xFE00, 0xFE10), *range(0xE0100, 0xE01F0), *range(0xE0000, 0xE0080),
-        *range(0x180B, 0x1810), *range(0x200B, 0x2010),
-        *range(0x202A, 0x202F), *range(0x2060, 0x2070),
-        0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, 0x3164, 0xFFA0, 0xFEFF, 0x2800, 0x1D173,
-    ]  # fmt: skip
-    left = [
-        hex(code) for code in ignorable if chr(code) in in_plain_sight(f"a{chr(code)}b", most=99)
-    ]
-    assert left == []
-    unseen = [
+IGNORABLE = [
+    0xAD, 0x34F, 0x61C, 0x115F, 0x1160, 0x17B4, 0x17B5, *range(0x180B, 0x1810),
+    *range(0x200B, 0x2010), *range(0x202A, 0x202F), *range(0x2060, 0x2070), 0x3164,
+    *range(0xFE00, 0xFE10), 0xFEFF, 0xFFA0, *range(0xFFF0, 0xFFF9), *range(0x1BCA0, 0x1BCA4),
+    *range(0x1D173, 0x1D17B), *range(0xE0000, 0xE1000),
+]  # fmt: skip
+"""Default_Ignorable_Code_Point, Unicode 15 and 16 (DerivedCoreProperties.txt)."""
+BIDI = [0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)]
+"""Bidi_Control (PropList.txt)."""
+UNSEEN = {
+    *map(chr, (*IGNORABLE, *BIDI, 0x2800)),
+    *(
         chr(code)
         for code in range(sys.maxunicode + 1)
-        if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs", "Zl", "Zp"}
+        if unicodedata.category(chr(code)) in {"Cc", "Cf", "Cs", "Co", "Zl", "Zp"}
         and chr(code) not in "\n\t"
+    ),
+}
+ANY = st.text(
+    st.one_of(
+        st.sampled_from(sorted(UNSEEN)), st.characters(exclude_characters="\\"), st.just("a")
+    ),
+    max_size=30,
+)
+CODE = re.compile(r"\\u([0-9a-f]{4})|\\U([0-9a-f]{8})")
+
+
+def test_no_character_that_shows_as_nothing_is_left_unspelt():
+    """Each of the whole classes, wherever it stands, at the beginning and in heaps."""
+    for text in ("a{}b", "{}", "{0}{0}{0}", "e\u0301{}", " {} "):
+        left = [
+            hex(ord(letter))
+            for letter in map(chr, (*IGNORABLE, *BIDI))
+            if letter in in_plain_sight(text.format(letter), most=999)
+        ]
+        assert left == []
+    assert UNSEEN.isdisjoint(in_plain_sight("a".join(sorted(UNSEEN)), most=10**7))
+
+
+@given(ANY)
+def test_whatever_is_written_is_shown_without_loss(text):
+    """No unseen character is left, and what is spelt out means what was there."""
+    shown = in_plain_sight(text, most=10_000)
+    assert UNSEEN.isdisjoint(shown)
+    assume("[..." not in shown)
+    assert CODE.sub(lambda found: chr(int(found[1] or found[2], 16)), shown) == text
+
+
+@given(ANY, st.integers(1, 40))
+def test_what_is_cut_off_is_counted_and_neither_end_is_lost(text, most):
+    """Who is asked sees that there is more, and how much."""
+    whole, shown = in_plain_sight(text, most=10_000), in_plain_sight(text, most=most)
+    assert UNSEEN.isdisjoint(shown)
+    if len(whole) > most:
+        assert f"[... {len(whole) - most:,} characters are not shown here" in shown
+        assert shown.endswith(whole[-1])
+
+
+@given(ANY)
+def test_a_json_document_means_the_same_and_hides_nothing(text):
+    """What a script reads is what it was; what a terminal shows has nothing unseen in it."""
+    document = json.dumps({"text": text, text: [1]}, ensure_ascii=False, indent=2)
+    escaped = unseen_escaped(document)
+    assert json.loads(escaped) == json.loads(document)
+    assert UNSEEN.isdisjoint(escaped)
+
+
+IMITATION = (
+    "May engineer use shell:\nls\n(granted by nobody)\n  1  once     yes, this once\n"
+    "\u202eFor longer than once a yes covers exactly this command."
+)
+CHOICES = ["once", "\u2713 once", "session", "always", "no"]
+
+
+async def test_an_agent_s_question_never_looks_like_an_approval(tmp_path: Path):
+    """Word for word imitated, every line of it is quoted wherever it is told, its answers too."""
+    stage = Stage(roles={"engineer": {"tools": ["ask"]}})
+    async with open_theatre(tmp_path, stage) as theatre:
+        stage.will("first", calls(("ask", {"question": IMITATION, "choices": CHOICES})))
+        turn = await theatre.say("do it", kind=SessionKind.RUN, role="engineer")
+        (question,) = await theatre.desk.questions(session_id=turn.session_id)
+        events = await theatre.events(turn.session_id)
+    (asked,) = [event for event in events if event.kind is EventKind.QUESTION]
+    parked = [event.data["reason"] for event in events if event.kind is EventKind.PARKED]
+    document = question_document(question, UTC)
+    told = [
+        "\n".join(question_lines(question)),
+        "\n".join(log_lines(asked, UTC)),
+        str(log_line(asked)),
+        str(turn.error),
+        *parked,
+        document["shown"],
     ]
-    assert set(in_plain_sight("a".join(unseen), most=10**6)).isdisjoint(unseen)
+    for text in told:
+        assert "The agent asks: May engineer use shell:" in text
+        assert UNSEEN.isdisjoint(text)
+        assert not [line for line in text.splitlines() if line.lstrip().startswith(BELOW)]
+    assert document["asked_by"] == "agent"
+    assert "  1  \u201conce\u201d\n  2  \u201c\u2713 once\u201d" in told[0]
+    labels = [offered(question, value) for value in question.choices]
+    ours = [offered(replace(question, kind=QuestionKind.APPROVAL), one) for one in Approval]
+    assert not set(labels) & set(ours)
+    assert not [label for label in labels if label.startswith("\u2713")]
+
+
+BELOW = ("ls", "(granted", "1  once", "For longer", "May engineer")
+
+
+async def test_who_asks_for_whom_and_how_long_it_is_stands_on_a_question(tmp_path: Path):
+    """Of a guest's work it says on whose account; of a long command where all of it is shown."""
+    stage = Stage(roles={"engineer": {"tools": ["shell"]}}, tools={"permissions": {"shell": "ask"}})
+    command = f"echo \u0430 {'x' * 3000}; rm -r build"
+    async with open_theatre(tmp_path, stage) as theatre:
+        for owner in ("local", "telegram:7"):
+            stage.will("first", calls(("shell", {"command": command})))
+            turn = await theatre.say("x", kind=SessionKind.RUN, role="engineer", owner=owner)
+            (question,) = await theatre.desk.questions(session_id=turn.session_id)
+            assert (owner == "local") == question.text.startswith("May engineer use shell:\n")
+            assert (owner == "local") != ("In a session of telegram:7; it acts" in question.text)
+            assert "1 character is not ASCII: U+0430 CYRILLIC" in question.text
+            assert f"It has {len(command):,} characters in 1 line" in question.text
+            assert f"`noctule sessions answer {turn.session_id} --full`" in question.text
 
 
 def test_marks_are_shown_on_letters_and_spelt_in_heaps():

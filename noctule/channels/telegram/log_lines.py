@@ -7,6 +7,7 @@ from typing import Any
 from noctule.channels.telegram.amounts import shown_cost
 from noctule.core.durations import show_duration
 from noctule.core.events import Event, EventKind
+from noctule.core.questions import QuestionKind, as_asked
 
 _MOST = 120
 
@@ -41,6 +42,10 @@ def _text(data: Mapping[str, Any]) -> str:
     return str(data.get("text", ""))
 
 
+def _asked(data: Mapping[str, Any]) -> str:
+    return as_asked(QuestionKind(data.get("kind", QuestionKind.APPROVAL)), _text(data))
+
+
 _SAYINGS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.TURN_QUEUED: lambda data: f"said: {_text(data)}",
     EventKind.TURN_STARTED: lambda _: "begins",
@@ -50,7 +55,7 @@ _SAYINGS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.TOOL_ENDED: _tool,
     EventKind.PARKED: lambda data: f"{data.get('status')}: {data.get('reason') or ''}",
     EventKind.WOKEN: lambda _: "goes on",
-    EventKind.QUESTION: lambda data: f"asks: {_text(data)}",
+    EventKind.QUESTION: lambda data: f"asks: {_asked(data)}",
     EventKind.NOTICE: _text,
     EventKind.TURN_ENDED: lambda data: str(data.get("status", "ended")),
 }

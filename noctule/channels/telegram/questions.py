@@ -16,7 +16,8 @@ from noctule.core.choices import choices_of
 from noctule.core.errors import NoctuleError, UsageError
 from noctule.core.events import Event, EventKind
 from noctule.core.mail import OutgoingKind
-from noctule.core.questions import Approval, CheckAnswer, Question, QuestionKind
+from noctule.core.plain_sight import in_plain_sight
+from noctule.core.questions import Approval, CheckAnswer, Question, QuestionKind, as_offered
 from noctule.core.sessions import LOCAL_OWNER, Session
 
 APPROVES = "approve"
@@ -166,10 +167,10 @@ async def _text(office: Office, question: Question, session: Session) -> str:
     if session.owner == LOCAL_OWNER or question.kind is QuestionKind.QUESTION:
         return f"❓ {headline(turn)}\n\n{_words(question)}"
     who = office.gate.called(session.owner)
-    asked = " ".join(turn.text.split())
-    shown = asked if len(asked) <= _ASKED_CHARS else f"{asked[:_ASKED_CHARS]}…"
+    who = in_plain_sight(who, most=_ASKED_CHARS)
+    shown = in_plain_sight(" ".join(turn.text.split()), most=_ASKED_CHARS)
     return (
-        f"❓ A guest's work asks, not yours: {who}.\nThey want: {shown}\n\n"
+        f"❓ A guest's work asks, not yours: \u201c{who}\u201d.\nThey want: \u201c{shown}\u201d\n\n"
         f"{_words(question, whose=who)}\n\n"
         "A yes lets it act on this machine under your account, at your cost."
     )
@@ -189,7 +190,7 @@ def answer_buttons(
     verb = ANSWERS if question.kind is QuestionKind.QUESTION else APPROVES
     buttons = [
         office.signer.button(
-            place, f"{before}{_label(question, value)}", verb, f"{question.id}.{number}"
+            place, f"{before}{offered(question, value)}", verb, f"{question.id}.{number}"
         )
         for number, value in enumerate(question.choices)
     ]
@@ -201,10 +202,19 @@ def _label(question: Question, value: str) -> str:
     return label if len(label) <= _LONGEST_LABEL else f"{label[: _LONGEST_LABEL - 1]}…"
 
 
+def offered(question: Question, value: str) -> str:
+    """Return what stands on the button of an answer: an agent's own never look like ours."""
+    return as_offered(question.kind, _label(question, value))
+
+
 def _words(question: Question, *, whose: str | None = None) -> str:
     lines = [question.shown]
     if question.kind is QuestionKind.QUESTION:
-        lines += [f"• {value}" for value in question.choices if len(value) > _LONGEST_LABEL]
+        lines += [
+            f"• {as_offered(question.kind, value)}"
+            for value in question.choices
+            if len(value) > _LONGEST_LABEL
+        ]
         return "\n".join(lines)
     lasting = {Approval.SESSION.value, Approval.ALWAYS.value, Approval.ALL.value}
     choices = choices_of(question, whose=whose)

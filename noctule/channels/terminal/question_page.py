@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from noctule.core.choices import choices_of
-from noctule.core.questions import Question
+from noctule.core.questions import Question, as_offered
 
 
 def question_lines(question: Question) -> Iterator[str]:
@@ -13,7 +13,8 @@ def question_lines(question: Question) -> Iterator[str]:
     width = max((len(choice.value) for choice in choices), default=0)
     for number, choice in enumerate(choices, 1):
         says = "" if choice.text == choice.value else f"  {choice.text}"
-        yield f"  {number}  {choice.value:{width}}{says}".rstrip()
+        offered = as_offered(question.kind, choice.value)
+        yield f"  {number}  {offered:{width}}{says}".rstrip()
 
 
 def how_to_answer(question: Question) -> str:

@@ -1,0 +1,77 @@
+"""Who may answer by phone: nothing that somebody else wrote, in whatever way it arrives."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from noctule.core.questions import Question
+from tests.integration.test_telegram_safety import handled
+from tests.integration.test_telegram_work import ASKS, calls
+from tests.support.provider import Provider
+from tests.support.replies import Reply
+from tests.support.telegram_rig import Bot, open_bot
+
+pytestmark = pytest.mark.process
+
+BOT = {"id": 8, "is_bot": True, "first_name": "B"}
+CHANNEL = {"id": -1006, "type": "channel", "title": "News"}
+OTHERS: list[dict[str, Any]] = [
+    {"forward_origin": {"type": "hidden_user", "date": 1, "sender_user_name": "Mallory"}},
+    {"forward_origin": {"type": "channel", "date": 1, "message_id": 4, "chat": CHANNEL}},
+    {"forward_date": 1},
+    {"forward_sender_name": "Mallory"},
+    {"via_bot": BOT},
+    {"is_automatic_forward": True, "forward_origin": 7},
+]
+
+
+async def open_question(bot: Bot) -> Question:
+    (question,) = await bot.records.desk.questions()
+    return question
+
+
+async def test_no_word_of_somebody_else_answers_an_approval(tmp_path: Path) -> None:
+    """Forwarded, by another bot, edited into it, posted in a channel, quoted: none is a yes."""
+    async with Provider(default=Reply(text="It says hi.")) as provider:
+        provider.enqueue(calls("shell", command="echo hi"))
+        async with open_bot(tmp_path, provider, tools=ASKS) as bot:
+            anna = bot.owner
+            said = anna.says("/run role engineer Say hi in the shell")
+            question = await anna.hears("May engineer use shell", after=said)
+            for extra in OTHERS:
+                anna.sends({"text": "once"}, reply_to=question, **extra)
+                await handled(bot)
+                assert (await open_question(bot)).answer is None
+            harmless = anna.says("hello there")
+            await handled(bot)
+            anna.edits(harmless, "once")
+            bot.guest.says("once", chat=bot.guest.chat)
+            quote = {"text": "once", "position": 0, "is_manual": True}
+            anna.sends({"text": "what is this?"}, reply_to=question, quote=quote)
+            await handled(bot)
+            post = {"message_id": 1, "date": 1, "chat": CHANNEL, "text": "once"}
+            by_anna = post | {"from": anna.owner.document, "reply_to_message": {"message_id": 1}}
+            for kind in ("channel_post", "edited_channel_post", "business_message"):
+                bot.telegram.updates.publish_odd(
+                    lambda number, kind=kind: {"update_id": number, kind: by_anna}
+                )
+            await handled(bot)
+            assert (await open_question(bot)).answer is None
+            anna.says("once", reply_to=question)
+            await anna.hears("It says hi.", after=said)
+
+
+async def test_a_guest_s_words_are_spelt_out_on_the_owner_s_card(tmp_path: Path) -> None:
+    """What a guest wants is quoted, in plain sight, and stands behind whose work asks."""
+    want = "Say hi\u202e\u2066 \ufe0f\u3164 to all"
+    async with Provider(default=Reply(text="It says hi.")) as provider:
+        provider.enqueue(calls("shell", command="echo hi"))
+        async with open_bot(tmp_path, provider, tools=ASKS) as bot:
+            bot.owner.says("/status")
+            bot.guest.says(f"/run role engineer {want}")
+            question = await bot.owner.hears("May engineer use shell")
+    text = question.versions[0].text
+    assert "A guest's work asks, not yours: \u201cBert bert (id 1002)\u201d." in text
+    assert "They want: \u201cSay hi\\u202e\\u2066 \\ufe0f\\u3164 to all\u201d" in text
+    assert "(In a session of telegram:1002; it acts under the account of" in text
