@@ -1,4 +1,4 @@
-"""Writes ``docs/reference/`` from the code: configuration, errors, command line.
+"""Writes ``docs/reference/`` from the code: configuration, errors, command line, JSON Schemas.
 
 ``python -m docs.generate`` writes it; with ``--check`` it writes nothing and ends with 1 when a
 page says something else than the code.
@@ -15,6 +15,7 @@ from pathlib import Path
 
 import click
 
+from docs.json_schemas import schema_pages
 from noctule.core import errors
 from noctule.core.settings import Settings
 from noctule.core.settings.fields import ANY_NAME, SettingField, every_field
@@ -60,9 +61,9 @@ def main(arguments: Sequence[str] | None = None, folder: Path = REFERENCE) -> in
                 f"{folder.name}/{name} is not what the code says: run `make docs` and commit it.\n"
             )
         return 1 if drifted else 0
-    folder.mkdir(parents=True, exist_ok=True)
     for name, text in pages():
         if name in drifted:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_text(text, encoding="utf-8")
             sys.stdout.write(f"wrote {folder.name}/{name}\n")
     return 0
@@ -78,6 +79,7 @@ def pages() -> Iterator[tuple[str, str]]:
         made["cli.md"] = lambda: commands(importlib.import_module(_COMMANDS).program)
     for name, lines in made.items():
         yield name, "\n".join(lines()).rstrip() + "\n"
+    yield from schema_pages()
 
 
 def configuration() -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
@@ -13,6 +13,7 @@ from noctule.cli.tell import tell
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.cli.json_types.turns import AttemptDocument
     from noctule.core.attempts import Attempt
 
 _SHOWN = 50
@@ -48,9 +49,10 @@ async def command(invocation: Invocation, *, limit: int | None, session: str | N
                 tell(f"The newest {_SHOWN}; `--limit N` shows more, `--json` all.")
 
 
-def attempt_document(attempt: "Attempt", records: "Records") -> dict[str, Any]:
+def attempt_document(attempt: "Attempt", records: "Records") -> "AttemptDocument":
     """Return an attempt as JSON values, its time in the configured zone."""
-    return replace(attempt, started_at=attempt.started_at.astimezone(records.zone)).as_json()
+    there = replace(attempt, started_at=attempt.started_at.astimezone(records.zone))
+    return cast("AttemptDocument", there.as_json())
 
 
 def _print(attempts: Sequence["Attempt"], records: "Records") -> None:

@@ -3,13 +3,14 @@
 import asyncio
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from noctule.cli.tell import tell
 from noctule.core.errors import OurBugError
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.cli.json_types.budgets import BudgetDocument
     from noctule.core.accounts import Statement
     from noctule.core.budget_report import AccountLine
     from noctule.core.settings import Settings
@@ -57,7 +58,7 @@ async def ask_accounts(records: "Records") -> int:
     return await wake_filled(records.database, heard, clock)
 
 
-def account_document(line: "AccountLine", records: "Records") -> dict[str, Any]:
+def account_document(line: "AccountLine", records: "Records") -> "BudgetDocument":
     """Return a line for programs: the keys of a budget, and those of its own.
 
     Amounts that nobody knows are null; ``unlimited`` says that a null limit is none.

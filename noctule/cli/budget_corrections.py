@@ -1,12 +1,13 @@
 """What was counted for calls that died: shown, taken back, and kept on record."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.cli.json_types.budgets import CorrectionDocument
     from noctule.core.budget_report import BudgetLine
     from noctule.core.corrections import Correction
 
@@ -49,7 +50,7 @@ async def forgive_named(
     return await forgive(records.database, budgets, why, records.clock)
 
 
-def document(correction: "Correction", records: "Records") -> dict[str, Any]:
+def document(correction: "Correction", records: "Records") -> "CorrectionDocument":
     """Return a correction for programs."""
     from noctule.cli.moments import iso  # noqa: PLC0415 - not for --help
 

@@ -1,6 +1,6 @@
 """``noctule budgets``: what may be spent, and what has been."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,7 @@ from noctule.cli.tell import tell
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.cli.json_types.budgets import BudgetDocument
     from noctule.core.budget_report import BudgetLine
     from noctule.core.corrections import Correction
 
@@ -71,7 +72,7 @@ async def _list(invocation: Invocation, *, finished: bool) -> None:
 
 def _document(
     line: "BudgetLine", records: "Records", corrections: "list[Correction]"
-) -> dict[str, Any]:
+) -> "BudgetDocument":
     from noctule.cli.budget_corrections import document  # noqa: PLC0415 - not for --help
     from noctule.cli.moments import iso  # noqa: PLC0415 - likewise
 

@@ -4,10 +4,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from datetime import tzinfo
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import click
 
+from noctule.cli.documents import baseline_document
+from noctule.cli.json_types.costs import (
+    AcceptedDocument,
+    CostsDocument,
+    FullInputPartsDocument,
+    MonthDocument,
+    SpendDocument,
+)
 from noctule.cli.moments import iso
 from noctule.cli.tables import Column, Fit, print_table
 from noctule.cli.token_words import parts_in_words
@@ -24,7 +32,7 @@ _PLACES = {"local": "local", "frontier": "frontier", "other": "other hosted"}
 
 def document(
     report: CostReport, titles: Mapping[str, str], month: Month | None, zone: tzinfo
-) -> dict[str, Any]:
+) -> CostsDocument:
     """Return what ``costs --json`` prints: amounts are numbers, null where nobody knows."""
     total = report.total
     groups = {
@@ -49,11 +57,11 @@ def document(
         "accepted": _price(report.answers.total),
         **groups,
         "shares": {place: _entry(places.get(place, Spend.of(())), total) for place in _PLACES},
-        "baseline": report.baseline and report.baseline.as_json(),
+        "baseline": baseline_document(report.baseline),
     }
     if month is not None:
         result["monthly"] = _month(month, zone)
-    return result
+    return cast("CostsDocument", result)
 
 
 def _unknown(total: Spend) -> Iterator[str]:
@@ -235,7 +243,7 @@ def _endpoint_line(endpoint: MonthlyEndpoint, baseline: Baseline | None) -> str:
     return f"{line}; it pays from {endpoint.break_even_calls} answers a month"
 
 
-def _entry(spend: Spend, total: Spend) -> dict[str, Any]:
+def _entry(spend: Spend, total: Spend) -> SpendDocument:
     return {
         "cost_usd": _number(spend.cost_usd),
         "unknown": spend.unknown,
@@ -249,11 +257,14 @@ def _entry(spend: Spend, total: Spend) -> dict[str, Any]:
     }
 
 
-def _parts(spend: Spend) -> dict[str, int]:
-    return {**asdict(spend.parts), "unsplit_tokens": spend.unsplit_tokens}
+def _parts(spend: Spend) -> FullInputPartsDocument:
+    return cast(
+        "FullInputPartsDocument",
+        {**asdict(spend.parts), "unsplit_tokens": spend.unsplit_tokens},
+    )
 
 
-def _price(price: AnswerPrice) -> dict[str, Any]:
+def _price(price: AnswerPrice) -> AcceptedDocument:
     return {
         "answers": price.accepted,
         "refused": price.refused,
@@ -262,7 +273,7 @@ def _price(price: AnswerPrice) -> dict[str, Any]:
     }
 
 
-def _month(month: Month, zone: tzinfo) -> dict[str, Any]:
+def _month(month: Month, zone: tzinfo) -> MonthDocument:
     return {
         "since": iso(month.since, zone),
         "days": DAYS,

@@ -16,17 +16,20 @@ async def command(invocation: Invocation, *, topic: str | None) -> None:
     """Read a guide or a reference page; without TOPIC, list them.
 
     The pages match the installed version. `noctule docs tutorial` is the place to start,
-    `noctule docs configuration` a guide, `noctule docs reference/configuration` every key.
+    `noctule docs configuration` a guide, `noctule docs reference/configuration` every key,
+    `noctule docs reference/json/chat` the JSON Schema of `chat --json`.
     """
     from noctule.config.places import packaged_docs  # noqa: PLC0415 - not for --help
     from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
 
     del invocation  # no configuration is needed to read about it
-    topics = _topics(packaged_docs())
+    folder = packaged_docs()
+    topics = _topics(folder)
     if topic is None:
         _list(topics)
         return
-    path = topics.get(topic.removeprefix("docs/").removeprefix("guides/").removesuffix(".md"))
+    name = topic.removeprefix("docs/").removeprefix("guides/").removesuffix(".md")
+    path = topics.get(name) or _schemas(folder).get(name.removesuffix(".json"))
     if path is None:
         near = difflib.get_close_matches(topic, topics, n=2)
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
@@ -44,6 +47,13 @@ def _topics(folder: Path) -> dict[str, Path]:
     guides = {path.stem: path for path in sorted((folder / "guides").glob("*.md"))}
     pages = sorted((folder / "reference").glob("*.md"))
     return tutorial | guides | {f"reference/{path.stem}": path for path in pages}
+
+
+def _schemas(folder: Path) -> dict[str, Path]:
+    """Return the schemas of `--json` documents; too many to be listed among the pages."""
+    return {
+        f"reference/json/{path.stem}": path for path in (folder / "reference/json").glob("*.json")
+    }
 
 
 def _list(topics: dict[str, Path]) -> None:

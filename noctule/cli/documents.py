@@ -1,18 +1,26 @@
 """The JSON documents of the command line: a contract that scripts depend on."""
 
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import cast
 
 from noctule.channels.terminal.said import Said
+from noctule.cli.json_types.turns import (
+    AttemptDocument,
+    BaselineDocument,
+    QuestionDocument,
+    RouteDocument,
+    TurnDocument,
+)
 from noctule.cli.moments import iso
 from noctule.core.choices import choices_of
 from noctule.core.consent import covered
+from noctule.core.costs import Baseline
 from noctule.core.lifecycle import Status
 from noctule.core.questions import Question, QuestionKind
 from noctule.core.routes import Route
 
 
-def turn_document(said: Said, sentence: str | None) -> dict[str, Any]:
+def turn_document(said: Said, sentence: str | None) -> TurnDocument:
     """Return what ``chat --json`` and ``run --json`` print.
 
     Args:
@@ -21,13 +29,13 @@ def turn_document(said: Said, sentence: str | None) -> dict[str, Any]:
     """
     turn, cost_usd = said.turn, said.cost_usd
     rests = turn.status in {Status.PARKED, Status.WAITING, Status.QUEUED}
-    document: dict[str, Any] = {
+    document: TurnDocument = {
         "session": turn.session_id,
         "turn": turn.id,
         "status": turn.status.value,
         "reply": turn.reply,
         "route": None if said.route is None else route_document(said.route),
-        "attempts": [attempt.as_json() for attempt in said.attempts],
+        "attempts": [cast("AttemptDocument", one.as_json()) for one in said.attempts],
         "cost_usd": None if cost_usd is None else float(cost_usd),
         "wake_at": turn.wake_at.isoformat() if rests and turn.wake_at else None,
     }
@@ -41,7 +49,7 @@ def turn_document(said: Said, sentence: str | None) -> dict[str, Any]:
     return document
 
 
-def question_document(question: Question, zone: tzinfo) -> dict[str, Any]:
+def question_document(question: Question, zone: tzinfo) -> QuestionDocument:
     """Return a question as JSON values; a choice has its value and what it means.
 
     Args:
@@ -70,7 +78,12 @@ def question_document(question: Question, zone: tzinfo) -> dict[str, Any]:
     }
 
 
-def route_document(route: Route) -> dict[str, Any]:
+def baseline_document(baseline: Baseline | None) -> BaselineDocument | None:
+    """Return a comparison as JSON values; None stays None."""
+    return None if baseline is None else cast("BaselineDocument", baseline.as_json())
+
+
+def route_document(route: Route) -> RouteDocument:
     """Return a route as JSON values; ``role`` is the first of ``roles``."""
     return {
         "role": route.role.value,

@@ -3,13 +3,19 @@
 from collections.abc import Iterator
 from dataclasses import asdict
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, cast
 
 import click
 
 from noctule.channels.terminal.printable import printable
 from noctule.cli.attempts import attempt_document, tokens_of
-from noctule.cli.documents import route_document
+from noctule.cli.documents import baseline_document, route_document
+from noctule.cli.json_types.costs import (
+    ExplainedCallDocument,
+    ExplainedSleepDocument,
+    WhyDocument,
+)
+from noctule.cli.json_types.turns import InputPartsDocument
 from noctule.cli.moments import iso
 from noctule.cli.token_words import parts_in_words
 from noctule.core.attempts import Attempt, CostSource
@@ -32,7 +38,7 @@ _SOURCES = {
 }
 
 
-def document(explained: Explanation, records: "Records") -> dict[str, Any]:
+def document(explained: Explanation, records: "Records") -> WhyDocument:
     """Return what ``why --json`` prints."""
     turn, route = explained.turn, explained.route
     return {
@@ -47,9 +53,9 @@ def document(explained: Explanation, records: "Records") -> dict[str, Any]:
         "calls": [_call_document(call, records) for call in explained.calls],
         "parks": [_sleep_document(sleep, records) for sleep in explained.sleeps],
         "input_tokens": explained.spend.input_tokens,
-        "input_parts": asdict(explained.spend.parts),
+        "input_parts": cast("InputPartsDocument", asdict(explained.spend.parts)),
         "cost_usd": number(explained.cost_usd),
-        "baseline": explained.elsewhere and explained.elsewhere.as_json(),
+        "baseline": baseline_document(explained.elsewhere),
     }
 
 
@@ -158,7 +164,7 @@ def _on(baseline: Baseline) -> str:
     return f"the same tokens on {baseline.model}: {show_usd(baseline.cost_usd)}"
 
 
-def _call_document(call: ExplainedCall, records: "Records") -> dict[str, Any]:
+def _call_document(call: ExplainedCall, records: "Records") -> ExplainedCallDocument:
     first, answered = call.attempts[0], call.answered_by
     return {
         "call": call.id,
@@ -170,11 +176,11 @@ def _call_document(call: ExplainedCall, records: "Records") -> dict[str, Any]:
         "wait_s": call.wait_s,
         "input_tokens": None if answered is None else answered.usage.input_tokens,
         "cost_usd": number(call.cost_usd),
-        "baseline": call.elsewhere and call.elsewhere.as_json(),
+        "baseline": baseline_document(call.elsewhere),
     }
 
 
-def _sleep_document(sleep: ExplainedSleep, records: "Records") -> dict[str, Any]:
+def _sleep_document(sleep: ExplainedSleep, records: "Records") -> ExplainedSleepDocument:
     return {
         "status": sleep.status,
         "parked_at": iso(sleep.parked_at, records.zone),

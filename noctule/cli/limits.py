@@ -1,7 +1,7 @@
 """``noctule limits``: what is refused until when, and why."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -10,6 +10,7 @@ from noctule.cli.tell import tell
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
+    from noctule.cli.json_types.budgets import LimitDocument
     from noctule.core.limits import Limit
 
 _JSON = click.option(
@@ -46,7 +47,7 @@ async def _list(invocation: Invocation) -> None:
             tell_of_ends(records, ("endpoints.",))
 
 
-def _document(limit: "Limit", records: "Records") -> dict[str, Any]:
+def _document(limit: "Limit", records: "Records") -> "LimitDocument":
     from noctule.cli.moments import iso  # noqa: PLC0415 - not for --help
 
     return {

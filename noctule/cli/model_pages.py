@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from noctule.cli.json_types.models import ModelDocument
 from noctule.cli.moments import iso, show
 from noctule.cli.tables import Column, Fit, print_table
 from noctule.core.durations import show_duration
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from noctule.bootstrap import Records
 
 
-def document(entry: ModelEntry, records: "Records") -> dict[str, Any]:
+def document(entry: ModelEntry, records: "Records") -> ModelDocument:
     """Return one entry of ``models --json``; prices are USD per million tokens."""
     model, price, last = entry.settings, entry.price, entry.health.last
     limit = entry.limit

@@ -1,6 +1,15 @@
 """Moments as commands write them: for programs with offset, for people as short as is clear."""
 
 from datetime import datetime, tzinfo
+from typing import overload
+
+
+@overload
+def iso(moment: datetime, zone: tzinfo) -> str: ...
+@overload
+def iso(moment: None, zone: tzinfo) -> None: ...
+@overload
+def iso(moment: datetime | None, zone: tzinfo) -> str | None: ...
 
 
 def iso(moment: datetime | None, zone: tzinfo) -> str | None:

@@ -2,10 +2,11 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
+from noctule.cli.json_types.models import ProbeDocument, ProbeNeed
 from noctule.cli.moments import iso, show
 from noctule.cli.tables import Column, print_table
 from noctule.core.durations import show_duration
@@ -88,7 +89,7 @@ def shortfalls(settings: Settings, asked: Wanted, found: Mapping[str, "Proved"])
     return sentences
 
 
-def document(proved: "Proved", records: "Records") -> dict[str, Any]:
+def document(proved: "Proved", records: "Records") -> ProbeDocument:
     """Return one entry of ``models probe --json``."""
     settings, proof = records.settings, proved.proof
     model = settings.models[proved.model]
@@ -111,9 +112,9 @@ def document(proved: "Proved", records: "Records") -> dict[str, Any]:
     }
 
 
-def role_needs(settings: Settings, model: str) -> list[dict[str, Any]]:
+def role_needs(settings: Settings, model: str) -> list[ProbeNeed]:
     """Return which roles use a model, in which place, and whether they need it to call tools."""
-    found: list[dict[str, Any]] = []
+    found: list[ProbeNeed] = []
     for role, own in settings.roles.items():
         places = {"primary": (own.primary,), "fallback": own.fallback, "escalate": (own.escalate,)}
         needs = ["tools"] if needs_tools(role, own) else []

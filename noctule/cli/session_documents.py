@@ -2,9 +2,16 @@
 
 from collections.abc import Sequence
 from datetime import tzinfo
-from typing import Any
+from typing import cast
 
 from noctule.cli.documents import question_document, route_document
+from noctule.cli.json_types.sessions import (
+    ParkingDocument,
+    SessionDocument,
+    SessionEntry,
+    SessionTurn,
+)
+from noctule.cli.json_types.turns import RunReportDocument
 from noctule.cli.moments import iso
 from noctule.cli.session_view import SessionView
 from noctule.core.lifecycle import Status
@@ -15,7 +22,7 @@ from noctule.core.run_report import RunReport
 from noctule.core.sessions import Turn
 
 
-def overview_document(overview: Overview, zone: tzinfo, *, questions: int) -> dict[str, Any]:
+def overview_document(overview: Overview, zone: tzinfo, *, questions: int) -> SessionEntry:
     """Return one entry of ``sessions --json``.
 
     Args:
@@ -39,7 +46,7 @@ def overview_document(overview: Overview, zone: tzinfo, *, questions: int) -> di
     }
 
 
-def session_document(view: SessionView, zone: tzinfo) -> dict[str, Any]:
+def session_document(view: SessionView, zone: tzinfo) -> SessionDocument:
     """Return what ``sessions show --json`` prints.
 
     Args:
@@ -52,8 +59,15 @@ def session_document(view: SessionView, zone: tzinfo) -> dict[str, Any]:
         for turn in view.turns
     ]
     return {
-        "session": entry.pop("id"),
-        **entry,
+        "session": entry["id"],
+        "status": entry["status"],
+        "title": entry["title"],
+        "owner": entry["owner"],
+        "wake_at": entry["wake_at"],
+        "cost_usd": entry["cost_usd"],
+        "kind": entry["kind"],
+        "private": entry["private"],
+        "created_at": entry["created_at"],
         "parking": _parking(view.overview.turn, view.parkings, zone),
         "questions": [question_document(question, zone) for question in view.questions],
         "workspace": view.workspace,
@@ -61,7 +75,9 @@ def session_document(view: SessionView, zone: tzinfo) -> dict[str, Any]:
     }
 
 
-def _parking(turn: Turn | None, parkings: Sequence[Parking], zone: tzinfo) -> dict[str, Any] | None:
+def _parking(
+    turn: Turn | None, parkings: Sequence[Parking], zone: tzinfo
+) -> ParkingDocument | None:
     if turn is None or turn.status not in {Status.PARKED, Status.WAITING}:
         return None
     first = first_to_wake(parkings)
@@ -80,9 +96,7 @@ def _parking(turn: Turn | None, parkings: Sequence[Parking], zone: tzinfo) -> di
     }
 
 
-def _turn(
-    turn: Turn, route: Route | None, report: RunReport | None, zone: tzinfo
-) -> dict[str, Any]:
+def _turn(turn: Turn, route: Route | None, report: RunReport | None, zone: tzinfo) -> SessionTurn:
     return {
         "id": turn.id,
         "status": turn.status.value,
@@ -95,5 +109,5 @@ def _turn(
         "created_at": iso(turn.created_at, zone),
         "started_at": iso(turn.started_at, zone),
         "ended_at": iso(turn.ended_at, zone),
-        "report": None if report is None else report.as_json(zone),
+        "report": None if report is None else cast("RunReportDocument", report.as_json(zone)),
     }

@@ -1,10 +1,11 @@
 """What was allowed beyond the configuration: listed, and taken back."""
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from noctule.cli.invocation import Invocation
+from noctule.cli.json_types.sessions import GrantDocument
 from noctule.cli.moments import iso, show
 from noctule.cli.tables import Column, Fit, print_table
 from noctule.core.consent import rule_of, scope_of
@@ -66,7 +67,7 @@ async def revoke(invocation: Invocation, records: "Records", grant_id: str) -> N
         click.echo(f"Taken back: {rule_of(grant)}. It is asked about again.")
 
 
-def _document(grant: Grant, records: "Records") -> dict[str, Any]:
+def _document(grant: Grant, records: "Records") -> GrantDocument:
     return {
         "id": grant.id,
         "owner": grant.owner,

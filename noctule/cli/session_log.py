@@ -4,10 +4,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import aclosing
 from datetime import datetime, tzinfo
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from noctule.channels.terminal.printable import printable
 from noctule.channels.terminal.tool_lines import ending, tool_line
+from noctule.cli.json_types.sessions import EventDocument
 from noctule.cli.moments import iso
 from noctule.cli.session_orders import worker_of
 from noctule.cli.tell import tell
@@ -72,10 +73,10 @@ async def _rests(records: "Records", session_id: str, seen: int) -> bool:
     return last <= seen and is_resting(turn, records.clock.now())
 
 
-def event_document(event: Event, zone: tzinfo) -> dict[str, Any]:
+def event_document(event: Event, zone: tzinfo) -> EventDocument:
     """Return an event as ``sessions log --json`` prints it."""
     head = {"seq": event.seq, "at": iso(event.at, zone), "turn": event.turn_id}
-    return {**event.data, **head, "kind": event.kind.value}
+    return cast("EventDocument", {**event.data, **head, "kind": event.kind.value})
 
 
 def log_lines(event: Event, zone: tzinfo) -> Iterator[str]:

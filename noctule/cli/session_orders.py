@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from noctule.cli.invocation import Invocation
+from noctule.cli.json_types.sessions import OrdersDocument
 from noctule.cli.tell import tell
 from noctule.core.lifecycle import Status
 from noctule.core.overview import is_resting
@@ -189,7 +190,7 @@ def _title(turn: Turn) -> str:
     return title_of(turn.text)
 
 
-def _orders_document(session_id: str, turns: Sequence[Turn]) -> dict[str, object]:
+def _orders_document(session_id: str, turns: Sequence[Turn]) -> OrdersDocument:
     return {
         "session": session_id,
         "turns": [{"id": turn.id, "status": turn.status.value} for turn in turns],

@@ -4,8 +4,9 @@ import asyncio
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
+from noctule.cli.json_types.models import WarmedDocument
 from noctule.core.durations import show_duration
 from noctule.core.errors import UsageError
 from noctule.core.settings import EndpointKind, Settings
@@ -41,7 +42,7 @@ class Warmed:
             return f"{self.model}: nothing has to be loaded there."
         return f"{self.model}: loaded in {show_duration(self.took_s)}."
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> WarmedDocument:
         """Return it as JSON values."""
         return {
             "model": self.model,

@@ -14,6 +14,7 @@ import yaml
 from noctule.core.clock import SystemClock
 from noctule.core.ports import Database
 from storage.open import open_database
+from tests.support.json_documents import check_document
 
 ROLES = ("chat", "orchestrator", "engineer", "research", "writer", "utility")
 
@@ -81,6 +82,8 @@ class CommandLine:
     ) -> "subprocess.CompletedProcess[str]":
         """Run a command to its end, which must come within so many seconds.
 
+        What it printed for ``--json`` must fit its schema.
+
         Args:
             arguments: what stands behind ``noctule``.
             stdin: what it is sent.
@@ -98,9 +101,9 @@ class CommandLine:
             check=False,
             timeout=seconds,
         )
-        return subprocess.CompletedProcess(
-            done.args, done.returncode, (done.stdout or b"").decode(), done.stderr.decode()
-        )
+        out = (done.stdout or b"").decode()
+        check_document(arguments, out)
+        return subprocess.CompletedProcess(done.args, done.returncode, out, done.stderr.decode())
 
     def json(self, *arguments: str, stdin: str = "") -> tuple[int, Any]:
         """Run a command with ``--json``; return its exit code and its one document."""

@@ -1,0 +1,1 @@
+"""The `--json` documents as types: a contract that scripts rely on."""
