@@ -31,15 +31,19 @@ _KEYWORDS = frozenset({"!", "(", "do", "elif", "else", "if", "then", "until", "w
 _REDIRECTION = re.compile(r"\d{0,3}(?:&>|[<>]){1,3}[&|]?")
 
 _CARRIERS = frozenset({
-    "alias", "ash", "bash", "builtin", "busybox", "chroot", "chrt", "command", "coproc", "dash",
-    "doas", "env", "eval", "exec", "find", "fish", "flock", "ionice", "ksh", "nice", "nohup",
-    "parallel", "runuser", "script", "setsid", "sh", "ssh", "stdbuf", "strace", "su", "sudo",
-    "taskset", "time", "timeout", "trap", "unbuffer", "unshare", "watch", "xargs", "zsh",
+    "alias", "ash", "bash", "bind", "builtin", "busybox", "chroot", "chrt", "command", "compgen",
+    "complete", "coproc", "dash", "doas", "env", "eval", "exec", "find", "fish", "flock", "ionice",
+    "ksh", "mapfile", "nice", "nohup", "parallel", "readarray", "runuser", "script", "setsid",
+    "sh", "ssh", "stdbuf", "strace", "su", "sudo", "taskset", "time", "timeout", "trap",
+    "unbuffer", "unshare", "watch", "xargs", "zsh",
 })  # fmt: skip
 """Commands that run another one, which stands somewhere behind them."""
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "fish", "ksh", "sh", "zsh"})
-_READ_TEXTS = frozenset({*_SHELLS, "alias", "eval", "script", "ssh", "su", "trap", "watch"})
+_READ_TEXTS = frozenset({
+    *_SHELLS, "alias", "bind", "complete", "compgen", "eval", "mapfile", "readarray", "script",
+    "ssh", "su", "trap", "watch",
+})  # fmt: skip
 """Carriers that read a text as a command line."""
 
 _TAKE_ONE = frozenset({"chroot", "chrt", "flock", "runuser", "ssh", "su", "taskset", "timeout"})
@@ -94,7 +98,8 @@ _PIECE = re.compile(
 )
 _IN_QUOTES = re.compile(r"\$\{[^}]*\}|\$[\w@*#?$!-]\w*|\0")
 _ESCAPED = re.compile(r"\\([$`\"\\\n])")
-_GLOB = "\1"
+_OPTION_C = re.compile(r"-[a-z]*c")
+_GLOB = "\udc2a"  # half a character, which no command line can hold either
 _MOST_WORDS = 200
 _MOST_ENDS = 2_000
 _DEEPEST = 4
@@ -128,6 +133,8 @@ def open_ends(line: CommandLine) -> tuple[str, ...]:
     may be about them.
     """
     found: dict[str, None] = {}
+    if any("<<" in one for one in line.marked) and any(map(_substitutes, line.marked)):
+        found[""] = None  # what looks quoted in a here-document is not
     for command in dict.fromkeys(line.marked):
         for words in _may_run(_words(command)):
             text = " ".join(words)
@@ -157,11 +164,13 @@ def does_more(command: str) -> bool:
         )
     if name == "git":
         return _has_odd_settings(words)
-    return name in _EVALUATE and ("$(" in command or "`" in command)
+    return name in _EVALUATE and _substitutes(command)
 
 
 def _may_run(words: Sequence[str], depth: int = 0) -> Iterator[list[str]]:
     """Yield the words of every command that a command may be or run."""
+    if any(_is_assignment(word) and _substitutes(word) for word in words):
+        yield [HIDDEN]  # of a prompt, say, which bash carries out
     words = _begun(words)
     if not words:
         return
@@ -180,8 +189,10 @@ def _runs_anything(words: Sequence[str]) -> bool:
     """Whether a program reads what it runs, or from settings: an alias of git's is any command."""
     if words[0] == "git":
         return _has_odd_settings(words)
+    if words[0] in _READ_TEXTS and any(HIDDEN in word for word in words):
+        return words[0] not in _SHELLS or any(_OPTION_C.match(word) for word in words)
     if words[0] not in _SHELLS:
-        return False
+        return words[0] in _EVALUATE and any(map(_substitutes, words))
     others = iter(words[1:])
     for word in others:
         if redirection := _REDIRECTION.match(word):
@@ -230,6 +241,8 @@ def _begun(words: Sequence[str]) -> list[str]:
             del words[: 1 if redirection.end() < len(words[0]) else 2]
         elif _is_assignment(words[0]) or words[0] in _KEYWORDS:
             del words[0]
+        elif words[0] == "function":
+            del words[:2]
         else:
             break
     return words
@@ -284,6 +297,11 @@ def _piece(match: re.Match[str]) -> str:
     if match["double"] is not None:
         return _ESCAPED.sub(r"\1", _IN_QUOTES.sub(HIDDEN, match["double"]))
     return match["text"] or match["one"] or match["single"] or ""
+
+
+def _substitutes(text: str) -> bool:
+    """Whether a text would run something if bash read it once more."""
+    return "$(" in text or "`" in text
 
 
 def _is_assignment(word: str) -> bool:

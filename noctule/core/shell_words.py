@@ -50,6 +50,8 @@ class _Reader:
         self._commands: list[str] = []
         self._current: list[str] = []
         self._quote = ""
+        self._within: list[tuple[str, str]] = []  # what ends a substitution, the quote around it
+        self._cases = "case" in line  # whose patterns end with a bracket that opens nowhere
         self._begins = True  # a word, as far as is known
         self._hidden = False
 
@@ -59,7 +61,10 @@ class _Reader:
             self._at += 1
         self._hidden |= bool(self._quote)
         self._end()
-        known = [command.replace(HIDDEN, "").strip(_BLANK) for command in self._commands]
+        known = [
+            one.replace(HIDDEN, "").strip(_BLANK) if HIDDEN in one else one
+            for one in self._commands
+        ]
         return CommandLine(tuple(filter(None, known)), self._hidden, tuple(self._commands))
 
     def _take(self, letter: str) -> None:
@@ -67,10 +72,12 @@ class _Reader:
             self._quoted(letter)
         elif letter == "\\":
             self._escape()
-        elif letter == "`" or self._is_substitution():
-            self._hidden = True
-            self._current.append(HIDDEN)
-            self._end()
+        elif letter == "`":
+            if not self._leave("`"):
+                self._enter("`")
+        elif self._is_substitution():
+            self._at += 1
+            self._enter(")")
         elif self._quote:
             self._quoted(letter)
         else:
@@ -93,6 +100,22 @@ class _Reader:
         self._hidden |= ahead == "$[" or (ahead == "${" and not plain)
         return ahead == "$("
 
+    def _enter(self, until: str) -> None:
+        """Begin to read a substitution, in which quotes begin anew."""
+        self._hidden = True
+        self._current.append(HIDDEN)
+        self._end()
+        self._within.append((until, self._quote))
+        self._quote, self._begins = "", True
+
+    def _leave(self, letter: str) -> bool:
+        """Go on after a substitution if a letter ends one."""
+        if not self._within or self._within[-1][0] != letter or (letter == ")" and self._cases):
+            return False
+        self._end()
+        self._quote = self._within.pop()[1]
+        return True
+
     def _quoted(self, letter: str) -> None:
         if letter == self._quote[-1:]:
             self._quote = ""
@@ -111,8 +134,12 @@ class _Reader:
             self._end()
         elif letter in "()<>":
             self._hidden = True
-            if letter in "()":
+            if letter == "(" and self._within:
                 self._end()
+                self._within.append((")", ""))
+            elif letter in "()":
+                if not self._leave(letter):
+                    self._end()
             else:
                 self._current.append(letter)
         else:
@@ -131,7 +158,9 @@ class _Reader:
         self._begins = True
 
     def _end(self) -> None:
-        command = "".join(self._current).strip(_BLANK)
+        while self._current[-1:] == [" "]:  # not one that was escaped
+            self._current.pop()
+        command = "".join(self._current).lstrip(_BLANK)
         if command:
             self._commands.append(command)
         self._current = []

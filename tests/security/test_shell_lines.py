@@ -18,6 +18,7 @@ PATTERNS = (
     "git status*", "git log*", "git diff*", "pytest*", "ls*", "echo *", "make", "test *",
     "python -m pytest*", "printf *", "true",
 )  # fmt: skip
+BANNED = ("git push*", "rm*", "curl*", "evil*")
 ALLOWED = {"shell": ASK, **{f"shell:{pattern}": ALLOW for pattern in PATTERNS}}
 
 
@@ -42,7 +43,7 @@ def random_lines(count: int) -> list[str]:
 
 @pytest.mark.fuzz
 @pytest.mark.process
-def test_no_line_that_is_allowed_runs_anything_else(tmp_path: Path):
+def test_no_line_that_is_allowed_runs_anything_else_and_no_ban_is_walked_round(tmp_path: Path):
     """One bash runs them all where every program writes down how it was called."""
     if reason := missing():
         pytest.skip(reason)
@@ -51,6 +52,15 @@ def test_no_line_that_is_allowed_runs_anything_else(tmp_path: Path):
     allowed = [at for at, line in enumerate(lines) if judged(line, ALLOWED) is ALLOW]
     wrong = {lines[at]: beyond(done[at]) for at in allowed if beyond(done[at])}
     assert wrong == {}
+    bans = {f"shell:{pattern}": DENY for pattern in BANNED}
+    walked_round = [
+        (line, call)
+        for line, one in zip(lines, done, strict=True)
+        for call in one.calls
+        if any(fnmatchcase(" ".join(call), pattern) for pattern in BANNED)
+        and judged(line, bans) is ALLOW
+    ]
+    assert walked_round == []
     assert len(allowed) > len(lines) / 5  # and what is harmless is not asked about
     assert sum(1 for one in done if beyond(one)) > len(lines) / 8
 
@@ -87,6 +97,21 @@ def test_the_shell_that_runs_them_tells_what_they_did(tmp_path: Path):
 def test_a_deny_rule_is_held_against_what_is_run_with_options(line: str):
     """Options of git and of what runs it stand between the words of the rule."""
     assert judged(line, {"shell:git push*": DENY}) is DENY
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "declare 'a[$(git push)]=1'", "read 'a[`git push`]'", "mapfile -C 'git push' -c 1 a",
+        "PS4='$(git push)'; set -x; ls", "cat <<E\n'$(git push)'\nE", 'echo "`ls\ngit push`"',
+        "function f { git push; }; f", "eval 'true \"$(git push)\"'", "trap 'git push' DEBUG; ls",
+        'echo "$(ls\ngit push)"', 'x="$(cd a; git push)"', "complete -C 'git push' ls",
+        "eval echo a$'\\n'git push", 'bash -c "ls $x"',
+    ],
+)  # fmt: skip
+def test_what_random_lines_found_does_not_pass(line: str):
+    """Each ran although a rule forbids it: bash reads some texts once more."""
+    assert judged(line, {"shell:git push*": DENY}) is not ALLOW
 
 
 @pytest.mark.parametrize(

@@ -273,4 +273,5 @@ def test_a_grant_for_exactly_this_fits_exactly_this(subject):
 def test_any_text_is_read_as_a_command_line(text):
     """Nothing a model writes breaks the reading of it."""
     for command in read_commands(text).commands:
-        assert command == command.strip(" \t\n")
+        assert command == command.lstrip(" \t\n")
+        assert command == command.rstrip(" \t\n") or command.rstrip(" \t\n").endswith("\\")
