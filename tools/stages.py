@@ -5,7 +5,6 @@ of the machine obey and no limit on processes binds. So it runs as a user nobody
 folder is shown to that user as theirs; see ``staging``.
 """
 
-import json
 import os
 import pwd
 import subprocess
@@ -104,14 +103,14 @@ def _built(about: dict[Path, os.stat_result], folder: Path) -> Stage:
     if place is None:
         raise StageError(_sentence(folder, f"none of {', '.join(_PLACES)} exists"))
     sources = [
-        {"path": str(path), "owner": each.st_uid, "group": each.st_gid}
+        word
         for path, each in about.items()
+        for word in (str(each.st_uid), str(each.st_gid), str(path))
     ]
-    order = {"user": user, "folder": place, "sources": sources, "must": 1}
     script = str(Path(__file__).with_name("staging.py"))
     try:
         with subprocess.Popen(  # noqa: S603 - a program of ours
-            [sys.executable, "-I", "-S", script, json.dumps(order)],
+            [sys.executable, "-I", "-S", script, str(user), place, *sources],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

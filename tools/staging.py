@@ -3,16 +3,13 @@
 For Noctule as root, whose commands shall be nobody's: inside that namespace what root owns in a
 folder is the other user's, who may write it, and on the disk it stays root's (idmapped mounts;
 mount_setattr(2), Linux 5.12). It says ``ready`` and waits for the end of its input, so that whoever
-started it can take hold of the namespace. It needs the standard library alone.
+started it can take hold of the namespace. It needs the standard library alone,
+and little of that: a fresh process waits for it.
 """
 
 import ctypes
-import json
 import os
 import sys
-from contextlib import suppress
-from pathlib import Path
-from typing import Any
 
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442  # the same on every architecture
 _CLONE_NEWNS, _CLONE_NEWUSER = 0x20000, 0x10000000
@@ -21,51 +18,55 @@ _AT_FDCWD, _AT_EMPTY_PATH, _AT_RECURSIVE = -100, 0x1000, 0x8000
 _TREE = 1 | _AT_RECURSIVE | os.O_CLOEXEC  # OPEN_TREE_CLONE
 _MOVE_FROM_DESCRIPTOR = 4
 _MOUNT_ATTR_IDMAP = 0x100000
-_NAMED = 2
+_WORDS = 3  # of a source
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def main(order: dict[str, Any]) -> None:
+def main(user: int, folder: str, *sources: str) -> None:
     """Mount what is asked for, and wait.
 
     Args:
-        order: ``user``, who sees it; ``folder``, an empty place of this machine under which
-            ``sources`` are shown as ``0``, ``1`` and so on, each ``path`` with its ``owner`` and
-            ``group`` on the disk; ``must`` how many of them, the first ones, must be writable.
+        user: who sees it.
+        folder: an empty place of this machine under which each source is shown as ``0``, ``1``...
+        sources: for each its owner and its group on the disk and its path; the first must be one
+            that can be shown as the user's, of the others those are that can.
 
     Raises:
         OSError: the kernel does not do it.
     """
-    user = int(order["user"])
     _done(_libc.unshare(_CLONE_NEWNS), "a mount namespace")
     _mount("none", "/", None, _MS_REC | _MS_PRIVATE, None)
-    trees = []
-    for number, source in enumerate(order["sources"]):
-        path = source["path"].encode()
-        tree = _done(_libc.syscall(_OPEN_TREE, _AT_FDCWD, path, _TREE), source["path"])
+    trees, maps = [], {}
+    for place in range(0, len(sources), _WORDS):
+        owner, group, path = sources[place : place + _WORDS]
+        tree = _done(_libc.syscall(_OPEN_TREE, _AT_FDCWD, path.encode(), _TREE), path)
+        if (owner, group) not in maps:
+            maps[owner, group] = _users(f"{owner} {user} 1\n", f"{group} {user} 1\n")
         try:
-            _map(tree, user, source["owner"], source["group"])
+            _map(tree, maps[owner, group])
         except OSError:
-            if number < order["must"]:
+            if place == 0:
                 raise
-        trees.append((Path(source["path"]), tree))
-    _mount("tmpfs", order["folder"], "tmpfs", 0, "mode=755,size=1m")
+        trees.append((path, tree))
+    _mount("tmpfs", folder, "tmpfs", 0, "mode=755,size=1m")
     for number, (path, tree) in enumerate(trees):
-        place = Path(order["folder"]) / str(number)
-        place.mkdir() if path.is_dir() else place.touch()
+        place_there = f"{folder}/{number}"
+        if os.path.isdir(path):  # noqa: PTH112 - pathlib takes as long to load as all of this
+            os.mkdir(place_there)  # noqa: PTH102 - likewise
+        else:
+            os.close(os.open(place_there, os.O_CREAT | os.O_CLOEXEC))
         moved = _libc.syscall(
-            _MOVE_MOUNT, tree, b"", _AT_FDCWD, str(place).encode(), _MOVE_FROM_DESCRIPTOR
+            _MOVE_MOUNT, tree, b"", _AT_FDCWD, place_there.encode(), _MOVE_FROM_DESCRIPTOR
         )
-        _done(moved, str(path))
-    _name(user, Path(order["folder"]))
+        _done(moved, path)
+    _name(user, folder)
     _say("ready")
     sys.stdin.read()
 
 
-def _map(tree: int, user: int, owner: int, group: int) -> None:
+def _map(tree: int, namespace: int) -> None:
     """Let what belongs to somebody on the disk belong to the user there."""
-    namespace = _users(f"{owner} {user} 1\n", f"{group} {user} 1\n")
     attributes = (ctypes.c_uint64 * 4)(_MOUNT_ATTR_IDMAP, 0, 0, namespace)
     size, flags = ctypes.sizeof(attributes), _AT_EMPTY_PATH | _AT_RECURSIVE
     done = _libc.syscall(_MOUNT_SETATTR, tree, b"", flags, attributes, size)
@@ -85,8 +86,8 @@ def _users(users: str, groups: str) -> int:
     try:
         if os.read(ready, 1) != b"0":
             raise OSError(1, "a user namespace was refused")
-        Path(f"/proc/{child}/uid_map").write_text(users, encoding="ascii")
-        Path(f"/proc/{child}/gid_map").write_text(groups, encoding="ascii")
+        _write(f"/proc/{child}/uid_map", users.encode(), os.O_WRONLY)
+        _write(f"/proc/{child}/gid_map", groups.encode(), os.O_WRONLY)
         return os.open(f"/proc/{child}/ns/user", os.O_RDONLY | os.O_CLOEXEC)
     finally:
         for descriptor in (ready, tells, waits, over):
@@ -94,16 +95,28 @@ def _users(users: str, groups: str) -> int:
         os.waitpid(child, 0)
 
 
-def _name(user: int, folder: Path) -> None:
+def _name(user: int, folder: str) -> None:
     """Give the user a name, without which many programs do not start."""
     for kind, line in (
         ("passwd", f"noctule:x:{user}:{user}:commands of Noctule:/tmp:/bin/sh\n"),
         ("group", f"noctule:x:{user}:\n"),
     ):
-        with suppress(OSError):
+        try:
             there = os.path.realpath(f"/etc/{kind}")
-            (folder / kind).write_bytes(Path(there).read_bytes().rstrip() + f"\n{line}".encode())
-            _mount(str(folder / kind), there, None, _MS_BIND, None)
+            with open(there, "rb") as file:  # noqa: PTH123 - likewise
+                named = file.read().rstrip() + f"\n{line}".encode()
+            _write(f"{folder}/{kind}", named, os.O_WRONLY | os.O_CREAT)
+            _mount(f"{folder}/{kind}", there, None, _MS_BIND, None)
+        except OSError:
+            continue  # there is no such file; then nobody looks for a name
+
+
+def _write(path: str, content: bytes, flags: int) -> None:
+    descriptor = os.open(path, flags | os.O_CLOEXEC, 0o644)
+    try:
+        os.write(descriptor, content)
+    finally:
+        os.close(descriptor)
 
 
 def _mount(source: str, place: str, kind: str | None, flags: int, data: str | None) -> None:
@@ -123,8 +136,12 @@ def _done(result: int, what: str) -> int:
     return result
 
 
-if __name__ == "__main__" and len(sys.argv) == _NAMED:
+def _run(words: list[str]) -> None:
+    main(int(words[0]), *words[1:])
+
+
+if __name__ == "__main__" and len(sys.argv) > _WORDS:
     try:
-        main(json.loads(sys.argv[1]))
+        _run(sys.argv[1:])
     except OSError as error:
         _say(f"{error.strerror}: {error.filename or 'refused'}")
