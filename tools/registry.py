@@ -136,6 +136,15 @@ class Toolbox:
         unknown = unknown_tools(wanted, servers=self._settings.tools.mcp, known=self._all())
         return (*unknown, *self._hub.problems(self._servers(wanted)))
 
+    def servers_of(self, role: Role, usual: Sequence[str]) -> tuple[str, ...]:
+        """Return the MCP servers that may bring tools of a role, reached or not.
+
+        Args:
+            role: whose.
+            usual: its agent's usual tools.
+        """
+        return tuple(self._servers(self._wanted(role, usual)))
+
     def find(self, name: str) -> AnyTool | None:
         """Return a tool by its name; None when there is none now."""
         return self._all().get(name)

@@ -92,6 +92,9 @@ class _Submitted:
 @file_option
 @image_option
 @allow_option
+@click.option(
+    "--no-questions", is_flag=True, help="Do not ask beforehand what may be done without asking."
+)
 @workspace_option
 @runs
 async def command(  # noqa: PLR0913 - the contract's options
@@ -111,6 +114,7 @@ async def command(  # noqa: PLR0913 - the contract's options
     files: tuple[Path, ...],
     images: tuple[Path, ...],
     allow: tuple[str, ...],
+    no_questions: bool,
     workspace: str | None,
 ) -> int:
     """Do a piece of work in the background and follow it.
@@ -128,6 +132,7 @@ async def command(  # noqa: PLR0913 - the contract's options
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.allowance import allowance  # noqa: PLC0415 - likewise
     from noctule.cli.amounts import parse_usd  # noqa: PLC0415 - likewise
+    from noctule.cli.foresight import with_foreseen  # noqa: PLC0415 - likewise
     from noctule.cli.message import read_message  # noqa: PLC0415 - likewise
     from noctule.sessions.desk import Request  # noqa: PLC0415 - likewise
 
@@ -152,6 +157,13 @@ async def command(  # noqa: PLR0913 - the contract's options
             budget_usd=parse_usd(budget) if budget is not None else None,
             allow=rules_of(allow),
             workspace=folder_of(workspace),
+        )
+        request = await with_foreseen(
+            records,
+            request,
+            as_json=invocation.as_json,
+            asks=not no_questions,
+            stays=not detach and request.not_before is None,
         )
         request = await with_files(records, request, files, images)
         submitted = await _submit(records, request)

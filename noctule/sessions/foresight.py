@@ -1,0 +1,68 @@
+"""Foresight: what a piece of work would stop and ask for, told before it is submitted."""
+
+from typing import TYPE_CHECKING
+
+from noctule.core.foreseen import Foreseen, foresee
+from noctule.core.roles import ANSWERING
+from noctule.core.sessions import Session
+from noctule.core.settings import Settings
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from noctule.core.clock import Clock
+    from noctule.core.ports import Database
+    from noctule.sessions.desk import Request
+
+
+async def foreseen(
+    request: "Request", settings: Settings, database: "Database", clock: "Clock", home: "Path"
+) -> list[Foreseen]:
+    """Return what would be asked about, as far as that is known beforehand, each once.
+
+    Args:
+        request: not submitted yet; its role is checked later.
+        settings: the configuration.
+        database: knows what its session was allowed before.
+        clock: the time.
+        home: the data folder, which no command sees.
+    """
+    from graphs.foresight import acts_of  # noqa: PLC0415 - loads the prompts
+    from tools.registry import Toolbox  # noqa: PLC0415 - loads the tools
+    from tools.sandbox import Sandbox  # noqa: PLC0415 - likewise
+
+    session, given = await _standing(request, database)
+    read_before = session is not None and (session.workspace or session.private_since)
+    toolbox = Toolbox(settings, clock=clock, hidden=[home])
+    flaw = Sandbox(settings.tools, [home]).flaw
+    found: dict[str, Foreseen] = {}
+    for role in (one for one in ANSWERING if request.role in {None, one.value}):
+        acts = acts_of(
+            role,
+            toolbox,
+            settings,
+            flaw=flaw,
+            private=request.private or (session is not None and session.private),
+            reads_private=request.workspace is not None or bool(read_before),
+        )
+        items = foresee(
+            acts,
+            rules=settings.tools.permissions,
+            role_rules=settings.roles[role].permissions,
+            allowed=given,
+            asks_after_outside=settings.tools.ask_after_outside,
+        )
+        found = {item.rule: item for item in items} | found
+    return list(found.values())
+
+
+async def _standing(
+    request: "Request", database: "Database"
+) -> tuple[Session | None, tuple[str, ...]]:
+    """Return the session a request goes on with, if any, and the rules it was allowed."""
+    if request.session_id is None:
+        return None, request.allow
+    async with database.read() as work:
+        session = await work.sessions.get(request.session_id)
+        grants = await work.grants.of(session.owner, session.id)
+    return session, (*request.allow, *(grant.rule for grant in grants if grant.is_rule))
