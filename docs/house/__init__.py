@@ -1,0 +1,1 @@
+"""The tables by which the tree was rearranged, and the programs that apply them."""
