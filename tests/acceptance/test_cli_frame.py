@@ -191,7 +191,7 @@ def test_a_bug_is_kept_where_the_data_folder_cannot_be(noctule):
     }
     planted = PLANTED.format(body="raise RuntimeError('lost')")
     done = run_with(planted, "planted", "--json", cwd=noctule.folder, env=env)
-    kept = noctule.folder / f"noctule-{os.getuid()}.log"
+    (kept,) = noctule.folder.glob(f"noctule-{os.getuid()}-*.log")
     assert done.returncode == 1
     assert str(kept) in json.loads(done.stdout)["error"]
     assert "RuntimeError: lost" in kept.read_text()

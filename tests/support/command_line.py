@@ -14,6 +14,7 @@ import yaml
 from noctule.core.clock import SystemClock
 from noctule.core.ports import Database
 from storage.open import open_database
+from tests.support import prepared
 from tests.support.json_documents import check_document
 
 ROLES = ("chat", "orchestrator", "engineer", "research", "writer", "utility")
@@ -91,16 +92,21 @@ class CommandLine:
             stdout: where its output goes; None returns it.
             env: more variables.
         """
-        done = subprocess.run(
-            [sys.executable, "-m", "noctule", *arguments],
-            cwd=self.folder,
-            env={**self.env, **env},
-            input=stdin.encode() if isinstance(stdin, str) else stdin,
-            stdout=subprocess.PIPE if stdout is None else stdout,
-            stderr=subprocess.PIPE,
-            check=False,
-            timeout=seconds,
-        )
+        variables = {**self.env, **env}
+        said = stdin.encode() if isinstance(stdin, str) else stdin
+        if stdout is None and prepared.can(variables):
+            done = prepared.run(arguments, self.folder, variables, said, seconds)
+        else:
+            done = subprocess.run(
+                [sys.executable, "-m", "noctule", *arguments],
+                cwd=self.folder,
+                env=variables,
+                input=said,
+                stdout=subprocess.PIPE if stdout is None else stdout,
+                stderr=subprocess.PIPE,
+                check=False,
+                timeout=seconds,
+            )
         out = (done.stdout or b"").decode()
         check_document(arguments, out)
         return subprocess.CompletedProcess(done.args, done.returncode, out, done.stderr.decode())
