@@ -155,9 +155,9 @@ async def test_cancel_and_park_reach_a_call_in_another_process(tmp_path):
         await rig.until(parked, Status.PARKED)
         await provider.until(lambda one: one.busy == 0)
         assert {request.result for request in provider.requests} == {"gone"}
+        provider.decide = None  # the next message comes to the model joined with the cancelled one
         again = await rig.say("hello again", cancelled.session_id)
         await rig.until(again, Status.DONE)
-        provider.decide = None
         await rig.records.desk.resume(parked.session_id)
         await rig.until(parked, Status.DONE)
 
