@@ -39,6 +39,7 @@ _IMPORTED = (
     "jsonschema",
     "langchain.agents",
     "langchain_core.messages",
+    "langchain_openai",
     "langgraph.graph",
     "langgraph.types",
     "langsmith",
