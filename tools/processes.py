@@ -18,6 +18,7 @@ from uuid import uuid4
 
 from noctule.core.clock import Clock
 from noctule.core.private_files import persons_umask
+from tools.cgroups import Cgroups, Group
 from tools.holdings import Holdings, held_by, memory_is_short
 from tools.output import Output
 from tools.process_tree import ProcessTree
@@ -35,6 +36,8 @@ _LOOK_SECONDS = 0.5  # all processes of the machine are looked at
 _COUNT_SECONDS = 0.1
 _REST = 10  # counting what is held takes at most a tenth of the time
 _SPARE_PROCESSES = 4  # what the system allows over the bound, so that a flood shows
+_BUBBLEWRAPS = 2  # outside of the user namespace in which the system's bound is set
+_GROUPS = Cgroups()
 _MARK = "NOCTULE_COMMAND"
 _TOGETHER = 2
 _KILOBYTE, _BLOCK = 1024, 512  # the units of `ulimit -d` and of `ulimit -f` in POSIX shells
@@ -134,7 +137,11 @@ def limited(argv: Sequence[str], bounds: Bounds, *, contained: bool) -> list[str
 
 
 async def run_bounded(
-    order: Order, bounds: Bounds, clock: Clock, watch: Watch | None = None
+    order: Order,
+    bounds: Bounds,
+    clock: Clock,
+    watch: Watch | None = None,
+    groups: Cgroups = _GROUPS,
 ) -> Ended:
     """Run a program until it ends or has to be ended.
 
@@ -144,6 +151,7 @@ async def run_bounded(
         clock: wall time.
         watch: looks, in a thread and over and over, whether it must be ended, and says why; it is
             given how many bytes of the disk lie in deleted files that are still open.
+        groups: where cgroups can be made, if they can.
 
     Raises:
         OSError: it could not be started.
@@ -152,9 +160,11 @@ async def run_bounded(
     name, _, value = mark.partition("=")
     read_end, write_end = os.pipe()
     begun = clock.monotonic()
+    group = _grouped(bounds, groups) if order.contained else None
+    argv = list(order.argv) if order.contained else _supervised(order.argv)
     try:
         process = await asyncio.create_subprocess_exec(
-            *(order.argv if order.contained else _supervised(order.argv)),
+            *(argv if group is None else group.entering(argv)),
             stdin=asyncio.subprocess.DEVNULL,
             stdout=write_end,
             stderr=write_end,
@@ -165,11 +175,19 @@ async def run_bounded(
         )
     except BaseException:
         os.close(read_end)
+        if group is not None:
+            group.remove()
         raise
     finally:
         os.close(write_end)
     run = _Run(process, None if order.contained else mark, bounds, clock)
-    stopped = await run.supervise(read_end, watch)
+    try:
+        stopped = await run.supervise(read_end, watch)
+        if stopped is None and group is not None:
+            stopped = group.excess()
+    finally:
+        if group is not None:
+            await asyncio.to_thread(group.remove)
     code = process.returncode
     signalled = code is not None and code < 0
     return Ended(
@@ -178,6 +196,13 @@ async def run_bounded(
         stopped=stopped,
         output=run.output.text(),
         duration_s=clock.monotonic() - begun,
+    )
+
+
+def _grouped(bounds: Bounds, groups: Cgroups) -> Group | None:
+    return groups.made(
+        memory_bytes=_TOGETHER * bounds.memory_bytes,
+        processes=bounds.processes + _SPARE_PROCESSES + _BUBBLEWRAPS,
     )
 
 
