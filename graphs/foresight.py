@@ -28,7 +28,7 @@ def acts_of(
 
     Args:
         role: who.
-        toolbox: need not be open: of MCP servers their names are enough.
+        toolbox: need not be open, nor hold the functions of ``tools.folder``.
         settings: the configuration.
         flaw: why commands have no sandbox here; None: they have one.
         private: whether the session is.
@@ -38,6 +38,9 @@ def acts_of(
     for tool in toolbox.for_role(role, usual):
         if getattr(tool, "server", None) is None:
             yield _act(tool, flaw=flaw, private=private, reads_private=reads_private)
+    if settings.tools.folder is not None and toolbox.takes_own(role, usual):
+        needs = _OWN_WORDS if private else None
+        yield Act(tool="own", family="own", effect=EffectClass.OUTSIDE, needs_person=needs)
     for name in toolbox.servers_of(role, usual):
         yield Act(
             tool=f"{name}_",

@@ -145,6 +145,15 @@ class Toolbox:
         """
         return tuple(self._servers(self._wanted(role, usual)))
 
+    def takes_own(self, role: Role, usual: Sequence[str]) -> bool:
+        """Return whether a role has the functions of ``tools.folder``, as a family.
+
+        Args:
+            role: whose.
+            usual: its agent's usual tools.
+        """
+        return "own" in self._wanted(role, usual)
+
     def find(self, name: str) -> AnyTool | None:
         """Return a tool by its name; None when there is none now."""
         return self._all().get(name)

@@ -3,9 +3,11 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from noctule.core.effects import EffectClass
 from noctule.core.permissions import Act, decide
 from noctule.core.settings.tools import Permission
 
+_ALTHOUGH_PRIVATE = ", although the session is private and its words may leave your machines"
 _AFTER_OUTSIDE = "; once it has read text that others wrote, each call is asked about all the same"
 
 
@@ -82,7 +84,10 @@ def _means(act: Act, *, asks_after_outside: bool) -> str:
             f"addresses of any host that the agent makes up, also after it has read what is yours "
             f"alone; {act.tool}:HOST allows one host"
         )
-    later = _AFTER_OUTSIDE if act.effect.value == "outside" and asks_after_outside else ""
+    if act.family == act.tool == "own":
+        return f"every function of yours that acts outside{_AFTER_OUTSIDE * asks_after_outside}"
+    leaves = "" if act.needs_person is None else _ALTHOUGH_PRIVATE
+    later = _AFTER_OUTSIDE if act.effect is EffectClass.OUTSIDE and asks_after_outside else ""
     if act.server is not None:
-        return f"every call of every tool of that server, with any arguments{later}"
-    return f"every call of it{later}"
+        return f"every call of every tool of that server, with any arguments{leaves}{later}"
+    return f"every call of it{leaves}{later}"

@@ -331,6 +331,21 @@ class Desk:
             await work.commit()
         return remark
 
+    async def allow_run(self, session_id: str, rules: tuple[str, ...]) -> bool:
+        """Allow rules for a piece of work that was submitted; return False when it has ended.
+
+        Raises:
+            UsageError: one of them allows nothing, or is forbidden by the configuration.
+        """
+        check_rules(rules, self._settings)
+        async with self._database.work() as work:
+            session = await work.sessions.get(session_id)
+            if await work.turns.oldest_unfinished(session.id) is None:
+                return False
+            await grant_all(work, self._clock, session, rules, for_run=True)
+            await work.commit()
+        return True
+
     async def grants(self, owner: str | None = None) -> list[Grant]:
         """Return what people allowed beyond the configuration; None means of everybody."""
         async with self._database.read() as work:

@@ -1,5 +1,6 @@
 """Foresight: what a piece of work would stop and ask for, told before it is submitted."""
 
+import asyncio
 from typing import TYPE_CHECKING
 
 from noctule.core.foreseen import Foreseen, foresee
@@ -27,13 +28,44 @@ async def foreseen(
         clock: the time.
         home: the data folder, which no command sees.
     """
+    session, given = await _standing(request, database)
+    reads_private = request.workspace is not None
+    private = request.private
+    if session is not None:
+        reads_private |= session.workspace is not None or session.private_since is not None
+        private |= session.private
+
+    def look() -> list[Foreseen]:
+        return _foreseen(
+            request,
+            settings,
+            clock,
+            home,
+            private=private,
+            reads_private=reads_private,
+            allowed=given,
+        )
+
+    return await asyncio.to_thread(look)
+
+
+def _foreseen(
+    request: "Request",
+    settings: Settings,
+    clock: "Clock",
+    home: "Path",
+    *,
+    private: bool,
+    reads_private: bool,
+    allowed: tuple[str, ...],
+) -> list[Foreseen]:
     from graphs.foresight import acts_of  # noqa: PLC0415 - loads the prompts
     from tools.registry import Toolbox  # noqa: PLC0415 - loads the tools
     from tools.sandbox import Sandbox  # noqa: PLC0415 - likewise
 
-    session, given = await _standing(request, database)
-    read_before = session is not None and (session.workspace or session.private_since)
-    toolbox = Toolbox(settings, clock=clock, hidden=[home])
+    unrun = settings.tools.model_copy(update={"folder": None})  # nobody's code to look ahead
+    bare = settings.model_copy(update={"tools": unrun})
+    toolbox = Toolbox(bare, clock=clock, hidden=[home])
     flaw = Sandbox(settings.tools, [home]).flaw
     found: dict[str, Foreseen] = {}
     for role in (one for one in ANSWERING if request.role in {None, one.value}):
@@ -42,14 +74,14 @@ async def foreseen(
             toolbox,
             settings,
             flaw=flaw,
-            private=request.private or (session is not None and session.private),
-            reads_private=request.workspace is not None or bool(read_before),
+            private=private,
+            reads_private=reads_private,
         )
         items = foresee(
             acts,
             rules=settings.tools.permissions,
             role_rules=settings.roles[role].permissions,
-            allowed=given,
+            allowed=allowed,
             asks_after_outside=settings.tools.ask_after_outside,
         )
         found = {item.rule: item for item in items} | found

@@ -75,3 +75,30 @@ async def test_a_guest_s_words_are_spelt_out_on_the_owner_s_card(tmp_path: Path)
     assert "A guest's work asks, not yours: \u201cBert bert (id 1002)\u201d." in text
     assert "They want: \u201cSay hi\\u202e\\u2066 \\ufe0f\\u3164 to all\u201d" in text
     assert "(In a session of telegram:1002; it acts under the account of" in text
+
+
+async def test_what_work_would_ask_for_is_allowed_with_one_button(tmp_path: Path) -> None:
+    """By the owner alone, with what it means; it holds for that piece of work."""
+    async with (
+        Provider(default=Reply(text="Done.")) as provider,
+        open_bot(tmp_path, provider, tools={"sandbox": "none"}) as bot,
+    ):
+        said = bot.owner.says("/run tomorrow 9:00 role engineer Tidy the logs")
+        offer = await bot.owner.hears("It would stop and ask for this:", after=said)
+        assert "shell: commands and code run as you, because no sandbox works here" in offer.text
+        assert offer.button_texts == ["\u2713 allow all of it"]
+        data = str(offer.button("allow").data)
+        forged = await bot.guest.answered(bot.guest.presses_data(offer, data))
+        assert await bot.records.desk.grants() == []
+        press = await bot.owner.answered(bot.owner.presses(offer, "allow"))
+        await bot.owner.until(lambda _: not offer.button_texts)
+        (grant,) = await bot.records.desk.grants()
+        bot.guest.says("/run tomorrow 9:00 role engineer Tidy mine")
+        bot.owner.says("/run tomorrow 9:00 allow shell role engineer Tidy more")
+        await handled(bot)
+        offers = [m for m in bot.owner.answers() if "It would stop" in m.text]
+        to_guest = [m for m in bot.guest.answers() if "It would stop" in m.text]
+    assert (press.answer, forged.answer) == ("Allowed.", "Only the owner can press this.")
+    assert (grant.rule, grant.is_rule, grant.despite_outside) == ("shell", True, True)
+    assert "Allowed for this piece of work: shell." in offer.text
+    assert (offers, to_guest) == ([], [])

@@ -2,7 +2,15 @@
 
 from collections.abc import Mapping
 
-from noctule.channels.telegram import card_presses, cards, feedback, questions, work, work_presses
+from noctule.channels.telegram import (
+    beforehand,
+    card_presses,
+    cards,
+    feedback,
+    questions,
+    work,
+    work_presses,
+)
 from noctule.channels.telegram.commands import choosing, doubts, running, sessions, settings
 from noctule.channels.telegram.reception import OnPress
 
@@ -24,11 +32,12 @@ PRESSES: Mapping[str, OnPress] = {
     choosing.CHOOSE: choosing.choose,
     doubts.MEANT: running.meant,
     settings.SET: settings.press,
+    beforehand.ALLOW: beforehand.press,
     work.STOP: work_presses.stop,
     work.PARK: work_presses.park,
     work.LOG: work_presses.log,
 }
 """What deals with each button."""
 
-HEADS_ONLY: frozenset[str] = frozenset({questions.APPROVES})
+HEADS_ONLY: frozenset[str] = frozenset({questions.APPROVES, beforehand.ALLOW})
 """The verbs that only the owner of the data folder may press."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from noctule.channels.telegram import beforehand
 from noctule.channels.telegram.commands import doubts
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.run_words import RunWords, Unsure, parse_run
@@ -111,23 +112,23 @@ async def _begin(office: Office, said: Said, words: RunWords) -> Turn:
     if files:
         names = await fetch(office, files, records.home / "workspaces" / begin_as)
     came = [f"(The person sent the file {name}; it is in the workspace.)" for name in names]
-    turn = await records.desk.submit(
-        Request(
-            text="\n\n".join(part for part in (words.text, quoted(said), *came) if part),
-            kind=SessionKind.RUN,
-            begin_as=begin_as,
-            role=words.role,
-            model=words.model,
-            private=words.private,
-            not_before=words.not_before,
-            owner=said.owner,
-            budget_usd=words.budget_usd,
-            allow=words.allow,
-            origin=said.origin,
-            attachments=tuple(names),
-        )
+    request = Request(
+        text="\n\n".join(part for part in (words.text, quoted(said), *came) if part),
+        kind=SessionKind.RUN,
+        begin_as=begin_as,
+        role=words.role,
+        model=words.model,
+        private=words.private,
+        not_before=words.not_before,
+        owner=said.owner,
+        budget_usd=words.budget_usd,
+        allow=words.allow,
+        origin=said.origin,
+        attachments=tuple(names),
     )
+    turn = await records.desk.submit(request)
     await office.watching.watch(said.place, turn.session_id, WatchKind.WORK, after=0)
+    await beforehand.offer(office, said, request, turn)
     return turn
 
 
