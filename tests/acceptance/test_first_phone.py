@@ -3,6 +3,7 @@
 import asyncio
 import re
 import stat
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -64,6 +65,10 @@ class Newcomer:
             return person.shown
 
 
+def answered_with(answer, seen):
+    return any(one["from_bot"] and answer in one["text"] for one in seen)
+
+
 async def test_the_phone_has_its_first_answer_after_six_typed_lines(tmp_path):
     """The link of init pairs, serve finds the token, and no secret is shown or configured."""
     async with (
@@ -86,9 +91,7 @@ async def test_the_phone_has_its_first_answer_after_six_typed_lines(tmp_path):
                 me.typed.append(line)
                 await anna.says(line)
                 await anna.until(
-                    lambda seen, answer=answer: any(
-                        one["from_bot"] and answer in one["text"] for one in seen
-                    ),
+                    partial(answered_with, answer),
                     60,
                 )
             serving.interrupt()

@@ -1,5 +1,6 @@
 import asyncio
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +52,10 @@ async def the_dead_are_known(rig: Rig) -> None:
         books.open(budgets[0])
         await work.budgets.keep(books)
         await work.commit()
+
+
+def has_asked(provider: Provider, times: int) -> bool:
+    return len(provider.requests) == times
 
 
 async def test_calls_torn_before_their_first_token_are_never_billed_above_the_count(
@@ -108,7 +113,7 @@ async def test_what_kills_left_counted_is_bounded_by_what_was_sent_and_is_forgiv
         turns = [await rig.say("hello", role="chat") for _ in range(4)]
         for kill in range(1, 4):
             worker = await rig.serve()
-            await provider.until(lambda one, kill=kill: len(one.requests) == 4 * kill, within=90)
+            await provider.until(partial(has_asked, times=4 * kill), within=90)
             await worker.kill()
         gate.set()
         async with rig.serving():

@@ -2,6 +2,7 @@ import re
 from collections.abc import Iterator
 from importlib.metadata import Distribution, PackageNotFoundError, distribution
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,7 +58,7 @@ def _here(name: str) -> bool:
 
 def licence_of(package: Distribution) -> str:
     """Return what a distribution says its licence is: its expression, else words and classes."""
-    said = package.metadata
+    said: Any = package.metadata  # an email message, which its protocol leaves out
     expression = said.get("License-Expression")
     if expression:
         return str(expression)

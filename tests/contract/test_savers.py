@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
@@ -32,7 +33,7 @@ async def saver(opener: Opener) -> AsyncIterator[NoctuleSaver]:
         yield opened
 
 
-VALUES = {
+VALUES: dict[str, Any] = {
     "none": None,
     "number": 7,
     "fraction": 0.5,
@@ -286,7 +287,8 @@ async def test_texts_are_rewritten_wherever_they_stand_and_nothing_else_changes(
 
     async with opener() as saver:
         line = Line(saver)
-        await line.put(**VALUES, **{f"s_{name}": value for name, value in hold(secret).items()})
+        secrets: dict[str, Any] = {f"s_{name}": value for name, value in hold(secret).items()}
+        await line.put(**VALUES, **secrets)
         await saver.aput_writes(line.config, [("out", {"said": secret * 50})], "task")
         await saver.arewrite("t", mask)
         await saver.arewrite("nobody", mask)

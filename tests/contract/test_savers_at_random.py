@@ -110,7 +110,8 @@ class Pair:
         """Delete namespaces from the memory saver, which has no such call."""
         for place in places:
             self.memory.storage[place[0]].pop(place[1], None)
-            for stored in (self.memory.writes, self.memory.blobs):
+            kept: tuple[dict[Any, Any], ...] = (self.memory.writes, self.memory.blobs)
+            for stored in kept:
                 for key in [key for key in stored if key[:2] == place]:
                     del stored[key]
             self.lines.pop(place, None)

@@ -18,7 +18,7 @@ TABLES = ("thread", "namespace", "checkpoint", "write", *PART_TABLES)
 
 async def test_a_message_changed_in_place_is_stored_as_it_is_now(tmp_path: Path):
     """Runs that were stored before are recognised, and what a node changed in one is noticed."""
-    said = [
+    said: list[Any] = [
         AIMessage(f"{i}", id=str(i), response_metadata={"tags": ["a"], "n": i}) for i in range(70)
     ]
     async with SqliteSaver.open(tmp_path / "c.db") as saver:

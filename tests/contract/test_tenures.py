@@ -64,7 +64,7 @@ async def test_a_step_of_an_earlier_tenure_is_refused_by_the_saver(real_url, tmp
             stored = await saver.aget_tuple(place("s", second))
             assert stored is not None
             assert (stored.checkpoint["id"], stored.pending_writes) == ("1", [])
-            assert stored.metadata[EPOCH] == first.epoch
+            assert dict(stored.metadata)[EPOCH] == first.epoch
             await saver.aput(place("s", second), checkpoint(3), {}, {})
             with pytest.raises(SupersededError):
                 await saver.aput(place("s", first), checkpoint(4), {}, {})

@@ -1,6 +1,7 @@
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from langchain_core.exceptions import ContextOverflowError, ModelError
@@ -348,7 +349,7 @@ async def test_a_model_that_cannot_call_tools_is_passed_over() -> None:
 async def test_a_picture_goes_to_a_model_that_sees() -> None:
     """A message with a picture needs a model that sees pictures."""
     stage = Stage(models={"second": {"vision": True}})
-    picture = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
+    picture: list[Any] = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
     call = Call(messages=[HumanMessage(picture)])
     assert (await stage.ask(call=call)).attempt.model == "second"
 
@@ -484,7 +485,7 @@ async def test_an_endpoint_that_cannot_be_used_is_one_more_failure() -> None:
     """A client that cannot even be built goes to the fallback with its sentence on the row."""
     stage = Stage()
 
-    def build(endpoint: str) -> object:
+    def build(endpoint: str) -> Any:
         if endpoint == "here":
             raise NoModelError(role="x", reasons=[], advice="Install the weights.")
         return stage.client

@@ -2,6 +2,7 @@ import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.support.paid_stage import paid_stage, tally_of
 from tests.support.stage import make_settings
 from tests.support.theatre import open_theatre
 
-FREE_ROUTING = {"roles": {"orchestrator": {"primary": "third"}}}
+FREE_ROUTING: dict[str, Any] = {"roles": {"orchestrator": {"primary": "third"}}}
 
 
 def hourly(usd: str, **more):

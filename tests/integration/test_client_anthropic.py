@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from json import loads
+from typing import Any
 
 import anthropic
 import pytest
@@ -59,7 +60,7 @@ def client_of(provider: Provider, **endpoint: object) -> Client:
     return build_client("claude", settings, models, clock=SystemClock())
 
 
-def request(text: str = "Hello", model: str = "haiku", **fields: object) -> ModelRequest:
+def request(text: str = "Hello", model: str = "haiku", **fields: Any) -> ModelRequest:
     messages = fields.pop("messages", [SystemMessage("Be brief."), HumanMessage(text)])
     return ModelRequest(model=model, messages=messages, **fields)
 
@@ -253,7 +254,8 @@ async def test_errors_with_a_200_are_errors(client, provider):
     for attempt in (client.answer, *[lambda asked: streamed(client, asked)] * 2):
         with pytest.raises(anthropic.APIError) as raised:
             await attempt(request())
-        assert raised.value.body["error"] == error
+        body: Any = raised.value.body
+        assert body["error"] == error
 
 
 async def test_a_body_that_is_no_answer_is_raised_with_the_response(client, provider):

@@ -4,6 +4,7 @@ import os
 import signal
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from langchain_core.messages import (
@@ -77,7 +78,7 @@ async def starting_client() -> AsyncIterator[Client]:
     await made.close()
 
 
-def request(*messages: object, **fields: object) -> ModelRequest:
+def request(*messages: Any, **fields: Any) -> ModelRequest:
     asked = list(messages) or [HumanMessage("Say hello.")]
     return ModelRequest(model="tiny", messages=asked, **{"max_tokens": 16} | fields)
 
@@ -125,7 +126,7 @@ async def test_a_tight_prompt_is_made_by_the_servers_own_count(client):
     text = "Straße, 数据, 🙂, base64 dGhpcyBpcyBhIHRlc3Q=. " * 22
     models = {"tiny": {"endpoint": "here", "context": 1024, "name": "smollm2"}}
     stage = Stage(models=models, roles={"chat": {"primary": "tiny", "fallback": []}})
-    stage.client.count_tokens = client.count_tokens
+    vars(stage.client)["count_tokens"] = client.count_tokens
     said = [HumanMessage(text, id="task")]
     for reply in (64, 16):
         fit = Whole(said)

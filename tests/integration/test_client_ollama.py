@@ -1,4 +1,5 @@
 from collections.abc import AsyncIterator
+from typing import Any
 
 import httpx
 import ollama
@@ -54,7 +55,7 @@ def client_of(provider: Provider, *, model: dict | None = None, **endpoint: obje
     return build_client("local", settings, models, clock=SystemClock())
 
 
-def request(text: str = "Hello", **fields: object) -> ModelRequest:
+def request(text: str = "Hello", **fields: Any) -> ModelRequest:
     messages = fields.pop("messages", [SystemMessage("Be brief."), HumanMessage(text)])
     return ModelRequest(**{"model": "small", "messages": messages} | fields)
 
@@ -168,7 +169,7 @@ async def test_tools_are_offered_and_called(client, provider):
 
 async def test_a_conversation_of_other_providers_is_understood(client, provider):
     """Blocks that the library would stop at are left out; calls and results stay."""
-    blocks = [
+    blocks: list[Any] = [
         {"type": "thinking", "thinking": "Hm.", "signature": "x"},
         {"type": "text", "text": "I write."},
     ]

@@ -1,5 +1,6 @@
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import openai
 import pytest
@@ -58,7 +59,7 @@ def client_of(provider: Provider, *, model: dict | None = None, **endpoint: obje
     return build_client("host", settings, models, clock=SystemClock())
 
 
-def request(text: str = "Hello", **fields: object) -> ModelRequest:
+def request(text: str = "Hello", **fields: Any) -> ModelRequest:
     messages = fields.pop("messages", [SystemMessage("Be brief."), HumanMessage(text)])
     return ModelRequest(model="small", messages=messages, **fields)
 
@@ -191,7 +192,7 @@ async def test_arguments_that_are_no_json_are_an_invalid_call(client, provider):
 
 async def test_a_conversation_with_tools_goes_back_as_it_was(client, provider):
     """Blocks of other providers are left out; calls, results and text are kept in order."""
-    blocks = [
+    blocks: list[Any] = [
         {"type": "thinking", "thinking": "Hm.", "signature": "x"},
         {"type": "text", "text": "I add."},
         {"type": "tool_use", "id": "c1", "name": "add", "input": {}},

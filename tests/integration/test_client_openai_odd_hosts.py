@@ -3,6 +3,7 @@
 import json
 from collections.abc import AsyncIterator
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
@@ -163,7 +164,7 @@ async def test_gemini_gets_its_signatures_back():
 async def test_openai_itself_gets_its_own_words():
     """The newer bound, and no temperature for a model that thinks."""
     host = wire("https://api.openai.com/v1")
-    options = {"max_tokens": 9, "temperature": 0.2}
+    options: dict[str, Any] = {"max_tokens": 9, "temperature": 0.2}
     thinker = host.chat("gpt-5-mini")._get_request_payload(HISTORY, **options)
     assert thinker["max_completion_tokens"] == 9
     assert not thinker.keys() & {"max_tokens", "temperature"}

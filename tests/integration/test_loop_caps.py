@@ -1,5 +1,6 @@
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from langchain_core.messages import HumanMessage, ToolMessage
 from langgraph.checkpoint.memory import InMemorySaver
@@ -49,7 +50,7 @@ async def test_a_capped_loop_waits_and_goes_on_from_its_step(tmp_path):
         stage.will("first", "Done.")
         # The loop stands alone here; in a turn it inherits the turn's checkpoints.
         loop = build_loop(ROSTER[Role.ENGINEER]).copy(update={"checkpointer": InMemorySaver()})
-        config = {"configurable": {"thread_id": "1"}}
+        config: Any = {"configurable": {"thread_id": "1"}}
         context = context_of(stage, board, tmp_path)
         await loop.ainvoke(
             {"messages": [HumanMessage("look around")]}, config, context=context, durability="sync"

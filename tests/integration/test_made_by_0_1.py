@@ -1,4 +1,5 @@
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 
@@ -107,7 +108,7 @@ async def store_under_version(version, rig, session_id):
         stored = await saver.aget_tuple({"configurable": {"thread_id": session_id}})
         checkpoint = stored.checkpoint
         checkpoint["channel_values"]["graph_version"] = version
-        versions = checkpoint["channel_versions"]
+        versions: dict[str, Any] = checkpoint["channel_versions"]
         versions["graph_version"] = saver.get_next_version(versions["graph_version"], None)
         changed = {"graph_version": versions["graph_version"]}
         await saver.aput(stored.parent_config, checkpoint, stored.metadata, changed)

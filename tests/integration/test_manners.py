@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from noctule.core.proofs import Proof, ProofOutcome
+from noctule.core.proofs import BY_TEXT, Proof, ProofOutcome
 from noctule.core.roles import Role
 from noctule.models.manner import FINISH
-from noctule.models.probe_cases import BY_TEXT, GUIDED, SYSTEM, TEXT_CASES, ProbeCase
+from noctule.models.probe_cases import GUIDED, SYSTEM, TEXT_CASES, ProbeCase
 from tests.integration.test_probe import Shop, shop
 from tests.support.good_replies import case_in, right_reply
 from tests.support.imitations import OFFERED
@@ -201,9 +201,11 @@ async def test_a_server_that_fails_over_results_alone_gets_a_verdict() -> None:
         async with shop(role={"fallback": []}) as there:
             failure = Reply.refusal(status, "list index out of range")
             decide = there.first.decide
-            there.first.decide = lambda request, decide=decide, failure=failure: (
-                failure if "4711" in text_of(request) else decide(request)
-            )
+
+            def fails(request: Any, decide: Any = decide, failure: Reply = failure) -> Any:
+                return failure if "4711" in text_of(request) else decide(request)
+
+            there.first.decide = fails
             proof = await there.proof()
             assert proof is not None
             assert proof.outcome is ProofOutcome.BROKEN_OUTPUT, status

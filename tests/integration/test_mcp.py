@@ -2,6 +2,7 @@ import asyncio
 import json
 import os
 import re
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
@@ -133,7 +134,7 @@ async def test_a_server_cannot_give_a_tool_the_name_of_another_server_s(tmp_path
         "tickets": a_program("offers", str(tmp_path / "a")),
         "tickets_prod": a_program("offers", str(tmp_path / "b")),
     }
-    async with a_hub(**servers) as hub:
+    async with a_hub(**dict[str, Any](servers)) as hub:
         tools = [(tool.name, tool.server) for tool in hub.tools()]
         assert tools == [("tickets_prod_close", "tickets_prod")]
         (problem,) = hub.problems(["tickets"])

@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from noctule.core.settings import OnLimit
 from tests.support.stage import Act, Stage, refused, settle
 from tests.support.theatre import open_theatre
 
-ONLY_FIRST = {"role": {"fallback": []}}
+ONLY_FIRST: dict[str, Any] = {"role": {"fallback": []}}
 
 
 async def test_a_refused_turn_sleeps_until_the_reset_and_goes_on(tmp_path):

@@ -1,4 +1,5 @@
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 
@@ -13,7 +14,7 @@ from tests.support.stage import Act, Stage, refused
 from tests.support.theatre import open_theatre
 
 LONGEST_S = 26 * 3600
-ALONE = {"role": {"fallback": []}, "limits": {"queue_timeout": "0s"}}
+ALONE: dict[str, Any] = {"role": {"fallback": []}, "limits": {"queue_timeout": "0s"}}
 
 REFUSALS = [
     case for case in DISTINCT if Outcome(case.expect["outcome"]).limits and case.window is None
@@ -115,7 +116,7 @@ async def test_a_reset_that_changes_moves_the_sleepers_with_it(tmp_path):
 async def test_a_refusal_at_every_third_call_costs_no_more_than_itself(tmp_path):
     """Nine turns meet four refusals: each is slept off, every turn ends, nothing is asked twice."""
     stage = stage_at(NOW)
-    plays = ["Yes.", "Yes.", refused(429, retry_after=5)]
+    plays: list[Any] = ["Yes.", "Yes.", refused(429, retry_after=5)]
     stage.will("first", *(plays * 5))
     async with open_theatre(tmp_path, stage) as theatre:
         for number in range(9):

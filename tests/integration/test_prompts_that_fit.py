@@ -1,6 +1,7 @@
 """Prompts of real loops: whichever model is asked, its window holds them, the task included."""
 
 import json
+from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
@@ -171,11 +172,11 @@ async def test_estimates_come_near_what_the_provider_counts_from_the_third_call_
 def _counted_by_provider(stage: Stage, rate: float) -> list[tuple[int, int]]:
     """Have a provider report its own count; return ours before each call beside it."""
     seen: list[tuple[int, int]] = []
-    client, meter = stage.client, stage.models.reader(stage.context()).counter
+    client, meter = cast("Any", stage.client), stage.models.reader(stage.context()).counter
     play = client._play
 
     async def counting(request: ModelRequest):
-        tokens = _true(request.messages, request.tools, rate)
+        tokens = _true([*request.messages], [*request.tools], rate)
         seen.append((meter.count(request.messages, request.tools), tokens))
         acts = client.acts[request.model]
         act = acts[0] if acts else client.usual.setdefault(request.model, Act())
@@ -220,7 +221,7 @@ class Wide(Look):
 
     def __init__(self, board: Board, number: int) -> None:
         super().__init__(board)
-        self.name = f"wide_{number}"
+        self.name = f"wide_{number}"  # type: ignore[misc]  # one class, many names
 
     def schema(self):
         where = {

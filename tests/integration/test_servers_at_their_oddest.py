@@ -98,7 +98,7 @@ BAD = {
 
 async def test_one_bad_sample_ends_nothing() -> None:
     """Whatever one reply was, the same model is asked anew and its next reply is taken."""
-    wrong = {}
+    wrong: dict[Any, Any] = {}
     for name, bad in BAD.items():
         async with Provider() as provider:
             here = Alone(provider)

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
@@ -42,7 +44,7 @@ def meant(message: AIMessage, wanted: Meant) -> Meant:
 @pytest.mark.parametrize("kind", KINDS)
 async def test_what_can_only_mean_one_thing_is_taken(kind: str) -> None:
     """Odd frames, odd fields, odd calls: each reply is what it means, whole and streamed."""
-    wrong = {}
+    wrong: dict[Any, Any] = {}
     async with Provider() as provider, every_client(provider) as clients:
         for stream, replies in zip((True, False), KINDS[kind], strict=True):
             for name, (reply, wanted) in replies.items():

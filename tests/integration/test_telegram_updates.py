@@ -321,13 +321,15 @@ def a_part(number: int, text: str, *, at: int = 100, by: int = 7, **more: Any) -
     return update
 
 
-FORWARD = {"forward_origin": {"type": "hidden_user", "sender_user_name": "M", "date": 1}}
+FORWARD: dict[str, Any] = {
+    "forward_origin": {"type": "hidden_user", "sender_user_name": "M", "date": 1}
+}
 
 
 async def test_what_belongs_together_is_handled_together(post: Post) -> None:
     """A paste the app cut, an album, several forwards, a comment and its forward; nothing else."""
     full, long, rest = "x" * 4096, "y" * 2500, "z" * 1700
-    album = {"media_group_id": "55"}
+    album: dict[str, Any] = {"media_group_id": "55"}
     samples: dict[str, tuple[list[dict[str, Any]], list[list[int]]]] = {
         "a paste": ([a_part(1, full), a_part(2, full), a_part(3, "rest")], [[1, 2, 3]]),
         "cut at a paragraph": ([a_part(1, long), a_part(2, rest)], [[1, 2]]),

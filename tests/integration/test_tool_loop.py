@@ -1,3 +1,5 @@
+from typing import Any
+
 from langchain_core.messages import ToolMessage
 
 from noctule.core.effects import EffectState
@@ -9,7 +11,7 @@ from tests.support.theatre import open_theatre
 from tests.support.toolkit import Board, calls
 
 WORK = {"kind": SessionKind.RUN, "role": "engineer"}
-TOOLED = {"roles": {"engineer": {"tools": ["look", "put", "send", "ask"]}}}
+TOOLED: dict[str, Any] = {"roles": {"engineer": {"tools": ["look", "put", "send", "ask"]}}}
 
 
 async def test_a_tool_that_reads_and_one_that_writes_each_run_once(tmp_path):

@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 from langchain_core.messages import HumanMessage, ToolMessage
 
@@ -79,7 +81,8 @@ async def test_a_remark_during_the_last_answer_is_answered_too(tmp_path):
     board = Board()
     async with open_theatre(tmp_path, Stage(roles=TOOLS), tools=board.tools()) as theatre:
         theatre.stage.will("first", "One.", "Two.")
-        client, real = theatre.stage.client, theatre.stage.client.stream
+        client: Any = theatre.stage.client
+        real = client.stream
         steered = []
 
         async def steering(request):

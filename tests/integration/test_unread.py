@@ -1,3 +1,5 @@
+from typing import Any
+
 from langchain_core.messages import ToolMessage
 
 from noctule.core.lifecycle import Status
@@ -71,7 +73,7 @@ async def test_what_was_read_or_shown_in_whole_may_be_replaced(tmp_path):
 
 async def test_listing_or_failing_to_read_is_not_reading(tmp_path):
     """A name in a listing, and a call that came to nothing, show nobody what a file holds."""
-    ways = {
+    ways: dict[str, list[Any]] = {
         "list": [("list_files", {})],
         "other": [("read_file", {"path": "test_b.py"})],
         "beyond": [("read_file", {"path": "test_a.py", "start": 99})],

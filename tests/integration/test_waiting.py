@@ -1,13 +1,14 @@
 """Waiting without a known end: refusals nobody timed, and endpoints that are down."""
 
 from datetime import timedelta
+from typing import Any
 
 from noctule.core.lifecycle import Status
 from noctule.core.sessions import SessionKind
 from tests.support.stage import Act, Stage, refused
 from tests.support.theatre import Theatre, open_theatre
 
-ALONE = {"role": {"fallback": []}}
+ALONE: dict[str, Any] = {"role": {"fallback": []}}
 RUN = {"kind": SessionKind.RUN}
 
 
@@ -207,7 +208,7 @@ CANNOT_AFFORD = (
     "This request requires more credits, or fewer max_tokens. You requested up to 32000 tokens, "
     "but can only afford {}. To increase, visit the settings and upgrade to a paid account"
 )
-ON_ONE_KEY = {"models": {"second": {"endpoint": "here"}}}
+ON_ONE_KEY: dict[str, Any] = {"models": {"second": {"endpoint": "here"}}}
 
 
 def cannot_afford(tokens: int):

@@ -8,6 +8,7 @@ import unicodedata
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import assume, given
@@ -77,7 +78,7 @@ def hostile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 async def ran(kind: type[Shell] | type[Python], folder: Path, **given: str) -> str:
     settings = ToolsSettings(sandbox=SandboxChoice.NONE)
-    tool = kind(settings, Sandbox(settings))
+    tool: Any = kind(settings, Sandbox(settings))
     context = a_context(a_workspace(folder, own=False), approved=True)
     return (await tool.run(tool.arguments.model_validate(given), context)).text
 

@@ -1,5 +1,6 @@
 """Who may answer by phone: nothing that somebody else wrote, in whatever way it arrives."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,10 @@ async def open_question(bot: Bot) -> Question:
     return question
 
 
+def odd_update(kind, content, number):
+    return {"update_id": number, kind: content}
+
+
 async def test_no_word_of_somebody_else_answers_an_approval(tmp_path: Path) -> None:
     """Forwarded, by another bot, edited into it, posted in a channel, quoted: none is a yes."""
     async with Provider(default=Reply(text="It says hi.")) as provider:
@@ -53,9 +58,7 @@ async def test_no_word_of_somebody_else_answers_an_approval(tmp_path: Path) -> N
             post = {"message_id": 1, "date": 1, "chat": CHANNEL, "text": "once"}
             by_anna = post | {"from": anna.owner.document, "reply_to_message": {"message_id": 1}}
             for kind in ("channel_post", "edited_channel_post", "business_message"):
-                bot.telegram.updates.publish_odd(
-                    lambda number, kind=kind: {"update_id": number, kind: by_anna}
-                )
+                bot.telegram.updates.publish_odd(partial(odd_update, kind, by_anna))
             await handled(bot)
             assert (await open_question(bot)).answer is None
             anna.says("once", reply_to=question)

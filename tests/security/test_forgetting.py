@@ -112,7 +112,7 @@ def test_nothing_of_it_is_left_in_rows_of_postgresql(tmp_path: Path, postgres_ur
         texts = [
             str(row[0])
             for schema, table in tables
-            for row in connection.execute(f'SELECT t::text FROM "{schema}"."{table}" AS t')  # type: ignore[arg-type]
+            for row in connection.execute(f'SELECT t::text FROM "{schema}"."{table}" AS t')
         ]
     assert any("[secret:" in text for text in texts)
     hidden = [text.encode().hex() for text in (KEY, PASSWORD)]

@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any, cast
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+from telegram import Bot
 
 from agents.agent import read_prompt
 from agents.orchestrator import plan_messages, review_messages, route_messages
@@ -163,7 +165,7 @@ async def test_a_file_that_was_sent_is_not_the_persons_word(tmp_path: Path, way:
         "shell": {"command": "cat in/letter.txt"},
     }
     bounds = ToolsSettings()
-    tools = [ReadFile(bounds), SearchFiles(bounds), Shell(bounds, Sandbox(bounds))]
+    tools: list[Any] = [ReadFile(bounds), SearchFiles(bounds), Shell(bounds, Sandbox(bounds))]
     board = Board()
     stage = Stage(roles={"engineer": {"tools": ["files", "shell", "send"]}})
     async with open_theatre(tmp_path, stage, tools=[*tools, Send(board)]) as theatre:
@@ -253,11 +255,11 @@ async def test_a_file_that_waits_to_be_sent_is_not_exchanged(tmp_path: Path):
     (root / "out" / "report.txt").symlink_to(secret)
     assert copied(root, names[:1], tmp_path / "made", most_bytes=100) == made
     chat = Chat()
-    await Sender(chat).send(a_letter(made[0]), None)
+    await Sender(cast("Bot", chat)).send(a_letter(made[0]), None)
     assert chat.content == b"made"
     for path in (root / "out" / "report.txt", root / "pipe", root):
         with pytest.raises(FileGoneError):
-            await Sender(chat).send(a_letter(path), None)
+            await Sender(cast("Bot", chat)).send(a_letter(path), None)
 
 
 def test_a_file_that_is_exchanged_while_it_is_copied_is_left_out(tmp_path: Path, monkeypatch):

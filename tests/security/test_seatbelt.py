@@ -73,8 +73,8 @@ def test_nothing_but_the_workspace_and_the_system_is_there():
         "/private/var/run/docker.sock", "/dev/ttys001", "/dev/disk0", "/dev/tty",
     )  # fmt: skip
     for operation in ("file-read-data", "file-write-data", "file-write-create", "process-exec"):
-        for path in unseen:
-            assert not made.allows(operation, Path(path))
+        for place in unseen:
+            assert not made.allows(operation, Path(place))
     for path in (ROOT / "a", ROOT, TEMP / "x", Path("/usr/bin/git"), Path("/opt/homebrew/bin/rg")):
         assert made.allows("file-read-data", path)
     assert made.allows("file-write-create", ROOT / "a")

@@ -64,7 +64,7 @@ class Peer:
             return
         number = self._library.seccomp_syscall_resolve_name(name.encode())  # it translates
         number = {"fchmodat2": 452}.get(name, number)
-        rules = (Comparison * len(compared))(*compared)
+        rules = (Comparison * len(compared))(*compared)  # type: ignore[misc]  # ctypes takes tuples of the fields
         add = self._library.seccomp_rule_add_array
         assert add(self._context, ERROR | why, number, len(compared), rules) == 0, name
 

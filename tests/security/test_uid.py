@@ -165,7 +165,7 @@ def test_many_folders_do_not_take_as_many_descriptors(tmp_path: Path, monkeypatc
     now = 0.0
     monkeypatch.setattr(stages, "_stages", {})
     monkeypatch.setattr(stages, "_MOST_STAGES", 3)
-    monkeypatch.setattr(stages.time, "monotonic", lambda: now)
+    monkeypatch.setattr("time.monotonic", lambda: now)
     for number in range(8):
         now += 61
         (tmp_path / str(number)).mkdir()

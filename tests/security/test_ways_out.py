@@ -2,6 +2,7 @@
 
 import json
 from datetime import timedelta
+from typing import Any
 
 import pytest
 
@@ -64,7 +65,7 @@ class Posting(Tool[JsonArguments]):
         self.got = []
 
     @property
-    def effect(self):
+    def effect(self):  # type: ignore[override]  # what its server says decides
         from noctule.core.effects import EffectClass  # noqa: PLC0415
 
         return EffectClass.READ
@@ -84,7 +85,7 @@ class World:
             ports=frozenset({80, 443, site.port}), own=dict.fromkeys(HOSTS, "127.0.0.1")
         )
         reader = PageReader(policy, most_bytes=100_000, timeout=timedelta(seconds=5))
-        self.tools = [
+        self.tools: list[Any] = [
             ReadFile(ToolsSettings()), FetchTool(reader), SearchTool(self.engine), *note_tools()
         ]  # fmt: skip
 

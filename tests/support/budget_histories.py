@@ -137,7 +137,7 @@ class History:
             self.refused += 1
 
     async def _end(self, database: Database, claim: Claim) -> None:
-        share = self.chance.choice([0, 0, Decimal("0.3"), 1])
+        share = self.chance.choice([Decimal(0), Decimal(0), Decimal("0.3"), Decimal(1)])
         bill = Bill(claim.id, (claim.usd * share).quantize(_MILLI), claim.budgets)
         kills = self.chance.random() < 0.05
         async with database.work(durable=False) as work:

@@ -2,10 +2,17 @@
 
 from typing import Any
 
-from langgraph.checkpoint.base import BaseCheckpointSaver, CheckpointTuple, empty_checkpoint
+from langchain_core.runnables import RunnableConfig
+from langgraph.checkpoint.base import (
+    BaseCheckpointSaver,
+    Checkpoint,
+    CheckpointMetadata,
+    CheckpointTuple,
+    empty_checkpoint,
+)
 
 
-def at(thread: str = "t", namespace: str = "", id_: str | None = None) -> dict[str, Any]:
+def at(thread: str = "t", namespace: str = "", id_: str | None = None) -> RunnableConfig:
     """A config as LangGraph passes it."""
     place = {"thread_id": thread, "checkpoint_ns": namespace}
     return {"configurable": place if id_ is None else {**place, "checkpoint_id": id_}}
@@ -24,19 +31,23 @@ class Line:
     async def put(self, metadata: dict[str, Any] | None = None, **changed: Any) -> str:
         """Store the next checkpoint and return its id."""
         self.step += 1
-        new = {name: self.saver.get_next_version(self.versions.get(name), None) for name in changed}
+        new: dict[str, Any] = {
+            name: self.saver.get_next_version(self.versions.get(name), None) for name in changed
+        }
         self.versions = {**self.versions, **new}
         self.values = {**self.values, **changed}
-        checkpoint = {
+        checkpoint: Checkpoint = {
             **empty_checkpoint(),
             "id": f"{self.step:08}",
             "channel_values": self.values,
             "channel_versions": self.versions,
         }
+        told: CheckpointMetadata = {"source": "loop", "step": self.step, "parents": {}}
+        told.update(metadata or {})  # type: ignore[typeddict-item]  # keys of our own are allowed
         self.config = await self.saver.aput(
             self.config,
             checkpoint,
-            {"source": "loop", "step": self.step, "parents": {}, **(metadata or {})},
+            told,
             new,
         )
         return checkpoint["id"]

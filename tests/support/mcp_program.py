@@ -10,6 +10,7 @@ import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 
@@ -137,7 +138,7 @@ def be_silent() -> None:
         time.sleep(60)
 
 
-BEHAVIOURS = {
+BEHAVIOURS: dict[str, Callable[..., object]] = {
     "stdio": lambda: serve("stdio"),
     "http": lambda port: serve("http", int(port)),
     "offers": offer,

@@ -72,7 +72,7 @@ class Profile:
         return not rule.filters or any(self._filter(one, path) for one in rule.filters)
 
     def _filter(self, form: Form, path: str | None) -> bool:
-        name, *rest = form
+        name, *rest = _list(form)
         if name == "require-all":
             return all(self._filter(one, path) for one in rest)
         if name == "require-not":
@@ -84,8 +84,14 @@ class Profile:
         return path == place or (name == "subpath" and path.startswith(f"{place}/"))
 
 
+def _list(form: Form) -> Sequence[Form]:
+    if isinstance(form, str):
+        raise TypeError(f"a word where a list was expected: {form}")
+    return form
+
+
 def _rule(form: Form) -> Rule:
-    verb, *rest = form
+    verb, *rest = _list(form)
     operations = [one for one in rest if isinstance(one, str)]
     filters = [one for one in rest if not isinstance(one, str)]
     if verb not in ("allow", "deny") or not operations:

@@ -56,7 +56,7 @@ class Shell(CommandLine):
 
     async def __call__(self, *words: str, **env: str) -> Done:
         """Run ``noctule`` with these words until it ends."""
-        done = await asyncio.to_thread(self.run, *words, **env)
+        done = await asyncio.to_thread(lambda: self.run(*words, **dict[str, Any](env)))
         return Done(done.returncode, done.stdout, done.stderr)
 
     async def loaded(self, *words: str) -> set[str]:

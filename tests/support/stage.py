@@ -233,7 +233,7 @@ class Stage:
         **changes: Any,
     ) -> None:
         self.settings = settings or make_settings(**changes)
-        self.clock = clock or ManualClock()
+        self.clock: Any = clock or ManualClock()  # whoever gave another knows what it can
         self.database = database or scratch_database()
         self.client = StageClient(self.clock)
         self.sink = RecordingSink()

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -121,7 +122,7 @@ async def _talks(phone: RemotePhone, each: int, gate: asyncio.Semaphore, story: 
             text = _message(phone.name, number)
             await phone.says(text)
             try:
-                await phone.until(lambda seen, text=text: _is_answered(seen, text), _PATIENCE_S)
+                await phone.until(partial(_is_answered, text=text), _PATIENCE_S)
             except TimeoutError as error:
                 story.lost.append(f"{text}: {error}")
                 return

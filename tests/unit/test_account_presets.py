@@ -37,7 +37,7 @@ OLD_KEY = {
     "limit_remaining": 4.8984355238,
     "rate_limit": {"requests": 50, "interval": "10s"},
 }
-LITELLM = {
+LITELLM: dict[str, Any] = {
     "key": "88dc28d0f030c55ed4ab77ed8faf098196cb1c05df778539800c9f1243fe6b4b",
     "info": {
         "key_name": "sk-...key",

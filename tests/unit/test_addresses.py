@@ -156,6 +156,7 @@ async def test_the_machines_own_resolver_knows_loopback():
 
 
 @pytest.mark.parametrize(
+    "host",
     [
         "metadata.google.internal", "metadata.google.internal.", "LOCALHOST", "a.localhost",
         "nas.local", "router.lan", "x.home.arpa",

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -136,7 +137,7 @@ def test_lists_of_models_in_their_variants():
     assert present_models("nonsense") == []
 
 
-BESIDE = {
+BESIDE: dict[str, Any] = {
     "xAI: reasoning beside, in the total": (
         {
             "prompt_tokens": 1000,

@@ -2,6 +2,7 @@ import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -324,10 +325,11 @@ WRITTEN_WAITS = {
 
 def test_waits_in_more_sentences():
     """Named values, lengths with colons, ranges, epochs and further languages are read."""
-    wrong = {}
+    wrong: dict[Any, Any] = {}
     for words, seconds in WRITTEN_WAITS.items():
         refusal = read_refusal(RawAnswer(429, body=json.dumps({"error": words})), now=NOW)
-        wait = refusal.retry_at and (refusal.retry_at - NOW).total_seconds()
+        at = refusal.retry_at
+        wait = None if at is None else (at - NOW).total_seconds()
         if wait is None or abs(wait - seconds) > 0.01:
             wrong[words] = wait
     assert wrong == {}

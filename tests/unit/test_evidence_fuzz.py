@@ -1,8 +1,8 @@
 import importlib
 import json
 import re
-import re._constants as sre
-import re._parser as parser
+import re._constants as sre  # type: ignore[import-not-found]  # typeshed has no such
+import re._parser as parser  # type: ignore[import-not-found]  # likewise
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from langchain_core.messages import AIMessage
@@ -26,7 +27,7 @@ def said(text: str) -> AIMessage:
 
 
 TIMER = {"label": "Bread", "minutes": 25, "loud": True}
-TICKET = {
+TICKET: dict[str, Any] = {
     "title": "The printer is broken",
     "priority": "high",
     "contact": {"name": "Ada Byron", "email": "ada@example.org"},

@@ -1,3 +1,5 @@
+from typing import Any
+
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from graphs.middleware.guard import Effort, circle, tool_results_since_model, why_stop
@@ -6,7 +8,7 @@ CAPS = Effort(steps=30, calls=20, worked_s=3600.0)
 LITTLE = Effort(steps=1, calls=1, worked_s=0.0)
 
 
-def called(number: int, args: dict[str, object], *, failed: bool) -> list[object]:
+def called(number: int, args: dict[str, object], *, failed: bool) -> list[Any]:
     """One tool call and what came of it."""
     call = {"name": "look", "args": args, "id": str(number)}
     status = "error" if failed else "success"

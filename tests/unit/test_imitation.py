@@ -1,4 +1,5 @@
 import json
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -121,7 +122,7 @@ def test_the_marks_of_every_family_give_the_arguments() -> None:
     """What is not made on a model's behalf is read all the same, whole and without its marks."""
     families = ("dsml", "minimax", "glm", "hunyuan", "seed", "step", "grok", "a misspelt", "cline")
     samples = {name: text for name, text in UNCLEAR.items() if name.startswith(families)}
-    wrong = {}
+    wrong: dict[Any, Any] = {}
     for name, text in samples.items():
         found = find_imitation(text, OFFERED)
         read = found and (found.alone, [(call.name, call.arguments) for call in found.calls])

@@ -1,5 +1,6 @@
 import json
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -19,7 +20,7 @@ NODE = {
     },
     "required": ["name"],
 }
-FROM_GENERATORS = {
+FROM_GENERATORS: dict[str, Any] = {
     "pydantic": (
         {
             "$defs": {"Bat": {"type": "object", "properties": {"n": {"type": "integer"}}}},
@@ -127,7 +128,7 @@ FROM_GENERATORS = {
 
 def test_schemas_of_every_common_generator_can_be_sent_and_checked():
     """References are put in place, old drafts said in the new one; what does not fit is refused."""
-    wrong = {}
+    wrong: dict[Any, Any] = {}
     for name, (schema, fits, does_not) in FROM_GENERATORS.items():
         kind = arguments_like(schema)
         plain = kind.model_json_schema()
@@ -157,7 +158,7 @@ def _doubling(count):
 
 
 def _deep(count):
-    schema = {"type": "string"}
+    schema: dict[str, Any] = {"type": "string"}
     for _ in range(count):
         schema = {"type": "object", "properties": {"x": schema}}
     return schema

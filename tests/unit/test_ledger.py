@@ -1,13 +1,13 @@
 import asyncio
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import Any, Self, cast
 
 import pytest
 
 from noctule.core.clock import SystemClock
 from noctule.core.errors import DatabaseBusyError, StorageUnavailableError
 from noctule.core.patience import Patience
-from noctule.core.ports import UnitOfWork
+from noctule.core.ports import Database, UnitOfWork
 from noctule.models.ledger import MOST_WAITING, Entry, Ledger
 from tests.support.stage import settle
 
@@ -57,14 +57,14 @@ def word(text: str) -> Entry:
 async def test_an_entry_is_stored_when_write_returns() -> None:
     """Whoever awaited a write may rely on it."""
     page = Page()
-    await Ledger(page).write(word("a"))
+    await Ledger(cast("Database", page)).write(word("a"))
     assert page.words == ["a"]
 
 
 async def test_many_entries_at_once_share_one_commit_and_keep_their_order() -> None:
     """Entries that wait while a transaction runs go into the next one together."""
     page = Page()
-    ledger = Ledger(page)
+    ledger = Ledger(cast("Database", page))
     await asyncio.gather(*(ledger.write(word(str(number))) for number in range(50)))
     assert page.words == [str(number) for number in range(50)]
     assert page.commits <= 2
@@ -73,7 +73,7 @@ async def test_many_entries_at_once_share_one_commit_and_keep_their_order() -> N
 async def test_being_cancelled_loses_nothing() -> None:
     """A caller that is cancelled while it waits leaves its entry behind to be stored."""
     page = Page(gate=asyncio.Event())
-    ledger = Ledger(page)
+    ledger = Ledger(cast("Database", page))
     writing = asyncio.create_task(ledger.write(word("paid for")))
     await settle()
     writing.cancel()
@@ -88,7 +88,7 @@ async def test_being_cancelled_loses_nothing() -> None:
 async def test_one_bad_entry_does_not_take_the_others_with_it() -> None:
     """Each entry is told what became of it."""
     page = Page()
-    ledger = Ledger(page)
+    ledger = Ledger(cast("Database", page))
     results = await asyncio.gather(
         *(ledger.write(word(text)) for text in ("a", "bad", "c")), return_exceptions=True
     )
@@ -99,7 +99,7 @@ async def test_one_bad_entry_does_not_take_the_others_with_it() -> None:
 async def test_a_locked_database_is_reported_and_the_ledger_goes_on() -> None:
     """After a failure the next entry is tried anew."""
     page = Page(locked=True)
-    ledger = Ledger(page)
+    ledger = Ledger(cast("Database", page))
     with pytest.raises(DatabaseBusyError):
         await ledger.write(word("a"))
     page.locked = False
@@ -110,7 +110,7 @@ async def test_a_locked_database_is_reported_and_the_ledger_goes_on() -> None:
 async def test_closing_waits_for_everything_handed_over() -> None:
     """Nobody needs to await an entry for it to be stored."""
     page = Page()
-    ledger = Ledger(page)
+    ledger = Ledger(cast("Database", page))
     ledger.enter(word("a"))
     ledger.enter(word("b"))
     await ledger.close()
@@ -120,7 +120,7 @@ async def test_closing_waits_for_everything_handed_over() -> None:
 async def test_what_waits_for_storage_that_is_away_is_bounded_and_written_afterwards() -> None:
     """Entries are kept in memory until storage answers; one too many is refused at once."""
     page = Page(locked=True)
-    ledger = Ledger(page)
+    ledger = Ledger(cast("Database", page))
     with page.patience.lasting():
         kept = [ledger.enter(word(str(number))) for number in range(MOST_WAITING)]
         await SystemClock().sleep(0.05)  # the first batch is under way

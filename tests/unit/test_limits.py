@@ -1,5 +1,6 @@
 import asyncio
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -35,7 +36,7 @@ class Shelf:
     ) -> Limit | None:
         retry_at = None if seconds is None else self.clock.now() + timedelta(seconds=seconds)
         evidence = None if seconds is None else Evidence.HEADER
-        values = {"retry_at": retry_at, "evidence": evidence, **changes}
+        values: dict[str, Any] = {"retry_at": retry_at, "evidence": evidence, **changes}
         return self.limits.learn(model, Refusal(Outcome.RATE_LIMITED, "not now", **values))
 
     async def stored(self) -> list[Limit]:

@@ -1,3 +1,5 @@
+from typing import Any
+
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
@@ -9,7 +11,7 @@ from noctule.models.manner import FINISH, Manner
 from noctule.models.one_call import OneCall
 from tests.support.stage import make_settings
 
-LOOK = {
+LOOK: dict[str, Any] = {
     "type": "function",
     "function": {
         "name": "look",
@@ -71,7 +73,8 @@ def test_by_text_nothing_is_left_of_tools_but_words():
     """Tools, calls and results are text, so that no template has to know of tools."""
     shaped = Manner(by_text=True, several=False).shaped(request(), loop=True)
     assert (tuple(shaped.tools), shaped.json_schema) == ((), None)
-    system, task, call, result = shaped.messages
+    said: list[Any] = [*shaped.messages]
+    system, task, call, result = said
     assert '{"name": "look", "description": "Look."' in system.text
     assert task.text == "Find it."
     assert call.text == 'I look.\n```json\n{"name": "look", "arguments": {"where": "a"}}\n```'
@@ -137,7 +140,7 @@ def piece(*chunks, text=""):
     from langchain_core.messages import AIMessageChunk  # noqa: PLC0415 - as the tests read
 
     return AIMessageChunk(
-        text,
+        content=text,
         tool_call_chunks=[
             {"name": n, "args": a, "id": i, "index": x, "type": "tool_call_chunk"}
             for n, a, i, x in chunks

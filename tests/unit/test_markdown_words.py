@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Sequence
 from io import StringIO
 from random import Random
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -222,7 +223,7 @@ def test_every_part_of_a_long_answer_is_one_telegram_takes(random: Random, block
     family = "👩‍👩‍👧‍👦"
     documents.insert(random.randint(0, blocks), family * random.randint(1, 900))
     parts = split("\n\n".join(documents))
-    wrong = []
+    wrong: list[Any] = []
     for number, (text, entities) in enumerate(parts):
         end = units(text)
         borders = [(e["offset"], e["offset"] + e["length"]) for e in entities]

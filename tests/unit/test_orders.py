@@ -55,7 +55,7 @@ def test_a_compacted_history_is_in_order() -> None:
         AIMessage("", tool_calls=[call("call_0")]),
         ToolMessage("found", tool_call_id="call_0"),
     ]
-    said = orderly(history)
+    said: list[Any] = orderly(history)
     assert roles(said) == ["system", "human", "ai", "tool"]
     assert said[2].tool_calls[0]["id"] == said[3].tool_call_id
     assert not broken(said)
@@ -71,7 +71,7 @@ def test_results_stand_behind_their_calls_whatever_came_between() -> None:
         ToolMessage("B", tool_call_id="b"),
         ToolMessage("A", tool_call_id="a"),
     ]
-    said = orderly(history)
+    said: list[Any] = orderly(history)
     assert roles(said) == ["human", "ai", "tool", "tool", "tool", "ai", "human"]
     assert said[0].content == f"go\n\n{ORPHAN}\n\nold"
     assert [m.content for m in said[2:4]] == ["A", "B"]
@@ -91,7 +91,7 @@ def test_ids_are_the_same_each_time_and_used_once() -> None:
     ids = [m.tool_calls[0]["id"] for m in first if isinstance(m, AIMessage)]
     assert len(set(ids)) == 2
     assert first == longer[: len(first)]
-    kept = orderly([HumanMessage("go"), AIMessage("", tool_calls=[call("abc123XYZ")])])
+    kept: list[Any] = orderly([HumanMessage("go"), AIMessage("", tool_calls=[call("abc123XYZ")])])
     assert kept[1].tool_calls[0]["id"] == "abc123XYZ"
 
 
@@ -103,7 +103,7 @@ def test_signatures_and_blocks_follow_the_new_ids() -> None:
         additional_kwargs={"tool_call_extras": {"toolu_1": "signature"}},
     )
     for blocks in (True, False):
-        made = orderly([HumanMessage("go"), said], blocks=blocks)[1]
+        made: Any = orderly([HumanMessage("go"), said], blocks=blocks)[1]
         new = made.tool_calls[0]["id"]
         assert made.additional_kwargs["tool_call_extras"] == {new: "signature"}
         if blocks:
@@ -113,7 +113,7 @@ def test_signatures_and_blocks_follow_the_new_ids() -> None:
 def test_a_call_that_could_not_be_read_is_sent_with_that_as_its_result() -> None:
     """The model is told what became of its cut call, in the form that every server takes."""
     torn = {"name": "look", "args": '{"a', "id": "t1", "error": "cut off at max_tokens"}
-    said = orderly([HumanMessage("go"), AIMessage("", invalid_tool_calls=[torn])])
+    said: list[Any] = orderly([HumanMessage("go"), AIMessage("", invalid_tool_calls=[torn])])
     assert said[1].tool_calls[0]["args"] == {}
     assert "could not be read (cut off at max_tokens)" in said[2].content
     assert not broken(said)
@@ -128,7 +128,7 @@ def test_nothing_empty_is_sent() -> None:
         AIMessage("", tool_calls=[call("a")]),
         ToolMessage("", tool_call_id="a"),
     ]
-    said = orderly(history)
+    said: list[Any] = orderly(history)
     assert roles(said) == ["human", "ai", "tool"]
     assert said[2].content == "(no output)"
     assert roles(orderly([SystemMessage("S")])) == ["system", "human"]
@@ -163,7 +163,7 @@ _MESSAGES = st.lists(
 def test_any_history_becomes_one_that_every_server_takes(history: list[BaseMessage]) -> None:
     """In order whatever it was; every text is still there, calls and results are counted."""
     for blocks in (False, True):
-        said = orderly(history, blocks=blocks)
+        said: list[Any] = orderly(history, blocks=blocks)
         if not blocks:
             assert broken(said) == []
         sent = json.dumps([text_of(m.content) for m in said])

@@ -1,4 +1,5 @@
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,7 +14,7 @@ KEY = ProofKey("here", "model", "1")
 AT = datetime(2026, 11, 22, tzinfo=UTC)
 
 
-def proof(**changes: object) -> Proof:
+def proof(**changes: Any) -> Proof:
     return Proof(
         **{
             "key": KEY,

@@ -1,5 +1,6 @@
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -178,7 +179,7 @@ def test_everybody_is_either_a_candidate_or_skipped_with_a_reason(
     need: Need, facts: dict[str, ModelFacts | None], pinned: str | None, tried: set[str]
 ) -> None:
     """Nobody is lost or named twice, nobody asked twice, and no private call leaves the house."""
-    found = look(need, wish=Wish(pinned=pinned), tried=tuple(tried), **facts)
+    found = look(need, wish=Wish(pinned=pinned), tried=tuple(tried), **dict[str, Any](facts))
     everybody = [*names(found), *(skip.model for skip in found.skips)]
     bound = {"a", "b", "c"} | ({"x"} if need.complexity is Complexity.ESCALATE else set())
     bound |= {pinned} & {"x"} if pinned else set()

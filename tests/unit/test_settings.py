@@ -1,4 +1,5 @@
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from pydantic import SecretStr
@@ -62,7 +63,9 @@ def test_bindings_name_models_that_exist_and_differ(binding, where):
 
 def test_a_twin_under_another_name_is_no_fallback():
     """Two names for the same model of the same endpoint are not each other's fallback."""
-    models = {name: {"endpoint": "one", "name": "same"} for name in ("a", "b")}
+    models: dict[str, dict[str, Any]] = {
+        name: {"endpoint": "one", "name": "same"} for name in ("a", "b")
+    }
     binding = {"primary": "a", "fallback": "b"}
     assert found(models=models, roles=roles(chat=binding)) == ["roles.chat.fallback"]
     models["b"] = models["b"] | {"extra_body": {"provider": {"sort": "price"}}}

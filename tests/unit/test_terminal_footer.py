@@ -1,5 +1,6 @@
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -11,7 +12,7 @@ from noctule.core.outcomes import Outcome
 from tests.support.stored_records import NOON, a_turn, an_attempt, later
 
 DONE = a_turn(status=Status.DONE, started_at=NOON, ended_at=later(3.1))
-FREE = {"cost_usd": Decimal(0), "fallback_from": None, "skipped": ()}
+FREE: dict[str, Any] = {"cost_usd": Decimal(0), "fallback_from": None, "skipped": ()}
 
 
 def said(*attempts, turn=DONE):

@@ -1,6 +1,7 @@
 """Which models are loaded before anybody asks, and when again."""
 
 from types import SimpleNamespace
+from typing import Any, cast
 
 from noctule.cli import warm_start
 from noctule.cli.warm_start import WarmStart, worth_warming
@@ -76,7 +77,7 @@ async def test_models_are_loaded_again_after_the_machine_slept(tmp_path):
         records=records, models=SimpleNamespace(client=lambda _endpoint: Client())
     )
     said = []
-    async with WarmStart(runtime, said.append, None).warming():
+    async with WarmStart(cast("Any", runtime), said.append, None).warming():
         for suspended_s, expected in ((0, 1), (10, 1), (3600, 2), (0, 2)):
             clock.suspend(suspended_s)
             await clock.advance(warm_start._LOOK_S + 1)

@@ -176,7 +176,8 @@ def test_a_number_alone_is_an_hour_only_where_a_time_is_expected():
     """``--at 9`` is nine o'clock; "9" in front of a sentence is not."""
     assert read_time("9", now=NOW, zone=BERLIN) is None
     reading = read_time("9", now=NOW, zone=BERLIN, expected=True)
-    assert berlin(reading and reading.moment) == "2026-11-23 09:00"
+    assert reading is not None
+    assert berlin(reading.moment) == "2026-11-23 09:00"
 
 
 def test_clock_changes_leave_no_time_out_and_give_none_twice():

@@ -164,8 +164,8 @@ class QuestionDocument(TypedDict):
     kind: str
     """`question`, `approval` or `check`."""
     text: str
-    shown: str | None
-    """What an approval shows beside the text; null when there is nothing."""
+    shown: str
+    """The text as people read it: an agent's own words are marked as quoted."""
     asked_by: str
     """`agent` for a question of an agent, else `noctule`."""
     session: str
