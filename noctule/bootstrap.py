@@ -6,7 +6,7 @@ Two depths, because a command that only reads the ledger should not load a graph
 
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import tzinfo
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-from noctule.config import Loaded
+from noctule.config import Loaded, vetter
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.coverage import Coverage
 from noctule.core.errors import UsageError
@@ -58,6 +58,7 @@ class Records:
         desk: takes requests and orders.
         events: what watchers see.
         config: the file the configuration was read from; None when it was not read from one.
+        vet: says why an MCP server may not be started now, by its name; None lets each start.
     """
 
     settings: Settings
@@ -68,6 +69,7 @@ class Records:
     desk: "Desk"
     events: "EventLog"
     config: Path | None = None
+    vet: "Callable[[str], str | None] | None" = None
 
 
 @dataclass(slots=True)
@@ -130,6 +132,7 @@ async def open_records(
             database=database,
             desk=Desk(loaded.settings, database, clock, home=loaded.home),
             config=loaded.path,
+            vet=vetter(loaded),
             events=events,
         )
 
@@ -247,7 +250,13 @@ async def open_runtime(
             models = await stack.enter_async_context(open_models(records))
         if toolbox is None:
             toolbox = await stack.enter_async_context(
-                Toolbox(settings, clock=clock, zone=records.zone, hidden=[records.home])
+                Toolbox(
+                    settings,
+                    clock=clock,
+                    zone=records.zone,
+                    hidden=[records.home],
+                    vet=records.vet,
+                )
             )
             for problem in toolbox.problems:
                 _LOG.warning("%s", problem)

@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -127,10 +127,16 @@ class McpHub:
     Args:
         servers: their settings by name.
         clock: the time.
+        vet: says why a server may not be started now, by its name; None lets each start.
     """
 
-    def __init__(self, servers: Mapping[str, McpServerSettings], clock: Clock) -> None:
-        self._servers = {name: McpServer(name, own, clock) for name, own in servers.items()}
+    def __init__(
+        self,
+        servers: Mapping[str, McpServerSettings],
+        clock: Clock,
+        vet: Callable[[str], str | None] | None = None,
+    ) -> None:
+        self._servers = {name: McpServer(name, own, clock, vet) for name, own in servers.items()}
         self._made: dict[str, tuple[tuple[OfferedTool, ...], list[McpTool], list[str]]] = {}
         self._absent = {name: _absent(server) for name, server in self._servers.items()}
 

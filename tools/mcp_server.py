@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from noctule.core.clock import Clock
 from noctule.core.settings import McpServerSettings
 from tools.mcp_listing import Listed, greet
+from tools.threads import in_thread
 from tools.tool import ToolError
 
 if TYPE_CHECKING:
@@ -36,9 +37,16 @@ class McpServer:
         name: in the configuration.
         settings: how to reach it.
         clock: the time, for the pauses between two tries.
+        vet: says why it may not be started now, by its name; None lets it start.
     """
 
-    def __init__(self, name: str, settings: McpServerSettings, clock: Clock) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: McpServerSettings,
+        clock: Clock,
+        vet: Callable[[str], str | None] | None = None,
+    ) -> None:
         self.name = name
         self.settings = settings
         self.offered: tuple[OfferedTool, ...] = ()
@@ -48,6 +56,7 @@ class McpServer:
         self.problem: str | None = None
         """Why it cannot be reached, a sentence; None while nothing is known to be wrong."""
         self._clock = clock
+        self._vet = vet
         self._connection: _Connection | None = None
         self._connecting = asyncio.Lock()
         self._failures = 0
@@ -72,6 +81,16 @@ class McpServer:
         self.begin()
         if not self._tried and self._background is not None:
             await asyncio.wait({self._background}, timeout=patience_s)
+
+    async def vetted(self) -> None:
+        """See to it that its program may be started now.
+
+        Raises:
+            PermissionError: it may not, and why, as a clause.
+        """
+        vet = self._vet
+        if vet is not None and (why := await in_thread(lambda: vet(self.name), name="vet")):
+            raise PermissionError(why)
 
     async def connect(self) -> None:
         """Connect unless it is connected; at most its timeout.
@@ -301,6 +320,7 @@ class _Connection:
         from tools.mcp_wire import refuse_secrets, running  # noqa: PLC0415 - likewise
 
         env = {name: value.get_secret_value() for name, value in settings.env.items()}
+        await self._server.vetted()
         if not settings.arguments_may_show_secrets:
             refuse_secrets(settings.command, {**os.environ, **env})
         async with running(settings.command, env) as program:

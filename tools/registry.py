@@ -1,7 +1,7 @@
 """Every tool there is, and which of them a role has."""
 
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Self
@@ -34,6 +34,7 @@ class Toolbox:
         tools: these instead of the configured ones; None means those of the configuration.
         zone: where times are shown.
         hidden: folders that programs never see, above all the data folder.
+        vet: says why an MCP server may not be started now; None lets each start.
     """
 
     def __init__(
@@ -44,11 +45,12 @@ class Toolbox:
         tools: Sequence[AnyTool] | None = None,
         zone: tzinfo = UTC,
         hidden: Sequence[Path] = (),
+        vet: Callable[[str], str | None] | None = None,
     ) -> None:
         self._settings = settings
         self._problems: list[str] = []
         self._own: dict[str, AnyTool] = {}
-        self._hub = McpHub({} if tools is not None else settings.tools.mcp, clock)
+        self._hub = McpHub({} if tools is not None else settings.tools.mcp, clock, vet)
         built = _built_in(settings, zone, hidden, self._problems) if tools is None else tools
         for tool in built:
             _add(self._own, tool, self._problems)

@@ -41,6 +41,6 @@ async def command(invocation: Invocation, *, path: Path | None, forget: bool) ->
         raise UsageError(
             f"{target} is no configuration of Noctule. Name one, or let `noctule init` write yours."
         )
-    show(Project(target, content))
+    show(Project.compared(target, content, store.verdict(target, content)))
     store.remember(target, content, trusted=True)
     click.echo(f"{target} is used from now on by commands started in {target.parent}.")

@@ -29,6 +29,11 @@ def show(project: "Project") -> None:
     click.echo(f"{printable(str(project.path))} says what Noctule starts and asks here:", err=True)
     for line in project.consequences():
         click.echo(f"  - {printable(line)}", err=True)
+    news = project.news()
+    if news:
+        click.echo("New since you trusted it:", err=True)
+    for line in news:
+        click.echo(f"  {printable(line)}", err=True)
 
 
 def tell_choice(choice: "Choice | None", *, as_json: bool) -> None:
@@ -48,6 +53,6 @@ def tell_choice(choice: "Choice | None", *, as_json: bool) -> None:
 
 def _ask(project: "Project") -> bool:
     if project.changed:
-        click.echo("The project's configuration has changed since you trusted it.", err=True)
+        click.echo("The project has changed since you trusted it.", err=True)
     show(project)
     return click.confirm("Use it whenever you are in this folder?", default=False, err=True)

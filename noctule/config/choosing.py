@@ -1,6 +1,6 @@
 """Which configuration is used: a named one, a trusted project file, the person's, the packaged."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,6 +15,8 @@ from noctule.config.places import (
 from noctule.config.project import Project, read_project
 from noctule.config.trust import TrustStore
 from noctule.core.errors import ConfigError, Problem
+
+_NAMED = 5
 
 Ask = Callable[[Project], bool | None]
 """Asks a person whether a project file may be used; None when nobody can be asked now."""
@@ -43,13 +45,15 @@ class Choice:
         content: what a person trusted: this is used, whatever the file holds by now. None means
             that it is read from the file.
         warning: why ``./config.yaml`` is not used, and how it would be; None when it is, or when
-            there is none of Noctule's.
+            there is none of Noctule's; or what of it is left out.
+        left_out: parts that run code which has changed since it was trusted.
     """
 
     path: Path
     origin: Origin
     content: bytes | None = None
     warning: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def notice(self) -> str | None:
@@ -113,7 +117,7 @@ def _usual(environ: Mapping[str, str], store: TrustStore) -> Choice:
 def _is_trusted(path: Path, store: TrustStore) -> bool:
     content = read_project(path)
     known = None if content is None else store.verdict(path, content)
-    return known is not None and known.trusted and known.same
+    return known is not None and known.holds
 
 
 def _project(
@@ -123,11 +127,14 @@ def _project(
     trusted = known.trusted if known is not None and known.same else None
     if trusted is None and given_to_agents(here, store.home):
         raise _turned_up(here)
-    if trusted is None and ask is not None:
-        changed = known is not None and known.trusted
-        trusted = ask(Project(here, content, changed=changed))
-        if trusted is not None:
-            store.remember(here, content, trusted=trusted)
+    code = known.changed if trusted and known is not None else {}
+    if (trusted is None or code) and ask is not None and not given_to_agents(here, store.home):
+        answer = ask(Project.compared(here, content, known))
+        if answer is not None:
+            store.remember(here, content, trusted=answer)
+            trusted, code = answer, {}
+    if trusted and code:
+        return Choice(here, Origin.PROJECT, content, _changed_code(here, code), tuple(code))
     if trusted:
         return Choice(here, Origin.PROJECT, content)
     return Choice(usual.path, usual.origin, warning=_untrusted(here, said_no=trusted is False))
@@ -138,6 +145,18 @@ def _untrusted(here: Path, *, said_no: bool) -> str:
     return (
         f"{here} is not used: {why} in its present form. Read it; then `noctule trust` uses it "
         "from now on, and --config uses it once."
+    )
+
+
+def _changed_code(here: Path, code: Mapping[str, Sequence[str]]) -> str:
+    parts = ", ".join(code)
+    files = [name for names in code.values() for name in names]
+    few = ", ".join(files[:_NAMED]) + (
+        f" and {len(files) - _NAMED} more" if len(files) > _NAMED else ""
+    )
+    return (
+        f"{parts} of {here} is left out, because its code has changed since you trusted it: {few}. "
+        "Look at it; then `noctule trust` uses it again."
     )
 
 

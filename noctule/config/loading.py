@@ -1,23 +1,26 @@
 """From a file to checked settings, or to everything that is wrong with it."""
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noctule.config.choosing import Ask, Choice, choose
+from noctule.config.choosing import Ask, Choice, Origin, choose
+from noctule.config.code import leave_out, server_part
 from noctule.config.complaints import structural_problems
 from noctule.config.document import Document, KeyPath, parse_document, read_document
 from noctule.config.installed import gaps
 from noctule.config.places import find_home, packaged_template
 from noctule.config.secrets import hide, written_secrets
+from noctule.config.trust import TrustStore
 from noctule.config.variables import Substitution, substitute
 from noctule.core.errors import ConfigError, Problem
 from noctule.core.settings import Settings, TelegramSettings
 from noctule.core.settings.checks import findings_in
 from noctule.core.settings.parts import Parts
 
+_NAMED = 5
 _ENDPOINT_FILES = ("weights", "chat_template", "script")
 
 
@@ -69,8 +72,37 @@ def load(
         document = read_document(found)
     else:
         document = parse_document(choice.content, str(found))
+        leave_out(document.data, choice.left_out)
     settings, absent = _check(document, environ, found.parent, to_be_used=True)
     return Loaded(settings, found, home, absent, choice)
+
+
+def vetter(loaded: Loaded) -> Callable[[str], str | None] | None:
+    """Return what says why an MCP server may not be started now, a clause, by its name.
+
+    The code of a project is looked at again whenever a server is started: a night is long.
+
+    Args:
+        loaded: a configuration; only a project's is trusted as it was.
+
+    Returns:
+        None where nothing has to be asked.
+    """
+    choice = loaded.choice
+    if choice is None or choice.origin is not Origin.PROJECT or choice.content is None:
+        return None
+    store, path, content = TrustStore.of(loaded.home), choice.path, choice.content
+
+    def vet(name: str) -> str | None:
+        files = store.changed_part(path, content, server_part(name))
+        if not files:
+            return None
+        return (
+            f"its code has changed since it was trusted ({', '.join(files[:_NAMED])}); look at it, "
+            f"then `noctule trust {path}`"
+        )
+
+    return vet
 
 
 def load_bytes(content: bytes, path: Path, home: Path, *, environ: Mapping[str, str]) -> Loaded:

@@ -6,12 +6,14 @@ to tell a person what it would start.
 
 import re
 import shlex
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import unified_diff
 from pathlib import Path
 from typing import Any
 
 from noctule.config.document import MAX_BYTES, KeyPath, dotted, parse_document
+from noctule.config.trust import Verdict
 from noctule.core.masking import Masker
 from noctule.core.plain_sight import in_plain_sight
 
@@ -24,6 +26,8 @@ _VARIABLE = re.compile(r"(?<!\$)\$\{([A-Za-z_]\w*)\}")
 _FILES = frozenset({"weights", "script", "chat_template"})
 _NOWHERE = frozenset({"scripted", "embedded"})
 _SHOWN = 300
+_MOST_FILES = 10
+_MOST_LINES = 20
 _MASKER = Masker()
 
 
@@ -34,12 +38,40 @@ class Project:
     Args:
         path: where it is.
         content: all of it.
-        changed: whether a person trusted it before with another content.
+        changed: whether a person trusted it before with another content, or other code.
+        files: the code that is not as they saw it, by the part that runs it.
+        before: the text they saw; None when there was none, or it is the same.
     """
 
     path: Path
     content: bytes
     changed: bool = False
+    files: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    before: str | None = None
+
+    @classmethod
+    def compared(cls, path: Path, content: bytes, known: Verdict | None) -> "Project":
+        """Return a project file with what is new in it since a person looked at it."""
+        if known is None or not known.trusted:
+            return cls(path, content)
+        before = None if known.same else known.before
+        return cls(path, content, changed=True, files=known.changed, before=before)
+
+    def news(self) -> list[str]:
+        """Return what has changed since a person trusted it, a line each; [] when they did not."""
+        lines = [
+            f"the code of {part} has changed: {', '.join(files[:_MOST_FILES])}"
+            + (f" and {len(files) - _MOST_FILES} more" if len(files) > _MOST_FILES else "")
+            for part, files in self.files.items()
+        ]
+        if self.before is not None:
+            now = _MASKER.mask(self.content.decode("utf-8", "replace"))
+            found = list(unified_diff(self.before.splitlines(), now.splitlines(), n=0, lineterm=""))
+            changed = [line for line in found[2:] if not line.startswith("@@")]
+            lines += changed[:_MOST_LINES]
+            if len(changed) > _MOST_LINES:
+                lines.append(f"and {len(changed) - _MOST_LINES} more lines of {self.path.name}")
+        return [in_plain_sight(_MASKER.mask(line), most=_SHOWN) for line in lines]
 
     def consequences(self) -> list[str]:
         """Return what using it would start, reach and allow, a line each, for a person to judge."""

@@ -1,20 +1,24 @@
 """The trust store: which project files a person has looked at and said yes or no to.
 
 It is a JSON file in the data folder, because it is read before there is a configuration, so before
-there is a database. An answer holds for one path with one content: a changed file is asked about
-again.
+there is a database. An answer holds for one path with one content, and for the code in its folder
+that it runs: what has changed is asked about again.
 """
 
 import hashlib
 import json
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from noctule.config.code import Code, code_of, differences
+from noctule.config.document import parse_document
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.errors import UsageError
+from noctule.core.masking import Masker
 from noctule.core.private_files import make_folder
 
 FILE = "trusted-configurations.json"
@@ -28,10 +32,19 @@ class Verdict:
     Args:
         trusted: whether it may be used.
         same: whether the file still has the content they saw.
+        changed: the files of each part that runs code and that they did not see as they are now.
+        before: the text they saw, masked; None when it was not kept.
     """
 
     trusted: bool
     same: bool
+    changed: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    before: str | None = None
+
+    @property
+    def holds(self) -> bool:
+        """Whether they said yes to all of it as it is now."""
+        return self.trusted and self.same and not self.changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +74,19 @@ class TrustStore:
         entry = self._read().get(str(path.resolve()))
         if entry is None:
             return None
-        return Verdict(entry.get("trusted") is True, entry.get("sha256") == _digest(content))
+        before = entry.get("text")
+        return Verdict(
+            trusted=entry.get("trusted") is True,
+            same=entry.get("sha256") == _digest(content),
+            changed=differences(_stored_code(entry), _code(path, content)),
+            before=before if isinstance(before, str) else None,
+        )
+
+    def changed_part(self, path: Path, content: bytes, part: str) -> list[str]:
+        """Return the files of one part that are not as they were trusted; [] when all are."""
+        stored = _stored_code(self._read().get(str(path.resolve()), {})) or {}
+        now = _code(path, content, only=part)
+        return differences({part: stored.get(part, {})}, now).get(part, [])
 
     def remember(self, path: Path, content: bytes, *, trusted: bool) -> None:
         """Keep an answer, in place of an earlier one about this path.
@@ -73,6 +98,8 @@ class TrustStore:
         entries[str(path.resolve())] = {
             "sha256": _digest(content),
             "trusted": trusted,
+            "code": _code(path, content),
+            "text": Masker().mask(content.decode("utf-8", "replace")),
             "when": self.clock.now().isoformat(),
         }
         self._write(entries)
@@ -116,6 +143,18 @@ class TrustStore:
                 f"The answer could not be kept in {target} ({reason}). Mend the folder's "
                 "permissions, or name the configuration with --config."
             ) from error
+
+
+def _code(path: Path, content: bytes, only: str | None = None) -> Code:
+    return code_of(path.resolve().parent, parse_document(content, str(path)).data, only)
+
+
+def _stored_code(entry: dict[str, Any]) -> Code | None:
+    """Return the code that was seen; None when an older version kept the answer."""
+    stored = entry.get("code")
+    if not isinstance(stored, dict):
+        return None
+    return {str(part): files for part, files in stored.items() if isinstance(files, dict)}
 
 
 def _digest(content: bytes) -> str:

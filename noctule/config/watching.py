@@ -72,7 +72,7 @@ class WatchedFile:
 
     def _is_trusted(self, content: bytes) -> bool:
         verdict = TrustStore.of(self._loaded.home).verdict(self._path, content)
-        return verdict is not None and verdict.trusted and verdict.same
+        return verdict is not None and verdict.holds
 
 
 def _stamp(path: Path) -> _Stamp:

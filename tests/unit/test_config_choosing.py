@@ -152,7 +152,7 @@ def test_an_answer_is_remembered_until_the_file_changes(place):
     assert chosen(None).origin is Origin.PACKAGED
     assert asked == [False, True, False]
     entry = json.loads((home / FILE).read_text())[str(here.resolve())]
-    assert set(entry) == {"sha256", "trusted", "when"}
+    assert set(entry) == {"sha256", "trusted", "when", "code", "text"}
     assert stat.S_IMODE((home / FILE).stat().st_mode) == 0o600
 
 

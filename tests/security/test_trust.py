@@ -1,0 +1,189 @@
+"""A project's code is trusted as it was seen: what has changed is shown, asked about, left out."""
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from noctule.config import load, vetter
+from noctule.config.choosing import Origin, choose
+from noctule.config.project import Project
+from noctule.config.trust import TrustStore
+from noctule.core.clock import ManualClock
+from tests.support.mcp_stage import PROGRAM
+from tools.mcp import McpHub
+
+FILES = (
+    "own/hello.py",
+    "own/deep/more.py",
+    "servers/near.py",
+    "servers/lib/a.py",
+    "servers/node_modules/x.js",
+    "far.sh",
+    "conf/far.toml",
+    "unrelated.py",
+)
+ROLES = ("chat", "orchestrator", "engineer", "research", "writer", "utility")
+CONFIG = {
+    "endpoints": {"stage": {"kind": "scripted"}},
+    "models": {"one": {"endpoint": "stage", "name": "one", "context": 8000}},
+    "roles": {role: {"primary": "one"} for role in ROLES},
+    "tools": {
+        "folder": "own",
+        "mcp": {
+            "near": {"command": ["python3", "servers/near.py", "stdio"]},
+            "far": {"command": ["./far.sh", "--config=conf/far.toml"]},
+            "away": {"command": ["uvx", "some-server"]},
+        },
+    },
+}
+
+
+class Place:
+    """A project with code, a data folder, and nobody to be asked."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder / "project"
+        self.home = folder / "home"
+        self.environ = {"XDG_CONFIG_HOME": str(folder / "xdg"), "NOCTULE_HOME": str(self.home)}
+        for name in FILES:
+            self.write(name, f"# {name}\n")
+        self.config = self.folder / "config.yaml"
+        self.config.write_text(yaml.safe_dump(CONFIG))
+        self.asked: list[Project] = []
+
+    def write(self, name: str, text: str) -> None:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def trust(self) -> None:
+        TrustStore.of(self.home).remember(self.config, self.config.read_bytes(), trusted=True)
+
+    def chosen(self, answer: bool | None = None, *, asks: bool = False):  # noqa: FBT001 - a word
+        def ask(project: Project) -> bool | None:
+            self.asked.append(project)
+            return answer
+
+        where = {"environ": self.environ, "cwd": self.folder, "home": self.home}
+        return choose(None, **where, ask=ask if asks else None)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Place:
+    return Place(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("file", "part"),
+    [
+        ("own/hello.py", "tools.folder"),
+        ("own/deep/more.py", "tools.folder"),
+        ("own/new.py", "tools.folder"),
+        ("servers/near.py", "tools.mcp.near"),
+        ("servers/lib/a.py", "tools.mcp.near"),
+        ("servers/new.py", "tools.mcp.near"),
+        ("far.sh", "tools.mcp.far"),
+        ("conf/far.toml", "tools.mcp.far"),
+    ],
+)
+def test_code_that_changed_is_left_out_by_night_and_the_rest_is_used(
+    file: str, part: str, place: Place
+):
+    """Nobody can be asked: the configuration is used without it, and a line says what and why."""
+    place.trust()
+    assert place.chosen().left_out == ()
+    place.write(file, "import os  # changed\n")
+    choice = place.chosen()
+    assert (choice.origin, choice.left_out) == (Origin.PROJECT, (part,))
+    assert choice.warning is not None
+    assert file in choice.warning
+    assert "noctule trust" in choice.warning
+    settings = load(environ=place.environ, cwd=place.folder).settings
+    assert (settings.tools.folder is None) == (part == "tools.folder")
+    names = {"near", "far", "away"} - {part.rpartition(".")[2]}
+    assert set(settings.tools.mcp) == names
+    place.trust()
+    assert place.chosen().left_out == ()
+
+
+@pytest.mark.parametrize("gone", ["own/deep/more.py", "servers/lib/a.py", "far.sh"])
+def test_code_that_is_gone_has_changed(gone: str, place: Place):
+    """Another file of that name may be found in its place elsewhere."""
+    place.trust()
+    (place.folder / gone).unlink()
+    assert len(place.chosen().left_out) == 1
+
+
+def test_what_the_configuration_does_not_run_is_not_asked_about(place: Place):
+    """Work goes on in a project; what package managers fetched is not hashed."""
+    place.trust()
+    place.write("unrelated.py", "changed\n")
+    place.write("servers/node_modules/x.js", "changed\n")
+    place.write("docs/readme.md", "new\n")
+    assert place.chosen().left_out == ()
+
+
+def test_a_person_is_shown_what_changed_and_asked_again(place: Place):
+    """The names of files, and the lines of the configuration; a no is a no to all of it."""
+    place.trust()
+    place.write("own/hello.py", "import os\n")
+    assert place.chosen(None, asks=True).left_out == ("tools.folder",)
+    (project,) = place.asked
+    assert project.changed
+    assert project.news() == ["the code of tools.folder has changed: own/hello.py"]
+    assert place.chosen(True, asks=True).left_out == ()
+    assert place.chosen(asks=True).left_out == ()
+    assert len(place.asked) == 2
+    changed = {**CONFIG, "tools": {**CONFIG["tools"], "sandbox": "none"}}
+    place.config.write_text(yaml.safe_dump(changed))
+    assert place.chosen(False, asks=True).origin is not Origin.PROJECT
+    assert place.asked[-1].news() == ["+  sandbox: none"]
+
+
+def test_an_answer_of_an_older_version_covers_no_code(place: Place):
+    """It was given when nobody had looked at the code: it is asked about once."""
+    place.trust()
+    store = place.home / "trusted-configurations.json"
+    entries = yaml.safe_load(store.read_text())
+    for entry in entries.values():
+        del entry["code"], entry["text"]
+    store.write_text(json.dumps(entries))
+    assert set(place.chosen().left_out) == {"tools.folder", "tools.mcp.near", "tools.mcp.far"}
+    assert place.chosen(True, asks=True).left_out == ()
+
+
+def test_a_link_is_followed_to_what_it_runs(place: Place, tmp_path: Path):
+    """A link to a script outside changes when the script does, or when the link is exchanged."""
+    outside = tmp_path / "outside.sh"
+    outside.write_text("one\n")
+    (place.folder / "far.sh").unlink()
+    (place.folder / "far.sh").symlink_to(outside)
+    place.trust()
+    outside.write_text("two\n")
+    assert place.chosen().left_out == ("tools.mcp.far",)
+
+
+@pytest.mark.process
+async def test_a_server_whose_code_changed_meanwhile_is_not_started_again(place: Place):
+    """A night is long: it is looked at before each start. Others go on; its problem says why."""
+    place.write("servers/near.py", PROGRAM.read_text())
+    place.write("far.py", PROGRAM.read_text())
+    servers = {
+        "near": {"command": ["python3", "servers/near.py", "stdio"]},
+        "far": {"command": ["python3", "far.py", "stdio"]},
+    }
+    place.config.write_text(yaml.safe_dump({**CONFIG, "tools": {"mcp": servers}}))
+    place.trust()
+    loaded = load(environ=place.environ, cwd=place.folder)
+    place.write("servers/near.py", PROGRAM.read_text() + "# by night\n")
+    hub = McpHub(loaded.settings.tools.mcp, ManualClock(), vetter(loaded))
+    try:
+        hub.begin()
+        await hub.ready(["near", "far"])
+        problems = hub.problems(["near", "far"])
+    finally:
+        await hub.close()
+    assert [p for p in problems if "'near'" in p and "servers/near.py" in p and "trust" in p]
+    assert not [p for p in problems if "'far'" in p and "changed" in p]
