@@ -71,14 +71,14 @@ def _discreet(found: "Finding", secrets: Sequence[str]) -> "Finding":
 
 
 def _lines(found: "Finding") -> list[str]:
-    from noctule.channels.terminal.printable import printable  # noqa: PLC0415 - not for --help
+    from noctule.channels.terminal.printable import shown  # noqa: PLC0415 - not for --help
     from noctule.doctor.finding import Level  # noqa: PLC0415 - likewise
 
     colors = {Level.OK: "green", Level.ADVICE: "cyan", Level.WARNING: "yellow", Level.ERROR: "red"}
     head = click.style(f"{found.level.value:8}", fg=colors[found.level])
-    lines = [f"{head} {printable(f'{found.about}: {found.sentence}')}"]
+    lines = [f"{head} {shown(f'{found.about}: {found.sentence}')}"]
     if found.fix is not None:
-        lines.append(f"{'':8} → {printable(found.fix)}")
+        lines.append(f"{'':8} → {shown(found.fix)}")
     return lines
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.printable import shown
 from noctule.cli.attempts import attempt_document, tokens_of
 from noctule.cli.documents import baseline_document, route_document
 from noctule.cli.json_types.costs import (
@@ -67,10 +67,10 @@ def number(amount: Decimal | None) -> float | None:
 def lines(explained: Explanation, records: "Records") -> Iterator[str]:
     """Yield what ``why`` prints."""
     turn = explained.turn
-    yield click.style(printable(" ".join(turn.text.split()))[:200], bold=True)
+    yield click.style(shown(" ".join(turn.text.split()))[:200], bold=True)
     yield f"turn {turn.id} of session {turn.session_id}: {turn.status.value}"
     if turn.error:
-        yield printable(turn.error)
+        yield shown(turn.error)
     yield ""
     yield from _route(explained)
     for index, call in enumerate(explained.calls, 1):
@@ -92,14 +92,14 @@ def _route(explained: Explanation) -> Iterator[str]:
     sure = "" if route.confidence is None else f", confidence {route.confidence:.2f}"
     names = " → ".join(role.value for role in route.roles)
     yield f"Route: {names}, {route.complexity.value}"
-    yield printable(f"  decided by {route.by.value}: {route.reason}{sure}")
+    yield shown(f"  decided by {route.by.value}: {route.reason}{sure}")
 
 
 def _call(index: int, call: ExplainedCall) -> Iterator[str]:
     first = call.attempts[0]
     yield click.style(f"Call {index}: {first.role}, {first.purpose.value}", bold=True)
     for skip in call.skipped:
-        yield printable(f"  passed over {skip.model}: {skip.reason}")
+        yield shown(f"  passed over {skip.model}: {skip.reason}")
     for attempt in call.attempts:
         yield from _attempt(attempt)
     answered = call.answered_by
@@ -116,7 +116,7 @@ def _attempt(attempt: Attempt) -> Iterator[str]:
     instead = f" instead of {attempt.fallback_from}" if attempt.fallback_from else ""
     yield f"  asked {attempt.model}{instead}{waited}: {result} in {_took(attempt)}"
     if attempt.message:
-        yield printable(f"    it said: {' '.join(attempt.message.split())}")
+        yield shown(f"    it said: {' '.join(attempt.message.split())}")
     if attempt.discarded:
         yield "    what it had shown was taken back"
     if attempt.outcome is Outcome.SUCCESS or attempt.cost_usd:
@@ -144,11 +144,11 @@ def _took(attempt: Attempt) -> str:
 def _sleep(sleep: ExplainedSleep, records: "Records") -> Iterator[str]:
     until = iso(sleep.wake_at, records.zone) or "somebody resumes it"
     yield click.style(f"{sleep.status.capitalize()} until {until}", bold=True)
-    yield printable(f"  {sleep.sentence}")
+    yield shown(f"  {sleep.sentence}")
     if sleep.evidence is not None:
         yield f"  the time is known from: {sleep.evidence}"
     for line in sleep.tried:
-        yield printable(f"  tried {line}")
+        yield shown(f"  tried {line}")
     if sleep.woken_at is not None:
         slept = (sleep.woken_at - sleep.parked_at).total_seconds()
         yield f"  went on {iso(sleep.woken_at, records.zone)}, after {show_duration(slept)}"

@@ -62,13 +62,18 @@ class Invocation:
         return loaded
 
     def print_document(self, document: Any) -> None:
-        """Print the one JSON document of ``--json`` on stdout, in UTF-8."""
+        """Print the one JSON document of ``--json`` on stdout, in UTF-8, without secrets.
+
+        The ``reply`` somebody waits for is printed as it was given.
+        """
         if hasattr(sys.stdout, "reconfigure"):
             sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-        from noctule.core.plain_sight import unseen_escaped  # noqa: PLC0415 - not for --help
+        from noctule.channels.discretion import masked_document  # noqa: PLC0415 - not for --help
+        from noctule.core.plain_sight import unseen_escaped  # noqa: PLC0415 - likewise
 
         self.answered = True
-        click.echo(unseen_escaped(json.dumps(document, ensure_ascii=False, indent=2)))
+        shown = masked_document(document, but=("reply",))
+        click.echo(unseen_escaped(json.dumps(shown, ensure_ascii=False, indent=2)))
 
 
 def runs(

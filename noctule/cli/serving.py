@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.printable import shown
 from noctule.cli.invocation import Invocation
 from noctule.cli.proving import proving
 from noctule.core.durations import show_duration
@@ -196,7 +196,7 @@ class Lines:
 
 def _say(text: str) -> None:
     try:
-        click.echo(printable(text), err=True)
+        click.echo(shown(text), err=True)
     except OSError:  # nobody reads it any more: the sessions go on all the same
         sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: PTH123, SIM115 - for the rest of the process
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.printable import shown
 from noctule.channels.terminal.question_page import how_to_answer, question_lines
 from noctule.cli.documents import question_document
 from noctule.cli.invocation import Invocation
@@ -52,16 +52,16 @@ async def _show(invocation: Invocation, records: "Records", name: str, *, full: 
         invocation.print_document([question_document(one, records.zone) for one in questions])
         return 0
     for question, session in zip(questions, sessions, strict=True):
-        click.echo(printable(_whose(session)))
+        click.echo(shown(_whose(session)))
         for line in question_lines(question):
-            click.echo(printable(line))
+            click.echo(shown(line))
         if full and question.subject is not None:
             click.echo(f"All of it, {len(question.subject):,} characters:")
             click.echo(in_plain_sight(question.subject, most=10 * len(question.subject)))
         if question.answered_at is None:
             click.echo(how_to_answer(question))
         else:
-            click.echo(printable(f"Answered: {question.answer or '(sent on without an answer)'}"))
+            click.echo(shown(f"Answered: {question.answer or '(sent on without an answer)'}"))
     if not questions:
         click.echo("It waits for no answer.")
     return 0

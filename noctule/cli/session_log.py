@@ -6,7 +6,7 @@ from datetime import datetime, tzinfo
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, cast
 
-from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.printable import shown
 from noctule.channels.terminal.tool_lines import ending, tool_line
 from noctule.cli.json_types.sessions import EventDocument
 from noctule.cli.moments import iso
@@ -85,7 +85,7 @@ def log_lines(event: Event, zone: tzinfo) -> Iterator[str]:
     if say is None:
         return
     stamp = event.at.astimezone(zone).strftime("%Y-%m-%d %H:%M:%S")
-    for index, line in enumerate(printable(say(event, zone)).splitlines()):
+    for index, line in enumerate(shown(say(event, zone)).splitlines()):
         yield f"{stamp if index == 0 else ' ' * len(stamp)}  {line}"
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.printable import shown
 from noctule.channels.terminal.question_page import how_to_answer, question_lines
 from noctule.cli.moments import show
 from noctule.cli.session_view import SessionView
@@ -44,7 +44,7 @@ def print_session(view: SessionView, records: "Records") -> None:
 
 def _head(overview: Overview, workspace: str | None, records: "Records") -> Iterator[str]:
     session, now = overview.session, records.clock.now()
-    yield click.style(printable(session.title or "(untitled)"), bold=True)
+    yield click.style(shown(session.title or "(untitled)"), bold=True)
     status = "empty" if overview.status is None else overview.status.value
     wake = show(overview.wake_at, records.zone, now)
     until = f" until {wake}" if overview.wake_at is not None else ""
@@ -53,14 +53,14 @@ def _head(overview: Overview, workspace: str | None, records: "Records") -> Iter
     begun = show(session.created_at, records.zone, now)
     yield f"{status}{until}; begun {begun}; {show_usd(overview.cost_usd)} so far"
     if workspace is not None:
-        yield printable(f"works in {workspace}")
+        yield shown(f"works in {workspace}")
 
 
 def _asks(questions: Sequence[Question]) -> Iterator[str]:
     for question in questions:
         yield ""
         for line in question_lines(question):
-            yield click.style(printable(line), fg="yellow")
+            yield click.style(shown(line), fg="yellow")
         yield how_to_answer(question)
 
 
@@ -68,25 +68,25 @@ def _sleep(turn: Turn | None, parkings: Sequence[Parking]) -> Iterator[str]:
     if turn is None or turn.status not in {Status.PARKED, Status.WAITING}:
         return
     if turn.error:
-        yield printable(turn.error)
+        yield shown(turn.error)
     first = first_to_wake(parkings)
     if first is None:
         return
     if first.evidence is not None:
         yield f"  known from: {first.evidence.value}"
     for line in first.tried:
-        yield printable(f"  tried: {line}")
+        yield shown(f"  tried: {line}")
 
 
 def _turn(turn: Turn, route: Route | None, records: "Records") -> Iterator[str]:
     said = show(turn.created_at, records.zone, records.clock.now())
     verdict = "" if turn.verdict is None else f", rated {turn.verdict.value}"
     yield click.style(f"[{short_id(turn.id)}  {said}  {turn.status.value}{verdict}]", dim=True)
-    yield printable(f"> {turn.text}").replace("\n", "\n> ")
+    yield shown(f"> {turn.text}").replace("\n", "\n> ")
     if turn.reply is not None:
         if route is not None:
             names = ", ".join(role.value for role in route.roles)
             yield click.style(f"{names}:", bold=True)
-        yield printable(turn.reply)
+        yield shown(turn.reply)
     elif turn.error:
-        yield printable(turn.error)
+        yield shown(turn.error)

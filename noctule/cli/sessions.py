@@ -255,6 +255,7 @@ async def rename_session(invocation: Invocation, *, session_id: str, title: str)
 async def export_session(invocation: Invocation, *, session_id: str) -> None:
     """Print a whole session as Markdown; with --json as one document."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.channels.discretion import masked  # noqa: PLC0415 - likewise
     from noctule.cli.session_documents import session_document  # noqa: PLC0415 - likewise
     from noctule.cli.session_export import markdown  # noqa: PLC0415 - likewise
 
@@ -263,7 +264,7 @@ async def export_session(invocation: Invocation, *, session_id: str) -> None:
         if invocation.as_json:
             invocation.print_document(session_document(view, records.zone))
         else:
-            click.echo(markdown(view, records.zone))
+            click.echo(masked(markdown(view, records.zone)))
 
 
 @command.command("delete")

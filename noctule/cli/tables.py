@@ -12,7 +12,7 @@ from enum import Enum
 
 import click
 
-from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.printable import shown
 
 MOST_ROWS = 1_000_000_000
 """The most rows to ask for; far larger numbers are none to a database."""
@@ -62,7 +62,7 @@ def print_table(
         rows: a cell for each column. What a cell says is made one printable line.
         width: cells a line may have; None asks the terminal; piped, nothing bounds a line.
     """
-    cells = [[" ".join(printable(cell).split()) for cell in row] for row in rows]
+    cells = [[" ".join(shown(cell).split()) for cell in row] for row in rows]
     if width is None and sys.stdout.isatty():
         width = shutil.get_terminal_size().columns
     table = _Table([_column(column) for column in columns], cells, width)

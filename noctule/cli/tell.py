@@ -11,12 +11,12 @@ def tell(text: str) -> None:
     Args:
         text: for people; control characters are left out.
     """
-    from noctule.channels.terminal.printable import printable  # noqa: PLC0415 - not for --help
+    from noctule.channels.terminal.printable import shown  # noqa: PLC0415 - not for --help
 
-    shown = printable(text)
+    line = shown(text)
     if not sys.stderr.isatty():
-        click.echo(shown, err=True)
+        click.echo(line, err=True)
         return
     from rich.console import Console  # noqa: PLC0415 - pipes do not need it
 
-    Console(stderr=True, highlight=False).print(shown, markup=False, emoji=False)
+    Console(stderr=True, highlight=False).print(line, markup=False, emoji=False)

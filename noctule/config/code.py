@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -12,9 +13,11 @@ FOLDER_PART = "tools.folder"
 
 _SERVER_PART = "tools.mcp.{}"
 _SCRIPTS = frozenset({
-    ".bash", ".cjs", ".js", ".jsx", ".json", ".lua", ".mjs", ".php", ".pl", ".py", ".rb", ".sh",
+    ".bash", ".cjs", ".js", ".jsx", ".lua", ".mjs", ".php", ".pl", ".py", ".rb", ".sh",
     ".toml", ".ts", ".tsx", ".zsh",
 })  # fmt: skip
+_INTERPRETER = re.compile(r"(?:python|node|bun|deno|ruby|perl|lua|php|bash|zsh|sh)[\d.]*")
+
 _FETCHED = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 """Folders of what package managers put there: too much to be hashed, and named by lock files."""
 
@@ -93,20 +96,35 @@ def _parts(folder: Path, data: Mapping[str, Any]) -> Iterator[tuple[str, list[Pa
 
 
 def _started(folder: Path, words: list[str]) -> Iterator[Path]:
-    """Yield the files in a folder that a command names, and scripts beside and below them."""
-    for word in words:
+    """Yield the code in a folder that a command names, and scripts beside and below it.
+
+    Files it only works on, as its data, are none.
+    """
+    read = _read_by_interpreter(words)
+    for place, word in enumerate(words):
         for text in dict.fromkeys((word, word.partition("=")[2])):
             path = _within(folder, text)
             if path is None:
                 continue
             if path.is_dir():
                 yield from _below(path, every=False)
-            elif path.is_file():
+            elif path.is_file() and (place in {0, read} or _is_code(path)):
                 yield path
                 if path.suffix in _SCRIPTS:
                     beside = path.parent
                     is_top = beside.resolve() == folder.resolve()
                     yield from _alike(path) if is_top else _below(beside, every=False)
+
+
+def _read_by_interpreter(words: list[str]) -> int | None:
+    """Return which word an interpreter takes for its script; None when there is no interpreter."""
+    if not words or not _INTERPRETER.fullmatch(Path(words[0]).name):
+        return None
+    return next((at for at, word in enumerate(words) if at and not word.startswith("-")), None)
+
+
+def _is_code(path: Path) -> bool:
+    return path.suffix in _SCRIPTS or os.access(path, os.X_OK)
 
 
 def _within(folder: Path, text: str) -> Path | None:

@@ -17,6 +17,7 @@ from noctule.core.grants import Grant
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
 from noctule.core.limits import LimitKey
+from noctule.core.masking import Masker
 from noctule.core.outside_text import reads_others
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.questions import Question
@@ -178,7 +179,7 @@ class Desk:
         Raises:
             UsageError: the title is empty or too long.
         """
-        title = " ".join(title.split())
+        title = Masker().mask(" ".join(title.split()))
         if not title or len(title) > _LONGEST_TITLE:
             raise UsageError(f"A title has 1 to {_LONGEST_TITLE} characters.")
         async with self._database.work() as work:
@@ -444,8 +445,8 @@ async def _mark(work: UnitOfWork, turn: Turn, text: str) -> None:
 
 
 def title_of(text: str) -> str:
-    """Return a few words that tell a session from others: the first line, cut at a word."""
-    line = " ".join(text.split("\n", 1)[0].split())
+    """Return a few words that tell a session from others: the first line, masked, cut at a word."""
+    line = " ".join(Masker().mask(text.split("\n", 1)[0]).split())
     if len(line) <= _TITLE_CHARS:
         return line or "(untitled)"
     return line[:_TITLE_CHARS].rsplit(" ", 1)[0] + " …"

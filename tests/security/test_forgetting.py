@@ -8,6 +8,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from noctule.channels.discretion import masked_body, masked_document
 from storage.sqlite.wiping import holds, wipe
 from tests.support.command_line import CommandLine, wait_until
 
@@ -153,3 +154,41 @@ def test_a_reader_in_the_way_is_waited_for_another_time(tmp_path: Path):
             reader.execute("ROLLBACK")
         assert wipe(path, {PASSWORD})
     assert holding(tmp_path, PASSWORD) == []
+
+
+def test_what_is_listed_while_a_turn_sleeps_shows_no_secret(tmp_path: Path):
+    """Titles, messages, events, explanations, exports, documents; and the log."""
+    line = CommandLine(tmp_path)
+    refusal = {"status": 429, "headers": {"Retry-After": "3600"}, "body": f"no: {KEY}"}
+    line.play({"small": [{"match": ".", "error": refusal}]})
+    assert line.run("run", f"{KEY} DB_PASSWORD={PASSWORD} deploy").returncode == 75
+    for command in (
+        ["sessions"],
+        ["sessions", "--json"],
+        ["sessions", "show", "last"],
+        ["sessions", "show", "last", "--json"],
+        ["sessions", "log", "last"],
+        ["sessions", "export", "last"],
+        ["why", "--json"],
+        ["attempts"],
+    ):
+        done = line.run(*command)
+        assert done.stdout, (command, done.stderr)
+        told = done.stdout + done.stderr
+        assert KEY not in told, command
+        assert PASSWORD not in told, command
+    log = line.home / "noctule.log"
+    assert not log.exists() or KEY not in log.read_text()
+
+
+def test_messages_for_a_messenger_keep_the_places_of_their_marks():
+    """A mask has as many units as what it hides: links and code stay where they are."""
+    text = f"🦇 use {KEY} and `x`"
+    body = masked_body({"text": text, "entities": [{"offset": 40}], "path": f"/a/{KEY}"})
+    assert KEY not in body["text"]
+    assert len(body["text"]) == len(text)
+    assert body["path"] == f"/a/{KEY}"
+    assert masked_document({"reply": KEY, "text": KEY}, but=("reply",)) == {
+        "reply": KEY,
+        "text": "[masked]",
+    }

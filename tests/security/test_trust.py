@@ -34,7 +34,7 @@ CONFIG = {
         "mcp": {
             "near": {"command": ["python3", "servers/near.py", "stdio"]},
             "far": {"command": ["./far.sh", "--config=conf/far.toml"]},
-            "away": {"command": ["uvx", "some-server"]},
+            "away": {"command": ["uvx", "some-server", "--db", "data.db"]},
         },
     },
 }
@@ -108,6 +108,19 @@ def test_code_that_changed_is_left_out_by_night_and_the_rest_is_used(
     assert place.chosen().left_out == ()
 
 
+def test_a_script_without_an_ending_is_code(place: Place):
+    """What an interpreter reads first, and what is executable."""
+    servers = {"a": {"command": ["python3", "-u", "run", "x"]}, "b": {"command": ["env", "tool"]}}
+    place.config.write_text(yaml.safe_dump({**CONFIG, "tools": {"mcp": servers}}))
+    place.write("run", "one\n")
+    place.write("tool", "one\n")
+    (place.folder / "tool").chmod(0o755)
+    place.trust()
+    place.write("run", "two\n")
+    place.write("tool", "two\n")
+    assert place.chosen().left_out == ("tools.mcp.a", "tools.mcp.b")
+
+
 @pytest.mark.parametrize("gone", ["own/deep/more.py", "servers/lib/a.py", "far.sh"])
 def test_code_that_is_gone_has_changed(gone: str, place: Place):
     """Another file of that name may be found in its place elsewhere."""
@@ -122,6 +135,8 @@ def test_what_the_configuration_does_not_run_is_not_asked_about(place: Place):
     place.write("unrelated.py", "changed\n")
     place.write("servers/node_modules/x.js", "changed\n")
     place.write("docs/readme.md", "new\n")
+    place.write("data.db", "new\n")
+    place.write("servers/memory.json", "new\n")
     assert place.chosen().left_out == ()
 
 

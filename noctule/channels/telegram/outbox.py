@@ -16,6 +16,7 @@ from uuid import UUID
 
 from telegram.error import TelegramError
 
+from noctule.channels.discretion import masked_body
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.pace import Pace
 from noctule.channels.telegram.places import CHANNEL, Place
@@ -84,7 +85,7 @@ class Outbox:
                     key=letter.key,
                     kind=letter.kind,
                     purpose=letter.purpose,
-                    body=letter.body,
+                    body=masked_body(dict(letter.body)),
                     created_at=self._clock.now(),
                     session_id=letter.session_id,
                     turn_id=letter.turn_id,

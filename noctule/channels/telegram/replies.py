@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from noctule.channels.discretion import masked
 from noctule.channels.telegram.extracts import Extract, extract_files
 from noctule.channels.telegram.letters import (
     TEXT_UNITS,
@@ -156,7 +157,7 @@ def _keep(office: Office, turn: Turn, extracts: Sequence[Extract]) -> list[tuple
     for extract in extracts:
         make_folder(folder)
         path = folder / extract.name
-        write_private(path, extract.content.encode())
+        write_private(path, masked(extract.content).encode())
         kept.append((path, extract.name))
     return kept
 

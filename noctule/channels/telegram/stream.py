@@ -14,6 +14,7 @@ from typing import Any
 
 from telegram.error import BadRequest, InvalidToken, RetryAfter, TelegramError
 
+from noctule.channels.discretion import masked_alike
 from noctule.channels.telegram.extracts import extract_files
 from noctule.channels.telegram.letters import TEXT_UNITS, Letter, plain, split, units
 from noctule.channels.telegram.office import Office
@@ -64,7 +65,7 @@ class _Shown:
         if len(speaking) > 1:
             parts = [f"**{voice.role}** · {len(voice.text):,} characters" for voice in speaking]
             return "\n".join(parts)
-        return speaking[0].text if speaking else ""
+        return masked_alike(speaking[0].text) if speaking else ""
 
     def messages(self) -> list[dict[str, Any]]:
         """Return the bodies of the messages it takes, as the complete answer will be split."""

@@ -12,3 +12,10 @@ def printable(text: str) -> str:
     another order than it stands; lone surrogates, which no terminal can be sent, go as well.
     """
     return _CONTROL.sub("", text)
+
+
+def shown(text: str) -> str:
+    """Return text of records and conversations as a terminal is shown it, without secrets."""
+    from noctule.channels.discretion import masked  # noqa: PLC0415 - not for --help
+
+    return printable(masked(text))

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import Protocol
 
-from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.printable import shown
 
 
 class Screen(Protocol):
@@ -64,6 +64,6 @@ def teller(screen: Screen | None) -> Callable[[str], None]:
         return screen.note
 
     def to_stderr(text: str) -> None:
-        print(printable(text), file=sys.stderr, flush=True)  # noqa: T201 - stdout is one document
+        print(shown(text), file=sys.stderr, flush=True)  # noqa: T201 - stdout is one document
 
     return to_stderr
