@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -25,7 +26,7 @@ FILES = (
     "unrelated.py",
 )
 ROLES = ("chat", "orchestrator", "engineer", "research", "writer", "utility")
-CONFIG = {
+CONFIG: dict[str, Any] = {
     "endpoints": {"stage": {"kind": "scripted"}},
     "models": {"one": {"endpoint": "stage", "name": "one", "context": 8000}},
     "roles": {role: {"primary": "one"} for role in ROLES},
@@ -66,8 +67,13 @@ class Place:
             self.asked.append(project)
             return answer
 
-        where = {"environ": self.environ, "cwd": self.folder, "home": self.home}
-        return choose(None, **where, ask=ask if asks else None)
+        return choose(
+            None,
+            environ=self.environ,
+            cwd=self.folder,
+            home=self.home,
+            ask=ask if asks else None,
+        )
 
 
 @pytest.fixture
