@@ -113,12 +113,13 @@ async def _ask(call: ToolCall, standing: _Standing) -> Refused | None:
         if answer not in _GIVEN:
             return Refused(_no(call, answer))
         question = await _stored(call, key)
-        if question is None or question.seal is None:
+        same = question is None or question.subject == _masked_subject(call)
+        if question is None or (same and question.seal is None):
             return None
         now = (await _shown(call)).seal
-        if question.seal == now:
+        if same and question.seal == now:
             return None
-        said = (f"You allowed it; until it could run {changes(question.seal, now)}.",)
+        said = (f"You allowed it; until it could run {changes(question.seal or {}, now)}.",)
     return Refused(_CHANGING.format(tool=call.tool.name, times=_MOST_QUESTIONS))
 
 

@@ -17,9 +17,11 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
-from noctule.core.grants import FILE_PART, Seal, digest_of
+from noctule.core.grants import FILE_PART, TOO_MUCH, Seal, digest_of
 
-_MOST_WORDS = 1000
+_MOST_WORDS = 5000
+_MOST_MATCHES = 1000
+_MOST_PATTERNS = 50
 _MOST_FOLDERS = 8
 _MOST_FILES = 500
 _MOST_READ_BYTES = 64 * 1024 * 1024
@@ -35,7 +37,7 @@ _OUTPUT = re.compile(r"\d{0,3}(?:&>>?|>[>|&]?)\s*([^\s;|&()<>]+)")
 _KNOWN = re.compile(r"\$(?:(HOME|PWD)\b|\{(HOME|PWD)\})")
 _BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")
 _FLAG = re.compile(r"-\w(.+)")
-_MODULE = re.compile(r"-m\s*([A-Za-z_][\w.]*)")
+_MODULE = re.compile(r"(?:-m|\b(?:import|from)\b)\s*([A-Za-z_][\w.]*)")
 _PROGRAM = re.compile(r"[A-Za-z][\w+-]*")
 
 _HOOKS = (
@@ -83,22 +85,25 @@ def command_seal(command: str, root: Path) -> Seal:
         root: the workspace, absolute, symlinks resolved; commands begin there.
     """
     parts = {"the command": digest_of(command)}
-    words = list(dict.fromkeys(islice(_words(command, root), _MOST_WORDS)))
-    folders = _folders(words, root)
-    files = _files(words, folders, _only_written(command))
-    for pattern in words:
-        if glob.has_magic(pattern):
-            found = _matches(pattern, folders)
-            parts[f"what {pattern} stands for"] = digest_of("\0".join(sorted(found)))
-            files |= {name for match in found if (name := _name(Path(match), root)) is not None}
+    words = list(dict.fromkeys(islice(_words(command, root), 20 * _MOST_WORDS)))
+    folders = _folders(words[:_MOST_WORDS], root)
+    patterns = [word for word in words if glob.has_magic(word)]
+    over = len(words) > _MOST_WORDS or len(folders) > _MOST_FOLDERS
+    over |= len(patterns) > _MOST_PATTERNS
+    files = _files(words[:_MOST_WORDS], folders, _only_written(command))
+    for pattern in patterns[:_MOST_PATTERNS]:
+        found = _matches(pattern, folders)
+        over |= len(found) > _MOST_MATCHES
+        parts[f"what {pattern} stands for"] = digest_of("\0".join(sorted(found)))
+        files |= {name for match in found if (name := _name(Path(match), root)) is not None}
+    if over:
+        parts[TOO_MUCH] = ""
     return {**parts, **_sealed(files, root)}
 
 
 def _sealed(files: set[str], root: Path) -> Seal:
     """Return files of the workspace as parts."""
-    parts = {}
-    if len(files) > _MOST_FILES:
-        parts["the list of its files"] = digest_of("\0".join(sorted(files)))
+    parts = {TOO_MUCH: ""} if len(files) > _MOST_FILES else {}
     room = _MOST_READ_BYTES
     for name in sorted(files)[:_MOST_FILES]:
         parts[f"{FILE_PART}{name}"], read = _digest(root / name, room)
@@ -115,7 +120,8 @@ def code_seal(code: str, root: Path) -> Seal:
     """
     names = {name for module in _imported(code) for name in _module_files(module)}
     found = _files(sorted(names)[:_MOST_WORDS], [root], frozenset())
-    return {"the code": digest_of(code), **_sealed(found, root)}
+    over = {TOO_MUCH: ""} if len(names) > _MOST_WORDS else {}
+    return {"the code": digest_of(code), **over, **_sealed(found, root)}
 
 
 def _imported(code: str) -> set[str]:
@@ -200,7 +206,7 @@ def _folders(words: Sequence[str], root: Path) -> list[Path]:
             place = _place(word, folder)
             real = None if place is None else Path(os.path.realpath(place))
             new = real is not None and real not in folders and _is_in(real, root)
-            if real is not None and new and real.is_dir() and len(folders) < _MOST_FOLDERS:
+            if real is not None and new and real.is_dir() and len(folders) <= _MOST_FOLDERS:
                 folders.append(real)
     return folders
 
@@ -222,7 +228,7 @@ def _matches(pattern: str, folders: Sequence[Path]) -> set[str]:
     found: set[str] = set()
     for folder in folders:
         matches = glob.iglob(pattern, root_dir=folder)  # noqa: PTH207 - it may be absolute
-        found |= {os.path.normpath(folder / match) for match in islice(matches, _MOST_WORDS)}
+        found |= {os.path.normpath(folder / match) for match in islice(matches, _MOST_MATCHES + 1)}
     return found
 
 

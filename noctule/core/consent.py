@@ -3,7 +3,7 @@
 The same words stand on the question, behind its answers, and in the list of what was allowed.
 """
 
-from noctule.core.grants import Grant, Seal, files_of, hosts_of
+from noctule.core.grants import TOO_MUCH, Grant, Seal, files_of, hosts_of
 from noctule.core.plain_sight import in_plain_sight
 from noctule.core.tool_names import BUILT_IN
 
@@ -32,10 +32,8 @@ def covered(tool: str | None, *, server: str | None, seal: Seal | None) -> str:
     hosts = hosts_of(seal or {})
     if tool == "fetch" and hosts:
         return f"every address of {', '.join(map(_name, hosts))}"
-    if tool == "python":
-        return f"exactly this code{_with_files(seal or {})}"
-    if tool == "shell":
-        return f"exactly this command{_with_files(seal or {})}"
+    if tool in BUILT_IN["shell"]:
+        return _exactly("code" if tool == "python" else "command", seal or {})
     changing = " as it is written now" if seal else ""
     return f"everything {tool or 'it'} is asked to do{changing}"
 
@@ -88,6 +86,12 @@ def scope_of(grant: Grant) -> str:
     what = covered(grant.tool, server=grant.server, seal=grant.seal)
     left_out = not_covered(grant.tool, server=grant.server)
     return f"{_capital(what)}, {folder}.{f' {left_out}' if left_out else ''}"
+
+
+def _exactly(what: str, seal: Seal) -> str:
+    if TOO_MUCH in seal:
+        return "only this once, because it names more than is looked at each time"
+    return f"exactly this {what}{_with_files(seal)}"
 
 
 def _with_files(seal: Seal) -> str:

@@ -22,6 +22,10 @@ HOST_PART = "host "
 """How the name of a part begins that is the host of an address."""
 
 
+TOO_MUCH = "more than is looked at"
+"""The part of a seal that no grant covers: it names more than can be looked at each time."""
+
+
 @dataclass(frozen=True, slots=True)
 class Grant:
     """One allowance.
@@ -85,7 +89,12 @@ class Shown:
     def is_covered_by(self, grant: Grant) -> bool:
         """Say whether a sealed grant covers this call."""
         of_grant = (grant.tool, grant.server, grant.workspace, grant.seal)
-        return of_grant == (self.tool, self.server, self.workspace, self.seal)
+        return TOO_MUCH not in self.seal and of_grant == (
+            self.tool,
+            self.server,
+            self.workspace,
+            self.seal,
+        )
 
     def difference(self, grant: Grant) -> str | None:
         """Say in a sentence why a grant for what looks the same does not cover this call.
@@ -95,6 +104,8 @@ class Shown:
         """
         if grant.rule != self.rule or grant.is_rule or self.is_covered_by(grant):
             return None
+        if TOO_MUCH in self.seal:
+            return "It names more than is looked at, so it is asked about each time."
         if grant.is_spent:
             return (
                 "It was allowed before, when allowances were not yet bound to a folder and to what "

@@ -84,11 +84,13 @@ async def test_private_keeps_everything_on_local_models(tmp_path: Path) -> None:
         told = await bot.owner.asks("/private")
         await answered(bot, "hello")
         await answered(bot, "/run role engineer Secret work")
+        foreseen = await bot.owner.hears("It would stop and ask for this")
         refused = await bot.owner.asks("/model far")
         asked = {request.model for request in provider.requests}
         off = await bot.owner.asks("/private off")
         await answered(bot, "/new hello")
     assert "home" in told.text
+    assert "although the session is private" in foreseen.text
     assert "far is not local" in refused.text
     assert asked == {"home"}
     assert "stays so: /new begins another" in off.text

@@ -151,6 +151,8 @@ NAMED = [
     "make",
     "npm run it",
     "python3 -m pytest",
+    "python3 -c 'import pkg.tool'",
+    "python3 -c 'from pkg import tool'",
 ]
 
 
@@ -203,6 +205,50 @@ def test_what_a_line_only_writes_and_what_is_odd_does_not_stand_in_its_way(tmp_p
     assert "huge changed" in changes(first, command_seal("cat pipe huge", tmp_path))
     for line in ("{a,b}" * 9000, "'" * 90_001, "sh " + "a/" * 40_000, "x " * 45_000, "*" * 50_000):
         assert "the command" in command_seal(line, tmp_path)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        f": {' '.join(f'w{number}' for number in range(5100))}; sh build.sh",
+        f"{'; '.join(f'cd d{number}; cd ..' for number in range(12))}; cd d12; sh build.sh",
+        f": {' '.join(f'x{number}*' for number in range(80))}; sh b*.sh",
+        "sh many/*",
+    ],
+)
+async def test_what_names_more_than_is_looked_at_is_never_allowed_for_longer(tmp_path, line):
+    """Nothing hides behind a heap of words, folders, patterns or files: it is asked each time."""
+    root = tmp_path / "project"
+    for number in range(13):
+        (root / f"d{number}").mkdir(parents=True)
+    (root / "many").mkdir()
+    for number in range(600):
+        (root / f"many/{number}").touch()
+    stage = a_stage(ask_after_outside=False)
+    stage.always("first", "Done.")
+    async with open_theatre(home_in(tmp_path), stage) as theatre:
+        stage.will("first", calls(("shell", {"command": line})))
+        turn = await theatre.say("do it", workspace=str(root), **WORK)
+        assert "only this once, because it names more" in (await open_question(theatre, turn)).text
+        assert (await answered(theatre, turn, "always")).status is Status.DONE
+        stage.will("first", calls(("shell", {"command": line})))
+        turn = await theatre.say("again", workspace=str(root), **WORK)
+        assert turn.status is Status.WAITING
+        assert "asked about each time" in (await open_question(theatre, turn)).text
+
+
+async def test_an_answer_to_one_call_is_none_to_another_of_the_same_id(tmp_path):
+    """A model that names its calls alike is asked about each."""
+    stage = a_stage()
+    stage.always("first", "Done.")
+    async with open_theatre(home_in(tmp_path), stage) as theatre:
+        session_id = None
+        for code in ("print(1)", "print(2)"):
+            stage.will("first", calls(("python", {"code": code})))  # each reply calls "call-1"
+            turn = await theatre.say("do it", **WORK, session_id=session_id)
+            assert code in (await open_question(theatre, turn)).text
+            turn = await answered(theatre, turn, "once")
+            session_id = turn.session_id
 
 
 async def test_code_is_allowed_as_it_was_written(tmp_path):

@@ -24,6 +24,7 @@ from noctule.channels.telegram.preferences import Preferences
 from noctule.channels.telegram.replies import file_letters, made_files, reply_letters
 from noctule.channels.telegram.sentences import for_phones
 from noctule.channels.telegram.watching import Telling
+from noctule.core.consent import rule_of
 from noctule.core.durations import show_duration
 from noctule.core.errors import NoctuleError
 from noctule.core.events import Event, EventKind
@@ -230,7 +231,7 @@ class Work:
         if turn.wake_at is not None and rests:
             verb = "Begins" if course.status is Status.QUEUED else "Wakes"
             lines.append(f"{verb} {hour(turn.wake_at, wants.zone, records.clock.now())}.")
-        allowed = [grant.rule for grant in granted if grant.session_id == session.id]
+        allowed = [rule_of(grant) for grant in granted if grant.session_id == session.id]
         if allowed and not course.status.finished:
             lines.append(f"Without asking: {', '.join(allowed)}.")
         return plain("\n".join(lines), buttons=self._buttons(course))
