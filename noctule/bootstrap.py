@@ -149,13 +149,13 @@ def close_home(home: Path) -> None:
         return  # whoever makes it makes it private
     if os.geteuid() not in {0, owner} and owner != 0:
         raise UsageError(
-            f"The data folder {home} belongs to another user, who could read and change "
-            "everything in it. Name one of your own with NOCTULE_HOME."
+            f"The data folder {home} belongs to another user, who could read and change everything "
+            "in it. Set NOCTULE_HOME to a folder of your own."
         )
     opened = narrow_home(home)
     if opened:
         more = f" and {len(opened) - 1} more in it" if len(opened) > 1 else ""
-        _LOG.warning("%s%s could be read by other users and was closed to them.", opened[0], more)
+        _LOG.warning("%s%s was readable by other users; that is fixed.", opened[0], more)
 
 
 def prices_of(settings: Settings) -> "Prices":

@@ -96,8 +96,8 @@ class Reload:
                 await self._use(found)
             except ConfigError as error:
                 self._say(
-                    f"{self._path} has changed and cannot be used: {error} Until then the "
-                    "configuration from before is used."
+                    f"{self._path} has changed and cannot be used: {error} Until then, the "
+                    "previous configuration is used."
                 )
                 return
         self._say(f"{self._path} has changed: {found}")
@@ -121,4 +121,4 @@ class Reload:
         try:
             await wake_raised(records.database, Coverage(records.settings), records.clock)
         except NoctuleError as error:
-            self._say(f"Who sleeps on a raised budget could not be woken: {error}")
+            self._say(f"Sessions parked on a raised budget could not be woken: {error}")

@@ -16,5 +16,5 @@ def parse_usd(text: str) -> Decimal:
     except InvalidOperation:
         usd = Decimal(-1)
     if not usd.is_finite() or usd < 0:
-        raise UsageError(f"{text!r} is no amount in USD. Write one like 2 or 0.50.")
+        raise UsageError(f"{text!r} is not a valid USD amount. Use e.g. 2 or 0.50.")
     return usd

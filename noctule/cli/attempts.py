@@ -20,16 +20,16 @@ _SHOWN = 50
 
 
 @click.command("attempts")
-@click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="How many, newest first.")
-@click.option("--session", type=SESSION, metavar="ID", help="Of this session alone.")
+@click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="How many to show, newest first.")
+@click.option("--session", type=SESSION, metavar="ID", help="Only this session.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON list; all rows by default."
 )
 @runs
 async def command(invocation: Invocation, *, limit: int | None, session: str | None) -> None:
-    """Show every request to a model, newest first: who was asked, what came of it, what it cost.
+    """Show every request to a model, newest first: which model, with what result, at what cost.
 
-    The table ends after 50 rows unless --limit says otherwise.
+    The table shows at most 50 rows unless you set --limit.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
 
@@ -46,7 +46,7 @@ async def command(invocation: Invocation, *, limit: int | None, session: str | N
             shown = attempts[: limit or _SHOWN]
             _print(shown, records)
             if len(attempts) > len(shown):
-                tell(f"The newest {_SHOWN}; `--limit N` shows more, `--json` all.")
+                tell(f"Showing the newest {_SHOWN}; use --limit N for more, --json for all.")
 
 
 def attempt_document(attempt: "Attempt", records: "Records") -> "AttemptDocument":

@@ -123,8 +123,8 @@ def print_accounts(lines: "Sequence[AccountLine]", records: "Records") -> None:
         trouble = line.account.trouble if line.account else None
         if trouble is not None:
             tell(
-                f"Endpoint {line.endpoint}: {trouble} What is left there is unknown; only the "
-                "budgets of Noctule count. `noctule budgets ask` asks again."
+                f"Endpoint {line.endpoint}: {trouble} What is left there is unknown; only "
+                "Noctule's own budgets count. Ask again with `noctule budgets ask`."
             )
 
 

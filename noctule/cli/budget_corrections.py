@@ -73,8 +73,8 @@ def tell_of_recovered(lines: "Sequence[BudgetLine]") -> None:
         if line.tally.recovered_usd:
             click.echo(
                 f"Budget {line.tally.key}: {show_usd(line.tally.recovered_usd)} of what is spent "
-                "is the most that calls of processes that died can have cost. `noctule budgets "
-                f"forgive {line.tally.key.name} --why TEXT` takes it back.",
+                "is for calls whose process died; they may have cost up to that much. Remove it "
+                f"with `noctule budgets forgive {line.tally.key.name} --why TEXT`.",
                 err=True,
             )
 
@@ -88,6 +88,6 @@ def print_corrections(corrections: "Sequence[Correction]", records: "Records") -
     now = records.clock.now()
     for one in corrections[-_MOST_SHOWN:]:
         click.echo(
-            f"Taken back from {one.key} {show(one.at, records.zone, now)}: {show_usd(one.usd)} "
+            f"Removed from {one.key} {show(one.at, records.zone, now)}: {show_usd(one.usd)} "
             f"({printable(one.why)})."
         )

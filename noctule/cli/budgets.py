@@ -20,11 +20,11 @@ _JSON = click.option(
 
 
 @click.group("budgets", invoke_without_command=True)
-@click.option("--all", "finished", is_flag=True, help="With those of sessions that are over.")
+@click.option("--all", "finished", is_flag=True, help="Include budgets of finished sessions.")
 @_JSON
 @click.pass_context
 def command(context: click.Context, *, finished: bool) -> None:
-    """Show what is spent, held and left of every budget, until when, and who sleeps on it."""
+    """Show every budget: spent, reserved, left, its reset, and the sessions parked on it."""
     if context.invoked_subcommand is None:
         _list(finished=finished)
 
@@ -65,8 +65,8 @@ async def _list(invocation: Invocation, *, finished: bool) -> None:
             print_accounts(accounts, records)
         if not lines and not accounts:
             click.echo(
-                "There is no budget. `budgets:` in the configuration sets one, or "
-                "`noctule run --budget USD` for one run."
+                "No budgets yet. Set one under `budgets:` in the configuration, or for one run "
+                "with `noctule run --budget USD`."
             )
 
 
@@ -178,11 +178,11 @@ async def raise_(invocation: Invocation, *, session: str, usd: str) -> None:
 @_JSON
 @runs
 async def forgive(invocation: Invocation, *, name: str | None, why: str) -> None:
-    """Take back what counts for calls of processes that died.
+    """Remove what counts for calls whose process died.
 
-    Such a call counts with the most that it can have cost, since nobody knows what it did. NAME is
-    a budget or a session with one; without it all are meant. What providers reported stays.
-    Sessions that sleep on it go on.
+    Such a call counts with the most it can have cost, because its real cost is unknown. NAME is a
+    budget or a session with one; without it, all of them. What providers reported stays. Sessions
+    parked on it resume.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.budget_corrections import document, forgive_named  # noqa: PLC0415 - likewise
@@ -196,11 +196,11 @@ async def forgive(invocation: Invocation, *, name: str | None, why: str) -> None
             return
         for one in corrections:
             calls = "1 call" if one.calls == 1 else f"{one.calls} calls"
-            click.echo(f"Budget {one.key}: {show_usd(one.usd)} for {calls} do not count any more.")
+            click.echo(f"Budget {one.key}: {show_usd(one.usd)} for {calls} no longer counts.")
         if not corrections:
-            click.echo("Nothing is counted for calls of processes that died.")
+            click.echo("No budget counts calls of processes that died.")
         if woken:
-            click.echo(f"Sessions that slept on it and go on while `noctule serve` runs: {woken}.")
+            click.echo(f"Parked sessions that resume while `noctule serve` runs: {woken}.")
 
 
 async def _tell_who_continues(records: "Records", session_id: str) -> None:
@@ -225,7 +225,7 @@ async def _tell_who_continues(records: "Records", session_id: str) -> None:
 async def ask(invocation: Invocation) -> None:
     """Ask the providers now what is left, for endpoints with an `account`.
 
-    Sessions that sleep on one with money left go on: at once while `noctule serve` runs, else
+    Sessions parked on one with money left resume: at once while `noctule serve` runs, otherwise
     when it starts.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
@@ -245,8 +245,6 @@ async def ask(invocation: Invocation) -> None:
         elif lines:
             print_accounts(lines, records)
             if woken:
-                click.echo(
-                    f"Sessions that slept on it and go on while `noctule serve` runs: {woken}."
-                )
+                click.echo(f"Parked sessions that resume while `noctule serve` runs: {woken}.")
         else:
-            click.echo("No endpoint has an account. `account: openrouter` on one sets it.")
+            click.echo("No endpoint has an account. Set one with e.g. `account: openrouter`.")

@@ -37,16 +37,16 @@ if TYPE_CHECKING:
 @click.option(
     "--role",
     type=click.Choice([role.value for role in ANSWERING], case_sensitive=False),
-    help="Who answers; else the route decides.",
+    help="Role that answers (default: chosen by the router).",
 )
 @click.option(
-    "--model", type=MODEL, metavar="NAME", help="Which model answers, by its configured name."
+    "--model", type=MODEL, metavar="NAME", help="Model that answers, by its configured name."
 )
 @click.option(
     "--session", type=SESSION, metavar="ID", help="Continue this session; `last` is the newest."
 )
 @continue_option
-@click.option("--private", is_flag=True, help="Keep it on local models.")
+@click.option("--private", is_flag=True, help="Use local models only.")
 @file_option
 @image_option
 @allow_option
@@ -68,13 +68,13 @@ async def command(  # noqa: PLR0913 - the contract's options
     workspace: str | None,
     as_json: bool,
 ) -> int:
-    """Talk in the terminal, streaming.
+    """Chat in the terminal, with replies shown as they are written.
 
-    With TEXT it is one turn and the command ends with it: 0 done, 75 parked or waiting, 1 failed.
-    At a terminal a sleep of up to 30 s is waited out.
-    A pipe on standard input is sent along below TEXT, or alone where TEXT is missing or -. Ctrl-C
-    stops a reply, a second one leaves at once. What an agent has to ask is asked on the terminal;
-    elsewhere the turn waits, and `noctule sessions answer` answers.
+    With TEXT, runs one turn and exits: 0 done, 75 parked or waiting, 1 failed. At a terminal it
+    waits for a parked turn that wakes within 30 s.
+    Text piped to standard input is added after TEXT; to send it alone, leave TEXT out or use -.
+    Ctrl-C stops a reply, a second Ctrl-C exits at once. Agents ask their questions in the
+    terminal; without one the turn waits until you use `noctule sessions answer`.
     """
     from noctule.bootstrap import open_records, open_runtime  # noqa: PLC0415 - not for --help
     from noctule.channels.terminal.conversation import Wishes  # noqa: PLC0415 - likewise
@@ -84,11 +84,11 @@ async def command(  # noqa: PLR0913 - the contract's options
     message = read_message(text, most_bytes=loaded.settings.limits.max_message_bytes)
     if message is None and (as_json or not sys.stdout.isatty()):
         raise UsageError(
-            "There is no message, and nobody to ask for one: `noctule chat TEXT` says one thing, "
-            "`noctule chat` alone needs a terminal."
+            "No message given and no terminal to read one from. Pass TEXT, or run `noctule chat` "
+            "in a terminal."
         )
     if message is None and (files or images):
-        raise UsageError("--file and --image go with a message: noctule chat --file FILE TEXT.")
+        raise UsageError("--file and --image need a message: noctule chat --file FILE TEXT.")
     wishes = Wishes(
         session_id=session,
         role=role,

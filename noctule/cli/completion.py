@@ -20,14 +20,14 @@ VARIABLE = "_NOCTULE_COMPLETE"
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_context
 def command(context: click.Context, *, shell: str) -> None:
-    """Print the completion script of a shell, to be read at its start.
+    """Print the completion script of a shell, which the shell reads at its start.
 
     Then Tab completes commands, options, roles, models, and sessions by the end of their id or a
     word of their title (on PostgreSQL: without sessions). bash must be 4.4 or newer.
     """
     kind = get_completion_class(shell)
     if kind is None:  # a click without this shell
-        raise click.UsageError(f"This version of click knows no completion for {shell}.")
+        raise click.UsageError(f"This version of click has no completion for {shell}.")
     program = context.find_root().command
     # Straight from the template: click would ask the bash on PATH for its version.
     script = kind(program, {}, "noctule", VARIABLE)

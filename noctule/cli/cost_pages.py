@@ -68,12 +68,12 @@ def _unknown(total: Spend) -> Iterator[str]:
     """Say why costs are unknown: a price that nobody set is one thing, a missing count another."""
     if total.unpriced:
         yield (
-            f"  {total.unpriced} of unknown cost, since their models have no known price: "
-            "set models.NAME.price."
+            f"  {total.unpriced} of unknown cost, because their models have no known price: set "
+            "models.NAME.price."
         )
     if uncounted := total.unknown - total.unpriced:
         yield (
-            f"  {uncounted} of unknown cost, since their provider counted no tokens (a call that "
+            f"  {uncounted} of unknown cost, because their provider counted no tokens (a call that "
             "broke off, or one without usage); budgets count the most they can have cost."
         )
 
@@ -174,8 +174,8 @@ def _accepted(report: CostReport) -> Iterator[str]:
     refused = f", {price.refused} rejected" if price.refused else ""
     each = f"{show_usd(price.usd_each)} each" if price.accepted else "none to pay for the rest"
     yield (
-        f"Kept: {price.accepted} {answers} nobody rejected{refused}; {each}, with retries and what "
-        "was discarded, failed or rejected"
+        f"Kept: {price.accepted} {answers}{refused}; {each}, including retries and answers that "
+        "were discarded, failed or rejected"
     )
 
 
@@ -210,7 +210,7 @@ def _compared(baseline: Baseline | None) -> Iterator[str]:
         saved = f": {show_usd(abs(baseline.saved_usd))} {word} was spent"
     yield (
         f"All of it on {baseline.model}: {show_usd(baseline.cost_usd)}{unknown}{saved} "
-        "(a comparison from the same tokens; nobody paid that)"
+        "(hypothetical: same tokens at that model's price)"
     )
 
 
@@ -223,7 +223,7 @@ def _monthly_lines(month: Month, baseline: Baseline | None) -> Iterator[str]:
     elif baseline is not None and month.baseline_usd is not None and month.total_usd is not None:
         yield (
             f"  together {show_usd(month.total_usd)}; all of it on {baseline.model} would have "
-            f"been {show_usd(month.baseline_usd)} (a comparison; nobody paid that)"
+            f"been {show_usd(month.baseline_usd)} (hypothetical)"
         )
     for endpoint in month.endpoints:
         yield f"  {_endpoint_line(endpoint, baseline)}"

@@ -30,10 +30,12 @@ class Period:
 
 
 @click.command("costs")
-@click.option("--baseline", metavar="MODEL", help="Compare with this model; else the dearest.")
-@click.option("--monthly", is_flag=True, help="Spread what endpoints cost by the month.")
-@click.option("--since", metavar="WHEN", help="From then on: today, 7d, month, 2026-11-01.")
-@click.option("--session", type=SESSION, metavar="ID", help="Of this session alone.")
+@click.option(
+    "--baseline", metavar="MODEL", help="Compare with this model (default: the most expensive)."
+)
+@click.option("--monthly", is_flag=True, help="Include the monthly cost of endpoints.")
+@click.option("--since", metavar="WHEN", help="Only from then on: today, 7d, month, 2026-11-01.")
+@click.option("--session", type=SESSION, metavar="ID", help="Only this session.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print comma-separated values.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
@@ -48,10 +50,10 @@ async def command(
     session: str | None,
     as_csv: bool,
 ) -> None:
-    """Show what was spent by role, route, model, tier, day, session and owner.
+    """Show what was spent, by role, route, model, tier, day, session and owner.
 
-    Beside it stands what the same tokens would have cost on one model: a comparison, nobody paid
-    it. Costs that nobody knows are counted apart and never as 0.
+    Next to it is what the same tokens would have cost on one model; this is hypothetical. Unknown
+    costs are counted apart, never as 0.
     """
     from noctule.bootstrap import open_records, prices_of  # noqa: PLC0415 - not for --help
     from noctule.cli import cost_pages as pages  # noqa: PLC0415 - likewise
@@ -59,7 +61,7 @@ async def command(
     from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
 
     if as_csv and invocation.as_json:
-        raise UsageError("--csv and --json ask for two different answers. Leave one out.")
+        raise UsageError("--csv and --json contradict each other. Use one of them.")
     async with open_records(invocation.load()) as records:
         models, list_cost = records.settings.models, prices_of(records.settings).list_cost
         if baseline is not None and baseline not in models:

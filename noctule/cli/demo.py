@@ -25,27 +25,27 @@ if TYPE_CHECKING:
 
 _TINY = (
     "This is SmolLM2-135M-Instruct, a real but tiny model (135M parameters) in llama.cpp on this "
-    "machine: see how the parts work together, not how good it is. `noctule init` connects "
-    "models of your own."
+    "machine: it shows how the parts work together, not what a good answer looks like. Connect "
+    "your own models with `noctule init`."
 )
 
 
 _WHO_ANSWERS = (
-    "Where no rule fits, chat answers: this model is too small to choose a role. /role engineer "
-    "(or research, writer, utility) chooses who answers, /help shows what else may be typed."
+    "When no rule matches, chat answers: this model is too small to choose a role. Choose one with "
+    "/role engineer (or research, writer, utility); /help shows what else you can type."
 )
 
 
 @click.command("demo")
 @runs
 async def command(invocation: Invocation) -> int:
-    """See Noctule work on the tiny model it brings along.
+    """See Noctule run on the small bundled model.
 
-    Needs no key, no Ollama and no network. A greeting goes to chat, a request for code to the
-    engineer, work for two roles through a plan, and a session sleeps through a provider's
-    refusal and through a budget that is used up; every answer is the model's own, as it comes.
-    Then it shows the attempts and what they cost, and on a terminal stays open for typing. Its
-    data goes into a folder of its own. With --config it plays on that configuration instead.
+    Needs no key, no Ollama and no network. It sends a greeting to chat, a request for code to the
+    engineer, and work for two roles through a plan; then a session waits through a provider's
+    refusal and through a budget that is exhausted. Every answer is the model's own, shown as it is
+    written. Then it shows all requests and their costs, and in a terminal stays open for you to
+    type. Its data goes into a folder of its own. With --config it uses that configuration instead.
     """
     from rich.console import Console  # noqa: PLC0415 - not for --help
 
@@ -97,19 +97,19 @@ class Stage:
 
     async def greeting(self) -> None:
         """Play a greeting."""
-        await self._say("A greeting, which a rule gives to chat", "Good evening! How are you?")
+        await self._say("A greeting, which a rule sends to chat", "Good evening! How are you?")
 
     async def code(self) -> None:
         """Play a request for code."""
         await self._say(
-            "Code, which a rule gives to the engineer",
+            "Code, which a rule sends to the engineer",
             "Write a Python function that says whether a number is prime.",
         )
 
     async def plan(self) -> None:
         """Play work for two roles, the second of which waits for the first."""
         await self._say(
-            "Work for two roles: a plan, in which the writer waits for what research finds",
+            "Work for two roles: a plan, in which the writer waits for the research",
             "Research why bats sleep by day and write a short paragraph about it.",
         )
 
@@ -117,11 +117,13 @@ class Stage:
         """Play a refusal and a used-up budget: each session parks, wakes by itself and finishes."""
         from noctule.cli.demo_sleep import REFUSED, UNPAID, Night  # noqa: PLC0415 - likewise
 
-        self._title("A provider that refuses: the session sleeps, wakes by itself and finishes")
+        self._title("A provider that refuses: the session parks, wakes by itself and finishes")
         self.console.print(REFUSED, style="dim", soft_wrap=True)
         async with Night(self.runtime, self.console, self.screen) as night:
             self._end(await night.refused())
-            self._title("A budget that is used up: the same sleep, and not a cent more is spent")
+            self._title(
+                "A budget that is exhausted: the session parks again, and not a cent more is spent"
+            )
             self.console.print(UNPAID, style="dim", soft_wrap=True)
             self._end(await night.unpaid())
 
@@ -199,7 +201,7 @@ def _wants_ollama(console: "Console", found: "Found") -> bool:
     if _on_terminal():
         return click.confirm("Play the demo on these models instead of the tiny one?")
     console.print(
-        "`noctule init` writes a configuration for them; the demo stays on its own model."
+        "Write a configuration for them with `noctule init`; the demo stays on its own model."
     )
     return False
 

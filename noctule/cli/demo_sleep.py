@@ -38,15 +38,15 @@ _USD = "0.0006"
 _WINDOW_S = 6
 _MOST_TOKENS = 40
 REFUSED = (
-    "A small server on this machine stands in for a provider with a limit: it answers the first "
+    "A small server on this machine plays a provider with a rate limit: it answers the first "
     "request with a real 429 and Retry-After, and passes the next one on to the model. The work "
     "is done by `noctule worker`, in a process of its own."
 )
 UNPAID = (
     f"The same model, with a price: ${_PRICE['input']} for a million tokens sent and "
-    f"${_PRICE['output']} for a million received, as they are really counted. A budget pays "
-    f"${_USD} in any {_WINDOW_S} s: that is one step of a plan, not two. No step begins "
-    "before it is paid for."
+    f"${_PRICE['output']} for a million received, as really counted. A budget pays "
+    f"${_USD} in any {_WINDOW_S} s: that is one step of a plan, not two. No step starts before it "
+    "is paid for."
 )
 _REFUSED_TEXT = "Write two sentences about a bat that waits for the night."
 _UNPAID_TEXT = "@research @writer Describe how a bat spends the night."
@@ -143,7 +143,7 @@ class Night:
                 return now
             if waited > _MOST_SECONDS:
                 raise OurBugError(
-                    "The demo's worker did not finish its work. Its log is in "
+                    "The demo's worker did not finish. Its log is in "
                     f"{self._records.home}; please report this."
                 )
             await self._records.clock.sleep(_LOOK_SECONDS)
@@ -158,7 +158,7 @@ class Night:
         wake_at = turn.wake_at or clock.now()
         with self._console.status("asleep") as status:
             while (left := (wake_at - clock.now()).total_seconds()) > 0:
-                status.update(f"asleep, wakes by itself in {left:.0f} s")
+                status.update(f"parked, wakes by itself in {left:.0f} s")
                 await clock.sleep(min(1.0, left))
         return seen
 

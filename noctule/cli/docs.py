@@ -33,7 +33,7 @@ async def command(invocation: Invocation, *, topic: str | None) -> None:
     if path is None:
         near = difflib.get_close_matches(topic, topics, n=2)
         meant = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise UsageError(f"There is no page {topic!r}.{meant} `noctule docs` lists them.")
+        raise UsageError(f"There is no page {topic!r}.{meant} List them with `noctule docs`.")
     text = path.read_text(encoding="utf-8")
     if sys.stdin.isatty() and sys.stdout.isatty():
         click.echo_via_pager(text)
@@ -61,4 +61,4 @@ def _list(topics: dict[str, Path]) -> None:
     for topic, path in topics.items():
         first = path.read_text(encoding="utf-8").partition("\n")[0]
         click.echo(f"{topic:{width}}  {first.lstrip('# ')}")
-    click.echo("`noctule docs TOPIC` shows one.")
+    click.echo("Read one with `noctule docs TOPIC`.")

@@ -21,10 +21,11 @@ _FAILED = 1
 )
 @runs
 async def command(invocation: Invocation) -> int:
-    """Check configuration, data folder, database, endpoints, models and machine.
+    """Check your setup and explain how to fix any problems.
 
-    Every endpoint is asked which models it has; that costs nothing. Exit code 1 when something
-    that is needed does not work, 2 when the configuration cannot be used.
+    It checks the configuration, data folder, database, endpoints, models and machine. Every
+    endpoint is asked which models it has; that costs nothing. Exit code 1 when something you need
+    does not work, 2 when the configuration cannot be used.
     """
     from noctule.core.clock import SystemClock  # noqa: PLC0415 - not for --help
     from noctule.core.errors import ConfigError  # noqa: PLC0415 - likewise
@@ -92,4 +93,4 @@ def _summary(findings: "Sequence[Finding]") -> str:
         count = sum(found.level is level for found in findings)
         if count:
             parts.append(f"{count} {word if count == 1 else plural[word]}")
-    return f"\n{', '.join(parts)}." if parts else "\nEverything is as it should be."
+    return f"\n{', '.join(parts)}." if parts else "\nEverything is fine."

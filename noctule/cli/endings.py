@@ -97,8 +97,8 @@ def _explain(error: BaseException, invocation: Invocation) -> tuple[str, int]:
         case OSError() if _is_of_output(error):
             why = error.strerror or type(error).__name__
             return (
-                f"The output could not be written: {why}. Nothing that is stored was lost; make "
-                "room, or send the output elsewhere, and run the command again."
+                f"The output could not be written: {why}. Nothing stored was lost. Free some space "
+                "or send the output elsewhere, then run the command again."
             ), FAILED
         case _:
             return _unexpected(error, invocation), FAILED
@@ -110,6 +110,6 @@ def _unexpected(error: BaseException, invocation: Invocation) -> str:
     kept = keep_traceback(error, invocation.home, invocation.secrets)
     where = f"{kept} has the details" if kept else "and no log could be written"
     return (
-        f"Something in Noctule broke ({type(error).__name__}); {where}. Please report it; "
-        "`noctule doctor` checks what can be checked from here."
+        f"Internal error ({type(error).__name__}); {where}. Please report it; `noctule doctor` "
+        "checks your setup."
     )

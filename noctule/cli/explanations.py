@@ -16,7 +16,7 @@ from noctule.cli.json_types.costs import (
     WhyDocument,
 )
 from noctule.cli.json_types.turns import InputPartsDocument
-from noctule.cli.moments import iso
+from noctule.cli.moments import iso, show
 from noctule.cli.token_words import parts_in_words
 from noctule.core.attempts import Attempt, CostSource
 from noctule.core.costs import Baseline
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 _WORTH_TELLING_SECONDS = 0.05
 _SOURCES = {
-    CostSource.PROVIDER: "said the provider",
+    CostSource.PROVIDER: "as billed by the provider",
     CostSource.CONFIG: "by the configured price",
     CostSource.LIBRARY: "by the price library",
     CostSource.LOCAL: "local models are free per call",
@@ -87,7 +87,7 @@ def lines(explained: Explanation, records: "Records") -> Iterator[str]:
 def _route(explained: Explanation) -> Iterator[str]:
     route = explained.route
     if route is None:
-        yield "Route: it was never routed."
+        yield "Route: none yet."
         return
     sure = "" if route.confidence is None else f", confidence {route.confidence:.2f}"
     names = " → ".join(role.value for role in route.roles)
@@ -99,12 +99,12 @@ def _call(index: int, call: ExplainedCall) -> Iterator[str]:
     first = call.attempts[0]
     yield click.style(f"Call {index}: {first.role}, {first.purpose.value}", bold=True)
     for skip in call.skipped:
-        yield shown(f"  passed over {skip.model}: {skip.reason}")
+        yield shown(f"  skipped {skip.model}: {skip.reason}")
     for attempt in call.attempts:
         yield from _attempt(attempt)
     answered = call.answered_by
     if call.elsewhere and answered and answered.model != call.elsewhere.model:
-        yield f"  {_on(call.elsewhere)} (nobody paid that)"
+        yield f"  {_on(call.elsewhere)} (hypothetical)"
 
 
 def _attempt(attempt: Attempt) -> Iterator[str]:
@@ -118,7 +118,7 @@ def _attempt(attempt: Attempt) -> Iterator[str]:
     if attempt.message:
         yield shown(f"    it said: {' '.join(attempt.message.split())}")
     if attempt.discarded:
-        yield "    what it had shown was taken back"
+        yield "    its partial output was discarded"
     if attempt.outcome is Outcome.SUCCESS or attempt.cost_usd:
         tokens = f"{tokens_of(attempt)} tokens, "
         yield f"    {tokens}{show_usd(attempt.cost_usd)} ({_SOURCES[attempt.cost_source]})"
@@ -142,22 +142,23 @@ def _took(attempt: Attempt) -> str:
 
 
 def _sleep(sleep: ExplainedSleep, records: "Records") -> Iterator[str]:
-    until = iso(sleep.wake_at, records.zone) or "somebody resumes it"
+    now = records.clock.now()
+    until = "you resume it" if sleep.wake_at is None else show(sleep.wake_at, records.zone, now)
     yield click.style(f"{sleep.status.capitalize()} until {until}", bold=True)
     yield shown(f"  {sleep.sentence}")
     if sleep.evidence is not None:
-        yield f"  the time is known from: {sleep.evidence}"
+        yield f"  source of the time: {sleep.evidence}"
     for line in sleep.tried:
         yield shown(f"  tried {line}")
     if sleep.woken_at is not None:
         slept = (sleep.woken_at - sleep.parked_at).total_seconds()
-        yield f"  went on {iso(sleep.woken_at, records.zone)}, after {show_duration(slept)}"
+        yield f"  resumed {show(sleep.woken_at, records.zone, now)}, after {show_duration(slept)}"
 
 
 def _elsewhere(baseline: Baseline | None) -> str:
     if baseline is None or baseline.saved_usd == 0:
         return ""
-    return f"; {_on(baseline)} (nobody paid that)"
+    return f"; {_on(baseline)} (hypothetical)"
 
 
 def _on(baseline: Baseline) -> str:

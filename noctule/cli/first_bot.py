@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 VARIABLE = "TELEGRAM_BOT_TOKEN"
 _QUESTION = (
-    "Token of your Telegram bot, from @BotFather (it is not shown; Enter goes on without a bot)"
+    "Token of your Telegram bot, from @BotFather (hidden as you type; press Enter to skip the bot)"
 )
 
 
@@ -43,7 +43,7 @@ async def ask_token(base_url: str) -> str | None:
         return token
     click.echo(said.trouble, err=True)
     if said.is_refused:
-        click.echo("It goes on without a bot; `noctule init` asks again.", err=True)
+        click.echo("Continuing without a bot; run `noctule init` again to add one.", err=True)
         return None
     return token
 
@@ -61,15 +61,15 @@ def keep(values: Mapping[str, str]) -> Path | None:
     try:
         keep_in_file(path, values)
     except (OSError, UnicodeDecodeError) as error:
-        reason = getattr(error, "strerror", None) or "it is no text"
+        reason = getattr(error, "strerror", None) or "it is not text"
         click.echo(
             f"{path} cannot be written ({reason.lower()}). Export {names} before Noctule starts.",
             err=True,
         )
         return None
     click.echo(
-        f"{names}: kept in {path}, which only you can read; the configuration names the variable "
-        "alone.",
+        f"{names}: kept in {path}, which only you can read. The configuration only names the "
+        "variable.",
         err=True,
     )
     return path
@@ -89,7 +89,9 @@ async def invite(loaded: "Loaded") -> bool:
     settings: TelegramSettings = loaded.settings.telegram
     said = await introduction(settings)
     if said.username is None:
-        click.echo("`noctule serve` shows a link for your phone once Telegram answers.", err=True)
+        click.echo(
+            "`noctule serve` will show a link for your phone once Telegram answers.", err=True
+        )
         return False
     try:
         async with open_records(loaded) as records:
@@ -105,7 +107,8 @@ async def invite(loaded: "Loaded") -> bool:
     click.echo(_drawn(link), err=True, nl=False)
     click.echo(
         f"Scan it with your phone, or open {link}\n"
-        "and tap Start: whoever does so first is the owner. It counts once, for 24 hours.",
+        "and tap Start: the first person to do so becomes the owner. It works once, within 24 "
+        "hours.",
         err=True,
     )
     return True

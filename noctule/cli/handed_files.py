@@ -23,7 +23,10 @@ file_option: Callable[[Any], Any] = click.option(
     "files",
     type=click.Path(path_type=Path),
     multiple=True,
-    help="Hand over a file: copied to the workspace, a short text is read at once. Repeatable.",
+    help=(
+        "Attach a file: it is copied to the workspace, and a short text is read at once. "
+        "Repeatable."
+    ),
 )
 image_option: Callable[[Any], Any] = click.option(
     "--image",
@@ -51,7 +54,7 @@ async def with_files(
     for image in images:
         if image.suffix.lower() not in _PICTURES:
             known = ", ".join(sorted(_PICTURES))
-            raise UsageError(f"{image} is not a picture that models are shown ({known}).")
+            raise UsageError(f"{image} is not a picture format that models can be shown ({known}).")
     begin_as = None if request.session_id else new_id(records.clock)
     root = await _workspace(records, request, begin_as)
     handed = [path.expanduser() for path in (*files, *images)]

@@ -22,9 +22,11 @@ if TYPE_CHECKING:
 @click.command("init")
 @click.option("--yes", is_flag=True, help="Take the default answer to every question.")
 @click.option(
-    "--path", type=click.Path(path_type=Path), help="Where to; else your own configuration."
+    "--path",
+    type=click.Path(path_type=Path),
+    help="Where to write it (default: your own configuration).",
 )
-@click.option("--force", is_flag=True, help="Replace a file that is there without asking.")
+@click.option("--force", is_flag=True, help="Replace an existing file without asking.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
 )
@@ -32,11 +34,11 @@ if TYPE_CHECKING:
 async def command(invocation: Invocation, *, yes: bool, path: Path | None, force: bool) -> None:
     """Look for Ollama, its models and keys of hosted services, and write a configuration for them.
 
-    It asks what only you can decide; where nobody can be asked it takes the defaults. Keys stay in
-    the environment; the token of a Telegram bot that you type is kept in a file only you can
-    read, and a link pairs your phone with the bot. --path, else --config or NOCTULE_CONFIG, else
-    your own configuration is written, which is used in every folder: config.yaml in
-    ~/.config/noctule.
+    It asks what only you can decide; without a terminal it takes the defaults. Keys stay in the
+    environment. The token of a Telegram bot that you type is kept in a file only you can read, and
+    a link pairs your phone with the bot. The file is written to --path, else to --config or
+    NOCTULE_CONFIG, else to your own configuration, which is used in every folder:
+    ~/.config/noctule/config.yaml.
     """
     from noctule.cli.first_start import finish, next_commands  # noqa: PLC0415 - not for --help
     from noctule.config import load_text  # noqa: PLC0415 - likewise
@@ -75,13 +77,13 @@ async def command(invocation: Invocation, *, yes: bool, path: Path | None, force
         return
     click.echo(f"Wrote {target} (models: {', '.join(settings.models)}).")
     if kept is not None:
-        click.echo(f"The file that was there is {kept}.")
+        click.echo(f"The previous file is now {kept}.")
     for sentence in missing:
         click.echo(sentence)
     if may_ask:
         await finish(invocation, target, settings, text)
     else:
-        click.echo(f"Next: `{following[0]}` checks it, `{following[1]}` begins.")
+        click.echo(f"Next: `{following[0]}` to check it, `{following[1]}` to start.")
 
 
 def _target(invocation: Invocation, path: Path | None) -> Path:
@@ -103,11 +105,11 @@ def _check_free(target: Path, *, force: bool, may_ask: bool) -> None:
         raise UsageError(f"{target} is a folder. Name a file with --path.")
     if force or not target.exists():
         return
-    keep = f"{target} is there already and was left as it is. "
+    keep = f"{target} already exists and was left as it is. "
     if not may_ask:
-        raise UsageError(f"{keep}--force replaces it, --path writes another one.")
-    if not click.confirm(f"{target} is there already. Replace it?", default=False, err=True):
-        raise UsageError(f"{keep}--path writes another one.")
+        raise UsageError(f"{keep}Replace it with --force, or write another file with --path.")
+    if not click.confirm(f"{target} already exists. Replace it?", default=False, err=True):
+        raise UsageError(f"{keep}Write another file with --path.")
 
 
 async def _look() -> "Found":
@@ -158,14 +160,14 @@ def _require_something(found: "Found", answers: Mapping[str, str]) -> None:
         return
     gap = extras.embedded_gap(packaged=True)
     if gap is None:
-        click.echo("Nothing better was found, so it will be the tiny packaged model.", err=True)
+        click.echo("Nothing better was found, so this uses the tiny packaged model.", err=True)
         return
-    pull = "`ollama pull qwen3.5` gets Ollama a model"
+    pull = "pull a model with `ollama pull qwen3.5`"
     if found.ollama is None:
-        pull = "install Ollama (https://ollama.com) and `ollama pull qwen3.5`"
+        pull = "install Ollama (https://ollama.com) and run `ollama pull qwen3.5`"
     raise UsageError(
-        f"Nothing that could answer was found, so nothing was written. Either {pull}, or export a "
-        f"key (ANTHROPIC_API_KEY, OPENAI_API_KEY, ...), then run `noctule init` again. {gap}"
+        f"No model was found, so nothing was written. Either {pull}, or export a key "
+        f"(ANTHROPIC_API_KEY, OPENAI_API_KEY, ...), then run `noctule init` again. {gap}"
     )
 
 

@@ -31,10 +31,10 @@ async def last_session(records: "Records", named: str | None, kind: str) -> str 
         UsageError: a session is named as well.
     """
     if named is not None:
-        raise UsageError("--session names a session and -c takes the newest: use one of them.")
+        raise UsageError("--session names a session and -c takes the newest. Use one of them.")
     async with records.database.read() as work:
         sessions = await work.sessions.list(owner=LOCAL_OWNER, limit=_LOOKED_THROUGH)
     found = next((session.id for session in sessions if session.kind.value == kind), None)
     if found is None:
-        tell(f"There is no earlier {kind} session: this begins one.")
+        tell(f"There is no earlier {kind} session, so this starts one.")
     return found

@@ -22,7 +22,7 @@ _JSON = click.option(
 @_JSON
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Show what providers refuse until when, who does not answer, and how that is known."""
+    """Show active rate limits and outages: until when, and how that is known."""
     if context.invoked_subcommand is None:
         _list()
 
@@ -42,7 +42,7 @@ async def _list(invocation: Invocation) -> None:
         elif limits:
             _print(limits, records)
         else:
-            click.echo("Nothing is refused at the moment.")
+            click.echo("No active rate limits.")
         if not invocation.as_json:
             tell_of_ends(records, ("endpoints.",))
 
@@ -76,7 +76,7 @@ def _print(limits: Sequence["Limit"], records: "Records") -> None:
             Column("endpoint", Fit.SHORTEN, rank=0),
             Column("model", Fit.SHORTEN, rank=2),
             Column("until", rank=0),
-            Column("known from", rank=3),
+            Column("source", rank=3),
             Column("reason", Fit.BELOW, rank=4),
         ),
         [
@@ -92,24 +92,26 @@ def _print(limits: Sequence["Limit"], records: "Records") -> None:
             for limit in limits
         ],
     )
-    tell("`noctule limits clear` forgets them; the next call asks again.")
+    tell("Clear them with `noctule limits clear`; the next call asks again.")
 
 
 @command.command("clear")
 @click.argument("endpoint", required=False)
-@click.option("--all", "everything", is_flag=True, help="Of every endpoint, as without ENDPOINT.")
+@click.option(
+    "--all", "everything", is_flag=True, help="Clear every endpoint (the default without ENDPOINT)."
+)
 @_JSON
 @runs
 async def clear(invocation: Invocation, *, endpoint: str | None, everything: bool) -> None:
-    """Forget what is refused, of one ENDPOINT or all, so that the next call asks again.
+    """Clear the rate limits of one ENDPOINT or all, so that the next call asks again.
 
-    Sessions that sleep on it go on: at once while `noctule serve` runs, else when it starts.
+    Sessions parked on them resume: at once while `noctule serve` runs, otherwise when it starts.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
 
     if endpoint is not None and everything:
-        raise UsageError("--all and an endpoint contradict each other. Leave one out.")
+        raise UsageError("--all and an endpoint contradict each other. Use one of them.")
     async with open_records(invocation.load()) as records:
         if endpoint is not None:
             await _check_known(records, endpoint)
@@ -118,9 +120,9 @@ async def clear(invocation: Invocation, *, endpoint: str | None, everything: boo
         invocation.print_document({"cleared": count})
     elif count:
         limits = "1 limit" if count == 1 else f"{count} limits"
-        click.echo(f"Forgot {limits}. Sessions asleep on it go on while `noctule serve` runs.")
+        click.echo(f"Cleared {limits}. Parked sessions resume while `noctule serve` runs.")
     else:
-        click.echo("Nothing was refused: there was nothing to forget.")
+        click.echo("No rate limits to clear.")
 
 
 async def _check_known(records: "Records", endpoint: str) -> None:

@@ -155,7 +155,7 @@ def _take_config(command: click.Command) -> None:
 )
 @click.version_option(package_name="noctule", message="noctule %(version)s")
 def program() -> None:
-    """Noctule: agents that sleep through rate limits and wake at the reset.
+    """Noctule: AI agents that wait through rate limits and resume at the reset.
 
     Exit codes: 0 done, 75 parked or waiting, 2 usage or configuration, 1 failed.
     """

@@ -10,7 +10,7 @@ from noctule.core.errors import UsageError
 from noctule.core.outside_text import as_data
 
 _QUIET_SECONDS = 2.0
-_PIPED = "this came by a pipe"
+_PIPED = "this came through a pipe"
 
 
 def read_message(text: str | None, *, most_bytes: int) -> str | None:
@@ -52,7 +52,8 @@ def _say_what_is_awaited() -> None:
     ready, _, _ = select.select([sys.stdin], [], [], _QUIET_SECONDS)
     if not ready:
         tell(
-            "Waiting for the end of standard input, which is sent along; < /dev/null keeps it out."
+            "Waiting for the end of standard input, which is sent along. To leave it out, use "
+            "< /dev/null."
         )
 
 

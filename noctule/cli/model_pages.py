@@ -152,7 +152,7 @@ def _now(entry: ModelEntry, records: "Records") -> str:
     if entry.limit is not None:
         until = entry.limit.ends_at
         if until is None:
-            return "refused until you act"
+            return "unavailable until you act"
         what = "left alone" if entry.limit.is_outage else "refused"
         return f"{what} until {show(until, records.zone, records.clock.now())}"
     failures, most = entry.health.failures, records.settings.limits.circuit_failures

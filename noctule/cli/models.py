@@ -23,9 +23,9 @@ _JSON = click.option(
 @_JSON
 @click.pass_context
 def command(context: click.Context) -> None:
-    """List the configured models: endpoint, tier, price, who uses them, what refuses them now.
+    """List the configured models: endpoint, tier, price, roles, and why one is unavailable now.
 
-    It asks nobody; `noctule doctor` does.
+    It makes no requests; `noctule doctor` does.
     """
     if context.invoked_subcommand is None:
         _list()
@@ -65,10 +65,9 @@ async def _inventory(records: "Records") -> "list[ModelEntry]":
 @_JSON
 @runs
 async def warm(invocation: Invocation, *, names: tuple[str, ...]) -> int:
-    """Load models so that their first call need not wait; without MODEL all that roles use.
+    """Load models ahead of their first call; without MODEL, all that roles use.
 
-    It means something on Ollama only: elsewhere nothing has to be loaded. Exit code 1 when one
-    could not be.
+    Only Ollama needs it. Exit code 1 when a model could not be loaded.
     """
     from noctule.bootstrap import open_models, open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.warming import wanted, warm_models  # noqa: PLC0415 - likewise
@@ -83,7 +82,7 @@ async def warm(invocation: Invocation, *, names: tuple[str, ...]) -> int:
             for result in warmed:
                 click.echo(str(result), err=result.error is not None)
             if not warmed:
-                click.echo("No role uses a model that has to be loaded.")
+                click.echo("No role uses a model that needs loading.")
     return 1 if any(result.error is not None for result in warmed) else 0
 
 
@@ -93,19 +92,19 @@ async def warm(invocation: Invocation, *, names: tuple[str, ...]) -> int:
     "--role",
     "role",
     type=click.Choice([own.value for own in Role]),
-    help="Only what this role may use.",
+    help="Only models this role may use.",
 )
-@click.option("--fresh", is_flag=True, help="Ask again, whatever is known.")
+@click.option("--fresh", is_flag=True, help="Ask again, even when the result is known.")
 @_JSON
 @runs
 async def probe(
     invocation: Invocation, *, names: tuple[str, ...], role: str | None, fresh: bool
 ) -> int:
-    """Ask models to call tools, seven questions each, and keep what comes of it.
+    """Check whether models really call tools: seven short questions each.
 
-    Without MODEL it asks all that roles with tools may use. What is known of the version served
-    now is not asked again without --fresh. The calls cost what calls cost. Exit code 1 when a
-    role that needs tools has no model that is proven to call them, or a named MODEL is not.
+    Without MODEL it checks all models that roles with tools may use. Results are kept for each
+    version of a model; --fresh asks again. The calls cost what they normally cost. Exit code 1 when
+    a role that needs tools has no model proven to call them, or a MODEL you named is not proven.
     """
     from noctule.bootstrap import open_models, open_records  # noqa: PLC0415 - not for --help
     from noctule.cli import probing  # noqa: PLC0415 - likewise

@@ -80,11 +80,11 @@ def shortfalls(settings: Settings, asked: Wanted, found: Mapping[str, "Proved"])
             continue
         evidence = "; ".join(f"{name}: {_clause(found[name])}" for name in models)
         others = ", ".join(name for name in able if name not in models)
-        fix = f"bind one that is: {others}" if others else "bind a model that calls tools"
-        goes = "is refused" if settings.roles[role].tools else "goes on without tools"
+        fix = f"use one that is: {others}" if others else "use a model that calls tools"
+        goes = "cannot work" if settings.roles[role].tools else "works without tools"
         sentences.append(
-            f"{role.value} needs tools and none of its models is proven to call them ({evidence}). "
-            f"It {goes}: {fix}, or write roles.{role.value}.tools: []."
+            f"{role.value} needs tools, but none of its models is proven to call them "
+            f"({evidence}). So it {goes}: {fix}, or set roles.{role.value}.tools: []."
         )
     return sentences
 

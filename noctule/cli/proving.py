@@ -50,7 +50,7 @@ async def _prove(runtime: "Runtime", wanted: Wanted, say: Callable[[str], None])
     try:
         found = await runtime.models.prove(wanted.models)
     except NoctuleError as error:
-        say(f"Models could not be asked whether they call tools: {error}")
+        say(f"Could not check whether models call tools: {error}")
         return
     for proved in found:
         if proved.asked:

@@ -14,7 +14,7 @@ from noctule.cli.invocation import Invocation, runs
 )
 @runs
 async def command(invocation: Invocation, *, name: str, verdict: str) -> None:
-    """Say whether a reply was good or bad; ID is a turn, or a session for its newest reply."""
+    """Rate a reply as good or bad; ID is a turn, or a session for its newest reply."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.replies import turn_named  # noqa: PLC0415 - likewise
     from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise

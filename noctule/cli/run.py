@@ -61,33 +61,35 @@ class _Submitted:
 @click.option(
     "--role",
     type=click.Choice([role.value for role in ANSWERING], case_sensitive=False),
-    help="Who answers; else the route decides.",
+    help="Role that answers (default: chosen by the router).",
 )
 @click.option(
-    "--model", type=MODEL, metavar="NAME", help="Which model answers, by its configured name."
+    "--model", type=MODEL, metavar="NAME", help="Model that answers, by its configured name."
 )
 @click.option(
     "--session", type=SESSION, metavar="ID", help="Continue this session; `last` is the newest."
 )
 @continue_option
-@click.option("--private", is_flag=True, help="Keep it on local models.")
+@click.option("--private", is_flag=True, help="Use local models only.")
 @click.option(
     "--json", is_flag=True, expose_value=False, help="Print one JSON document and nothing else."
 )
 @click.option(
-    "--wait", "waits", is_flag=True, help="Stay until the work has ended, across every sleep."
+    "--wait", "waits", is_flag=True, help="Wait until the task has ended, even while it is parked."
 )
 @click.option("--detach", is_flag=True, help="Print the session's id and return.")
 @click.option(
-    "--at", metavar="TIME", help="Begin then: 23:30, 9am, tomorrow 9:00, +2h, 2026-12-01T08:00."
+    "--at", metavar="TIME", help="Start then: 23:30, 9am, tomorrow 9:00, +2h, 2026-12-01T08:00."
 )
 @click.option(
     "--on-limit",
     type=click.Choice([choice.value for choice in OnLimit], case_sensitive=False),
-    help="At a limit sleep and keep the model (park), or go to the next one (fallback).",
+    help="At a limit, keep the model and wait (park) or use the next one (fallback).",
 )
 @click.option(
-    "--budget", metavar="USD", help="The most the session may spend in all; then it waits for you."
+    "--budget",
+    metavar="USD",
+    help="Maximum total spend for the session; it pauses and asks you when reached.",
 )
 @file_option
 @image_option
@@ -117,17 +119,17 @@ async def command(  # noqa: PLR0913 - the contract's options
     no_questions: bool,
     workspace: str | None,
 ) -> int:
-    """Do a piece of work in the background and follow it.
+    """Start a background task and follow its progress.
 
-    `noctule serve` works on it when it runs; else this command does, until the work ends or
-    sleeps: 0 done, 75 parked or waiting, 1 failed. Ctrl-C stops following, not the work. What an
-    agent has to ask is asked on the terminal; elsewhere the session waits, and `noctule sessions
-    answer` answers. A pipe on standard input is sent along below TEXT, or alone where TEXT is
-    missing or -.
+    `noctule serve` works on it if it is running; otherwise this command does, until the task ends
+    or pauses: 0 done, 75 parked or waiting, 1 failed. Ctrl-C stops following, not the task. Agents
+    ask their questions in the terminal; without one the session waits until you use `noctule
+    sessions answer`. Text piped to standard input is added after TEXT; to send it alone, leave
+    TEXT out or use -.
 
-    With --wait it stays until the work has ended, for days if need be: it sleeps through limits,
-    wakes the session itself where no `noctule serve` does, and tells what is asked until somebody
-    answers, here or on a phone.
+    With --wait it follows until the task has ended, for days if need be: it waits through limits,
+    wakes the session itself if no `noctule serve` is running, and shows questions until you answer
+    them, here or on your phone.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.allowance import allowance  # noqa: PLC0415 - likewise
@@ -141,7 +143,7 @@ async def command(  # noqa: PLR0913 - the contract's options
     if message is None:
         raise UsageError("No task given. Usage: noctule run TEXT.")
     if waits and detach:
-        raise UsageError("--wait stays until the end and --detach returns at once: use one.")
+        raise UsageError("--wait and --detach contradict each other. Use one of them.")
     async with open_records(loaded) as records:
         if continues:
             session = await last_session(records, session, "run")
@@ -274,27 +276,27 @@ def _where(submitted: _Submitted, records: "Records", *, here: bool) -> str:
     turn, worker = submitted.turn, submitted.worker
     if turn.wake_at is not None:
         begins = turn.wake_at.astimezone(records.zone).strftime("%Y-%m-%d %H:%M:%S %Z")
-        where = f"begins at {begins} while `noctule serve` runs"
+        where = f"starts at {begins} if `noctule serve` is running"
     elif records.settings.storage.is_postgres:
-        where = "whichever comes first works on it, a worker on the database or this command"
+        where = "a worker on the database or this command works on it, whichever is first"
         where = where if here else "waits for a worker on the database"
     elif worker is not None:
         where = f"`noctule {worker.what}` (process {worker.pid}) works on it"
     elif here and submitted.holder is not None:
-        where = "stored, and this command works on it when its turn comes"
+        where = "queued; this command works on it when its turn comes"
     elif here:
-        where = "this command works on it, because no `noctule serve` runs here"
+        where = "this command works on it, because no `noctule serve` is running here"
     elif submitted.holder is not None and submitted.holder.stopping:
         where = "waits for the next `noctule serve`: the one here is stopping"
     else:
-        where = "waits for `noctule serve`: none runs here"
+        where = "waits for `noctule serve`: none is running here"
     return f"Session {turn.session_id}: {where}. {_come_back(turn)}"
 
 
 def _goes_on(submitted: _Submitted) -> str:
     who = submitted.worker.what if submitted.worker else "serve"
-    return f"Left; `noctule {who}` goes on with it. {_come_back(submitted.turn)}"
+    return f"Detached; `noctule {who}` continues it. {_come_back(submitted.turn)}"
 
 
 def _come_back(turn: Turn) -> str:
-    return f"`noctule sessions log {turn.session_id} --follow` watches it."
+    return f"Follow it with `noctule sessions log {turn.session_id} --follow`."

@@ -8,10 +8,10 @@ from noctule.cli.invocation import Invocation, runs
 @click.command("serve")
 @runs
 async def command(invocation: Invocation) -> int:
-    """Work off every session, wake the sleeping ones, until Ctrl-C or SIGTERM.
+    """Run the worker and all channels, until Ctrl-C or SIGTERM.
 
-    Then the steps under way finish and the rest goes on at the next start; a second signal leaves
-    at once. What parks, wakes and ends is told on stderr.
+    It processes sessions and wakes parked ones. When stopped, it finishes the current steps; the
+    rest resumes at the next start. A second signal stops it at once. Progress is written to stderr.
     """
     from noctule.cli.serving import serve  # noqa: PLC0415 - not for --help
 

@@ -81,8 +81,8 @@ async def serve(
                     damage = await _until(stop, worker)
                 if damage is not None:
                     raise damage
-                _say("Stopping: steps under way finish; a second signal leaves at once.")
-            _say("Stopped. What is unfinished goes on at the next start.")
+                _say("Stopping after the current steps; send the signal again to stop at once.")
+            _say("Stopped. Unfinished work resumes at the next start.")
     return 0
 
 
@@ -111,7 +111,7 @@ async def _answering(
             if error.needs_person:
                 raise
             if not told:
-                _say(f"{error} Waiting until it answers; Ctrl-C stops.")
+                _say(f"{error} Waiting until it answers; press Ctrl-C to stop.")
                 told = True
         with suppress(TimeoutError):
             async with asyncio.timeout(_LOOK_SECONDS):
@@ -151,12 +151,15 @@ class Lines:
     def ready(self, found: "TakenUp") -> None:
         """Tell what is worked on, and what was found there."""
         counts = [
-            f"{found.begun} under way",
+            f"{found.begun} running",
             f"{found.queued} queued",
             f"{found.asleep} asleep",
-            f"{found.waiting} waiting for a person",
+            f"{found.waiting} waiting for you",
         ]
-        _say(f"Serving {self._where}: {', '.join(counts)}. Ctrl-C drains and stops.")
+        _say(
+            f"Serving {self._where}: {', '.join(counts)}. Press Ctrl-C to stop after the current "
+            "steps."
+        )
 
     def begins(self, turn: Turn) -> None:
         """Tell that a turn wakes, or is gone on with after its process ended."""
@@ -164,9 +167,9 @@ class Lines:
             case Status.PARKED | Status.WAITING:
                 self._line("woke", turn, "")
             case Status.RUNNING:
-                self._line("goes on", turn, "it was under way when its process ended")
+                self._line("resumed", turn, "its process ended while it was running")
             case _:
-                self._line("begins", turn, "")
+                self._line("started", turn, "")
 
     def rests(self, turn: Turn) -> None:
         """Tell where a turn came to rest."""
@@ -184,8 +187,8 @@ class Lines:
         ended = suspension.ended_at.astimezone(self._zone).strftime("%H:%M")
         lasted = show_duration(suspension.lasted.total_seconds())
         _say(
-            f"This machine slept from {began} to {ended}: nothing was done for {lasted}. Turn off "
-            "its sleep, or leave it open and plugged in while sessions work."
+            f"This machine slept from {began} to {ended}: no work was done for {lasted}. Turn off "
+            "automatic sleep, or leave it open and plugged in while sessions work."
         )
 
     def _line(self, word: str, turn: Turn, why: str) -> None:
@@ -236,6 +239,6 @@ def _end_of_input(stop: asyncio.Event | None) -> Iterator[None]:
 
 def _told(stop: asyncio.Event) -> None:
     if stop.is_set():
-        _say("Left at once. What was under way goes on at the next start.")
+        _say("Interrupted. Unfinished work resumes at the next start.")
         os._exit(_LEFT_AT_ONCE)
     stop.set()

@@ -63,7 +63,7 @@ async def _show(invocation: Invocation, records: "Records", name: str, *, full: 
         else:
             click.echo(shown(f"Answered: {question.answer or '(sent on without an answer)'}"))
     if not questions:
-        click.echo("It waits for no answer.")
+        click.echo("It no longer waits for an answer.")
     return 0
 
 
@@ -99,7 +99,7 @@ async def steer(invocation: Invocation, records: "Records", name: str, text: str
     if invocation.as_json:
         invocation.print_document({"turn": remark.turn_id, "steer": remark.id})
     else:
-        click.echo("Told; the agent reads it before its next step.")
+        click.echo("Sent. The agent will read it before its next step.")
 
 
 async def _named(work: "UnitOfWork", name: str) -> Sequence[Question]:
@@ -131,8 +131,9 @@ def _only(questions: Sequence[Question], name: str) -> Question:
         return questions[0]
     if not questions:
         raise UsageError(
-            f"Session {name} waits for no answer. `noctule sessions show {name}` tells how far it "
-            "is; `noctule sessions steer` says something to one that works."
+            f"Session {name} is not waiting for an answer. See how far it is with "
+            f"`noctule sessions show {name}`, or write to a running one with "
+            "`noctule sessions steer`."
         )
     listed = ", ".join(question.id for question in questions)
     raise UsageError(

@@ -17,7 +17,7 @@ def markdown(view: "SessionView", zone: "tzinfo") -> str:
     session = view.overview.session
     began = session.created_at.astimezone(zone).strftime("%Y-%m-%d %H:%M %Z")
     cost = show_usd(view.overview.cost_usd)
-    head = [f"# {session.title or 'Untitled'}", f"Session {session.id}, begun {began}, {cost}."]
+    head = [f"# {session.title or 'Untitled'}", f"Session {session.id}, started {began}, {cost}."]
     return "\n\n".join([*head, *(part for turn in view.turns for part in _turn(turn, view, zone))])
 
 

@@ -24,8 +24,8 @@ async def list_grants(invocation: Invocation, records: "Records") -> None:
         return
     if not grants:
         click.echo(
-            "Nothing was allowed beyond the configuration. `noctule run --allow TOOLS` does it for "
-            "a session, and so do answers to approvals."
+            "Nothing is allowed beyond the configuration. Allow tools for a session with `noctule "
+            "run --allow TOOLS`, or by answering an approval."
         )
         return
     short = short_ids([grant.id for grant in grants])
@@ -64,7 +64,7 @@ async def revoke(invocation: Invocation, records: "Records", grant_id: str) -> N
     if invocation.as_json:
         invocation.print_document(_document(grant, records))
     else:
-        click.echo(f"Taken back: {rule_of(grant)}. It is asked about again.")
+        click.echo(f"Revoked: {rule_of(grant)}. You will be asked about it again.")
 
 
 def _document(grant: Grant, records: "Records") -> GrantDocument:

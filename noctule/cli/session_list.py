@@ -59,12 +59,14 @@ async def list_sessions(invocation: Invocation, records: "Records", wanted: Want
             ]
         )
     elif not overviews:
-        nothing = "No session fits." if narrowed else "No sessions yet. `noctule chat` starts one."
+        nothing = (
+            "No matching session." if narrowed else "No sessions yet. `noctule chat` starts one."
+        )
         click.echo(nothing)
     else:
         _print(overviews[:shown], [session.id for session in sessions], asks, records)
         if shown is not None and len(overviews) > shown:
-            tell(f"The newest {shown}; --limit N shows more.")
+            tell(f"Showing the newest {shown}; use --limit N for more.")
         _tell_of_nobody(overviews, records)
 
 
@@ -103,8 +105,8 @@ def _tell_of_nobody(overviews: Sequence[Overview], records: "Records") -> None:
         tell("Parked sessions will not wake: no worker is running. Start `noctule serve`.")
     if running:
         tell(
-            "Nobody works on what is running: its process ended. "
-            f"`noctule serve` goes on with it, or `noctule sessions resume {running[0]}`."
+            "A session was interrupted: its process ended. Resume it with `noctule serve` or "
+            f"`noctule sessions resume {running[0]}`."
         )
 
 
@@ -125,7 +127,7 @@ def _print(
     print_table(
         (
             Column("id", rank=0),
-            Column("begun", rank=4),
+            Column("started", rank=4),
             Column("status", rank=0),
             Column("wakes", rank=2),
             Column("turns", rank=5, is_number=True),

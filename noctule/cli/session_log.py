@@ -51,7 +51,7 @@ async def steps(records: "Records", session_id: str, *, follow: bool) -> AsyncIt
     if not follow or await _rests(records, session.id, seen):
         return
     if worker_of(records) is None:
-        tell("Nobody works on it at the moment; `noctule serve` goes on with it.")
+        tell("No worker is running. Resume it with `noctule serve`.")
     async with aclosing(records.events.follow(session.id, seen)) as stream:
         async for event in stream:
             if event.kind is not EventKind.DELTA:
@@ -125,7 +125,7 @@ def _parked(event: Event, zone: tzinfo) -> str:
     wake_at = data.get("wake_at")
     if wake_at is None and str(data.get("sentence", "")).startswith(_WAITS_FOR_AN_ANSWER):
         return f"{data.get('status')!s:8} for an answer"
-    until = _told(datetime.fromisoformat(wake_at), zone) if wake_at else "somebody resumes it"
+    until = _told(datetime.fromisoformat(wake_at), zone) if wake_at else "you resume it"
     evidence = f" ({data['evidence']})" if data.get("evidence") else ""
     tried = "".join(f"\n         tried {line}" for line in data.get("tried", ()))
     status = str(data.get("status", "parked"))
@@ -180,7 +180,7 @@ _SAYINGS: Mapping[EventKind, Callable[[Event, tzinfo], str]] = {
     EventKind.PLAN: _plan,
     EventKind.ATTEMPT_ENDED: _attempt,
     EventKind.ATTEMPT_DISCARDED: lambda event, _: (
-        f"taken back what was shown of it: {event.data.get('reason')}"
+        f"its partial output was discarded: {event.data.get('reason')}"
     ),
     EventKind.TOOL_STARTED: _tool_started,
     EventKind.TOOL_ENDED: _tool_ended,

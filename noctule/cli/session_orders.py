@@ -59,8 +59,8 @@ async def go_on(
     holder = worker_of(records)
     if holder is None or holder.what not in _WORKERS:
         return await _go_on_here(invocation, records, turn, after, what)
-    said = f"`noctule {holder.what}` (process {holder.pid}) goes on with it; "
-    said += f"`noctule sessions log {turn.session_id} --follow` watches."
+    said = f"`noctule {holder.what}` (process {holder.pid}) continues it. "
+    said += f"Follow it with `noctule sessions log {turn.session_id} --follow`."
     if invocation.as_json:
         await _print_turn(invocation, records, turn, said)
     else:
@@ -81,7 +81,7 @@ async def cancel(invocation: Invocation, records: "Records", session_id: str) ->
     if invocation.as_json:
         invocation.print_document(_orders_document(session.id, turns))
     elif not turns:
-        click.echo("Nothing of it was unfinished: there was nothing to cancel.")
+        click.echo("Nothing to cancel: every turn of this session has finished.")
     else:
         for turn in turns:
             click.echo(_told(turn, Status.CANCELLED))
@@ -175,13 +175,13 @@ def worker_of(records: "Records") -> Holder | None:
 
 def _told(turn: Turn, wanted: Status) -> str:
     if turn.status is wanted:
-        then = f" `noctule sessions resume {turn.session_id}` goes on."
+        then = f" Resume it with `noctule sessions resume {turn.session_id}`."
         return (
             f"{turn.status.value.capitalize()}: {_title(turn)}.{then * (wanted is Status.PARKED)}"
         )
     if turn.status.finished:
-        return f"It had ended before the order reached it ({turn.status.value}): {_title(turn)}."
-    return f"Ordered; its worker has not come to it yet ({turn.status.value}): {_title(turn)}."
+        return f"It had already ended ({turn.status.value}): {_title(turn)}."
+    return f"Requested; the worker has not picked it up yet ({turn.status.value}): {_title(turn)}."
 
 
 def _title(turn: Turn) -> str:

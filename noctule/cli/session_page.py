@@ -51,7 +51,7 @@ def _head(overview: Overview, workspace: str | None, records: "Records") -> Iter
     privately = ", private" if session.private else ""
     yield f"{session.id}  {session.kind.value} of {session.owner}{privately}"
     begun = show(session.created_at, records.zone, now)
-    yield f"{status}{until}; begun {begun}; {show_usd(overview.cost_usd)} so far"
+    yield f"{status}{until}; started {begun}; {show_usd(overview.cost_usd)} so far"
     if workspace is not None:
         yield shown(f"works in {workspace}")
 
@@ -73,7 +73,7 @@ def _sleep(turn: Turn | None, parkings: Sequence[Parking]) -> Iterator[str]:
     if first is None:
         return
     if first.evidence is not None:
-        yield f"  known from: {first.evidence.value}"
+        yield f"  source: {first.evidence.value}"
     for line in first.tried:
         yield shown(f"  tried: {line}")
 

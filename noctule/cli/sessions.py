@@ -23,8 +23,10 @@ _ID = click.argument("session_id", metavar="ID", type=SESSION)
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
     """Add the options that narrow a list of sessions."""
     for option in (
-        click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="How many at most."),
-        click.option("--search", metavar="TEXT", help="Whose title or messages contain TEXT."),
+        click.option("--limit", type=click.IntRange(1, MOST_ROWS), help="Show at most this many."),
+        click.option(
+            "--search", metavar="TEXT", help="Only sessions whose title or messages contain TEXT."
+        ),
         click.option(
             "--status",
             type=click.Choice([status.value for status in Status]),
@@ -43,10 +45,10 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 def command(
     context: click.Context, *, status: tuple[str, ...], search: str | None, limit: int | None
 ) -> None:
-    """List sessions, newest first; with a subcommand look into one or give it an order.
+    """List sessions, newest first; subcommands show or change one.
 
-    An ID is a whole one, a beginning or an end that no other session shares, or `last`. The table
-    ends after 50 rows unless --limit says otherwise; --json has all.
+    ID is a whole id, a beginning or end of one that no other session shares, or `last`. The table
+    shows at most 50 rows unless you set --limit; --json shows all.
     """
     if context.invoked_subcommand is None:
         _list(status=status, search=search, limit=limit)
@@ -118,14 +120,14 @@ async def _view(records: "Records", session_id: str) -> "SessionView":
 
 @command.command("log")
 @_ID
-@click.option("--follow", is_flag=True, help="Go on until the session rests, or Ctrl-C.")
+@click.option("--follow", is_flag=True, help="Follow until the session ends or pauses, or Ctrl-C.")
 @_JSON
 @runs
 async def log_session(invocation: Invocation, *, session_id: str, follow: bool) -> None:
-    """Show the steps of a session as they happened: routes, attempts, sleeps, costs, replies.
+    """Show the steps of a session: routes, attempts, parks, costs, replies.
 
-    When it ends with the end of a turn, a line says how long that slept, what it cost and saved.
-    --json prints one list; with --follow it is printed when the session rests.
+    After the end of a turn, a line says how long it was parked, what it cost and saved. --json
+    prints one list; with --follow, it is printed when the session ends or pauses.
     """
     from noctule.bootstrap import open_records, run_reports  # noqa: PLC0415 - not for --help
     from noctule.cli.session_log import event_document, log_lines, steps  # noqa: PLC0415 - likewise
@@ -152,15 +154,15 @@ async def log_session(invocation: Invocation, *, session_id: str, follow: bool) 
 @command.command("resume")
 @_ID
 @click.option(
-    "--model", type=MODEL, metavar="NAME", help="Go on with this model, by its configured name."
+    "--model", type=MODEL, metavar="NAME", help="Continue with this model, by its configured name."
 )
 @_JSON
 @runs
 async def resume_session(invocation: Invocation, *, session_id: str, model: str | None) -> int:
-    """Let a parked, waiting or failed session go on now.
+    """Resume a parked, waiting or failed session now.
 
-    `noctule serve` takes it over when it runs; else it goes on here until it rests again: exit
-    code 0 done, 75 parked or waiting, 1 failed.
+    `noctule serve` continues it if it is running; otherwise this command does, until it ends or
+    pauses again: exit code 0 done, 75 parked or waiting, 1 failed.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.session_orders import resume  # noqa: PLC0415 - likewise
@@ -174,7 +176,7 @@ async def resume_session(invocation: Invocation, *, session_id: str, model: str 
 @_JSON
 @runs
 async def cancel_session(invocation: Invocation, *, session_id: str) -> None:
-    """End everything unfinished in a session; what was said stays."""
+    """Cancel everything unfinished in a session; what was said stays."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.session_orders import cancel  # noqa: PLC0415 - likewise
 
@@ -187,7 +189,7 @@ async def cancel_session(invocation: Invocation, *, session_id: str) -> None:
 @_JSON
 @runs
 async def park_session(invocation: Invocation, *, session_id: str) -> None:
-    """Put a running session to sleep; only `resume` wakes it."""
+    """Park a running session; only `resume` wakes it."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.session_orders import park  # noqa: PLC0415 - likewise
 
@@ -198,17 +200,17 @@ async def park_session(invocation: Invocation, *, session_id: str) -> None:
 @command.command("answer")
 @_ID
 @click.argument("answer", required=False)
-@click.option("--full", is_flag=True, help="Show all of what is asked about, however long.")
+@click.option("--full", is_flag=True, help="Show all of what it is about, however long.")
 @_JSON
 @runs
 async def answer_session(
     invocation: Invocation, *, session_id: str, answer: str | None, full: bool
 ) -> int:
-    """Answer what a session waits to hear; without ANSWER show it and its choices.
+    """Answer a session's question; without ANSWER, show it and its choices.
 
-    ID is a question, or a session with one open question. ANSWER is a choice, its number, or
-    any text where the question takes it. Then the session goes on, with `noctule serve` when it
-    runs, else here until it rests again: exit code 0 done, 75 parked or waiting, 1 failed.
+    ID is a question, or a session with one open question. ANSWER is a choice, its number, or any
+    text if the question allows it. Then the session resumes, in `noctule serve` if it is running,
+    otherwise here until it ends or pauses again: exit code 0 done, 75 parked or waiting, 1 failed.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.session_answers import respond  # noqa: PLC0415 - likewise
@@ -223,7 +225,7 @@ async def answer_session(
 @_JSON
 @runs
 async def steer_session(invocation: Invocation, *, session_id: str, text: str) -> None:
-    """Say something to a session while it works; the agent reads it before its next step."""
+    """Write to a running session; the agent reads it before its next step."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.session_answers import steer  # noqa: PLC0415 - likewise
 
@@ -237,7 +239,7 @@ async def steer_session(invocation: Invocation, *, session_id: str, text: str) -
 @_JSON
 @runs
 async def rename_session(invocation: Invocation, *, session_id: str, title: str) -> None:
-    """Give a session another title."""
+    """Change the title of a session."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
 
     async with open_records(invocation.load()) as records:
@@ -253,7 +255,7 @@ async def rename_session(invocation: Invocation, *, session_id: str, title: str)
 @_JSON
 @runs
 async def export_session(invocation: Invocation, *, session_id: str) -> None:
-    """Print a whole session as Markdown; with --json as one document."""
+    """Print a whole session as Markdown, or as one JSON document with --json."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.channels.discretion import masked  # noqa: PLC0415 - likewise
     from noctule.cli.session_documents import session_document  # noqa: PLC0415 - likewise
@@ -296,7 +298,7 @@ async def delete_session(invocation: Invocation, *, session_id: str, yes: bool) 
 @_JSON
 @click.pass_context
 def grants(context: click.Context) -> None:
-    """List what was allowed beyond the configuration, by an answer or by --allow."""
+    """List what is allowed beyond the configuration, by an answer or by --allow."""
     if context.invoked_subcommand is None:
         _list_grants()
 
@@ -315,7 +317,7 @@ async def _list_grants(invocation: Invocation) -> None:
 @_JSON
 @runs
 async def revoke_grant(invocation: Invocation, *, grant_id: str) -> None:
-    """Take back what was allowed; calls under way are not stopped."""
+    """Revoke a grant; calls already running are not stopped."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.session_grants import revoke  # noqa: PLC0415 - likewise
 

@@ -10,10 +10,10 @@ allow_option: Callable[[Any], Any] = click.option(
     "--allow",
     metavar="TOOLS",
     multiple=True,
-    help="What may be done without asking: shell,web or 'shell:git push*'. Holds for the session.",
+    help="Tools to allow without asking, for this session: shell,web or 'shell:git push*'.",
 )
 workspace_option: Callable[[Any], Any] = click.option(
-    "--workspace", metavar="DIR", help="The folder the agents work in; else one of their own."
+    "--workspace", metavar="DIR", help="Folder the agents work in (default: one of their own)."
 )
 
 

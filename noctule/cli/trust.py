@@ -9,14 +9,14 @@ from noctule.cli.invocation import Invocation, runs
 
 @click.command("trust")
 @click.argument("path", type=click.Path(path_type=Path), required=False)
-@click.option("--forget", is_flag=True, help="Ask again the next time.")
+@click.option("--forget", is_flag=True, help="Forget the answer, so that you are asked again.")
 @runs
 async def command(invocation: Invocation, *, path: Path | None, forget: bool) -> None:
-    """Let PATH (else ./config.yaml) be used by commands that are started in its folder.
+    """Trust PATH (default: ./config.yaml), so that commands started in its folder use it.
 
-    A configuration can start programs and send your keys somewhere, so one that lies in a folder,
-    as in a repository you cloned, is not used until you have said so. Once it changes you are
-    asked again. What it starts is shown.
+    A configuration can start programs and send your keys somewhere, so one that is in a folder,
+    like a repository you cloned, is not used until you trust it. When it changes, you are asked
+    again. The command shows what the file starts.
     """
     import os  # noqa: PLC0415 - not for --help
 
@@ -39,8 +39,9 @@ async def command(invocation: Invocation, *, path: Path | None, forget: bool) ->
     content = read_project(target)
     if content is None:
         raise UsageError(
-            f"{target} is no configuration of Noctule. Name one, or let `noctule init` write yours."
+            f"{target} is not a Noctule configuration. Name one, or run `noctule init` to write "
+            "yours."
         )
     show(Project.compared(target, content, store.verdict(target, content)))
     store.remember(target, content, trusted=True)
-    click.echo(f"{target} is used from now on by commands started in {target.parent}.")
+    click.echo(f"Trusted {target}: commands started in {target.parent} now use it.")

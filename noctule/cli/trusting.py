@@ -26,7 +26,9 @@ def asker(*, as_json: bool) -> "Callable[[Project], bool] | None":
 
 def show(project: "Project") -> None:
     """Say on stderr what a project file would start."""
-    click.echo(f"{printable(str(project.path))} says what Noctule starts and asks here:", err=True)
+    click.echo(
+        f"{printable(str(project.path))} decides what Noctule starts and asks here:", err=True
+    )
     for line in project.consequences():
         click.echo(f"  - {printable(line)}", err=True)
     news = project.news()

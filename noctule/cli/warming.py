@@ -39,7 +39,7 @@ class Warmed:
         if self.error is not None:
             return f"{self.model}: {self.error}"
         if not self.needed:
-            return f"{self.model}: nothing has to be loaded there."
+            return f"{self.model}: nothing to load there."
         return f"{self.model}: loaded in {show_duration(self.took_s)}."
 
     def as_json(self) -> WarmedDocument:

@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 )
 @runs
 async def command(invocation: Invocation, *, name: str | None) -> None:
-    """Explain one reply: its route, who was asked and who was not, waits, sleeps, cost.
+    """Explain one reply: its route, which models were asked and skipped, waits, parks, cost.
 
-    ID is a turn, or a session for its newest reply; without it the newest finished turn is meant.
+    ID is a turn, or a session for its newest reply; without it, the newest finished turn.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
     from noctule.cli.explanations import document, lines  # noqa: PLC0415 - likewise

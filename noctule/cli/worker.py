@@ -9,14 +9,14 @@ from noctule.cli.invocation import Invocation, runs
 @click.option(
     "--until-eof",
     is_flag=True,
-    help="Stop when standard input ends, too: for a program that starts a worker and may die.",
+    help="Also stop when standard input ends, for a program that starts a worker and may die.",
 )
 @runs
 async def command(invocation: Invocation, *, until_eof: bool) -> int:
-    """Work off every session like `noctule serve`, without channels.
+    """Run a worker like `noctule serve`, without channels.
 
-    On PostgreSQL any number of machines may work on one database; a session is worked on by one
-    of them at a time, and what a dead one left is taken over.
+    Any number of machines can share one PostgreSQL database. Each session is processed by one
+    worker at a time, and the sessions of a worker that died are taken over.
     """
     from noctule.cli.serving import serve  # noqa: PLC0415 - not for --help
 

@@ -45,7 +45,9 @@ class Change:
 
     def __str__(self) -> str:
         """One sentence for people, or two."""
-        said = f"took over {', '.join(self.taken)}." if self.taken else "nothing can be taken over."
+        said = (
+            f"took over {', '.join(self.taken)}." if self.taken else "no change could be applied."
+        )
         if self.waiting:
             verb = "need" if len(self.waiting) > 1 else "needs"
             said += f" {', '.join(self.waiting)} {verb} a restart."

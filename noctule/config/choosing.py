@@ -63,8 +63,8 @@ class Choice:
                 return f"Using the project's configuration {self.path}."
             case Origin.PACKAGED:
                 return (
-                    "Using the configuration that came with Noctule, because you have none yet; "
-                    "`noctule init` writes one."
+                    "Using Noctule's default configuration, because you have none yet. Write one "
+                    "with `noctule init`."
                 )
             case _:
                 return None
@@ -141,10 +141,10 @@ def _project(
 
 
 def _untrusted(here: Path, *, said_no: bool) -> str:
-    why = "you said no to it" if said_no else "it can start programs and nobody has trusted it"
+    why = "you said no to it" if said_no else "it can start programs, and you have not trusted it"
     return (
-        f"{here} is not used: {why} in its present form. Read it; then `noctule trust` uses it "
-        "from now on, and --config uses it once."
+        f"{here} is not used: {why} in its present form. Read it, then run `noctule trust` to use "
+        "it from now on, or pass --config to use it once."
     )
 
 
@@ -161,7 +161,7 @@ def _changed_code(here: Path, code: Mapping[str, Sequence[str]]) -> str:
 
 
 def _turned_up(found: Path) -> ConfigError:
-    message = "turned up after agents had been given this folder, and it can start programs."
+    message = "appeared after agents were given this folder, and it can start programs."
     fix = f"look at it, then name it: `noctule trust {found}`, --config or NOCTULE_CONFIG."
     return ConfigError([Problem(str(found), None, "", message, fix)])
 

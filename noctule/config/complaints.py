@@ -117,7 +117,7 @@ def _words(path: KeyPath, field: SettingField) -> str:
     whole = len(path) == len(field.path)
     if field.words == "a section" or not whole:
         return "a section of keys and values"
-    return "a section with at least one entry of your naming"
+    return "a section with at least one entry, named by you"
 
 
 def _correct(field: SettingField, said: str = "") -> str:

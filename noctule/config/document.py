@@ -150,7 +150,7 @@ _KNOWN = (
     # What PyYAML 6 says, where a person would not know what to do; the first that fits counts.
     (
         "found undefined alias",
-        "a value begins with *, which refers to a part named with &, and there is none.",
+        "a value starts with *, which refers to a part named with &, and there is none.",
         "put the value in quotes, or name the part.",
     ),
     (
@@ -160,12 +160,12 @@ _KNOWN = (
     ),
     (
         "found character '\\t'",
-        "a tab stands where only spaces may.",
+        "a tab where only spaces are allowed.",
         "indent with spaces.",
     ),
     (
         "found character",
-        "a value begins with a character that YAML keeps for itself (@, ` or %).",
+        "a value starts with a character that YAML keeps for itself (@, ` or %).",
         "put the value in quotes.",
     ),
     (
@@ -175,8 +175,8 @@ _KNOWN = (
     ),
     (
         "found unexpected end of stream",
-        "a quote is opened and never closed.",
-        "close it; the line where it begins is further up.",
+        "a quote is never closed.",
+        "close it; it starts further up.",
     ),
     ("but found another document", "there are several documents (---).", "keep one of them."),
     (
@@ -236,7 +236,7 @@ class _Walk:
                 continue
             here = (*path, key)
             if key in first:
-                message = f"the key stands twice, first in line {first[key]}."
+                message = f"duplicate key (first defined on line {first[key]})."
                 self._complain(here, message, "keep one of them.", line)
                 continue
             first[key] = line
@@ -250,7 +250,7 @@ class _Walk:
         """Return the data of any node; None where it cannot be read."""
         self._nodes += 1
         if id(node) in self._open or self._nodes > _MAX_NODES:
-            self._complain(path, "an alias leads round in a circle.", "write it out.", None)
+            self._complain(path, "a YAML alias refers to itself.", "write it out.", None)
             return None
         self._open.add(id(node))
         try:

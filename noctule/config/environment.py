@@ -42,7 +42,10 @@ def take_environment(environ: MutableMapping[str, str]) -> str | None:
     if not stat.S_ISREG(about.st_mode):
         return None
     if about.st_mode & 0o077 or about.st_uid != os.getuid():
-        return f"{path} is not used: others may read or write it. `chmod 600` it, as its owner."
+        return (
+            f"{path} is not used: other users can read or write it. As its owner, run `chmod 600` "
+            "on it."
+        )
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):

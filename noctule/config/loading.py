@@ -234,7 +234,7 @@ def _malformed(document: Document, filled: Substitution) -> Iterator[Problem]:
     for path in filled.malformed:
         yield document.complain(
             path,
-            "what stands in ${...} is no variable's name.",
+            "${...} does not contain a variable's name.",
             "use letters, digits and _ only, like ${OPENAI_API_KEY}; $${ stands for ${ itself.",
         )
 

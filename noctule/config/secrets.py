@@ -35,7 +35,7 @@ def written_secrets(document: Document) -> Iterator[Problem]:
             continue
         yield document.complain(
             path,
-            f"{what}; anybody who sees the file has it.",
+            f"{what}; anyone who sees the file has it.",
             f'write "${{{variable}}}" and export that variable before starting.',
         )
 

@@ -140,7 +140,7 @@ class TrustStore:
                 draft.unlink(missing_ok=True)
             reason = (error.strerror or "it was refused").lower()
             raise UsageError(
-                f"The answer could not be kept in {target} ({reason}). Mend the folder's "
+                f"The answer could not be saved in {target} ({reason}). Fix the folder's "
                 "permissions, or name the configuration with --config."
             ) from error
 

@@ -54,8 +54,8 @@ class WatchedFile:
         if self._by_trust and not self._is_trusted(content):
             return self._once(
                 content,
-                f"{self._path} has changed and is not trusted in its new form. Nothing is taken "
-                f"over before `noctule trust {self._path}`.",
+                f"{self._path} has changed and is not trusted in its new form. To apply it, run "
+                f"`noctule trust {self._path}`.",
             )
         try:
             loaded = load_bytes(content, self._path, self._loaded.home, environ=self._environ)
@@ -68,7 +68,7 @@ class WatchedFile:
         if content == self._told:
             return None
         self._told = content
-        return f"{sentence} Until then the configuration from before is used."
+        return f"{sentence} Until then, the previous configuration is used."
 
     def _is_trusted(self, content: bytes) -> bool:
         verdict = TrustStore.of(self._loaded.home).verdict(self._path, content)

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 
 class NoctuleError(Exception):
-    """Something Noctule can explain; ``str()`` of it is a sentence for people."""
+    """An error Noctule can explain; its ``str()`` is a sentence for people."""
 
     exit_code = 1
 
@@ -54,7 +54,7 @@ class ModelFailureError(NoctuleError):
 
 
 class LimitError(NoctuleError):
-    """No capable model may answer before a time; the turn parks.
+    """No capable model is available before a certain time; the turn parks.
 
     Args:
         role: whose call it was.
@@ -109,7 +109,7 @@ class LimitError(NoctuleError):
 
 
 class PersonMustActError(NoctuleError):
-    """A person has to do something that no wait can replace."""
+    """A person has to act; waiting would not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class Problem:
 
 
 class ConfigError(PersonMustActError):
-    """The configuration cannot be used; lists every problem found, not the first alone."""
+    """The configuration cannot be used; lists every problem found, not only the first."""
 
     exit_code = 2
 
@@ -151,7 +151,7 @@ class ConfigError(PersonMustActError):
 
 
 class UsageError(PersonMustActError):
-    """A command was given words that do not fit together."""
+    """A command was given arguments that contradict each other or make no sense."""
 
     exit_code = 2
 
@@ -196,7 +196,7 @@ class NoServerError(NoModelError):
 
 
 class NotFoundError(PersonMustActError):
-    """A session, turn or attempt that was named does not exist."""
+    """A named session, turn or attempt does not exist."""
 
     exit_code = 2
 
@@ -205,7 +205,7 @@ class NotFoundError(PersonMustActError):
 
 
 class AmbiguousIdError(NotFoundError):
-    """Several ids begin or end like the one that was typed."""
+    """Several ids start or end like the one that was typed."""
 
     def __init__(self, what: str, name: str, listing: str) -> None:
         PersonMustActError.__init__(
@@ -229,11 +229,11 @@ class EmbeddedModelError(PersonMustActError):
 
 
 class StorageError(PersonMustActError):
-    """The database refused to keep something or to give it back: full disk, damaged file."""
+    """The database could not store or return something: full disk, damaged file."""
 
 
 class StorageUnavailableError(StorageError):
-    """The database does not answer, or takes nothing, at present: that is no verdict on a turn.
+    """The database does not answer or accept writes right now; this says nothing about a turn.
 
     Args:
         message: the sentence for people.
@@ -247,7 +247,7 @@ class StorageUnavailableError(StorageError):
 
 
 class SupersededError(NoctuleError):
-    """Another worker has taken a session over: what this one still wanted to store was refused.
+    """Another worker took a session over: what this one still wanted to store was rejected.
 
     Args:
         session_id: whose.

@@ -35,7 +35,7 @@ async def _examine(settings: Settings, name: str, clock: Clock) -> Finding | Non
         await question.close()
     about = f"account of {name}"
     if isinstance(answer, str):
-        sentence = f"What is left there is unknown, only Noctule's own budgets count: {answer}"
+        sentence = f"What is left there is unknown; only Noctule's own budgets count: {answer}"
         fix = f"Compare endpoints.{name}.account with what the provider documents."
         return Finding(Level.WARNING, about, sentence, fix)
     if answer.left_usd is None:
@@ -46,7 +46,7 @@ async def _examine(settings: Settings, name: str, clock: Clock) -> Finding | Non
 def _left(about: str, said: Statement, left: Decimal) -> Finding:
     of = "" if said.limit_usd is None else f" of {show_usd(said.limit_usd)}"
     until = "" if said.resets_at is None else f" until {said.resets_at:%Y-%m-%d %H:%M} UTC"
-    sentence = f"{show_usd(max(left, Decimal(0)))}{of} is left{until} ({said.words})."
+    sentence = f"{show_usd(max(left, Decimal(0)))}{of} left{until} ({said.words})."
     if left > 0:
         return Finding(Level.OK, about, sentence)
     fix = "Wait for its reset, or raise the limit at the provider."

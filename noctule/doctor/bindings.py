@@ -34,16 +34,16 @@ def _router(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.ADVICE,
             "role orchestrator",
-            f"It decides with {name}, a frontier model: every turn waits and pays for that.",
-            "Bind a small fast model to roles.orchestrator; deciding is easy.",
+            f"It decides with {name}, a frontier model: every turn waits for it and pays for it.",
+            "Set a small fast model at roles.orchestrator; deciding is easy.",
         )
     thinks = role.thinking if role.thinking is not None else model.thinking
     if thinks:
         yield Finding(
             Level.ADVICE,
             "role orchestrator",
-            f"It thinks before it decides ({name}): every turn begins seconds later.",
-            "Write roles.orchestrator.thinking: false.",
+            f"It thinks before it decides ({name}): every turn starts seconds later.",
+            "Set roles.orchestrator.thinking: false.",
         )
 
 
@@ -59,8 +59,8 @@ def _bottlenecks(settings: Settings) -> Iterator[Finding]:
             Level.ADVICE,
             f"role {names[0]}" if one else "roles",
             f"{', '.join(names)}: primary and fallback both need endpoint {endpoint}; when it is "
-            "down or its key is refused, both are.",
-            "Give at least one of them a fallback elsewhere.",
+            "down or its key is rejected, both fail.",
+            "Give at least one of them a fallback on another endpoint.",
         )
 
 
@@ -89,8 +89,8 @@ def _parallelism(settings: Settings, environ: Mapping[str, str]) -> Iterator[Fin
             yield Finding(
                 Level.ADVICE,
                 f"model {name}",
-                f"{model.max_concurrent} calls at once are allowed and Ollama serves {known}: the "
-                "others wait inside it, where no fallback can take over.",
+                f"{model.max_concurrent} calls at once are allowed, and Ollama serves {known}: the "
+                "others wait inside Ollama, where no fallback can take over.",
                 f"Start Ollama with {_PARALLEL}={model.max_concurrent}, or remove "
                 f"models.{name}.max_concurrent.",
             )
@@ -104,8 +104,8 @@ def _paid(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             Level.ADVICE,
             f"role {role.value}",
-            f"Mostly other agents read what it writes, and each call to {name} is paid.",
-            f"Bind a local or the cheapest model to roles.{role.value}.",
+            f"Mostly other agents read what it writes, and each call to {name} costs money.",
+            f"Set a local or the cheapest model at roles.{role.value}.",
         )
 
 

@@ -98,7 +98,7 @@ class Examination:
         yield Finding(
             Level.OK,
             "config",
-            f"{self.loaded.path} is sound (endpoints: {len(settings.endpoints)}, "
+            f"{self.loaded.path} is valid (endpoints: {len(settings.endpoints)}, "
             f"models: {len(settings.models)}).",
         )
         for problem in self.loaded.absent:
@@ -115,9 +115,7 @@ class Examination:
                 async with records.database.read() as work:
                     attempts = await work.attempts.list()
                     proofs = await work.proofs.list()
-                found.append(
-                    Finding(Level.OK, "database", "It can be written, at the newest version.")
-                )
+                found.append(Finding(Level.OK, "database", "It is writable and up to date."))
                 prices = prices_of(settings)
                 if settings.storage.is_sqlite:
                     paths = Path(checkpoints_url(records)), self.loaded.home / "engine.db"

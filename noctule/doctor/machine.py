@@ -35,15 +35,15 @@ def data_folder(home: Path) -> Iterator[Finding]:
             Level.ERROR,
             "data folder",
             f"{home} cannot be written ({(error.strerror or 'refused').lower()}).",
-            "Mend its permissions, or name another folder with NOCTULE_HOME.",
+            "Fix its permissions, or set NOCTULE_HOME to another folder.",
         )
         return
-    yield Finding(Level.OK, "data folder", f"{home} can be written.")
+    yield Finding(Level.OK, "data folder", f"{home} is writable.")
     if home.stat().st_mode & 0o077:
         yield Finding(
             Level.ADVICE,
             "data folder",
-            f"{home} is open to other users of this machine: they may read files of sessions in "
+            f"{home} is open to other users of this machine: they can read files of sessions in "
             "it.",
             f"Run `chmod 700 {home}`.",
         )
@@ -53,9 +53,9 @@ def data_folder(home: Path) -> Iterator[Finding]:
         yield Finding(
             Level.ADVICE,
             "data folder",
-            f"{len(wide)} of its files could be read by others if they came into it ({few}"
+            f"{len(wide)} of its files are readable by others, if they get into the folder ({few}"
             f"{', ...' if len(wide) > _NAMED else ''}).",
-            "The next command that opens the records closes them.",
+            "The next command that opens the database fixes that.",
         )
 
 
@@ -74,7 +74,7 @@ def disk(home: Path, settings: Settings, missing: Collection[str]) -> Iterator[F
         yield Finding(
             Level.WARNING,
             "disk",
-            f"{_gb(free)} are free where the data folder is.",
+            f"{_gb(free)} free on the disk of the data folder.",
             "Free some space: a full disk stops every session until there is room again.",
         )
     elif wanted > free:
@@ -82,11 +82,11 @@ def disk(home: Path, settings: Settings, missing: Collection[str]) -> Iterator[F
         yield Finding(
             Level.WARNING,
             "disk",
-            f"{_gb(free)} are free, and fetching {names} takes about {_gb(wanted)}.",
-            "Free some space first, or bind smaller models.",
+            f"{_gb(free)} free, and downloading {names} takes about {_gb(wanted)}.",
+            "Free some space first, or use smaller models.",
         )
     else:
-        yield Finding(Level.OK, "disk", f"{_gb(free)} are free where the data folder is.")
+        yield Finding(Level.OK, "disk", f"{_gb(free)} free on the disk of the data folder.")
 
 
 def memory(settings: Settings, total_bytes: int | None) -> Iterator[Finding]:
@@ -108,23 +108,23 @@ def memory(settings: Settings, total_bytes: int | None) -> Iterator[Finding]:
         yield Finding(
             Level.WARNING,
             "memory",
-            f"The models meant to stay loaded ({listed}) take {_gb(total)}, and this machine has "
-            f"{_gb(total_bytes)}: each change of model loads one anew, which takes seconds to "
+            f"The models that stay loaded ({listed}) take {_gb(total)}, and this machine has "
+            f"{_gb(total_bytes)}: every change of model reloads one, which takes seconds to "
             "minutes.",
-            "Bind fewer or smaller models, or give those used rarely to another machine.",
+            "Use fewer or smaller models, or run rarely used ones on another machine.",
         )
     elif sizes:
         yield Finding(
             Level.OK,
             "memory",
-            f"The models meant to stay loaded take {_gb(total)} of {_gb(total_bytes)}.",
+            f"The models that stay loaded take {_gb(total)} of {_gb(total_bytes)}.",
         )
     if unknown:
         yield Finding(
             Level.ADVICE,
             "memory",
-            f"How much memory {', '.join(unknown)} takes is not set, so it was not counted.",
-            "Write models.NAME.memory_gb (`ollama ps` shows it once it is loaded).",
+            f"How much memory {', '.join(unknown)} takes is not configured, so it was not counted.",
+            "Set models.NAME.memory_gb (`ollama ps` shows it once the model is loaded).",
         )
 
 
@@ -161,7 +161,7 @@ def sandbox(
         mac: whether this is one.
     """
     if flaw is None:
-        said = "Commands of agents run in it."
+        said = "Agents' commands run in it."
         if mac:
             said += (
                 " It held when it was attacked just now; beyond that its profile has not been "
@@ -174,11 +174,15 @@ def sandbox(
             )
         yield Finding(Level.OK, "sandbox", said)
     elif settings.tools.sandbox is SandboxChoice.NONE:
-        yield Finding(Level.OK, "sandbox", "tools.sandbox is none: each command is asked about.")
+        yield Finding(
+            Level.OK, "sandbox", "tools.sandbox is none: you are asked about each command."
+        )
     else:
         why, _, fix = flaw.partition(". ")
-        said = f"Each command of an agent is asked about, and runs as you: {why.rstrip('.')}."
-        fix = fix or "Allow what is harmless by rules in tools.permissions."
+        said = (
+            f"You are asked about each command of an agent, and it runs as you: {why.rstrip('.')}."
+        )
+        fix = fix or "Allow harmless commands with rules in tools.permissions."
         yield Finding(Level.ADVICE, "sandbox", said, fix)
 
 
@@ -190,13 +194,17 @@ def awake(settings: Settings, program: str | None) -> Iterator[Finding]:
         program: what does it here; None when there is nothing.
     """
     if not settings.keep_awake:
-        yield Finding(Level.OK, "sleep", "keep_awake is off: this machine sleeps when it likes.")
+        yield Finding(
+            Level.OK,
+            "sleep",
+            "keep_awake is off: this machine may go to sleep while sessions work.",
+        )
     elif program is None:
         yield Finding(
             Level.ADVICE,
             "sleep",
             "Nothing here keeps this machine awake while sessions work (no systemd-inhibit).",
-            "A server never sleeps; on a laptop turn its automatic sleep off.",
+            "A server never sleeps; on a laptop, turn off automatic sleep.",
         )
     else:
         yield Finding(Level.OK, "sleep", f"{program} keeps this machine awake while there is work.")
@@ -237,7 +245,7 @@ def time_zone(
             Level.ADVICE,
             "time zone",
             shown,
-            "If that is not where you live, write `timezone:`, like Europe/Berlin.",
+            "If that is not your time zone, set `timezone:`, e.g. Europe/Berlin.",
         )
     else:
         yield Finding(Level.OK, "time zone", shown)

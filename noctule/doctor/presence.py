@@ -70,28 +70,28 @@ def _capabilities(settings: Settings, name: str, found: PresentModel) -> Iterato
         yield Finding(
             Level.WARNING,
             about,
-            f"It is said to call tools, and {model.name} does not say that it can.",
-            f"Write models.{name}.tools: false, or bind another model where tools are needed.",
+            f"Configured with tools: true, but {model.name} does not report tool support.",
+            f"Set models.{name}.tools: false, or use another model where tools are needed.",
         )
     elif model.tools is None and "tools" not in can and _wants_tools(settings, name):
         yield Finding(
             Level.ADVICE,
             about,
-            f"{model.name} does not say that it can call tools.",
-            f"Write models.{name}.tools: false, so that it is not asked to.",
+            f"{model.name} does not report tool support.",
+            f"Set models.{name}.tools: false, so that it is not given tools.",
         )
     if model.vision and "vision" not in can:
         yield Finding(
             Level.WARNING,
             about,
-            f"It is said to take pictures, and {model.name} does not say that it can.",
+            f"Configured with vision: true, but {model.name} does not report vision.",
             f"Remove models.{name}.vision.",
         )
     if model.thinking and "thinking" not in can:
         yield Finding(
             Level.ADVICE,
             about,
-            f"It is said to think, and {model.name} does not say that it can.",
+            f"Configured with thinking: true, but {model.name} does not report thinking.",
             f"Remove models.{name}.thinking.",
         )
 
@@ -113,18 +113,17 @@ def _context(settings: Settings, name: str, found: PresentModel) -> Iterator[Fin
         yield Finding(
             Level.WARNING,
             about,
-            f"models.{name}.context is {wanted}, and {model.name} holds {found.context} tokens.",
-            f"Write models.{name}.context: {found.context}.",
+            f"models.{name}.context is {wanted}, but {model.name} holds only {found.context} "
+            "tokens.",
+            f"Set models.{name}.context: {found.context}.",
         )
     loaded = found.loaded_context
     if ollama and loaded is not None and loaded != wanted:
-        less = (
-            "longer prompts are cut without a word" if loaded < wanted else "it takes more memory"
-        )
+        less = "longer prompts are cut silently" if loaded < wanted else "it takes more memory"
         yield Finding(
             Level.WARNING,
             about,
             f"Ollama has it loaded with {loaded} tokens of context instead of {wanted}: {less}.",
-            f"`noctule models warm {name}` loads it as configured. If it comes back, another "
-            "program uses the same model with other settings, or memory is too small.",
+            f"`noctule models warm {name}` loads it as configured. If this comes back, another "
+            "program uses the same model with other settings, or there is too little memory.",
         )

@@ -39,5 +39,5 @@ def prompt_findings(rooms: Iterable[RoleRoom]) -> Iterator[Finding]:
 def _cure(room: RoleRoom) -> str:
     return (
         f"Name fewer tools at roles.{room.role}.tools, raise models.{room.model}.context where the "
-        "server has more, or bind a model with a larger one."
+        "server has more, or use a model with a larger one."
     )

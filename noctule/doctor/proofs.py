@@ -30,18 +30,18 @@ def prove_findings(settings: Settings, proofs: Sequence[Proof]) -> Iterator[Find
             yield Finding(
                 Level.WARNING,
                 f"model {name}",
-                f"It is said to call tools, and it {_verb(proof)}.",
-                f"Write models.{name}.tools: false, or ask it again: "
-                f"`noctule models probe {name} --fresh`.",
+                f"Configured with tools: true, but it {_verb(proof)}.",
+                f"Set models.{name}.tools: false, or ask it again: `noctule models probe {name} "
+                "--fresh`.",
             )
     if unasked:
         names = ", ".join(unasked)
         yield Finding(
             Level.ADVICE,
             "tools",
-            f"Nobody has asked yet whether these call tools: {names}. It is done before they are "
-            "first offered any.",
-            "`noctule models probe` does it now: seven short calls each.",
+            f"Tool support not verified yet: {names}. It is checked before they are first given "
+            "tools.",
+            "Check now with `noctule models probe`: seven short calls each.",
         )
 
 
@@ -52,19 +52,19 @@ def _role(
     able = [name for name in models if _able(settings, newest, name)]
     about = f"role {role.value}"
     if able:
-        yield Finding(Level.OK, about, f"{', '.join(able)} of its models calls tools, as proven.")
+        yield Finding(Level.OK, about, f"{', '.join(able)}: proven to call tools.")
         return
     if any(_able(settings, newest, name) is None for name in models):
         return  # it may turn out to
     evidence = "; ".join(f"{name}: {_evidence(settings, newest, name)}" for name in models)
-    goes = "it is refused" if own.tools else "it goes on without them"
+    goes = "it is refused" if own.tools else "it works without them"
     others = [n for n in settings.models if n not in models and _able(settings, newest, n)]
     bind = f"Bind {' or '.join(others)}" if others else "Bind a model that calls tools"
     yield Finding(
         Level.ERROR if own.tools else Level.WARNING,
         about,
-        f"It needs tools, none of its models calls them, and {goes} ({evidence}).",
-        f"{bind}, or write roles.{role.value}.tools: [].",
+        f"It needs tools, but none of its models calls them, so {goes} ({evidence}).",
+        f"{bind}, or set roles.{role.value}.tools: [].",
     )
 
 

@@ -66,7 +66,7 @@ def report_reached(settings: Settings, reached: Reached) -> Iterator[Finding]:
     about = f"endpoint {name}"
     if reached.refusal is None:
         count = len(reached.models or ())
-        key = " and accepts its key" if endpoint.key is not None else ""
+        key = " and accepts the key" if endpoint.key is not None else ""
         has = f"; it has {count} model{'' if count == 1 else 's'}" if count else ""
         yield Finding(Level.OK, about, f"It answers{key}{has}.")
         return
@@ -75,9 +75,9 @@ def report_reached(settings: Settings, reached: Reached) -> Iterator[Finding]:
         for _, role in settings.roles.items()
         for model in role.models
     }
-    sentence = f"It does not answer: {_words(settings, name, reached.refusal)}."
+    sentence = f"No answer: {_words(settings, name, reached.refusal)}."
     if not used:
-        yield Finding(Level.ADVICE, about, f"{sentence} No role uses it.", "Mend or remove it.")
+        yield Finding(Level.ADVICE, about, f"{sentence} No role uses it.", "Fix or remove it.")
         return
     level = Level.WARNING if reached.refusal.outcome.limits else Level.ERROR
     yield Finding(level, about, sentence, _fix(settings, name, reached.refusal))
@@ -93,7 +93,7 @@ def _words(settings: Settings, name: str, refusal: Refusal) -> str:
 
 def _fix(settings: Settings, name: str, refusal: Refusal) -> str:
     if refusal.outcome.limits and not refusal.needs_person:
-        return "Wait: it says that it has too much to do, or that a limit is reached."
+        return "Wait: it reports that it is overloaded or that a limit is reached."
     model = next((m for m, own in settings.models.items() if own.endpoint == name), None)
     fix = DOCTOR if model is None else for_refusal(settings, model, refusal)
     if fix != DOCTOR:

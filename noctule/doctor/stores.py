@@ -22,9 +22,11 @@ def stores(checkpoints: Path, engine: Path) -> Iterator[Finding]:
         engine: the file with what is due when; it need not exist.
     """
     loss = {
-        checkpoints: "Turns that are not finished begin anew then; what was said before is kept "
-        "in the database, but agents no longer remember it.",
-        engine: "Nothing is lost: it is made anew from the database.",
+        checkpoints: (
+            "Unfinished turns then start over; what was said before is kept in the database, but "
+            "agents no longer remember it."
+        ),
+        engine: "Nothing is lost: it is rebuilt from the database.",
     }
     for path, lost in loss.items():
         flaw = _flaw(path)
@@ -33,9 +35,9 @@ def stores(checkpoints: Path, engine: Path) -> Iterator[Finding]:
                 Level.ERROR,
                 path.name,
                 f"{path} cannot be read: {flaw}.",
-                "Stop everything that uses the data folder, then put a copy from its backups "
-                f"folder in the place of {path.name} (and remove its -wal and -shm), or move the "
-                f"file away. {lost}",
+                f"Stop everything that uses the data folder, then replace {path.name} with a copy "
+                "from the backups folder (and remove its -wal and -shm), or move the file away. "
+                f"{lost}",
             )
 
 

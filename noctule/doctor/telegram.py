@@ -110,9 +110,10 @@ class BotQuestions:
             yield Finding(
                 Level.ERROR,
                 ABOUT,
-                "Somebody else asks for the messages of this bot; each message goes to one of you.",
-                "End the other program that uses the token, or get the bot another token from "
-                "BotFather with /revoke.",
+                "Another program polls for this bot's messages; each message goes to only one of "
+                "the two.",
+                "Stop the other program that uses the token, or get a new token from BotFather "
+                "with /revoke.",
             )
 
     def _webhook(self, url: str, info: Mapping[str, Any]) -> Iterator[Finding]:
@@ -121,15 +122,15 @@ class BotQuestions:
             yield Finding(
                 Level.WARNING,
                 ABOUT,
-                "A webhook is left over from before: while it is set nobody can poll.",
-                "`noctule serve` removes it when it starts, and loses no message; or set "
-                "telegram.webhook if you want it.",
+                "An old webhook is still set, and it prevents polling.",
+                "`noctule serve` removes it when it starts, without losing messages; or set "
+                "telegram.webhook to use it.",
             )
         elif wanted is not None and url and url != wanted.url:
             yield Finding(
                 Level.WARNING,
                 ABOUT,
-                "Telegram posts to another address than telegram.webhook.url.",
+                "Telegram posts to a different address than telegram.webhook.url.",
                 "`noctule serve` sets the configured one when it starts.",
             )
         elif wanted is not None and info.get("last_error_message"):
@@ -137,8 +138,8 @@ class BotQuestions:
                 Level.WARNING,
                 ABOUT,
                 f"Telegram could not post to the webhook: {info['last_error_message']}.",
-                f"Let the proxy pass {wanted.url} to 127.0.0.1:{wanted.port}, with a certificate "
-                "that is valid.",
+                f"Make the proxy pass {wanted.url} to 127.0.0.1:{wanted.port}, with a valid "
+                "certificate.",
             )
 
     def _webhook_settings(self) -> Iterator[Finding]:
@@ -149,15 +150,15 @@ class BotQuestions:
             yield Finding(
                 Level.ERROR,
                 ABOUT,
-                "telegram.webhook.url does not begin with https://, and Telegram posts to nothing "
-                "else.",
-                "Put a proxy with a certificate in front, and write its address.",
+                "telegram.webhook.url does not start with https://, the only kind Telegram posts "
+                "to.",
+                "Put a proxy with a certificate in front, and set its address.",
             )
         if not _SECRET.fullmatch(wanted.secret.get_secret_value()):
             yield Finding(
                 Level.ERROR,
                 ABOUT,
-                "telegram.webhook.secret has characters that Telegram does not take.",
+                "telegram.webhook.secret has characters that Telegram does not accept.",
                 "Use 1 to 256 letters, digits, _ and -; `openssl rand -hex 32` makes one.",
             )
 
@@ -168,7 +169,7 @@ class BotQuestions:
             yield Finding(
                 Level.ADVICE,
                 ABOUT,
-                "Nobody may talk to the bot yet.",
+                "The bot has no owner yet.",
                 "Run `noctule serve`, write to the bot, and send it the code that the terminal "
                 "shows; or list your numeric id in telegram.allow.",
             )
@@ -180,8 +181,8 @@ class BotQuestions:
             Level.ERROR,
             ABOUT,
             f"The Bot API cannot be reached{through} ({type(error).__name__}).",
-            "Look at telegram.base_url and telegram.proxy, and whether this machine has a way out; "
-            "`noctule serve` goes on trying by itself.",
+            "Look at telegram.base_url and telegram.proxy, and whether this machine is online; "
+            "`noctule serve` keeps trying.",
         )
 
 
@@ -198,8 +199,9 @@ def _refused(me: Mapping[str, Any]) -> Finding:
     return Finding(
         Level.ERROR,
         ABOUT,
-        f"What answers at telegram.base_url is no Bot API, or is out of order (HTTP {code}).",
-        "Leave telegram.base_url out for Telegram's own; a local server's ends in /bot.",
+        f"telegram.base_url is not a Bot API server, or it is failing (HTTP {code}).",
+        "Remove telegram.base_url to use Telegram's own; the address of a local server ends in "
+        "/bot.",
     )
 
 

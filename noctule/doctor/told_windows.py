@@ -51,6 +51,6 @@ def _smaller(settings: Settings, name: str, told: int) -> Iterator[Finding]:
     yield Finding(
         Level.WARNING,
         f"model {name}",
-        f"{said}, and its server said that it has {told} tokens.",
-        f"Write models.{name}.context: {told}, or start the server with more.",
+        f"{said}, but its server reports {told} tokens.",
+        f"Set models.{name}.context: {told}, or start the server with more.",
     )

@@ -45,6 +45,6 @@ def traffic(
         Level.ADVICE,
         "traffic",
         f"All {answers} answers of the last {_DAYS} days would have cost "
-        f"{show_usd(alone.cost_usd)} on {model} alone: routing saves no more than that.",
+        f"{show_usd(alone.cost_usd)} on {model} alone: routing cannot save more than that.",
         "Two models are enough: one for every role, and the other as its fallback.",
     )

@@ -69,7 +69,7 @@ async def test_a_run_sleeps_when_the_provider_says_that_too_little_is_left(tmp_p
 
         provider.documents["/api/v1/key"] = left(3)
         again = await shell("budgets", "ask")
-        assert "go on while `noctule serve` runs: 1." in again.out
+        assert "resume while `noctule serve` runs: 1." in again.out
 
 
 async def test_who_sleeps_on_an_account_wakes_when_it_is_filled(tmp_path) -> None:
@@ -121,7 +121,7 @@ async def test_a_provider_that_is_not_understood_is_said_in_budgets_and_doctor(t
         good = (await shell("doctor", "--json")).json
         (finding,) = [one for one in good["findings"] if one["about"] == "account of router"]
         assert finding["level"] == "ok"
-        assert "$3.00 of $5.00 is left until" in finding["sentence"]
+        assert "$3.00 of $5.00 left until" in finding["sentence"]
         provider.documents["/api/v1/key"] = Reply(status=401, body=f"no such key {KEY}")
         asked = await shell("budgets", "ask")
         assert "answered 401: it does not take the key" in asked.err
@@ -130,7 +130,7 @@ async def test_a_provider_that_is_not_understood_is_said_in_budgets_and_doctor(t
         assert "answered 401" in line["trouble"]
         assert line["answered_at"] is not None
         table = await shell("budgets")
-        assert "only the budgets of Noctule count" in table.err
+        assert "only Noctule's own budgets count" in table.err
         assert "$?" in table.out
         bad = (await shell("doctor", "--json")).json
         (finding,) = [one for one in bad["findings"] if one["about"] == "account of router"]

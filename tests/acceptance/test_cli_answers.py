@@ -47,8 +47,8 @@ def test_a_question_waits_until_somebody_answers_it(noctule):
     ran = noctule.run("run", *WORK, "paint the shed")
     assert ran.returncode == 75
     assert (
-        "Which colour?\n  1  \u201cred\u201d\n  2  \u201cgreen\u201d\n`noctule sessions answer "
-        in ran.stderr
+        "Which colour?\n  1  \u201cred\u201d\n  2  \u201cgreen\u201d\nAnswer with `noctule "
+        "sessions answer " in ran.stderr
     )
     (entry,) = noctule.json("sessions")[1]
     assert (entry["status"], entry["questions"]) == ("waiting", 1)
@@ -70,7 +70,7 @@ def test_a_question_waits_until_somebody_answers_it(noctule):
     late = noctule.run("sessions", "answer", question["id"], "red")
     assert (late.returncode, "answered before ('green')" in late.stderr) == (2, True)
     nothing = noctule.run("sessions", "answer", entry["id"], "red")
-    assert (nothing.returncode, "waits for no answer" in nothing.stderr) == (2, True)
+    assert (nothing.returncode, "is not waiting for an answer" in nothing.stderr) == (2, True)
     log = noctule.run("sessions", "log", entry["id"]).stdout
     for words in (
         "asks     The agent asks: Which colour?",
@@ -133,7 +133,7 @@ def test_what_is_allowed_beforehand_is_not_asked(noctule):
 def test_a_session_can_be_told_something_meanwhile(noctule):
     """A waiting one reads it when it goes on; one that has ended says so."""
     session = asked(noctule, "paint the shed")["session"]
-    assert "reads it" in noctule.run("sessions", "steer", session, "And hurry.").stdout
+    assert "will read it" in noctule.run("sessions", "steer", session, "And hurry.").stdout
     assert noctule.run("sessions", "answer", session, "red").returncode == 0
     assert "Told meanwhile: And hurry." in noctule.run("sessions", "log", session).stdout
     over = noctule.run("sessions", "steer", session, "Too late.")

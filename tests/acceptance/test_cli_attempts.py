@@ -62,7 +62,7 @@ async def test_json_has_all_rows_and_the_table_fifty(shell):
             await work.attempts.add(an_attempt(f"a{number:02}", started_at=later(number)))
     table = await shell("attempts")
     assert len(table.out.splitlines()) == 51
-    assert "The newest 50" in table.err
+    assert "the newest 50" in table.err
     assert len((await shell("attempts", "--json")).json) == 60
     limited = (await shell("attempts", "--json", "--limit", "3")).json
     assert [row["id"] for row in limited] == ["a59", "a58", "a57"]

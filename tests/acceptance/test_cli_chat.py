@@ -178,7 +178,7 @@ def test_text_that_was_given_up_is_taken_back(noctule):
     assert done.returncode == 0
     begun, taken_back, reply = done.stdout.splitlines()
     assert begun.startswith("one two")
-    assert taken_back.startswith("[taken back: ")
+    assert taken_back.startswith("[discarded: ")
     assert reply == "All of it."
 
 
@@ -211,7 +211,7 @@ def test_a_refusal_without_fallback_parks(noctule):
     assert (code, second["status"], second["attempts"]) == (75, "queued", [])
     done = noctule.run("chat", "and that?", "--session", told["session"])
     assert (done.returncode, done.stdout) == (75, "")
-    assert "it comes after the earlier message, which sleeps until" in done.stderr
+    assert "behind an earlier message that is parked until" in done.stderr
 
 
 def test_a_failure_is_a_sentence(noctule):

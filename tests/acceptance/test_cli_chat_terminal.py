@@ -143,12 +143,12 @@ async def test_a_short_sleep_is_waited_out_at_the_terminal(noctule):
     )
     with open_chat(noctule, "hello") as shell:
         shell.wait_for("Sleeps")
-        shell.wait_for("goes on in")
+        shell.wait_for("resumes in")
         shell.wait_for("Back.")
         assert shell.ended() == 0
     noctule.play({"smol": [{"match": ".", "error": refusal}]})
     with open_chat(noctule, "hello") as shell:
-        shell.wait_for("goes on in")
+        shell.wait_for("resumes in")
         shell.interrupt()
         assert shell.ended() == 75
         assert "wakes by itself while `noctule serve` runs" in " ".join(shell.shown.split())
@@ -157,4 +157,4 @@ async def test_a_short_sleep_is_waited_out_at_the_terminal(noctule):
     noctule.play({"smol": [{"match": ".", "error": refusal}]})
     with open_chat(noctule, "hello") as shell:
         assert shell.ended() == 75
-        assert "goes on in" not in shell.shown
+        assert "resumes in" not in shell.shown

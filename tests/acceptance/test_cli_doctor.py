@@ -73,7 +73,7 @@ async def test_each_broken_thing_comes_with_a_fix(tmp_path):
         ("error", "Ollama (local) does not have gone:7b.", "Run `ollama pull gone:7b`.")
     ]
     assert found(report, "endpoint cloud")[0][:1] == ("ok",)
-    assert "accepts its key" in found(report, "endpoint cloud")[0][1]
+    assert "accepts the key" in found(report, "endpoint cloud")[0][1]
     ((level, sentence, fix),) = found(report, "model qwen")
     assert (level, "4096 tokens of context instead of 16384" in sentence) == ("warning", True)
     assert "noctule models warm qwen" in fix

@@ -62,7 +62,7 @@ def test_the_newest_conversation_is_continued(noctule):
     listed = noctule.run("sessions", "list")
     assert first[-8:] in listed.stdout
     both = noctule.run("chat", "-c", "--session", "last", "five")
-    assert (both.returncode, "use one of them" in both.stderr) == (2, True)
+    assert (both.returncode, "Use one of them" in both.stderr) == (2, True)
 
 
 def test_a_mistyped_command_is_told_what_comes_close(noctule):

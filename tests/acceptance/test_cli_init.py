@@ -36,7 +36,7 @@ async def test_what_is_there_becomes_a_configuration_that_loads(tmp_path):
         done = await shell("init", "--yes", OLLAMA_HOST=provider.url)
     assert done.code == 0, done
     assert "qwen3.5:latest" in done.err
-    assert "`noctule doctor` checks it, `noctule chat` begins." in done.out
+    assert "`noctule doctor` to check it, `noctule chat` to start." in done.out
     text = own(tmp_path).read_text()
     assert SECRET not in text + done.out + done.err
     settings = load_text(text, environ=env, folder=tmp_path, file="config.yaml")
@@ -58,7 +58,7 @@ async def test_a_file_that_is_there_is_kept(tmp_path):
     shell = shell_without_config(tmp_path)
     own(tmp_path).write_text("mine")
     kept = await shell("init", "--yes", "--json")
-    assert (kept.code, "--force replaces it" in kept.json["error"]) == (2, True)
+    assert (kept.code, "Replace it with --force" in kept.json["error"]) == (2, True)
     assert own(tmp_path).read_text() == "mine"
     beside = await shell("init", "--path", "sub/other.yaml")
     assert f"noctule --config {tmp_path}/sub/other.yaml chat" in beside.out
@@ -82,7 +82,7 @@ def test_a_person_is_asked_what_only_they_can_decide(tmp_path):
         person.type("openai\r")
         person.wait_for("How many US dollars")
         person.type("2.50\r")
-        person.wait_for("Enter goes on without a bot")
+        person.wait_for("press Enter to skip the bot")
         person.type("\r")
         person.wait_for("Wrote")
         assert person.ended() == 0

@@ -22,7 +22,7 @@ def test_sessions_are_found_renamed_and_exported(noctule):
     assert [entry["id"] for entry in found] == [bats]
     assert noctule.json("sessions", "list", "--status", "parked")[1] == []
     assert len(noctule.json("sessions", "--limit", "1")[1]) == 1
-    assert "No session fits" in noctule.run("sessions", "--search", "herons").stdout
+    assert "No matching session" in noctule.run("sessions", "--search", "herons").stdout
     assert noctule.json("sessions", "rename", bats, "Night  flyers")[1]["title"] == "Night flyers"
     told = noctule.run("sessions", "export", bats).stdout
     assert told.startswith("# Night flyers\n")

@@ -30,9 +30,9 @@ async def refuse(shell):
 
 async def test_nothing_refused_is_said(shell):
     """An empty home: a sentence for people, an empty list for programs."""
-    assert (await shell("limits")).out == "Nothing is refused at the moment.\n"
+    assert (await shell("limits")).out == "No active rate limits.\n"
     assert (await shell("limits", "--json")).json == []
-    assert "nothing to forget" in (await shell("limits", "clear")).out
+    assert "No rate limits to clear" in (await shell("limits", "clear")).out
 
 
 async def test_what_is_refused_comes_with_its_evidence(shell):

@@ -100,5 +100,5 @@ async def test_one_model_may_be_named(tmp_path):
         wrong = await shell("models", "warm", "nobody")
     assert done.code == 0
     assert "spare: loaded in" in done.out
-    assert "echo: nothing has to be loaded there." in done.out
+    assert "echo: nothing to load there." in done.out
     assert (wrong.code, "Use one of: echo, gone, qwen, spare" in wrong.err) == (2, True)

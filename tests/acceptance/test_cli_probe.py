@@ -100,9 +100,9 @@ async def test_a_role_left_without_a_proven_model_is_exit_code_1(tmp_path):
         shell = Shell(tmp_path, configured(there.openai_url, research="poor"))
         done = await shell("models", "probe")
         assert done.code == 1
-        assert "research needs tools and none of its models is proven" in done.err
+        assert "research needs tools, but none of its models is proven" in done.err
         assert "(poor: writes tool calls as text (text_imitation, 0 of 4 right" in done.err
-        assert "bind one that is: good" in done.err
+        assert "use one that is: good" in done.err
         assert "engineer" not in done.err
         assert (await shell("models", "probe", "--role", "engineer")).code == 0
         only = await shell("models", "probe", "--role", "research", "--json")

@@ -108,7 +108,7 @@ async def test_ctrl_c_leaves_work_that_a_worker_does_and_stops_none_of_it(tmp_pa
         run.signal(signal.SIGINT)
         code, out = await run.ended()
         assert (code, out) == (75, "")
-        assert "`noctule serve` goes on with it" in "".join(run.lines)
+        assert "`noctule serve` continues it" in "".join(run.lines)
         assert "sessions log" in "".join(run.lines)
         assert provider.busy == 1
         gate.set()

@@ -137,7 +137,7 @@ async def test_cancel_ends_what_rests_and_resume_has_nothing_then(shell):
         "session": "s1",
         "turns": [{"id": "t2", "status": "cancelled"}, {"id": "t3", "status": "cancelled"}],
     }
-    assert "nothing to cancel" in (await shell("sessions", "cancel", "s1")).out
+    assert "Nothing to cancel" in (await shell("sessions", "cancel", "s1")).out
     resumed = await shell("sessions", "resume", "s1")
     assert (resumed.code, "nothing to resume" in resumed.err) == (2, True)
     stopped = await shell("sessions", "park", "s1", "--json")
@@ -298,7 +298,7 @@ async def test_what_a_killed_process_left_running_can_be_resumed(tmp_path):
         shell = Shell(tmp_path, served_at(provider.openai_url))
         with shell.running("chat", "@writer a long story", "--json") as working:
             await provider.until(lambda p: p.busy == 1, within=60)
-            assert "Nobody works" not in (await shell("sessions")).err
+            assert "was interrupted" not in (await shell("sessions")).err
             working.send_signal(signal.SIGKILL)
             await asyncio.to_thread(working.communicate)
         (entry,) = (await shell("sessions", "--json")).json

@@ -84,7 +84,7 @@ async def test_trusting_shows_what_is_started_and_then_uses_it(stranger):
     assert (await stranger("trust", "--forget")).code == 0
     (stranger.folder / "config.yaml").write_text("title: Mine\n")
     refused = await stranger("trust", ".")
-    assert (refused.code, "no configuration of Noctule" in refused.err) == (2, True)
+    assert (refused.code, "not a Noctule configuration" in refused.err) == (2, True)
 
 
 def test_a_person_at_a_terminal_is_asked_once(stranger):
@@ -105,6 +105,6 @@ async def test_without_any_configuration_the_packaged_one_is_named(tmp_path):
     done = await Shell(tmp_path, None)("models")
     assert done.code == 0
     assert done.err.count("\n") == 1
-    assert "came with Noctule" in done.err
+    assert "Noctule's default configuration" in done.err
     assert "noctule init" in done.err
     assert (await Shell(tmp_path, None)("models", "--json")).err == ""

@@ -93,14 +93,14 @@ async def test_a_reply_is_explained_from_route_to_cost(shell):
     for words in (
         "Route: engineer, complex",
         "decided by model: it is code, confidence 0.80",
-        "passed over coder: busy 2 s",
+        "skipped coder: busy 2 s",
         "asked large after waiting 0.2 s: rate limited",
         "it said: slow down",
         "asked small instead of large",
         "sent: 600 prompt and tool schemas, 150 re-sent context, 250 tool output\n",
         "Tokens: 1000 sent in 1 step: 600 prompt and tool schemas (60%), 150 re-sent context (15%)",
         "1000→100 tokens, $0.00 (local models are free per call)",
-        "the same tokens on large: $0.0045 (nobody paid that)",
+        "the same tokens on large: $0.0045 (hypothetical)",
         "slow down",
         "after 1 min",
     ):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.process
 
 ANSWER = "Good evening from your own machine."
 MOST_LINES = 6
-TOKEN_ASKED = "Enter goes on without a bot"
+TOKEN_ASKED = "press Enter to skip the bot"
 
 
 class Newcomer:
@@ -87,7 +87,7 @@ async def test_the_phone_has_its_first_answer_after_six_typed_lines(tmp_path):
         with terminal(["serve"], env=me.shell.env, cwd=tmp_path) as serving:
             await asyncio.to_thread(serving.wait_for, "I am @noctule_test_bot", seconds=60)
             anna = telegram.phone("Anna")
-            for line, answer in ((f"/start {code}", "You are my owner now"), ("hello", ANSWER)):
+            for line, answer in ((f"/start {code}", "You're now my owner"), ("hello", ANSWER)):
                 me.typed.append(line)
                 await anna.says(line)
                 await anna.until(

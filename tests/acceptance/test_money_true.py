@@ -125,7 +125,7 @@ async def test_what_kills_left_counted_is_bounded_by_what_was_sent_and_is_forgiv
         forgive = await rig.start("budgets", "forgive", "all", "--why", "The machine was reset.")
         code, out = await forgive.ended()
         assert code == 0, forgive.lines
-        assert "do not count any more" in out
+        assert "no longer counts" in out
         assert await counted(rig) == COST * 4
         async with rig.records.database.read() as work:
             (correction,) = await work.budgets.corrections()

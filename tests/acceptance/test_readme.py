@@ -199,7 +199,7 @@ def bats(request: Request) -> Reply | None:
         call = {"path": "bats.md", "content": FACTS}
         return Reply(text="", tool_calls=(ToolCall("write_file", call),))
     if "winter" in said:
-        return Reply(text="Then they hibernate, because there are no insects.")
+        return Reply(text="Then they hibernate, because insects are rare.")
     return Reply(text="The night is safer for them, and full of insects.")
 
 

@@ -87,7 +87,7 @@ async def test_parks_wakes_and_ends_are_told_on_stderr(tmp_path):
     provider.enqueue(refusal)
     async with provider, Rig(tmp_path, provider.openai_url) as rig, rig.serving() as serve:
         turn = await rig.say("hello")
-        for words in ("begins", "parked: ", "woke", "done"):
+        for words in ("started", "parked: ", "woke", "done"):
             line = await serve.says(words)
             assert turn.session_id in line
         assert "slow down please" in "".join(serve.lines)

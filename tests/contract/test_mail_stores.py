@@ -41,7 +41,7 @@ async def test_updates_are_stored_once_and_wait_in_order(database: Database) -> 
 
 
 async def test_a_handled_update_waits_no_more(database: Database) -> None:
-    """Its tries and why it was given up are kept, the first end counts, and old ones go."""
+    """Its tries and why it was abandoned are kept, the first end counts, and old ones go."""
     async with database.work() as work:
         await work.inbox.add([an_update(1), an_update(2)])
         await work.inbox.begin(TELEGRAM, 1)

@@ -93,7 +93,7 @@ async def test_private_keeps_everything_on_local_models(tmp_path: Path) -> None:
     assert "although the session is private" in foreseen.text
     assert "far is not local" in refused.text
     assert asked == {"home"}
-    assert "stays so: /new begins another" in off.text
+    assert "stays private; /new starts another" in off.text
     assert provider.requests[-1].model == "far"
 
 
@@ -108,7 +108,7 @@ async def test_sessions_are_listed_and_switched_with_buttons(tmp_path: Path) -> 
         listed = await bot.owner.asks("/sessions")
         press = bot.owner.presses(listed, "hello first")
         await bot.owner.answered(press)
-        told = await bot.owner.hears("Your next message goes on with: hello first")
+        told = await bot.owner.hears("Your next message continues: hello first")
         await answered(bot, "hello third")
         async with bot.records.database.read() as work:
             sessions = {s.title: s for s in await work.sessions.list()}
@@ -121,7 +121,7 @@ async def test_sessions_are_listed_and_switched_with_buttons(tmp_path: Path) -> 
     assert told.id > listed.id
     assert listed.text.splitlines()[0] == "1. hello second"
     assert [turn.text for turn in turns] == ["hello first", "hello third"]
-    assert guest.answer == "This button does not count any more."
+    assert guest.answer == "This button has expired."
 
 
 async def test_why_explains_the_reply_it_answers(tmp_path: Path) -> None:
@@ -194,13 +194,13 @@ async def test_status_tells_what_goes_on_and_stop_all_ends_it(tmp_path: Path) ->
         open_bot(tmp_path, provider) as bot,
     ):
         said = bot.owner.says("/run at +2h Later work")
-        await bot.owner.hears("Begins ", after=said)
+        await bot.owner.hears("Starts ", after=said)
         status = await bot.owner.asks("/status")
         stopped = await bot.owner.hears("Stopped: ", after=bot.owner.says("/stop"))
-        empty = await bot.owner.hears("sleeps here", after=bot.owner.says("/status"))
+        empty = await bot.owner.hears("parked here", after=bot.owner.says("/status"))
     assert "Later work: queued until" in status.text
     assert stopped.text == "Stopped: Later work."
-    assert empty.text == "Nothing runs or sleeps here."
+    assert empty.text == "Nothing is running or parked here."
     assert provider.requests == []
 
 

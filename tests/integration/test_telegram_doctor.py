@@ -80,7 +80,7 @@ async def test_a_base_url_of_something_else_is_told(telegram: TelegramServer) ->
     telegram.faults.add(Fault.refuse(Refusal(502, "Bad Gateway"), method="getMe"))
     ((level, sentence),) = trouble(await asked(telegram))
     assert level is Level.ERROR
-    assert "out of order (HTTP 502)" in sentence
+    assert "it is failing (HTTP 502)" in sentence
 
 
 async def test_a_webhook_left_over_is_told(telegram: TelegramServer) -> None:
@@ -88,12 +88,12 @@ async def test_a_webhook_left_over_is_told(telegram: TelegramServer) -> None:
     async with Bot(telegram.token, base_url=telegram.base_url) as bot:
         await bot.set_webhook("https://old.example/hook")
     ((level, sentence),) = trouble(await asked(telegram))
-    assert (level, "left over" in sentence) == (Level.WARNING, True)
+    assert (level, "old webhook" in sentence) == (Level.WARNING, True)
     mine = {"url": "https://old.example/hook", "secret": SECRET}
     assert trouble(await asked(telegram, webhook=mine)) == []
     other = {"url": "https://new.example/hook", "secret": SECRET}
     ((level, sentence),) = trouble(await asked(telegram, webhook=other))
-    assert (level, "another address" in sentence) == (Level.WARNING, True)
+    assert (level, "a different address" in sentence) == (Level.WARNING, True)
 
 
 async def test_a_webhook_telegram_cannot_use_is_told(telegram: TelegramServer) -> None:
@@ -120,7 +120,7 @@ async def test_a_second_one_who_polls_is_told(telegram: TelegramServer) -> None:
     await telegram.updates.until_polled()
     try:
         ((level, sentence),) = trouble(await asked(telegram))
-        assert (level, "Somebody else" in sentence) == (Level.ERROR, True)
+        assert (level, "Another program" in sentence) == (Level.ERROR, True)
         assert trouble(await asked(telegram, served=True)) == []
     finally:
         other.cancel()
@@ -143,5 +143,5 @@ async def test_the_command_says_it_and_never_the_token(
     shell = Shell(tmp_path, config, BOT=telegram.token)
     done = await shell("doctor")
     assert "telegram: The bot is @noctule_test_bot." in done.out
-    assert "telegram: Nobody may talk to the bot yet." in done.out
+    assert "telegram: The bot has no owner yet." in done.out
     assert telegram.token not in done.out + done.err

@@ -114,10 +114,10 @@ async def test_captions_of_what_cannot_be_seen_are_read(tmp_path: Path) -> None:
     ):
         video = {"file_id": "v", "file_unique_id": "v", "width": 1, "height": 1, "duration": 1}
         sent = bot.owner.sends({"video": video, "caption": "Is this hinge broken?"})
-        told = await bot.owner.hears("cannot watch videos", after=sent)
+        told = await bot.owner.hears("can't watch videos", after=sent)
         await bot.owner.hears("Understood.", after=told)
         (turn,) = await turns_of(bot)
-    assert "I go by what else you sent" in told.text
+    assert "use the rest of what you sent" in told.text
     assert "Is this hinge broken?" in turn.text
     assert "video, which cannot be read" in turn.text
 

@@ -103,7 +103,7 @@ async def test_an_answer_in_a_message_that_may_be_a_repeat_keeps_the_mark() -> N
         mail.telegram.faults.add(Fault(Trouble.DROP_AFTER, method="sendMessage"))
         await mail.outbox.post(mail.letter(anna, "begin", key="grows"))
         await mail.outbox.post(edit(mail, anna, "grows", "begin and end"))
-        await mail.until(lambda: "end" in "".join(texts(anna)))
+        await mail.until(lambda: "and end" in "".join(texts(anna)))
     assert texts(anna) == ["begin", f"begin and end\n\n{REPEATED}"]
 
 
@@ -152,7 +152,7 @@ async def test_an_answer_that_is_never_taken_is_told_and_blocks_nothing() -> Non
         first = await mail.stored("key-1")
     assert first.state is OutgoingState.FAILED
     assert sorted(texts(anna))[1] == "two"
-    assert "did not take a message of mine: Odd." in min(texts(anna))
+    assert "rejected one of my messages: Odd." in min(texts(anna))
 
 
 async def test_an_edit_that_changes_nothing_is_done() -> None:
@@ -278,7 +278,9 @@ async def test_a_file_that_is_gone_is_told_by_its_name(tmp_path: Path) -> None:
         )
         await mail.posts(anna, "two")
         await mail.until(lambda: len(anna.answers()) == 2)
-    assert any("I could not send the file gone.txt: it is not there" in one for one in texts(anna))
+    assert any(
+        "I could not send the file gone.txt: it no longer exists" in one for one in texts(anna)
+    )
 
 
 async def test_a_file_too_large_for_telegram_is_not_tried(tmp_path: Path) -> None:
@@ -293,7 +295,7 @@ async def test_a_file_too_large_for_telegram_is_not_tried(tmp_path: Path) -> Non
             mail.letter(anna, "", purpose="file", body=body, kind=OutgoingKind.DOCUMENT)
         )
         await mail.until(anna.answers)
-    assert "larger than the 50 MB" in texts(anna)[0]
+    assert "larger than Telegram's limit of 50 MB" in texts(anna)[0]
     assert mail.telegram.calls.of("sendDocument") == []
 
 

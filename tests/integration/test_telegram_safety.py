@@ -80,7 +80,7 @@ async def test_a_stranger_costs_no_call_and_is_refused_once(
             async with bot.records.database.read() as work:
                 sessions = await work.sessions.list()
     assert [message.text for message in eve.answers()] == [
-        "I only talk to the people of my owner's list. You are not on it."
+        "Sorry, you're not on my owner's allow list."
     ]
     assert provider.requests == []
     assert sessions == []
@@ -99,7 +99,7 @@ async def test_the_first_person_pairs_and_a_second_does_not_become_owner(
         code = shown.rsplit(" ", 1)[1]
         assert code not in told.text
         welcome = await anna.asks(code)
-        assert "You are my owner now" in welcome.text
+        assert "You're now my owner" in welcome.text
         answer = await the_answer(anna, anna.says("hello"))
         assert answer.text.startswith("Here you are.")
         assert provider.requests != []
@@ -184,7 +184,7 @@ async def test_forged_old_and_foreign_presses_do_nothing(
                 for session in await work.sessions.list()
                 for turn in await work.turns.of_session(session.id)
             ]
-    assert said == ["This button does not count any more."] * 5 + ["Only the owner can press this."]
+    assert said == ["This button has expired."] * 5 + ["Only my owner can use this button."]
     assert [turn.verdict for turn in turns] == [None, None]
 
 
@@ -205,7 +205,7 @@ async def test_only_the_owner_presses_what_only_the_owner_may(
             for verb in HEADS_ONLY:
                 data = signer.button(Place(team.id), "text", verb, "nothing").data
                 press = await bert.answered(bert.presses_data(answer, data))
-                assert press.answer == "Only the owner can press this."
+                assert press.answer == "Only my owner can use this button."
 
 
 @pytest.mark.parametrize(

@@ -66,11 +66,11 @@ async def test_a_card_says_why_and_until_when_and_a_line_that_it_woke(tmp_path: 
             said = bot.owner.says("hello")
             card = await the_card(bot)
             first = card.versions[0].text
-            woke = await bot.owner.hears("goes on, after", after=said)
+            woke = await bot.owner.hears("resumed after", after=said)
             await bot.owner.hears("Here it is.", after=said)
-            await bot.owner.until(lambda _: "Slept until" in card.text)
-    assert "Sleeps until" in first
-    assert f"loop: {REFUSED} (known from: header)" in first
+            await bot.owner.until(lambda _: "Was parked until" in card.text)
+    assert "Parked until" in first
+    assert f"loop: {REFUSED} (source: header)" in first
     assert "So far $0.00." in first
     assert card.button_texts == []
     assert woke.id > card.id
@@ -91,7 +91,7 @@ async def test_the_first_button_names_who_would_answer_and_goes_on_with_it(tmp_p
             ]
             press = await bot.owner.answered(bot.owner.presses(card, "now on spare"))
             await bot.owner.hears("The spare one did it.", after=said)
-    assert press.answer == "It goes on with spare."
+    assert press.answer == "Resuming with spare."
     assert provider.requests[-1].model == "spare"
 
 
@@ -106,9 +106,9 @@ async def test_wait_takes_its_button_away_and_cancel_ends_it(tmp_path: Path) -> 
             await bot.owner.answered(bot.owner.presses(card, "wait"))
             await bot.owner.until(lambda _: "⏳ wait" not in card.button_texts)
             assert card.button_texts == ["▶ now on spare", "✕ cancel", "🌙 not at night"]
-            assert "Sleeps until" in card.text
+            assert "Parked until" in card.text
             press = await bot.owner.answered(bot.owner.presses_data(card, cancel))
-            await bot.owner.until(lambda _: "Cancelled while it slept." in card.text)
+            await bot.owner.until(lambda _: "Cancelled while it was parked." in card.text)
             late = await bot.owner.answered(bot.owner.presses_data(card, cancel))
     assert press.answer == "Cancelled."
     assert late.answer
@@ -174,7 +174,7 @@ async def test_a_run_out_of_its_budget_asks_for_more(tmp_path: Path) -> None:
             card = await bot.owner.until(
                 lambda seen: next((m for m in seen if "+ $1" in m.button_texts), None)
             )
-            assert "It has spent what it may and needs you." in card.text
+            assert "It has reached its spending limit and needs you." in card.text
             press = bot.owner.presses(card, "+ $1")
             again = bot.owner.presses(card, "+ $1")
             await bot.owner.answered(press)
@@ -182,10 +182,10 @@ async def test_a_run_out_of_its_budget_asks_for_more(tmp_path: Path) -> None:
             await bot.owner.hears("It was worth it.", after=said)
             async with bot.records.database.read() as work:
                 (session,) = await work.sessions.list()
-    assert press.answer == "It may spend $1.025 in all now, and goes on."
+    assert press.answer == "Its limit is now $1.025; resuming."
     assert again.answer in {
-        "It may spend $1.025 in all already.",
-        "It does not sleep any more.",
+        "Its limit is already $1.025.",
+        "It is no longer parked.",
     }
     assert session.budget_usd == Decimal("1.025")
 
@@ -224,13 +224,13 @@ async def test_the_first_message_of_a_day_is_preceded_by_a_report(tmp_path: Path
             await work.commit()
         said = anna.says("good morning")
         report = await anna.hears("🌅", after=said)
-        answer = await anna.hears("It sleeps with what the card above lists", after=report)
+        answer = await anna.hears("together with the tasks on the card above", after=report)
         again = anna.says("hello again")
-        await anna.hears("It comes after your earlier message", after=again)
+        await anna.hears("queued behind your earlier message", after=again)
         reports = [m for m in anna.answers() if "🌅" in m.text]
-    assert "💤 Sleepy work: sleeps until" in report.text
+    assert "💤 Sleepy work: parked until" in report.text
     assert "😴 The machine itself slept between" in report.text
-    assert "nothing was done for 1 h 30 min." in report.text
+    assert "no work was done for 1 h 30 min." in report.text
     assert report.id < answer.id
     assert reports == [report]
 
@@ -313,9 +313,9 @@ async def test_what_sleeps_on_one_limit_has_one_card(tmp_path: Path) -> None:
         asleep = [m for m in anna.answers() if m.id > said[0].id]
         shown = card.text
         await anna.answered(anna.presses(card, "▶ all now on spare"))
-        await anna.until(lambda _: "Slept until" in card.text, within=60)
+        await anna.until(lambda _: "Was parked until" in card.text, within=60)
         await anna.until(lambda seen: sum("Finished." in m.text for m in seen) == 3, within=60)
-        lines = [m for m in anna.answers() if "goes on, after" in m.text]
+        lines = [m for m in anna.answers() if "resumed after" in m.text]
     assert len(asleep) == 4
     assert [m for m in asleep if not m.silent] == [card]
     assert [f"Job {n}" for n in range(3) if f"• Job {n}" not in shown] == []

@@ -50,7 +50,7 @@ async def test_a_message_is_answered_with_who_answered_and_buttons(tmp_path: Pat
     assert first == "It is noon in UTC."
     assert re.fullmatch(r"chat · loop · \$0\.00 · [\d.]+ m?s", last)
     assert [entity["type"] for entity in answer.entities] == ["bold", "code", "italic"]
-    assert answer.button_texts == ["👍", "👎", "again on …"]
+    assert answer.button_texts == ["👍", "👎", "try another model …"]
     assert bot.said == ["Telegram: I am @noctule_test_bot, Noctule. Write to me."]
 
 
@@ -252,8 +252,8 @@ async def test_thumbs_and_again_feed_the_ratings(tmp_path: Path) -> None:
         first = await the_answer(bot, bot.owner.says("hello"))
         press = await bot.owner.answered(bot.owner.presses(first, "👍"))
         assert press.answer == "Noted: good."
-        await bot.owner.until(lambda _: first.button_texts == ["👍 ✓", "👎", "again on …"])
-        bot.owner.presses(first, "again on …")
+        await bot.owner.until(lambda _: first.button_texts == ["👍 ✓", "👎", "try another model …"])
+        bot.owner.presses(first, "try another model …")
         await bot.owner.until(lambda seen: "other" in (first.button_texts or []))
         bot.owner.presses(first, "other")
         second = await the_answer(bot, first)

@@ -175,7 +175,7 @@ async def test_an_update_is_stored_before_it_is_confirmed(post: Post) -> None:
         await post.until(lambda: next(busy) > 8)
         await post.until(lambda: post.handled)
     assert post.handled == ["one"]
-    assert len([said for said in post.said if "not taken" in said]) == 1
+    assert len([said for said in post.said if "cannot be stored" in said]) == 1
 
 
 async def test_after_a_week_of_silence_lower_numbers_are_not_lost(post: Post) -> None:
@@ -209,7 +209,7 @@ async def test_two_who_poll_are_told_once_and_polling_goes_on(post: Post) -> Non
     async with post.polling(poll_timeout="1s"):
         await post.until(lambda: post.handled == ["one"])
         await post.until(lambda: len(post.telegram.calls.of("getUpdates")) > 7, step=0.1)
-    assert [said for said in post.said if "somebody else polls" in said] == post.said[:1]
+    assert [said for said in post.said if "another program polls" in said] == post.said[:1]
 
 
 @pytest.mark.parametrize(

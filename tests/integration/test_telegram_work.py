@@ -46,7 +46,7 @@ async def test_a_run_has_a_status_message_and_ends_with_a_new_one(tmp_path: Path
     assert "of $2.00" in status.text
     assert result.text.startswith("The logs are tidy.")
     assert [m for m in anna.sees() if m.from_bot and m.id > said.id] == [status, result]
-    assert result.button_texts == ["👍", "👎", "again on …"]
+    assert result.button_texts == ["👍", "👎", "try another model …"]
 
 
 async def test_files_of_a_run_come_as_documents(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ async def test_an_approval_has_buttons_and_says_who_answered(tmp_path: Path) -> 
             result = await anna.hears("It says hi.", after=said)
             await anna.until(lambda _: not question.button_texts)
     assert press.answer == "✓ once"
-    assert question.text.endswith("→ ✓ once, said the owner.")
+    assert question.text.endswith("→ ✓ once (the owner).")
     assert result.id > question.id
 
 
@@ -116,11 +116,11 @@ async def test_only_the_owner_approves_what_a_guest_works_on(tmp_path: Path) -> 
             await bot.owner.until(lambda _: not question.button_texts)
             refused = await bot.guest.asks("/run allow shell Anything")
     assert told.button_texts == []
-    assert "Only my owner may allow that, and has been asked" in told.text
+    assert "Only my owner can allow that, and I've asked" in told.text
     assert "/stop all ends it" in told.text
     assert "Only my owner" in refused.text
     first = question.versions[0].text
-    assert "A guest's work asks, not yours: \u201cBert bert (id 1002)\u201d." in first
+    assert "This comes from a guest's task, not yours: \u201cBert bert (id 1002)\u201d." in first
     assert "They want: \u201cSay hi in the shell\u201d" in first
     assert "under your account, at your cost" in first
     assert "in every session of Bert bert (id 1002)" in first
@@ -159,12 +159,12 @@ async def test_a_reply_to_the_status_message_steers(tmp_path: Path) -> None:
             status = await the_status(bot, "Look at the files")
             await provider.until(lambda it: len(it.requests) == 1)
             remark = anna.says("Only the Python ones", reply_to=status)
-            await anna.hears("reads that before its next step", after=remark)
+            await anna.hears("will see this before its next step", after=remark)
             gate.set()
             result = await anna.hears("All done.")
             assert "Only the Python ones" in str(provider.requests[-1].body["messages"])
             more = anna.says("Now count them", reply_to=status)
-            await anna.hears("this is its next task", after=more)
+            await anna.hears("this starts its next task", after=more)
             await anna.hears("All done.", after=more)
             sessions = {turn.session_id for turn in await _turns(bot)}
     assert len(sessions) == 1
@@ -242,10 +242,10 @@ async def test_what_is_nearly_an_option_is_asked_about_and_then_runs(tmp_path: P
     ):
         anna = bot.owner
         sent = anna.sends_document("log.txt", b"x", caption="/run budget 2x role engineer Tidy it")
-        asked = await anna.hears("no amount in USD", after=sent)
+        asked = await anna.hears("not a valid USD amount", after=sent)
         async with bot.records.database.read() as work:
             assert await work.sessions.list() == []
-        assert asked.button_texts == ["budget 2", "now: all of it is the task", "✕ do not begin"]
+        assert asked.button_texts == ["budget 2", "now: all of it is the task", "✕ don't start"]
         foreign = await bot.guest.answered(
             bot.guest.presses_data(asked, str(asked.button("budget 2").data))
         )

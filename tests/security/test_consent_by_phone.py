@@ -101,7 +101,7 @@ async def test_what_work_would_ask_for_is_allowed_with_one_button(tmp_path: Path
         await handled(bot)
         offers = [m for m in bot.owner.answers() if "It would stop" in m.text]
         to_guest = [m for m in bot.guest.answers() if "It would stop" in m.text]
-    assert (press.answer, forged.answer) == ("Allowed.", "Only the owner can press this.")
+    assert (press.answer, forged.answer) == ("Allowed.", "Only my owner can use this button.")
     assert (grant.rule, grant.is_rule, grant.despite_outside) == ("shell", True, True)
     assert "Allowed for this piece of work: shell." in offer.text
     assert (offers, to_guest) == ([], [])

@@ -114,7 +114,7 @@ def test_a_command_closes_the_data_folder_and_doctor_tells_of_one_that_is_open(t
     assert any("noctule.db" in sentence for sentence in told)
     assert line.run("sessions").returncode == 0
     assert wide(line.home) == []
-    assert "closed to them" in (line.home / "noctule.log").read_text()
+    assert "readable by other users; that is fixed" in (line.home / "noctule.log").read_text()
 
 
 def test_another_users_data_folder_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

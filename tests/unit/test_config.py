@@ -223,7 +223,7 @@ limits: {queue_timeout: 30 parsecs, call_timeout: 0s}
     assert "did you mean 'url'" in found["endpoints.local.ulr"].fix
     assert "did you mean 'local'" in found["models.qwen.endpoint"].fix
     assert "did you mean 'utility'" in found["roles.utilty"].fix
-    assert "first in line 4" in found["endpoints.cloud"].message
+    assert "first defined on line 4" in found["endpoints.cloud"].message
 
 
 def test_messages_are_ours(tmp_path):
@@ -318,7 +318,7 @@ def test_dollar_signs(tmp_path):
     assert load_text(tmp_path, text).settings.models["qwen"].name == "${x} $y"
     for wrong in ("${}", "${a b}", "${a", "${1a}", "${A:-b}"):
         found = problems_of(tmp_path, SOUND.replace('"qwen3.5:latest"', f'"{wrong}"'))
-        assert "no variable's name" in found["models.qwen.name"].message
+        assert "does not contain a variable's name" in found["models.qwen.name"].message
 
 
 def test_paths_start_at_the_configuration(tmp_path):
@@ -353,7 +353,7 @@ def test_yamls_own_words_are_whole_and_hold_nothing_of_the_file(tmp_path):
         "a: {b: c, 'hunter2 e' f}\n": "expected ',' or '}', but got '<scalar>'",
         'a: "hunter2" b\n': "expected <block end>, but found '<scalar>'",
         "a: 'hunter2's'\n": "expected <block end>, but found '<scalar>'",
-        "a: *hunter2\n": "begins with *",
+        "a: *hunter2\n": "starts with *",
         "a: !hunter2!b c\n": "tags (!)",
         "a: &hunter2 1\nb: &hunter2 2\n": "same name after &",
         "a: @hunter2\n": "a character that YAML keeps for itself",

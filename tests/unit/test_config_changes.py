@@ -80,7 +80,7 @@ def test_parts_that_only_make_sense_together_wait_together():
     assert found.taken == ()
     assert set(found.waiting) == {"roles.engineer", "tools.mcp"}
     assert found.settings == read(BASE)
-    assert str(found) == "nothing can be taken over. roles.engineer, tools.mcp need a restart."
+    assert str(found) == "no change could be applied. roles.engineer, tools.mcp need a restart."
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_a_broken_file_is_told_once_with_its_line(watched):
     path.write_text(sound + "footer: [\n")
     (said,) = looks(file)
     assert f"{path}:" in said
-    assert "from before is used" in said
+    assert "previous configuration is used" in said
     assert looks(file) == []
     path.write_text(sound + "footr: false\n")
     (said,) = looks(file)

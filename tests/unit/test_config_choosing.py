@@ -247,7 +247,7 @@ def test_a_configuration_that_turns_up_in_a_given_folder_has_to_be_named(place):
     accepted_workspace(str(folder), home)
     here = folder / "config.yaml"
     here.write_text(packaged_default().read_text())
-    with pytest.raises(ConfigError, match="turned up after agents"):
+    with pytest.raises(ConfigError, match="appeared after agents"):
         load(None, environ=environ, cwd=folder, ask=lambda _: True)
     assert load(here, environ=environ, cwd=folder).path == here
     here.write_text("title: of another program\n")

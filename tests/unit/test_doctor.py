@@ -65,7 +65,7 @@ def test_sound_bindings_get_no_advice(tmp_path):
     [
         ("{primary: big}", "a frontier model"),
         ("{primary: qwen, thinking: true}", "thinks before it decides"),
-        ("{primary: cheap}", "each call to cheap is paid"),
+        ("{primary: cheap}", "each call to cheap costs money"),
     ],
 )
 def test_a_slow_or_dear_router_is_advised_against(tmp_path, binding, says):
@@ -106,7 +106,7 @@ def test_more_calls_at_once_than_ollama_serves_queue_unseen(tmp_path):
     ("flaw", "choice", "level", "says", "fix"),
     [
         (None, "auto", Level.OK, "run in it", None),
-        ("tools.sandbox is none.", "none", Level.OK, "each command is asked about", None),
+        ("tools.sandbox is none.", "none", Level.OK, "asked about each command", None),
         ("It is not there. Install it.", "auto", Level.ADVICE, "It is not there.", "Install it."),
         ("This is no Linux.", "auto", Level.ADVICE, "This is no Linux.", "tools.permissions"),
     ],
@@ -138,15 +138,20 @@ def test_a_model_that_is_there_is_well(tmp_path):
 @pytest.mark.parametrize(
     ("declared", "present", "level", "says"),
     [
-        ("tools: true", {"capabilities": frozenset()}, Level.WARNING, "said to call tools"),
-        ("tier: mid", {"capabilities": frozenset()}, Level.ADVICE, "does not say that it can call"),
+        (
+            "tools: true",
+            {"capabilities": frozenset()},
+            Level.WARNING,
+            "Configured with tools: true",
+        ),
+        ("tier: mid", {"capabilities": frozenset()}, Level.ADVICE, "does not report tool support"),
         ("tools: false", {"capabilities": frozenset()}, Level.OK, "local has"),
         ("tools: true", {"capabilities": None}, Level.OK, "local has"),
-        ("vision: true", {"capabilities": frozenset({"tools"})}, Level.WARNING, "take pictures"),
-        ("thinking: true", {"capabilities": frozenset({"tools"})}, Level.ADVICE, "said to think"),
-        ("tools: false", {"loaded_context": 4096}, Level.WARNING, "cut without a word"),
+        ("vision: true", {"capabilities": frozenset({"tools"})}, Level.WARNING, "vision: true"),
+        ("thinking: true", {"capabilities": frozenset({"tools"})}, Level.ADVICE, "thinking: true"),
+        ("tools: false", {"loaded_context": 4096}, Level.WARNING, "cut silently"),
         ("tools: false", {"loaded_context": 32768}, Level.WARNING, "takes more memory"),
-        ("tools: false", {"context": 2048}, Level.WARNING, "holds 2048 tokens"),
+        ("tools: false", {"context": 2048}, Level.WARNING, "holds only 2048 tokens"),
     ],
 )
 def test_what_was_declared_is_held_against_what_is_there(tmp_path, declared, present, level, says):

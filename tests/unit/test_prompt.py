@@ -221,7 +221,7 @@ def test_a_task_longer_than_the_window_is_refused_as_that_with_sizes():
 
 
 def test_tools_that_leave_no_room_are_named_as_the_cause():
-    """Nobody is told to begin a new session when 36 definitions fill the window."""
+    """Nobody is told to start a new session when 36 definitions fill the window."""
     script = Script(
         "S", [HumanMessage("Hi.", id="task")], "task", [tool(n, 300) for n in range(36)]
     )

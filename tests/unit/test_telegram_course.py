@@ -83,7 +83,7 @@ def test_an_unknown_cost_is_said_to_be_unknown() -> None:
     lines = status_lines(
         course_of(STARTED, ASKED, free), title="T", budget_usd=None, most_steps=9, elapsed_s=None
     )
-    assert lines[-1] == "step 1 of at most 9 · $0.00 and what nobody knows"
+    assert lines[-1] == "step 1 of at most 9 · $0.00 plus unknown costs"
 
 
 def refused(endpoint: str, model: str | None = None, by: str = "first") -> Parking:

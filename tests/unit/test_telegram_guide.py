@@ -29,5 +29,5 @@ def test_its_commands_are_those_of_the_bot() -> None:
 
 def test_it_shows_real_conversations() -> None:
     """Pairing, work, a card and a morning, as the script of the transcripts prints them."""
-    for words in ("You are my owner now", "💤", "🌅 Good morning", "Anna: /run"):
+    for words in ("You're now my owner", "💤", "🌅 Good morning", "Anna: /run"):
         assert words in GUIDE

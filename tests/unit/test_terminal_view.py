@@ -91,7 +91,7 @@ def test_an_attempt_that_is_given_up_is_taken_back(stage):
     stage.starts("b", "chat", fallback_from="smol")
     stage.says("b", "Hello.")
     stage.ends("b")
-    assert stage.shown("Hello.") == "Good mor\n[taken back: it was torn]\nHello.\n"
+    assert stage.shown("Hello.") == "Good mor\n[discarded: it was torn]\nHello.\n"
 
 
 def test_a_whole_answer_can_be_taken_back(stage):
@@ -105,7 +105,7 @@ def test_a_whole_answer_can_be_taken_back(stage):
     stage.starts("b", "engineer")
     stage.says("b", "Code.", "engineer")
     stage.ends("b")
-    assert stage.shown("Code.") == "HANDOVER: code\n[taken back: handed over: code]\nCode.\n"
+    assert stage.shown("Code.") == "HANDOVER: code\n[discarded: handed over: code]\nCode.\n"
 
 
 def test_branches_of_a_plan_do_not_mix(stage):

@@ -26,7 +26,7 @@ ID_CHARS = 36
 """How long an id is; what follows it in a button is its own."""
 
 _NIGHT = ("22:00", "07:00")
-_AWAKE = "It does not sleep any more."
+_AWAKE = "It is no longer parked."
 
 
 async def resume(office: Office, press: Press) -> str | None:
@@ -41,14 +41,14 @@ async def resume(office: Office, press: Press) -> str | None:
     for session_id in sleepers:
         await office.records.desk.resume(session_id, model)
     on = "" if model is None else f" with {model}"
-    return f"It goes on{on}." if len(sleepers) == 1 else f"{len(sleepers)} go on{on}."
+    return f"Resuming{on}." if len(sleepers) == 1 else f"Resuming all {len(sleepers)}{on}."
 
 
 async def wait(office: Office, press: Press) -> str | None:
     """Take that button away: it wakes by itself; the others stay."""
     await _meant(office, press, press.argument)
     asleep = await _change(office, press, **{WAITS: True})
-    return "It wakes by itself, and I tell you." if asleep else _AWAKE
+    return "It will wake by itself; I'll let you know." if asleep else _AWAKE
 
 
 async def cancel(office: Office, press: Press) -> str | None:
@@ -82,9 +82,9 @@ async def not_at_night(office: Office, press: Press) -> str | None:
         return _AWAKE
     shown = hour(latest, wants.zone, records.clock.now())
     if not moved:
-        return f"It wakes {shown}: that is not at night."
+        return f"It wakes {shown}, outside your quiet hours."
     await _change(office, press)
-    return f"It sleeps until {shown}."
+    return f"Parked until {shown}."
 
 
 async def raise_budget(office: Office, press: Press) -> str | None:
@@ -98,9 +98,9 @@ async def raise_budget(office: Office, press: Press) -> str | None:
         return _AWAKE
     usd = Decimal(card.body[RAISE_TO])
     if session.budget_usd >= usd:
-        return f"It may spend ${session.budget_usd:f} in all already."
+        return f"Its limit is already ${session.budget_usd:f}."
     await office.records.desk.set_budget(session.id, usd)
-    return f"It may spend ${usd:f} in all now, and goes on."
+    return f"Its limit is now ${usd:f}; resuming."
 
 
 def _what(press: Press) -> tuple[str, str]:

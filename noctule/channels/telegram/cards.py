@@ -114,12 +114,12 @@ async def woken(office: Office, telling: Telling, event: Event) -> list[Letter]:
         place,
         f"{key}:woke" if group is None else f"{key}:woke:{event.at.timestamp() // _ONE_LINE_S:.0f}",
         "notice",
-        plain(f"⏰ {at} · {title} goes on, after {show_duration(slept_s)}.{more}"),
+        plain(f"⏰ {at} · {title} resumed after {show_duration(slept_s)}.{more}"),
         session_id=event.session_id,
         turn_id=event.turn_id,
         silent=wants.is_quiet(event.at) or slept_s < _QUIET_NAP_S,
     )
-    body = plain(f"💤 {title}\nSlept until {at}.")
+    body = plain(f"💤 {title}\nWas parked until {at}.")
     if group is not None and group.sleepers:
         body = await card_now(office, place, key, group, group.sleepers[0])
     return [*closed, _edit(place, key, event, body), line]
@@ -134,7 +134,7 @@ async def ended(office: Office, telling: Telling, event: Event) -> list[Letter]:
         return closed
     key, group = await _told_by(office, place, card)
     how = "Cancelled" if event.data.get("status") == Status.CANCELLED.value else "Over"
-    body = plain(f"💤 {await _headline(office, event)}\n{how} while it slept.")
+    body = plain(f"💤 {await _headline(office, event)}\n{how} while it was parked.")
     if group is not None and group.sleepers:
         body = await card_now(office, place, key, group, group.sleepers[0])
     return [*closed, _edit(place, key, event, body)]
@@ -250,13 +250,13 @@ def _sleep_line(asleep: Asleep, wants: Preferences, now: datetime) -> str:
     wake_at = asleep.turn.wake_at
     if wake_at is not None:
         seconds = (wake_at - now).total_seconds()
-        return f"Sleeps until {hour(wake_at, wants.zone, now)} ({left(seconds)})."
+        return f"Parked until {hour(wake_at, wants.zone, now)} ({left(seconds)})."
     if asleep.first is not None and asleep.first.kind is ParkingKind.HAND:
-        return "Parked by hand: it sleeps until you let it go on."
+        return "Parked by hand until you resume it."
     if asleep.first is not None and asleep.first.kind is ParkingKind.CAP:
-        return "It has worked for long and asks whether to go on."
+        return "It has worked for a long time and asks whether to continue."
     if _needs_money(asleep):
-        return "It has spent what it may and needs you."
+        return "It has reached its spending limit and needs you."
     return "It gave up waiting and needs you."
 
 
@@ -265,7 +265,7 @@ def _reason(asleep: Asleep) -> str:
     if first is None or first.kind is ParkingKind.HAND:
         return ""
     who = f"{first.model}: " if first.model else ""
-    from_ = f" (known from: {first.evidence})" if first.evidence else ""
+    from_ = f" (source: {first.evidence})" if first.evidence else ""
     return f"{who}{' '.join(first.reason.split())}{from_}"
 
 
@@ -281,7 +281,10 @@ def _joined(telling: Telling, event: Event, own: str) -> Letter:
         telling.place,
         f"{own}:joined",
         "notice",
-        plain("Stored. It sleeps with what the card above lists, and I answer when it wakes."),
+        plain(
+            "Got it. It's waiting together with the tasks on the card above; I'll answer when it "
+            "wakes."
+        ),
         session_id=event.session_id,
         turn_id=event.turn_id,
         silent=True,

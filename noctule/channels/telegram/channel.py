@@ -69,8 +69,8 @@ async def open_telegram(records: "Records", say: Say) -> AsyncIterator[None]:
     settings = records.settings.telegram
     if settings.token is None:
         raise PersonMustActError(
-            "There is no Telegram token. Set telegram.token and start again; "
-            "`noctule docs telegram` says how to get one."
+            "There is no Telegram token. Set telegram.token and restart; see `noctule docs "
+            "telegram` for how to get one."
         )
     token = settings.token.get_secret_value()
     mask = keep_quiet(token)
@@ -184,7 +184,7 @@ class _Channel:
 
     def _user(self) -> User:
         if self._me is None:  # nothing is dealt with before it is known
-            raise PersonMustActError("Telegram has not said yet who the bot is. Try again.")
+            raise PersonMustActError("Telegram hasn't told me yet who I am. Please try again.")
         return self._me
 
     async def _run(self) -> None:
@@ -195,10 +195,12 @@ class _Channel:
                 self._say("Telegram refuses the token. Set telegram.token to one of BotFather's.")
                 return
             except (NoctuleError, OSError) as error:
-                self._complain(f"The Telegram bot cannot work: {error}. It tries again.")
+                self._complain(f"The Telegram bot cannot start: {error}. Trying again.")
             except Exception as broke:  # noqa: BLE001 - a bot that is deaf must not look alive
                 _LOG.error("the bot broke: %s", trail(broke))
-                self._complain(f"The Telegram bot broke ({type(broke).__name__}). It tries again.")
+                self._complain(
+                    f"Internal error in the Telegram bot ({type(broke).__name__}). Trying again."
+                )
             else:
                 return
             await self._records.clock.sleep(_RETRY_S)
@@ -256,7 +258,7 @@ class _Channel:
             except TelegramError as error:
                 if not told:
                     told = True
-                    self._say(f"Telegram cannot be reached ({error}). I go on trying.")
+                    self._say(f"Telegram cannot be reached ({error}). Still trying.")
                 await self._records.clock.sleep(_RETRY_S)
 
     async def _invite(self) -> None:
@@ -264,7 +266,7 @@ class _Channel:
         code = await self._gate.invite()
         if code is not None:
             link = f"https://t.me/{self._user().username}?start={code}"
-            self._say(f"Or open this link on your phone within an hour, and tap Start: {link}")
+            self._say(f"Or open this link on your phone within an hour and tap Start: {link}")
 
     async def _listen(self) -> None:
         webhook = self._records.settings.telegram.webhook

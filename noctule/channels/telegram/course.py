@@ -84,12 +84,12 @@ class Course:
 
     def _runs(self, data: Mapping[str, Any]) -> None:
         self.status, self.wake_at = Status.RUNNING, None
-        self.doing = "goes on" if "slept_s" in data else "begins"
+        self.doing = "resuming" if "slept_s" in data else "starting"
 
     def _asks(self, data: Mapping[str, Any]) -> None:
         purpose = str(data.get("purpose", Purpose.ANSWER))
         self.role, self.model = str(data.get("role")), str(data.get("model"))
-        self.doing = _PURPOSES.get(purpose, "thinks")
+        self.doing = _PURPOSES.get(purpose, "thinking")
         if purpose == Purpose.ANSWER.value:
             self._texts[str(data.get("attempt"))] = []
 
@@ -144,11 +144,11 @@ def _tool(data: Mapping[str, Any]) -> str:
 
 
 _PURPOSES = {
-    Purpose.ROUTE.value: "finds out who does it",
-    Purpose.PLAN.value: "plans",
-    Purpose.REVIEW.value: "reviews",
-    Purpose.SUMMARY.value: "sums up what it has done",
-    Purpose.ANSWER.value: "thinks",
+    Purpose.ROUTE.value: "choosing who does it",
+    Purpose.PLAN.value: "planning",
+    Purpose.REVIEW.value: "reviewing",
+    Purpose.SUMMARY.value: "summing up what it has done",
+    Purpose.ANSWER.value: "thinking",
 }
 
 _BEGINS = frozenset({EventKind.TURN_STARTED, EventKind.WOKEN})

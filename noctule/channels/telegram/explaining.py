@@ -16,7 +16,7 @@ _MOST_CALLS = 12
 _TEXT_CHARS = 120
 _WAIT_S = 0.05
 _SOURCES = {
-    CostSource.PROVIDER: "said the provider",
+    CostSource.PROVIDER: "as billed by the provider",
     CostSource.CONFIG: "by the configured price",
     CostSource.LIBRARY: "by the price library",
     CostSource.LOCAL: "free per call",
@@ -39,7 +39,7 @@ def explanation_lines(explained: Explanation, *, zone: tzinfo, now: datetime) ->
     calls = explained.calls
     if len(calls) > _MOST_CALLS:
         yield ""
-        yield f"{len(calls) - _MOST_CALLS} earlier calls are left out."
+        yield f"{len(calls) - _MOST_CALLS} earlier calls not shown."
     for number, call in list(enumerate(calls, 1))[-_MOST_CALLS:]:
         yield ""
         yield from _call(number, call)
@@ -56,7 +56,7 @@ def explanation_lines(explained: Explanation, *, zone: tzinfo, now: datetime) ->
 def _route(explained: Explanation) -> Iterator[str]:
     route = explained.route
     if route is None:
-        yield "Route: it was never routed."
+        yield "Route: none yet."
         return
     sure = "" if route.confidence is None else f", confidence {route.confidence:.2f}"
     names = " → ".join(role.value for role in route.roles)
@@ -68,7 +68,7 @@ def _call(number: int, call: ExplainedCall) -> Iterator[str]:
     first = call.attempts[0]
     yield f"**{number}&#46; {first.role}, {first.purpose.value}**"
     for skip in call.skipped:
-        yield f"passed over {bare(skip.model)}: {bare(skip.reason)}"
+        yield f"skipped {bare(skip.model)}: {bare(skip.reason)}"
     for attempt in call.attempts:
         yield from _attempt(attempt)
 
@@ -88,18 +88,18 @@ def _attempt(attempt: Attempt) -> Iterator[str]:
 
 
 def _sleep(sleep: ExplainedSleep, zone: tzinfo, now: datetime) -> Iterator[str]:
-    until = "somebody resumed it" if sleep.wake_at is None else hour(sleep.wake_at, zone, now)
+    until = "you resumed it" if sleep.wake_at is None else hour(sleep.wake_at, zone, now)
     yield f"**{sleep.status.capitalize()} until {until}**"
     yield bare(sleep.reason or sleep.sentence)
     if sleep.evidence is not None:
-        yield f"the time is known from: {sleep.evidence}"
+        yield f"source of the time: {sleep.evidence}"
     if sleep.woken_at is not None:
         slept = (sleep.woken_at - sleep.parked_at).total_seconds()
-        yield f"went on {hour(sleep.woken_at, zone, now)}, after {show_duration(slept)}"
+        yield f"resumed {hour(sleep.woken_at, zone, now)}, after {show_duration(slept)}"
 
 
 def _elsewhere(baseline: Baseline | None) -> str:
     if baseline is None or baseline.saved_usd == 0:
         return ""
     there = shown_cost(baseline.cost_usd)
-    return f"; the same tokens on {bare(baseline.model)}: {there} (nobody paid that)"
+    return f"; the same tokens on {bare(baseline.model)}: {there} (hypothetical)"

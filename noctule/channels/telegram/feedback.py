@@ -63,7 +63,7 @@ async def back(office: Office, press: Press) -> str | None:
 
 
 async def on(office: Office, press: Press) -> str | None:
-    """Ask once more, on another model; it counts against the first."""
+    """Ask again, on another model; it counts against the first."""
     turn_id, _, number = press.argument.partition(".")
     async with office.records.database.read() as work:
         turn = await work.turns.get(turn_id)

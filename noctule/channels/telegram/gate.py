@@ -144,7 +144,7 @@ class Gate:
         """Return what to call an owner's person, with the id: a name may be anything."""
         person = next((one for one, whose in self._owners.items() if whose == owner), None)
         if person is None:
-            return "somebody I no longer know"
+            return "a person I no longer know"
         name = "".join(c for c in self._names.get(person, "") if c.isprintable())[:_NAME_CHARS]
         return f"{name or 'somebody'} (id {person})"
 
@@ -208,7 +208,7 @@ class Gate:
         find on the terminal, a few at a time.
         """
         if self._settings.allow:
-            return Heard("I only talk to the people of my owner's list. You are not on it.")
+            return Heard("Sorry, you're not on my owner's allow list.")
         async with self._door:  # two with a right code must not both be the first
             return await self._hear(stranger)
 
@@ -247,8 +247,8 @@ class Gate:
             await work.commit()
         left = WRONG_TRIES - wrong
         if left == 0:
-            return "That was not the code. Try again in an hour, with a new one."
-        return f"That is not the code. {left} more {'try' if left == 1 else 'tries'}."
+            return "That wasn't the code. Try again in an hour with a new one."
+        return f"That's not the code. {left} more {'try' if left == 1 else 'tries'}."
 
     async def _admit(self, stranger: Stranger) -> str:
         first = not self._owners
@@ -264,16 +264,16 @@ class Gate:
             await work.commit()
         self._owners[stranger.person] = owner
         whom = "the owner" if first else "a guest with sessions of their own"
-        self._say(f"{_shown(stranger)} may talk to the bot now, as {whom}.")
+        self._say(f"{_shown(stranger)} can now talk to the bot, as {whom}.")
         if first:
-            return "Welcome. You are my owner now: what I do, I do for you. /help says what I can."
-        return "Welcome. /help says what I can do."
+            return "Welcome! You're now my owner. See /help for what I can do."
+        return "Welcome! See /help for what I can do."
 
     async def _give_code(self, stranger: Stranger, pairing: Pairing | None) -> str:
         now = self._clock.now()
         told = (
-            "I only talk to people I know. If this is your bot: a code for you stands on the "
-            "terminal where `noctule serve` runs. Send it to me within an hour."
+            "I only talk to people I know. If this is your bot, a pairing code is shown in the "
+            "terminal running `noctule serve`. Send it to me within an hour."
         )
         if pairing is not None and now - pairing.asked_at < NEXT_CODE_AFTER:
             return told
@@ -283,7 +283,10 @@ class Gate:
         pending = [p for p in others if p.expires_at > now]
         if len(pending) >= MOST_PENDING:
             self._tell_of_crowd(stranger, min(p.expires_at for p in pending))
-            return "I only talk to people I know, and too many strangers ask just now. Try later."
+            return (
+                "I only talk to people I know, and too many strangers are asking right now. Please "
+                "try again later."
+            )
         code = "".join(secrets.choice("0123456789") for _ in range(_CODE_DIGITS))
         wrong = 0 if pairing is None or pairing.locked_until is not None else pairing.wrong
         fresh = Pairing(
@@ -313,9 +316,9 @@ class Gate:
         self._told_at = now
         minutes = max(1, round((until - now).total_seconds() / 60))
         self._say(
-            f"{_shown(stranger)} gets no code: {MOST_PENDING} others have one and have not used it "
-            f"(the first of them ends in {minutes} min). If that is you, set "
-            f"telegram.allow: [{stranger.person}] and start again."
+            f"{_shown(stranger)} gets no code: {MOST_PENDING} others have an unused one (the first "
+            f"expires in {minutes} min). If that is you, set telegram.allow: [{stranger.person}] "
+            "and restart."
         )
 
     async def _pairing(self, person: int) -> Pairing | None:

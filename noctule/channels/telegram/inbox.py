@@ -178,7 +178,7 @@ class Inbox:
 
     async def _handle(self, parts: Sequence[Incoming]) -> None:
         if max(update.tries for update in parts) >= CUT_OFFS:
-            await self._give_up(parts, "It was cut off by the end of the process each time.")
+            await self._give_up(parts, "The process ended each time before it finished.")
             return
         number = parts[0].number
         failed, error = 0, ""
@@ -190,19 +190,19 @@ class Inbox:
             except PASSING as away:  # no verdict on what was said
                 self._database.patience.refused(away)
             except (NetworkError, RetryAfter) as outage:
-                error = "Telegram did not do its part."
+                error = "Telegram failed to respond."
                 if isinstance(outage, BadRequest) or self._clock.monotonic() > patient_until:
                     failed += 1
                 _LOG.warning("update %d waits: %s", number, type(outage).__name__)
             except UnreadableError as unreadable:
                 _LOG.warning("update %d cannot be read: %s", number, unreadable)
-                await self._give_up(parts, "Telegram sent it in a form I do not know.")
+                await self._give_up(parts, "Telegram sent it in a form I don't know.")
                 return
             except NoctuleError as said:
                 error, failed = str(said), failed + 1
                 _LOG.warning("update %d was not handled: %s", number, type(said).__name__)
             except Exception as broke:  # noqa: BLE001 - it must not end its lane
-                error = f"Something in Noctule broke ({type(broke).__name__})."
+                error = f"Internal error ({type(broke).__name__})."
                 failed += 1
                 _LOG.error("update %d broke its handling: %s", number, trail(broke))
             else:
@@ -222,7 +222,7 @@ class Inbox:
             await self._gave_up(parts[0], error)
         except Exception as broke:  # noqa: BLE001 - likewise
             _LOG.error(
-                "nobody was told that update %d came to nothing: %s", parts[0].number, trail(broke)
+                "the failure of update %d could not be reported: %s", parts[0].number, trail(broke)
             )
         await self._done(parts, error)
 

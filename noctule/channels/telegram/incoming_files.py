@@ -96,7 +96,7 @@ async def fetch(office: Office, files: Sequence[Attached], root: Path) -> list[s
     for file in files:
         if file.size is not None and file.size > most:
             raise UsageError(
-                f"{file.name} has {file.size / _MEGABYTE:.1f} MB and I take at most "
+                f"{file.name} has {file.size / _MEGABYTE:.1f} MB, and I accept at most "
                 f"{office.settings.max_file_mb} MB. Send a smaller one, or put it on the machine."
             )
     folder = _folder(root)
@@ -141,7 +141,9 @@ def _folder(root: Path) -> Path:
     folder = root / FOLDER
     make_folder(folder)
     if folder.is_symlink() or not folder.resolve().is_relative_to(root.resolve()):
-        raise UsageError("The folder for files of this session leads elsewhere. I took nothing.")
+        raise UsageError(
+            "The folder for this session's files points somewhere else, so I didn't save anything."
+        )
     return folder
 
 

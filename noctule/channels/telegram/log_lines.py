@@ -48,13 +48,13 @@ def _asked(data: Mapping[str, Any]) -> str:
 
 _SAYINGS: Mapping[EventKind, Callable[[Mapping[str, Any]], str]] = {
     EventKind.TURN_QUEUED: lambda data: f"said: {_text(data)}",
-    EventKind.TURN_STARTED: lambda _: "begins",
+    EventKind.TURN_STARTED: lambda _: "started",
     EventKind.ROUTE: _route,
     EventKind.ATTEMPT_ENDED: _attempt,
     EventKind.TOOL_STARTED: lambda data: f"{data.get('tool')} {data.get('subject') or ''}",
     EventKind.TOOL_ENDED: _tool,
     EventKind.PARKED: lambda data: f"{data.get('status')}: {data.get('reason') or ''}",
-    EventKind.WOKEN: lambda _: "goes on",
+    EventKind.WOKEN: lambda _: "resumed",
     EventKind.QUESTION: lambda data: f"asks: {_asked(data)}",
     EventKind.NOTICE: _text,
     EventKind.TURN_ENDED: lambda data: str(data.get("status", "ended")),

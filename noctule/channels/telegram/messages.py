@@ -25,19 +25,19 @@ _QUOTED_CHARS = 2000
 _MOST_UNITS = 4096
 """The longest message people can send."""
 
-_UNHEARD = "I cannot hear this: no transcriber is configured. Please write it."
+_UNHEARD = "I can't listen to this: no transcriber is configured. Please write it."
 _KINDS: Mapping[str, str] = {
     "voice": _UNHEARD,
     "audio": _UNHEARD,
-    "video_note": "I cannot watch videos. Please write what it is about.",
-    "video": "I cannot watch videos. Please write what it is about.",
-    "animation": "I cannot watch animations. Please write what you mean.",
-    "location": "I can do nothing with a location. Please write what you want to know of it.",
-    "contact": "I keep no contacts, and have not kept this one. Please write what you want.",
-    "poll": "I do not vote. Please write what you want to know.",
-    "dice": "I do not play. Please write what you want.",
-    "story": "I cannot see stories. Please write what you mean.",
-    "paid_media": "I cannot open paid media.",
+    "video_note": "I can't watch videos. Please write what it's about.",
+    "video": "I can't watch videos. Please write what it's about.",
+    "animation": "I can't watch animations. Please write what you mean.",
+    "location": "I can't use locations. Please write what you want to know about it.",
+    "contact": "I don't store contacts; this one was not saved. Please write what you want.",
+    "poll": "I can't vote in polls. Please write what you want to know.",
+    "dice": "I can't play games. Please write what you want.",
+    "story": "I can't see stories. Please write what you mean.",
+    "paid_media": "I can't open paid media.",
 }
 
 
@@ -52,7 +52,7 @@ async def on_message(office: Office, said: Said) -> None:
         unable = list(dict.fromkeys(filter(None, (_unable(part.message) for part in said.parts))))
         if unable:
             read = any(part.words for part in said.parts) or attached_files(said)
-            also = " I go by what else you sent." if read else ""
+            also = " I'll use the rest of what you sent." if read else ""
             await _tell(office, said, f"{' '.join(unable)}{also}")
             if not read:
                 return
@@ -73,7 +73,7 @@ async def submit(office: Office, said: Said) -> None:
         names = await fetch(office, files[: office.settings.max_files], root)
     text = _text(said, names)
     if not text.strip():
-        await _tell(office, said, "There is nothing in this message that I can read.")
+        await _tell(office, said, "There's nothing in this message that I can read.")
         return
     wants = Preferences.of(office, chat.settings)
     turn = await office.records.desk.submit(
@@ -110,14 +110,16 @@ async def _tell_if_it_waits(office: Office, said: Said, session_id: str, turn_id
         return
     wants = await Preferences.read(office, said.place)
     if first.wake_at is None:
-        when = "waits for you" if first.status is Status.WAITING else "sleeps until you resume it"
+        when = (
+            "waits for you" if first.status is Status.WAITING else "is parked until you resume it"
+        )
     else:
-        when = f"sleeps until {first.wake_at.astimezone(wants.zone):%H:%M %Z}"
+        when = f"is parked until {first.wake_at.astimezone(wants.zone):%H:%M %Z}"
     await _tell(
         office,
         said,
-        f"Stored. It comes after your earlier message, which {when}. /resume lets that one go on "
-        "now, /stop ends it, /new begins another conversation.",
+        f"Got it. It's queued behind your earlier message, which {when}. /resume continues that "
+        "one now, /stop ends it, /new starts another conversation.",
     )
 
 
@@ -131,14 +133,15 @@ async def _edited(office: Office, said: Said) -> None:
         await _tell(
             office,
             said,
-            "What you wrote came in several messages, and I cannot put a change of one into it. "
-            "Say the change as a new message.",
+            "Your text came in several messages, and I can't apply an edit of one of them. Please "
+            "send the change as a new message.",
         )
     elif not await office.records.desk.reword(turn.id, _text(said, turn.attachments)):
         await _tell(
             office,
             said,
-            "I had read your message before you changed it. Say the change as a new message.",
+            "I had already read your message before you edited it. Please send the change as a "
+            "new message.",
         )
 
 
@@ -167,8 +170,8 @@ def _unable(message: Message) -> str | None:
     """Return an honest sentence for what cannot be dealt with; None for what can."""
     if message.sticker is not None:
         emoji = message.sticker.emoji
-        seen = f"I see a sticker that stands for {emoji}, and nothing else of it." if emoji else ""
-        return f"{seen} Stickers say nothing to me; please write it.".strip()
+        seen = f"I only see that your sticker means {emoji}." if emoji else ""
+        return f"{seen} I can't read stickers; please write it.".strip()
     if message.document is not None:  # an animation is a document too
         return None
     return next((said for kind, said in _KINDS.items() if _is_a(message, kind)), None)
@@ -205,7 +208,7 @@ def quoted(said: Said) -> str:
         return ""
     cut = text if len(text) <= _QUOTED_CHARS else text[:_QUOTED_CHARS] + " …"
     if said.answers is None and not _is_own(replied, said.person):
-        return as_data(cut, "this is what the message replies to, written by somebody else")
+        return as_data(cut, "this is what the message replies to, written by someone else")
     return "(In reply to:)\n" + "\n".join(f"> {line}" for line in cut.splitlines())
 
 

@@ -164,7 +164,7 @@ def _lines(report: MorningReport, wants: Preferences, office: Office) -> Iterato
         times = "" if len(report.slept) == 1 else f", {len(report.slept)} times"
         yield (
             f"😴 The machine itself slept between {hour(first, wants.zone, now)} and "
-            f"{hour(last, wants.zone, now)}{times}: nothing was done for "
+            f"{hour(last, wants.zone, now)}{times}: no work was done for "
             f"{show_duration(lost(report.slept).total_seconds())}."
         )
     for work in report.works[:_MOST]:
@@ -174,7 +174,7 @@ def _lines(report: MorningReport, wants: Preferences, office: Office) -> Iterato
             yield f"    ❓ {_short(question.shown)}"
     if len(report.works) > _MOST:
         yield f"… and {len(report.works) - _MOST} more: /sessions"
-    yield f"In all: {shown_cost(report.cost_usd)}."
+    yield f"Total: {shown_cost(report.cost_usd)}."
 
 
 def _sign(work: NightWork) -> str:
@@ -193,12 +193,12 @@ def _state(work: NightWork, wants: Preferences, office: Office) -> str:
     wakes = None if turn.wake_at is None else hour(turn.wake_at, wants.zone, now)
     return {
         Status.DONE: f"done{ended}",
-        Status.FAILED: f"failed{ended} ({_short(turn.error or 'nobody knows why')})",
+        Status.FAILED: f"failed{ended} ({_short(turn.error or 'no reason is known')})",
         Status.CANCELLED: f"stopped{ended}",
-        Status.PARKED: f"sleeps until {wakes}" if wakes else "parked by hand, /resume goes on",
-        Status.WAITING: "needs an answer" if work.questions else "needs you, /resume goes on",
+        Status.PARKED: f"parked until {wakes}" if wakes else "parked by hand, /resume continues it",
+        Status.WAITING: "needs an answer" if work.questions else "needs you, /resume continues it",
         Status.RUNNING: "at work",
-        Status.QUEUED: f"begins {wakes}" if wakes else "queued",
+        Status.QUEUED: f"starts {wakes}" if wakes else "queued",
     }[turn.status]
 
 

@@ -226,7 +226,7 @@ class Outbox:
             case Verdict.LATER if refusal.answered and self._is_hopeless(message):
                 await self._fail(message, refusal.reason)
             case Verdict.MISSING if self._is_missing(message):
-                await self._fail(message, "its Bot API server cannot do that")
+                await self._fail(message, "the Bot API server cannot do that")
             case Verdict.LATER | Verdict.UNCLEAR | Verdict.LOCKED_OUT | Verdict.MISSING:
                 await self._later(message, refusal)
             case _:
@@ -342,15 +342,15 @@ def _bare(body: Mapping[str, Any]) -> dict[str, Any]:
 def _broken(message: Outgoing, error: Exception) -> Refusal:
     tries = message.tries + 1
     verdict = Verdict.NEVER if tries >= _BROKEN_TRIES else Verdict.LATER
-    return Refusal(verdict, f"something in Noctule broke ({type(error).__name__})")
+    return Refusal(verdict, f"internal error ({type(error).__name__})")
 
 
 def _loss(message: Outgoing, reason: str) -> Letter:
     if message.kind in {OutgoingKind.DOCUMENT, OutgoingKind.PHOTO}:
         what = f"I could not send the file {message.body.get('name') or 'I made'}"
     else:
-        what = "Telegram did not take a message of mine"
-    where = "`noctule sessions show` on the machine has all of it."
+        what = "Telegram rejected one of my messages"
+    where = "See all of it with `noctule sessions show` on the machine."
     return Letter(
         Place.parse(message.place),
         f"{message.key}:lost",

@@ -20,5 +20,5 @@ async def own_session(office: Office, name: str, owner: str) -> Session:
     async with office.records.database.read() as work:
         session = await work.sessions.get(name)
     if owner not in {session.owner, LOCAL_OWNER}:
-        raise UsageError("That session is somebody else's.")
+        raise UsageError("That session belongs to someone else.")
     return session

@@ -30,12 +30,12 @@ _SURE_FOR = timedelta(days=6)
 """After a week without updates Telegram begins their numbers anew, anywhere (Bot API, Update)."""
 
 _CONFLICT = (
-    "Telegram says that somebody else polls with this token, or a webhook is set: only one may. "
-    "End the other one, or remove the webhook; this one tries again."
+    "Telegram reports that another program polls with this token, or that a webhook is set: only "
+    "one is possible. Stop the other program or remove the webhook; this one keeps trying."
 )
 _REFUSED = (
-    "Telegram refuses the token. Set telegram.token to one of BotFather's and start again; "
-    "until then messages wait."
+    "Telegram refuses the token. Set telegram.token to one of BotFather's and restart; until then, "
+    "messages wait."
 )
 _UNREACHABLE = "Telegram cannot be reached ({}). Messages wait there and here."
 
@@ -134,13 +134,13 @@ class Poller:
                 self._tell(_REFUSED)
                 return _LONGEST_WAIT_S
             case NoctuleError():
-                self._tell(f"Messages are not taken for the moment: {error}")
+                self._tell(f"Messages cannot be stored right now: {error}")
             case TimeoutError():
                 self._tell(_UNREACHABLE.format("a call for updates never ended"))
             case TelegramError():
                 self._tell(_UNREACHABLE.format(str(error).rstrip(".")))
             case _:
-                self._tell(_UNREACHABLE.format(f"something broke, {type(error).__name__}"))
+                self._tell(_UNREACHABLE.format(f"internal error ({type(error).__name__})"))
         return longer
 
     def _tell(self, trouble: str) -> None:

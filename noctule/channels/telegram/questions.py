@@ -40,8 +40,8 @@ _LABELS = {
 _PER_ROW = 2
 _ASKED_CHARS = 300
 _GUEST_WAITS = (
-    "Only my owner may allow that, and has been asked. It goes on by itself once there is an "
-    "answer. /stop all ends it; /new begins another conversation meanwhile."
+    "Only my owner can allow that, and I've asked. It will continue once there's an answer. /stop "
+    "all ends it; /new starts another conversation in the meantime."
 )
 
 
@@ -75,7 +75,7 @@ async def answered(office: Office, telling: Telling, event: Event) -> list[Lette
         question = await work.questions.get(str(name))
     answer = _label(question, question.answer or "nothing")
     who = await _named(office, str(event.data.get("by") or LOCAL_OWNER))
-    return await _closed(office, telling.place, question, f"→ {answer}, said {who}.")
+    return await _closed(office, telling.place, question, f"→ {answer} ({who}).")
 
 
 async def over(office: Office, telling: Telling, event: Event) -> list[Letter]:
@@ -107,7 +107,7 @@ async def replied(office: Office, said: Said) -> bool:
     async with office.records.database.read() as work:
         question = await work.questions.get(question_id)
     if question.kind is not QuestionKind.QUESTION and not office.gate.is_head(said.person):
-        await _refuse(office, said, "Only my owner may answer that.")
+        await _refuse(office, said, "Only my owner can answer that.")
         return True
     if question.answer == said.text and question.answered_by == said.owner:
         return True  # the same message, handled a second time
@@ -170,9 +170,10 @@ async def _text(office: Office, question: Question, session: Session) -> str:
     who = in_plain_sight(who, most=_ASKED_CHARS)
     shown = in_plain_sight(" ".join(turn.text.split()), most=_ASKED_CHARS)
     return (
-        f"❓ A guest's work asks, not yours: \u201c{who}\u201d.\nThey want: \u201c{shown}\u201d\n\n"
+        f"❓ This comes from a guest's task, not yours: \u201c{who}\u201d.\n"
+        f"They want: \u201c{shown}\u201d\n\n"
         f"{_words(question, whose=who)}\n\n"
-        "A yes lets it act on this machine under your account, at your cost."
+        "If you say yes, it acts on this machine under your account, at your cost."
     )
 
 

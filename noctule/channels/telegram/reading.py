@@ -37,7 +37,7 @@ def read_update(payload: Mapping[str, Any], bot: Bot) -> Update | None:
         UnreadableError: what it is nothing without cannot be read.
     """
     if UNREAD in payload:
-        raise UnreadableError("it is no JSON object")
+        raise UnreadableError("it is not a JSON object")
     kind = next((name for name in _FORMS if isinstance(payload.get(name), Mapping)), None)
     if kind is None:
         return None

@@ -41,8 +41,8 @@ OnPress = Callable[[Office, Press], Awaitable[str | None]]
 
 _NAME = re.compile(r"\w{1,32}", re.ASCII)
 _REFUSAL_EVERY = timedelta(hours=1)
-_PRESS_TOO_OLD = "This button does not count any more."
-_NOT_YOURS = "Only the owner can press this."
+_PRESS_TOO_OLD = "This button has expired."
+_NOT_YOURS = "Only my owner can use this button."
 
 
 class Reception:
@@ -114,7 +114,7 @@ class Reception:
         if not incoming.place or not self._is_ours(incoming.payload):
             return
         place = Place.parse(incoming.place)
-        sentence = f"I could not deal with your message: {why} Please say it again."
+        sentence = f"I couldn't process your message: {why} Please send it again."
         key = f"update:{place.chat}:{incoming.number}:gave-up"
         await self._office.outbox.post(Letter(place, key, "notice", plain(sentence)))
 
@@ -290,8 +290,8 @@ def _unknown(said: Said, name: str, known: Sequence[str]) -> Letter:
     close = get_close_matches(name, known, n=2, cutoff=0.6)
     meant = f" Did you mean {' or '.join(f'/{one}' for one in close)}?" if close else ""
     told = (
-        f"There is no command /{name}.{meant} /help lists all. If it was meant for a model, begin "
-        "with another word."
+        f"There is no command /{name}.{meant} /help lists them all. If it was meant for a model, "
+        "start with another word."
     )
     return Letter(said.place, said.key("unknown"), "answer", plain(told))
 

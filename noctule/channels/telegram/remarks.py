@@ -19,8 +19,8 @@ from noctule.sessions.desk import Request
 from noctule.sessions.steering import steer
 
 _WORK = frozenset({"status", "card"})
-_STEERED = "Noted: it reads that before its next step."
-_GOES_ON = "It had ended: this is its next task."
+_STEERED = "Noted; it will see this before its next step."
+_GOES_ON = "It had finished, so this starts its next task."
 
 
 async def taken(office: Office, said: Said) -> bool:

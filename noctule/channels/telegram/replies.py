@@ -32,7 +32,7 @@ from noctule.core.sessions import Turn, Verdict
 from noctule.sessions.outgoing import copied
 from noctule.sessions.workspaces import workspace_of
 
-_SURPLUS = "(What stood here is above, or in the file below.)"
+_SURPLUS = "(This text is above, or in the file below.)"
 
 
 async def reply_letters(
@@ -85,7 +85,7 @@ def rating_buttons(
         [
             signer.button(place, good, "good", turn_id),
             signer.button(place, bad, "bad", turn_id),
-            signer.button(place, "again on …", "again", turn_id),
+            signer.button(place, "try another model …", "again", turn_id),
         ]
     ]
 

@@ -19,7 +19,7 @@ from noctule.channels.telegram.places import Place
 from noctule.core.mail import Outgoing, OutgoingKind
 from noctule.sessions.outgoing import regular
 
-REPEATED = "↻ Perhaps you have this already: the connection broke while it was sent."
+REPEATED = "↻ You may already have this: the connection broke while I was sending it."
 """What a message says that may stand in the chat twice."""
 
 _NO_PREVIEW = LinkPreviewOptions(is_disabled=True)
@@ -143,7 +143,7 @@ def _read(path: Path) -> bytes:
         with regular(path) as file:
             content = file.read(MOST_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise FileGoneError("it is not there any more, or cannot be read") from error
+        raise FileGoneError("it no longer exists, or cannot be read") from error
     if len(content) > MOST_FILE_BYTES:
-        raise FileGoneError("it is larger than the 50 MB Telegram takes")
+        raise FileGoneError("it is larger than Telegram's limit of 50 MB")
     return content

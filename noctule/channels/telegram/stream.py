@@ -119,9 +119,9 @@ class Stream:
         self._wake()
 
     def takes_back(self, attempt: str) -> None:
-        """Take everything back that an attempt said: it was given up."""
+        """Take everything back that an attempt said: it was abandoned."""
         if self._shown.voices.pop(attempt, None) is not None:
-            self._shown.doing = self._shown.doing or "once more, on another model"
+            self._shown.doing = self._shown.doing or "again, on another model"
             self._wake()
 
     def begins(self, attempt: str) -> None:

@@ -143,7 +143,7 @@ class Talk:
 
     def _failure(self, event: Event) -> Letter:
         status = event.data.get("status")
-        why = str(event.data.get("error") or "It ended without an answer; say it again.")
+        why = str(event.data.get("error") or "It ended without a reply; please try again.")
         # What had been said stays in the chat, above the sentence.
         sentence = "Stopped." if status == Status.CANCELLED.value and "hand" in why else why
         key = f"{event.turn_id}:{event.seq}:end"

@@ -154,7 +154,7 @@ class Work:
                 before=slept,
             )
         stopped = turn.status is Status.CANCELLED and "by hand" in (turn.error or "")
-        why = "Stopped." if stopped else for_phones(turn.error or "It ended without an answer.")
+        why = "Stopped." if stopped else for_phones(turn.error or "It ended without a reply.")
         kept = f"\n\n**What it had written:**\n{course.partial}" if course.partial else ""
         text = f"**{bare(head)}**\n\n{bare(f'{why} {told}')}{kept}"
         parts = [
@@ -229,7 +229,7 @@ class Work:
         )
         rests = course.status in {Status.QUEUED, Status.PARKED, Status.WAITING}
         if turn.wake_at is not None and rests:
-            verb = "Begins" if course.status is Status.QUEUED else "Wakes"
+            verb = "Starts" if course.status is Status.QUEUED else "Wakes"
             lines.append(f"{verb} {hour(turn.wake_at, wants.zone, records.clock.now())}.")
         allowed = [rule_of(grant) for grant in granted if grant.session_id == session.id]
         if allowed and not course.status.finished:
@@ -287,7 +287,7 @@ def status_lines(
         lines.append(course.note)
     if course.assignments:
         lines.append("plan: " + ", ".join(f"{n} ({r})" for n, r in course.assignments.items()))
-    known = f"{shown_cost(course.cost_usd)}{' and what nobody knows' if course.unknown else ''}"
+    known = f"{shown_cost(course.cost_usd)}{' plus unknown costs' if course.unknown else ''}"
     bound = "" if budget_usd is None else f" of {shown_cost(budget_usd)}"
     numbers = [f"step {course.steps} of at most {most_steps}", f"{known}{bound}"]
     if elapsed_s is not None:

@@ -15,14 +15,14 @@ async def stop(office: Office, press: Press) -> str | None:
     """End the work; what it wrote and made stays."""
     await own_session(office, press.argument, press.owner)
     turns = await office.records.desk.cancel(press.argument)
-    return "Stopping." if turns else "It has ended already."
+    return "Stopping." if turns else "It has already finished."
 
 
 async def park(office: Office, press: Press) -> str | None:
-    """Let the work sleep until somebody resumes it."""
+    """Let the work sleep until you resume it."""
     await own_session(office, press.argument, press.owner)
     await office.records.desk.park(press.argument)
-    return "It sleeps after its step under way."
+    return "It will park after the current step."
 
 
 async def log(office: Office, press: Press) -> str | None:

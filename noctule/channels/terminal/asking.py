@@ -67,7 +67,7 @@ class Asking:
                     return True
                 continue
             return True
-        self._screen.note(f"It waits for your answer: {how_to_answer(question)}")
+        self._screen.note(f"Waiting for your answer: {how_to_answer(question)}")
         return False
 
     async def _is_open(self, question: Question) -> bool:

@@ -83,7 +83,7 @@ class Conversation:
         """Talk until the person leaves, then say how to go on."""
         if self._recalls and self._wishes.session_id is not None:
             await self._recall(self._wishes.session_id)
-        self._screen.note("Enter sends, Ctrl-D leaves, /help says what else there is.")
+        self._screen.note("Enter sends, Ctrl-D exits, /help shows what else you can type.")
         while (text := await self._ask(self._label())) is not None:
             slash = read_slash(text)
             if slash is not None and slash.name == "quit":
@@ -97,8 +97,8 @@ class Conversation:
                 self._screen.problem(str(error))
         if self._wishes.session_id is not None:
             self._screen.note(
-                f"Session {self._wishes.session_id}. "
-                f"`{self._command} --session {self._wishes.session_id}` goes on."
+                f"Session {self._wishes.session_id}. Resume with `{self._command} --session "
+                f"{self._wishes.session_id}`."
             )
 
     async def _say(self, text: str) -> None:
@@ -132,18 +132,20 @@ class Conversation:
                 self._choose_model(slash.argument)
             case "private":
                 self._wishes = replace(self._wishes, private=not self._wishes.private)
-                where = "on local models only" if self._wishes.private else "wherever roles say"
-                self._screen.note(f"What follows is answered {where}.")
+                where = (
+                    "on local models only" if self._wishes.private else "on the models of the roles"
+                )
+                self._screen.note(f"From now on, replies come {where}.")
             case "new":
                 self._wishes = replace(self._wishes, session_id=None)
-                self._screen.note("The next message begins a new session.")
+                self._screen.note("Your next message starts a new session.")
             case "session":
                 await self._go_to(slash.argument)
             case "why":
                 for line in _why(self._last):
                     self._screen.note(line)
             case _:
-                self._screen.problem(f"There is no /{slash.name} here; /help lists what there is.")
+                self._screen.problem(f"There is no /{slash.name}; /help lists the commands.")
 
     def _choose_role(self, role: str | None) -> None:
         names = [role.value for role in ANSWERING]
@@ -151,7 +153,7 @@ class Conversation:
             self._screen.problem(f"There is no role {role!r}. Use one of: {', '.join(names)}.")
             return
         self._wishes = replace(self._wishes, role=role)
-        self._screen.note(f"From now on {role or 'whoever the route says'} answers.")
+        self._screen.note(f"{role or 'The router'} answers from now on.")
 
     def _choose_model(self, model: str | None) -> None:
         names = sorted(self._records.settings.models)
@@ -159,7 +161,7 @@ class Conversation:
             self._screen.problem(f"There is no model {model!r}. Use one of: {', '.join(names)}.")
             return
         self._wishes = replace(self._wishes, model=model)
-        self._screen.note(f"From now on {model or 'the model of each role'} answers.")
+        self._screen.note(f"{model or 'The model of each role'} answers from now on.")
 
     async def _go_to(self, session_id: str | None) -> None:
         if session_id is not None:
@@ -210,7 +212,7 @@ def _shortened(text: str) -> str:
 
 def _why(said: Said | None) -> Iterator[str]:
     if said is None:
-        yield "Nothing has been said yet."
+        yield "No messages yet."
         return
     route = said.route
     if route is not None:
@@ -219,7 +221,7 @@ def _why(said: Said | None) -> Iterator[str]:
     for attempt in said.attempts:
         yield _attempt_line(attempt)
         for skip in attempt.skipped:
-            yield f"    before it, {skip.model}: {skip.reason}"
+            yield f"    skipped {skip.model}: {skip.reason}"
 
 
 def _attempt_line(attempt: Attempt) -> str:

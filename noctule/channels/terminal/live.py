@@ -77,7 +77,7 @@ class LiveScreen:
         self._growing, self._kept = "", False
         self._draw()
         if stays:
-            self.note(f"↑ taken back: {why}")
+            self.note(f"↑ discarded: {why}")
 
     def note(self, text: str) -> None:
         """Print a dim line, broken between words."""

@@ -59,7 +59,7 @@ class PlainScreen:
         if self._open and not self._at_line_start:
             self._say("\n")
         self._open = False
-        self._say(f"[taken back: {printable(why)}]\n")
+        self._say(f"[discarded: {printable(why)}]\n")
 
     def note(self, text: str) -> None:
         """Write a line."""

@@ -105,14 +105,14 @@ class Pursuit:
     def _tell_leaving(self) -> None:
         if self._screen is not None and self._leave.works:
             self._screen.note(
-                "Stopping after the current step; press again to leave at once. Nothing is lost."
+                "Stopping after the current step; press again to exit at once. Nothing is lost."
             )
 
     def _leave_at_once(self, turn: Turn) -> None:
         if self._screen is not None:
             self._screen.close()
             self._screen.problem(
-                f"Left at once. `noctule serve` goes on with session {turn.session_id}."
+                f"Interrupted. `noctule serve` continues session {turn.session_id}."
             )
         sys.stdout.flush()
         os._exit(FAILED)

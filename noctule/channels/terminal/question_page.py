@@ -19,4 +19,4 @@ def question_lines(question: Question) -> Iterator[str]:
 
 def how_to_answer(question: Question) -> str:
     """Return the command that answers a question."""
-    return f"`noctule sessions answer {question.id} ANSWER` answers it."
+    return f"Answer with `noctule sessions answer {question.id} ANSWER`."

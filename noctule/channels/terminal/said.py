@@ -86,16 +86,17 @@ class Said:
             case Status.DONE:
                 return None
             case Status.CANCELLED:
-                return f"Stopped. What was said stays; {_go_on(session)} goes on."
+                return f"Stopped. What was said stays. Continue with {_go_on(session)}."
             case Status.PARKED:
-                sentence = (
-                    f"{error} It wakes by itself while `noctule serve` runs; "
-                    f"`noctule sessions resume {session}` tries at once."
+                sentence = _joined(
+                    error,
+                    "It wakes by itself while `noctule serve` runs; to try now: "
+                    f"`noctule sessions resume {session}`.",
                 )
             case Status.QUEUED:
                 return self._stored(zone)
             case Status.RUNNING:
-                return f"Another worker goes on with it; {_go_on(session)} talks to it."
+                return f"Another worker continues it. Talk to it with {_go_on(session)}."
             case _:
                 sentence = error
         return _joined(sentence, self._missing_ollama(settings))
@@ -103,31 +104,33 @@ class Said:
     def _asked(self, zone: tzinfo) -> str:
         lines = []
         if self.turn.status is Status.QUEUED:
-            lines.append("Stored: it comes after the earlier message, which waits for your answer.")
+            lines.append("Queued behind an earlier message that is waiting for your answer.")
         elif self.turn.status is Status.PARKED and self.turn.wake_at is not None:
-            lines.append(f"Sleeps until {_moment(self.turn.wake_at, zone)}, and waits to hear:")
+            lines.append(
+                f"Parked until {_moment(self.turn.wake_at, zone)}, and waiting for your answer:"
+            )
         else:
-            lines.append("Waits for your answer:")
+            lines.append("Waiting for your answer:")
         for question in self.questions:
             lines += [*question_lines(question), how_to_answer(question)]
         return "\n".join(lines)
 
     def _stored(self, zone: tzinfo) -> str:
         if self.ahead is None:
-            return "Stored: it begins " + _moment(self.turn.wake_at, zone) + "."
+            return "Queued: it starts " + _moment(self.turn.wake_at, zone) + "."
         ahead = self.ahead
         why = (ahead.error or "").rstrip()
         if ahead.status is Status.PARKED and ahead.wake_at is not None:
-            rests = f"sleeps until {_moment(ahead.wake_at, zone)}"
+            rests = f"is parked until {_moment(ahead.wake_at, zone)}"
         elif ahead.status is Status.PARKED:
-            rests = "sleeps until somebody resumes it"
+            rests = "is parked until you resume it"
         elif ahead.status is Status.WAITING:
-            rests = "waits for you"
+            rests = "is waiting for you"
         else:
-            rests = "is still at work"
+            rests = "is still running"
         return _joined(
-            f"Stored: it comes after the earlier message, which {rests}.",
-            f"{why} `noctule sessions resume {ahead.session_id}` lets that one go on at once.",
+            f"Queued behind an earlier message that {rests}.",
+            f"{why} Resume that one now with `noctule sessions resume {ahead.session_id}`.",
         )
 
     def _missing_ollama(self, settings: Settings) -> str | None:
@@ -143,9 +146,9 @@ class Said:
                 continue
             if attempt.outcome is Outcome.UNAVAILABLE:
                 return (
-                    f"Without Ollama at {endpoint.url or _OLLAMA}: `noctule init` writes a "
-                    "configuration for what this machine has, and `noctule demo` shows Noctule "
-                    "on a tiny model of its own."
+                    f"Without Ollama at {endpoint.url or _OLLAMA}: run `noctule init` to configure "
+                    "what this machine has, or `noctule demo` to see Noctule on its own tiny "
+                    "model."
                 )
         return None
 
@@ -168,4 +171,9 @@ def _moment(moment: datetime | None, zone: tzinfo) -> str:
 
 
 def _joined(first: str, second: str | None) -> str:
-    return first if not second else f"{first.rstrip()} {second.strip()}"
+    """Join two sentences; a provider's words get the full stop they may lack."""
+    head = first.rstrip()
+    if not second or not head:
+        return head or (second or "").strip()
+    stop = "" if head[-1] in ".!?…:`" else "."
+    return f"{head}{stop} {second.strip()}"

@@ -80,7 +80,7 @@ class ShortWait:
             if seconds > self._left_s:
                 return False  # it was refused again, or somebody before it was
             shown = max(0, math.ceil(seconds))
-            self._screen.status(f"asleep, goes on in {shown} s; Ctrl-C leaves it asleep")
+            self._screen.status(f"parked, resumes in {shown} s; Ctrl-C leaves it parked")
             await self._clock.sleep(min(_LOOK_S, max(seconds, 0.1)))
             async with self._database.read() as work:
                 turn = await work.turns.get(turn.id)

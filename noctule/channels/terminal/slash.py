@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from noctule.core.roles import ANSWERING
 
 HELP = {
-    "help": "what may be typed here",
-    "role": "/role ROLE: who answers from now on; /role alone leaves it to the route",
-    "model": "/model MODEL: which model answers from now on; /model alone leaves it to the role",
-    "private": "keep what follows on local models; again to end that",
-    "new": "begin a new session",
-    "session": "which session this is; /session ID goes on with another",
-    "why": "who was asked for the last reply, why, and what it cost",
-    "quit": "leave (Ctrl-D does as well)",
+    "help": "show the commands",
+    "role": "/role ROLE: choose the role that answers; /role alone lets the router choose",
+    "model": "/model MODEL: choose the model that answers; /model alone lets the role choose",
+    "private": "use local models only; type it again to stop",
+    "new": "start a new session",
+    "session": "show this session; /session ID switches to another",
+    "why": "explain the last reply: models, reasons, cost",
+    "quit": "exit (or press Ctrl-D)",
 }
 """Each command with its help."""
 

@@ -120,7 +120,7 @@ class Talk:
         if self._screen is not None:
             self._screen.close()
             self._screen.problem(
-                f"Left at once. `noctule chat --session {turn.session_id}` goes on."
+                f"Interrupted. Resume with `noctule chat --session {turn.session_id}`."
             )
         sys.stdout.flush()
         os._exit(FAILED)

@@ -127,7 +127,7 @@ class TurnView:
         if voice is None or self._speaking != attempt:
             return
         self._speaking = None
-        self._screen.take_back(str(data.get("reason") or "it was given up"))
+        self._screen.take_back(str(data.get("reason") or "it was abandoned"))
         self._next_voice()
 
     def _attempt_ended(self, data: Mapping[str, Any]) -> None:

@@ -98,7 +98,7 @@ class Vigil:
             self._told.add(front.error)
             self._say(front.error)
         if self._screen is not None:
-            self._screen.status(f"{self._rests(front)}; Ctrl-C leaves it so")
+            self._screen.status(f"{self._rests(front)}; Ctrl-C stops following")
 
     async def _questions(self, turn: Turn) -> list[Question]:
         async with self._database.read() as work:
@@ -109,7 +109,7 @@ class Vigil:
         if turn.status is Status.WAITING:
             return "waits for your answer"
         if turn.wake_at is None:
-            return "asleep until somebody resumes it"
+            return "parked until you resume it"
         at = turn.wake_at.astimezone(self._zone)
         begins = "begins" if turn.status is Status.QUEUED else "asleep until"
         return f"{begins} {at:%Y-%m-%d %H:%M:%S %Z}"

@@ -73,7 +73,7 @@ class Watch:
             return
         view = self._earlier.get(event.turn_id)
         if view is None:
-            self._screen.note("First, what was left of an earlier message:")
+            self._screen.note("Finishing an earlier message first:")
             view = TurnView(self._screen.aside(), tell_route=False)
             self._earlier[event.turn_id] = view
         view.show(event)

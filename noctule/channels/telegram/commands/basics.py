@@ -30,13 +30,13 @@ def commands(every: Commands) -> tuple[Command, ...]:
             await answer(office, said, "\n".join(lines))
 
     return (
-        Command("start", "who I am", "", "Says who I am and what I can do.", _start),
+        Command("start", "who I am", "", "Shows who I am and what I can do.", _start),
         Command("help", "what I can do", "[COMMAND]", "Lists the commands.", help_),
         Command(
             "new",
-            "begin a new conversation",
+            "start a new conversation",
             "[TEXT]",
-            "What you say from now on begins a new session; the old one stays in /sessions.",
+            "Your next message starts a new session; the old one stays in /sessions.",
             _new,
         ),
     )
@@ -46,8 +46,8 @@ async def _start(office: Office, said: Said) -> None:
     await answer(
         office,
         said,
-        "I am Noctule. Talk to me, or give me work with /run; I tell you when it sleeps, when it "
-        "wakes and what it cost. /help lists what I can do.",
+        "I'm Noctule. Talk to me, or give me work with /run; I'll tell you when it's parked, when "
+        "it resumes and what it cost. /help lists what I can do.",
     )
 
 
@@ -61,7 +61,7 @@ async def _new(office: Office, said: Said) -> None:
 
         await on_message(office, said)
     else:
-        await answer(office, said, "A new conversation. What is it about?")
+        await answer(office, said, "A new conversation. What's it about?")
 
 
 def _page(command: Command) -> str:

@@ -23,26 +23,26 @@ def commands() -> tuple[Command, ...]:
     return (
         Command(
             "model",
-            "which model answers next",
+            "choose the model that answers next",
             "[NAME [always] | auto]",
-            "Your next message is answered by that model; with `always` every one until /new. "
-            "`/model auto` leaves it to the configuration again.",
+            "That model answers your next message; with `always`, every message until /new. "
+            "`/model auto` follows the configuration again.",
             _model,
         ),
         Command(
             "role",
-            "which role answers next",
+            "choose the role that answers next",
             "[NAME [always] | auto]",
-            "Your next message goes to that role, whatever it says; with `always` every one until "
-            "/new. `/role auto` lets it be decided again.",
+            "That role answers your next message; with `always`, every message until /new. `/role "
+            "auto` lets the router choose again.",
             _role,
         ),
         Command(
             "private",
             "keep this chat on local models",
             "[on | off]",
-            "What you say here, and what you /run from here, only reaches models on your own "
-            "machines, until `/private off`.",
+            "Until `/private off`, what you say here, and what you /run from here, only reaches "
+            "models on your own machines.",
             _private,
         ),
     )
@@ -54,7 +54,7 @@ async def choose(office: Office, press: Press) -> str | None:
     names = _names(office, kind)
     chosen = models_of(value, names) if value else None
     if value and chosen is None:
-        return "That is no longer configured."
+        return "That's no longer configured."
     chat = await office.chat(press.place, press.owner)
     await _put(office, with_wish(chat, kind, chosen, stays=False))
     return _told(kind, chosen, stays=False)
@@ -94,16 +94,18 @@ async def _private(office: Office, said: Said) -> None:
     local = [m for m in office.records.settings.models if office.records.settings.is_local(m)]
     if word == "on":
         if not local:
-            raise UsageError("No local model is configured, so nothing could answer you.")
+            raise UsageError("No local model is configured, so I couldn't answer you.")
         if (model := wishes_of(chat).model) is not None and model not in local:
             chat = with_wish(chat, "model", None, stays=True)
     await _put(office, with_setting(chat, "private", word == "on"))
     told = (
-        f"From now on nothing you say here leaves your machines: {', '.join(local)}. "
-        "`/private off` ends that."
+        f"From now on, nothing you say here leaves your machines: {', '.join(local)}. Turn it off "
+        "with `/private off`."
         if word == "on"
-        else "What you say here may go to every configured model again. A conversation that was "
-        "begun in private stays so: /new begins another."
+        else (
+            "What you say here can go to every configured model again. A conversation that started "
+            "in private stays private; /new starts another."
+        )
     )
     await answer(office, said, told.replace("_", r"\_"))
 
@@ -116,7 +118,7 @@ def _names(office: Office, kind: str) -> list[str]:
 
 def _check_local(office: Office, model: str) -> None:
     if not office.records.settings.is_local(model):
-        raise UsageError(f"{model} is not local, and this chat is private. First /private off.")
+        raise UsageError(f"{model} is not local, and this chat is private. Use /private off first.")
 
 
 def _buttons(office: Office, place: Place, kind: str, names: Sequence[str]) -> list[list[Button]]:
@@ -130,7 +132,7 @@ def _buttons(office: Office, place: Place, kind: str, names: Sequence[str]) -> l
 def _now(chat: Chat, kind: str) -> str:
     stays, once = chat.settings.get(kind), chat.settings.get(f"next_{kind}")
     if once:
-        return f"Your next message is answered by {once}. Or by another {kind}?"
+        return f"{once} answers your next message. Choose another {kind}?"
     if stays:
         return f"{stays} answers until /new. Who answers your next message?"
     return f"Which {kind} answers your next message?"
@@ -138,7 +140,7 @@ def _now(chat: Chat, kind: str) -> str:
 
 def _told(kind: str, chosen: str | None, *, stays: bool) -> str:
     if chosen is None:
-        return f"The {kind} is decided anew for each message."
+        return f"The {kind} is chosen for each message again."
     if stays:
         return f"{chosen} answers every message until /new."
     return f"{chosen} answers your next message."

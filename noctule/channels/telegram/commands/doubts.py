@@ -39,8 +39,8 @@ async def ask(office: Office, said: Said, doubt: Unsure) -> None:
         ]
         for at, offer in ((str(number), offer) for number, offer in enumerate(doubt.offers))
     ]
-    rows.append([signer.button(said.place, "✕ do not begin", MEANT, _NOTHING)])
-    body = plain(f"{doubt.problem} Nothing has begun. What did you mean?", buttons=rows)
+    rows.append([signer.button(said.place, "✕ don't start", MEANT, _NOTHING)])
+    body = plain(f"{doubt.problem} I haven't started. What did you mean?", buttons=rows)
     body[_WORK] = {
         "number": said.number,
         "person": said.person,
@@ -63,17 +63,17 @@ def press(begin: Begin) -> Callable[[Office, Press], Awaitable[str | None]]:
     async def pressed(office: Office, press: Press) -> str | None:
         work = None if press.under is None else press.under.body.get(_WORK)
         if press.under is None or work is None:
-            return "I no longer have that message. Write it again."
+            return "I no longer have that message. Please send it again."
         if work["person"] != press.person:
-            return "Only who wrote it can say what it means."
+            return "Only its author can say what it means."
         if press.argument == _NOTHING:
-            await _close(office, press, "Not begun.")
+            await _close(office, press, "Not started.")
             return None
         text = work["texts"][int(press.argument)]
         found = [Part.read({"update_id": 0, SAID: raw}, office.bot) for raw in work["parts"]]
         parts = tuple(part for part in found if part is not None)
         if not parts:
-            raise UsageError("That message cannot be read any more. Write it again.")
+            raise UsageError("I can no longer read that message. Please send it again.")
         said = Said(work["number"], press.place, press.person, press.owner, text, parts)
         await begin(office, said)
         await _close(office, press, f"→ /run {text}")
@@ -84,7 +84,7 @@ def press(begin: Begin) -> Callable[[Office, Press], Awaitable[str | None]]:
 
 def _label(offer: Offer, at: str) -> str:
     if at:
-        return f"begin {at}"
+        return f"start {at}"
     return (offer.option or "now: all of it is the task")[:_LABEL_CHARS]
 
 

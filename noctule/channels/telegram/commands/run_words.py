@@ -183,15 +183,18 @@ def _unclear(found: TimeReading, before: str, after: str) -> Unsure:
         for moment in moments[:_MOST_OFFERED]
     )
     problem = {
-        TimeTrouble.PAST: f"{found.words!r} is over already.",
-        TimeTrouble.AMBIGUOUS: f"{found.words!r} may be a time, and I am not sure which.",
-        None: f"{found.words!r} may be when to begin, or part of the work.",
+        TimeTrouble.PAST: f"{found.words!r} is already past.",
+        TimeTrouble.AMBIGUOUS: f"{found.words!r} may be a time, but I'm not sure which.",
+        None: f"{found.words!r} may be when to start, or part of the task.",
     }.get(found.trouble, _no_time(found.words))
     return Unsure(problem, tuple(offers))
 
 
 def _no_time(words: str) -> str:
-    return f"{words!r} is no time I know. Write one like at 9am, at 23:30, tomorrow 9:00 or in 2h."
+    return (
+        f"{words!r} is not a time I understand. Write e.g. at 9am, at 23:30, tomorrow 9:00 or in "
+        "2h."
+    )
 
 
 def _option(words: RunWords, word: str, behind: str, before: str, reading: _Reading) -> _Step:
@@ -221,7 +224,7 @@ def _more_tools(value: str, after: str, before: str) -> Unsure | None:
     if found is None or not {tool, found[1]} <= _TOOLS:
         return None
     both, rest = f"allow {tool},{found[1]}", after[after.index(found[1]) + len(found[1]) :]
-    problem = f"{found[1]!r} may be a tool to allow, or part of the work."
+    problem = f"{found[1]!r} may be a tool to allow, or part of the task."
     return Unsure(problem, (Offer(_said(before, both, rest), both),))
 
 
@@ -280,7 +283,7 @@ def _budget(words: RunWords, value: str, reading: _Reading, marked: bool) -> _Re
     if found is None:
         inside = re.search(r"\d+(?:\.\d{1,9})?", value)
         instead = (inside[0],) if inside is not None and not value.startswith("-") else ()
-        return _Misfit(f"{value!r} is no amount in USD. Write one like 2 or 0.50.", instead)
+        return _Misfit(f"{value!r} is not a valid USD amount. Use e.g. 2 or 0.50.", instead)
     try:
         usd = Decimal(found[1].replace(",", "."))
     except InvalidOperation:  # pragma: no cover - the pattern is stricter

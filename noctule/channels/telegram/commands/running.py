@@ -46,40 +46,41 @@ def commands() -> tuple[Command, ...]:
     return (
         Command(
             "run",
-            "work on something in the background",
+            "start a background task",
             "[at TIME] [budget USD] [allow TOOLS] TEXT",
-            "Begins a piece of work with a status message of its own; this chat stays free. "
-            "Reply to the status message to tell it something while it works.\n\n"
-            "In front of the text: `at 9am`, `tomorrow 9:00` or `in 2h` begins later, in your time "
-            "zone, `budget 2` is the most it may spend in USD, `allow shell,web` is what it may do "
-            "without asking (only the owner says that), `role engineer` and `model NAME` say who, "
-            "`--private` keeps it on local models. What is nearly one of these is asked about; "
-            "behind `--` everything is the work.\n\n"
+            "Starts a task with its own status message; this chat stays free. Reply to the status "
+            "message to tell it something while it works.\n\n"
+            "Before the text: `at 9am`, `tomorrow 9:00` or `in 2h` starts it later, in your time "
+            "zone; `budget 2` is the most it may spend in USD; `allow shell,web` is what it may do "
+            "without asking (owner only); `role engineer` and `model NAME` choose who works; "
+            "`--private` keeps it on local models. If something looks almost like an option, I "
+            "ask; after `--`, everything is the task.\n\n"
             "`/run at 02:00 budget 2 allow shell,web Tidy the logs`",
             _run,
         ),
         Command(
             "stop",
-            "end what runs here, keep what there is",
+            "stop what runs here, keep its results",
             "[all]",
-            "Ends everything that runs or is queued in this chat; what it wrote and made stays. In "
-            "reply to a status message only that. `/stop all` ends what sleeps or waits, too.",
+            "Stops everything that runs or is queued in this chat; what it wrote and made stays. "
+            "As a reply to a status message, only that task. `/stop all` also stops what is "
+            "parked or waiting.",
             _stop,
         ),
         Command(
             "park",
-            "let what runs here sleep until /resume",
+            "park what runs here until /resume",
             "",
-            "Stops what runs after its step under way; /resume goes on from there. In reply to a "
-            "status message: that one.",
+            "Parks what runs after its current step; /resume continues from there. As a reply to "
+            "a status message: that task.",
             _park,
         ),
         Command(
             "resume",
-            "go on with what sleeps here",
+            "resume what is parked here",
             "[MODEL]",
-            "Wakes what is parked, waits or failed, now; with a MODEL it goes on with that one. In "
-            "reply to a card or a status message: that one.",
+            "Resumes what is parked, waiting or failed, now; with a MODEL, on that model. As a "
+            "reply to a card or a status message: that task.",
             _resume,
         ),
     )
@@ -142,9 +143,9 @@ async def _run(office: Office, said: Said) -> None:
         await doubts.ask(office, said, words)
         return
     if not words.text and not quoted(said):
-        raise UsageError("There is nothing to do. Write it behind the command: /run TEXT.")
+        raise UsageError("What should I do? Use /run TEXT.")
     if words.allow and not office.gate.is_head(said.person):
-        raise UsageError("Only my owner says what may be done without asking. Leave allow out.")
+        raise UsageError("Only my owner can allow things without asking. Leave out allow.")
     chat = await office.chat(said.place, said.owner)
     if wishes_of(chat).private:
         words = replace(words, private=True)
@@ -159,7 +160,7 @@ async def _stop(office: Office, said: Said) -> None:
     desk, chosen = office.records.desk, await _replied_to(office, said)
     if chosen is not None:
         turns = await desk.cancel(chosen.id)
-        told = "Stopped." if turns else "It has ended already."
+        told = "Stopped." if turns else "It has already finished."
         await answer(office, said, told)
         return
     here = await underway(office, said.place, said.owner)
@@ -174,7 +175,7 @@ async def _stop(office: Office, said: Said) -> None:
 async def _park(office: Office, said: Said) -> None:
     session = await _chosen(office, said, {Status.RUNNING}, "runs", "park")
     await office.records.desk.park(session.id)
-    await answer(office, said, "It sleeps after its step under way. /resume goes on.")
+    await answer(office, said, "It will park after the current step. /resume continues it.")
 
 
 async def _resume(office: Office, said: Said) -> None:
@@ -184,7 +185,7 @@ async def _resume(office: Office, said: Said) -> None:
         raise UsageError(f"There is no model {model!r}. Use one of: {known}.")
     session = await _resumable(office, said)
     await office.records.desk.resume(session.id, model)
-    await answer(office, said, "It goes on.")
+    await answer(office, said, "Resuming.")
 
 
 async def _replied_to(office: Office, said: Said) -> Session | None:
@@ -211,11 +212,11 @@ async def _chosen(
     if len(here) == 1:
         return here[0].session
     if not here:
-        raise UsageError(f"Nothing here {does}. /sessions lists what there is.")
+        raise UsageError(f"Nothing here {does}. /sessions lists your sessions.")
     titles = "; ".join(one.session.title or "(untitled)" for one in here)
     raise UsageError(
-        f"Several things here: {titles}. Reply with /{command} to the status message or the card "
-        "of the one you mean."
+        f"Several tasks here: {titles}. Reply with /{command} to the status message or card of the "
+        "one you mean."
     )
 
 
@@ -235,16 +236,16 @@ async def _resumable(office: Office, said: Said) -> Session:
 
 def _stopped(ended: Sequence[Underway], left: Sequence[Underway]) -> str:
     if not ended and not left:
-        return "Nothing runs here."
-    lines = [f"Stopped: {_title(one)}." for one in ended] or ["Nothing runs here."]
+        return "Nothing is running here."
+    lines = [f"Stopped: {_title(one)}." for one in ended] or ["Nothing is running here."]
     lines += [f"Still {_rests(one)}: {_title(one)}." for one in left]
     if left:
-        lines.append("`/stop all` ends that too.")
+        lines.append("`/stop all` stops that too.")
     return "\n".join(lines)
 
 
 def _rests(one: Underway) -> str:
-    return "waiting for you" if one.turn.status is Status.WAITING else "asleep"
+    return "waiting for you" if one.turn.status is Status.WAITING else "parked"
 
 
 def _title(one: Underway) -> str:

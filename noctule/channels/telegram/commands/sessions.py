@@ -27,8 +27,8 @@ _LABEL_CHARS = 40
 _WORDS = {
     Status.QUEUED: "queued",
     Status.RUNNING: "running",
-    Status.PARKED: "asleep",
-    Status.WAITING: "waits for you",
+    Status.PARKED: "parked",
+    Status.WAITING: "waiting for you",
     Status.DONE: "done",
     Status.FAILED: "failed",
     Status.CANCELLED: "stopped",
@@ -40,17 +40,17 @@ def commands() -> tuple[Command, ...]:
     return (
         Command(
             "status",
-            "what goes on here",
+            "what is happening here",
             "",
-            "Lists what runs, sleeps and waits for you in this chat, with what it has cost.",
+            "Lists what is running, parked and waiting for you in this chat, with its cost.",
             _status,
         ),
         Command(
             "sessions",
             "your sessions; switch to another",
             "",
-            "Lists your conversations and works, newest first. A press on one makes this chat go "
-            "on with it: your next message belongs to it.",
+            "Lists your conversations and tasks, newest first. Tap one to continue it here: your "
+            "next message belongs to it.",
             _sessions,
         ),
     )
@@ -75,10 +75,10 @@ async def _status(office: Office, said: Said) -> None:
         if chat is not None and chat.session_id is not None:
             current = await work.sessions.get(chat.session_id)
     if not lines:
-        lines.append("Nothing runs or sleeps here.")
+        lines.append("Nothing is running or parked here.")
     if current is not None:
         private = ", private" if current.private or wants.private else ""
-        lines.append(f"\nThis chat talks in: {bare(current.title or '(untitled)')}{private}.")
+        lines.append(f"\nThis chat continues: {bare(current.title or '(untitled)')}{private}.")
     await answer(office, said, "\n".join(lines))
 
 
@@ -106,7 +106,7 @@ async def switch(office: Office, press: Press) -> str | None:
         watches = await work.chats.watches(CHANNEL, place=str(press.place))
     if session.id not in {watch.session_id for watch in watches}:
         await office.watching.watch(press.place, session.id, WatchKind.TALK, after=after)
-    body = plain(f"Your next message goes on with: {session.title or '(untitled)'}")
+    body = plain(f"Your next message continues: {session.title or '(untitled)'}")
     key = f"press:{press.place.chat}:{press.number}:switch"
     await office.outbox.post(Letter(press.place, key, "answer", body))
     return None
@@ -136,7 +136,7 @@ async def _page(office: Office, place: Place, owner: str, first: int) -> dict[st
         sessions = await work.sessions.list(owner=owner, limit=first + _PER_PAGE + 1)
         shown = [await overview(work, s) for s in sessions[first : first + _PER_PAGE]]
     if not shown:
-        return plain("No sessions yet. Say something, or begin work with /run.")
+        return plain("No sessions yet. Write me something, or start a task with /run.")
     lines, buttons = [], []
     for number, one in enumerate(shown, first + 1):
         title = one.session.title or "(untitled)"

@@ -32,10 +32,10 @@ def commands() -> tuple[Command, ...]:
             "settings",
             "time zone, quiet hours, footer, buttons",
             "[zone NAME | quiet 22:00 07:00 | quiet off | morning 07:30]",
-            "Shows how this chat is told, with buttons to change it. In words: `/settings zone "
+            "Shows this chat's settings, with buttons to change them. In words: `/settings zone "
             "Europe/Paris`, `/settings quiet 22:00 07:00`, `/settings quiet off`. "
-            "`/settings morning 07:30` sends the report of the night at that time instead of with "
-            "your first message.",
+            "`/settings morning 07:30` sends the morning report at that time instead of with your "
+            "first message.",
             _settings,
         ),
     )
@@ -166,7 +166,7 @@ def _time(text: str) -> str:
     try:
         return time.fromisoformat(text.zfill(5)).strftime("%H:%M")
     except ValueError:
-        raise UsageError(f"{text[:20]!r} is no time of day. Write one like 22:00.") from None
+        raise UsageError(f"{text[:20]!r} is not a time of day. Write e.g. 22:00.") from None
 
 
 async def _put(office: Office, chat: Chat) -> None:

@@ -39,18 +39,18 @@ def commands() -> tuple[Command, ...]:
     return (
         Command(
             "cost",
-            "what was spent, by role and day; budgets",
+            "what was spent, by role and day, and budgets",
             "",
-            "What today, the last 7 and the last 14 days have cost, by role and model, against all "
-            "of it on the dearest model, a chart, and how budgets stand. Guests see their own.",
+            "What today, the last 7 and the last 14 days cost, by role and model, compared with "
+            "the most expensive model; a chart; and your budgets. Guests see their own.",
             _cost,
         ),
         Command(
             "why",
-            "why a reply is as it is (reply to it)",
+            "explain a reply (reply to it)",
             "",
-            "Explains the reply you answer with it, else the newest one here: its route, who was "
-            "asked and who was passed over, waits, sleeps, cost.",
+            "Explains the reply you reply to, or the newest one here: its route, which models "
+            "were asked and skipped, waits, parks, cost.",
             _why,
         ),
     )
@@ -123,8 +123,8 @@ def _budgets(lines: Sequence[BudgetLine], wants: Preferences, now: datetime) -> 
     for line in named:
         resets = line.tally.ends_at
         until = f", resets {hour(resets, wants.zone, now)}" if resets is not None else ""
-        asleep = f", {len(line.asleep)} asleep on it" if line.asleep else ""
-        held = f", {shown_cost(line.tally.held_usd)} held" if line.tally.held_usd else ""
+        asleep = f", {len(line.asleep)} parked on it" if line.asleep else ""
+        held = f", {shown_cost(line.tally.held_usd)} reserved" if line.tally.held_usd else ""
         yield (
             f"{bare(str(line.tally.key))}: {shown_cost(line.tally.settled_usd)} of "
             f"{shown_cost(line.budget.usd)}{held}{until}{asleep}"
