@@ -11,6 +11,7 @@ from tests.support import fuzzing
 from tests.support.embedded import SharedServer, running_embedded
 from tests.support.postgres import fresh_database, running_server
 from tests.support.scratch import close_scratch
+from tests.support.untried import pytest_unconfigure  # noqa: F401 - a hook
 
 # A busy machine is slow, not wrong: neither an example nor the making of one is timed. `make test`
 # tries the same examples each time, so that only a change breaks it; `make fuzz` draws new ones.

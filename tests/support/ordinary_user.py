@@ -18,7 +18,6 @@ USER_ID = 65534
 
 _OTHERS_ENTER = 0o001
 _CHECKOUT = Path(__file__).resolve().parents[2]
-_SECONDS = 170
 
 
 def why_not() -> str | None:
@@ -29,14 +28,17 @@ def why_not() -> str | None:
     return f"needs {' and '.join(missing)}" if missing else None
 
 
-def run_as_ordinary_user(words: Sequence[str]) -> subprocess.CompletedProcess[str]:
+def run_as_ordinary_user(
+    words: Sequence[str], timeout_s: float = 150
+) -> subprocess.CompletedProcess[str]:
     """Run Python as a user who is not root; as oneself when not root.
 
     Args:
         words: for Python, like ``-m pytest``. It starts in the checkout; home and temporary folder
             are one that is theirs and vanishes.
+        timeout_s: after how long it is ended.
     """
-    with TemporaryDirectory(prefix="noctule-ordinary.") as home:
+    with TemporaryDirectory(prefix="noctule-ordinary.", ignore_cleanup_errors=True) as home:
         env = {"PATH": os.environ["PATH"], "HOME": home, "TMPDIR": home}
         argv = [sys.executable, *words]
         if os.geteuid() == 0:
@@ -49,7 +51,7 @@ def run_as_ordinary_user(words: Sequence[str]) -> subprocess.CompletedProcess[st
             env=env,
             capture_output=True,
             text=True,
-            timeout=_SECONDS,
+            timeout=timeout_s,
             check=False,
         )
 
@@ -59,7 +61,7 @@ def _view() -> list[str]:
     closed = dict(_closed())
     if not closed:
         return []
-    words = ["bwrap", "--dev-bind", "/", "/", "--cap-add", "ALL"]
+    words = ["bwrap", "--dev-bind", "/", "/", "--cap-add", "ALL", "--die-with-parent"]
     for folder in dict.fromkeys(closed.values()):
         words += ["--perms", "0755", "--tmpfs", str(folder)]
     for path, outer in closed.items():
