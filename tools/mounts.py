@@ -5,7 +5,7 @@ inner, and what is read-only after that: nothing writable can come to lie on top
 the layout, ``is_writable`` says what the kernel will (bind mounts are recursive; mount(2)).
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +87,8 @@ def mounts_of(
         for paths in (git.pinned, git.framed, git.fixed)
     )
     ways = {above for path in keep for above in path.parents if root in above.parents}
-    ways = {way for way in ways if not _is_framed(way, pinned, framed)}
+    seats = pinned | framed
+    ways = {way for way in ways if not _is_framed(way, seats, framed)}
     first = [
         *(Mount(path, writable=True) for path in (pinned | ways) - framed),
         *(Mount(path, writable=False) for path in framed),
@@ -111,28 +112,40 @@ def check(
     Raises:
         MountError: something kept could be changed, or moved away, or something fixed changed.
     """
-    points = {mount.path for mount in mounts}
+    points = _points(mounts)
     for path in (*kept, *fixed):
-        if is_writable(mounts, path):
+        if _may_write(points, path):
             raise MountError(f"{path} could be changed by a command, so none runs here.")
     for path in kept:
         for above in path.parents:
-            if root in above.parents and above not in points and is_writable(mounts, above):
+            if root in above.parents and above not in points and _may_write(points, above):
                 raise MountError(f"{above} could be moved by a command, so none runs here.")
         if path.is_symlink():
             raise MountError(f"{path} is a link that a command could exchange, so none runs here.")
 
 
-def _is_framed(path: Path, pinned: AbstractSet[Path], framed: AbstractSet[Path]) -> bool:
+def _is_framed(path: Path, seats: AbstractSet[Path], framed: AbstractSet[Path]) -> bool:
     """Whether a folder lies where nothing can be made or moved."""
-    nearest = next((each for each in (path, *path.parents) if each in pinned | framed), None)
+    nearest = next((each for each in (path, *path.parents) if each in seats), None)
     return nearest in framed
 
 
 def is_writable(mounts: Sequence[Mount], path: Path) -> bool:
     """Return whether what is at a path can be changed: the last mount that covers it decides."""
-    covering = [each for each in mounts if each.path == path or each.path in path.parents]
-    return bool(covering) and covering[-1].writable
+    return _may_write(_points(mounts), path)
+
+
+def _points(mounts: Sequence[Mount]) -> dict[Path, tuple[int, bool]]:
+    """Return where something is mounted: the place of the last one in the list, and what it says.
+
+    A repository with hundreds in it has thousands of mounts, so each is looked up, not looked for.
+    """
+    return {mount.path: (place, mount.writable) for place, mount in enumerate(mounts)}
+
+
+def _may_write(points: Mapping[Path, tuple[int, bool]], path: Path) -> bool:
+    covering = [points[each] for each in (path, *path.parents) if each in points]
+    return bool(covering) and max(covering)[1]
 
 
 def _outer_first(mount: Mount) -> tuple[int, str]:

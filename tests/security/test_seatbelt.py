@@ -34,7 +34,7 @@ def read(text: str) -> Profile:
 def test_a_profile_keeps_what_the_mounts_keep():
     """In every layout, by whichever order of rules; what is not kept can be worked with."""
     lost = []
-    for layout in layouts(9, examples(150)):
+    for layout in layouts(9, examples(60)):
         git = [ROOT / one / ".git" for one in layout.repositories]
         framed = [ROOT / one for one in layout.bare]
         kept = [ROOT / one for one in layout.kept]

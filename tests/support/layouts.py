@@ -80,14 +80,14 @@ class MountTable:
         """Return what a command line of bubblewrap mounts.
 
         Args:
-            words: from ``bwrap`` on; what it runs inside is not looked at.
+            words: what runs it may stand before it; what it runs inside is not looked at.
         """
-        table, at = cls(), 0
+        table = cls()
+        at = next((at for at, word in enumerate(words) if word.endswith("/bwrap")), 0)
         while at < len(words) and words[at] != "--":
             word = words[at]
             if word in ("--bind", "--ro-bind", "--dev-bind"):
-                if words[at + 1] == words[at + 2] or word == "--ro-bind":
-                    table.mount(Path(words[at + 2]), writable=word != "--ro-bind")
+                table.mount(Path(words[at + 2]), writable=word != "--ro-bind")
                 at += 3
             elif word == "--remount-ro":
                 table.remount(Path(words[at + 1]))
