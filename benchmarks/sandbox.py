@@ -113,7 +113,7 @@ def count(over: Event, told: "multiprocessing.Queue[Any]", before: int) -> None:
     while not over.is_set():
         found, now = processes() - before, time.perf_counter()
         most = max(most, found)
-        if full is None and found > 240:
+        if full is None and found > 230:
             full = now
         if full is not None and ended is None and found < 60:
             ended = now

@@ -24,7 +24,7 @@ from tools.output import Output
 from tools.process_tree import ProcessTree
 from tools.workspace import readable_size
 
-MOST_PROCESSES = 250
+MOST_PROCESSES = 240
 """How many processes a command may have at a time; with one more it is ended."""
 
 MOST_OUTPUT_BYTES = 64 * 1024 * 1024
