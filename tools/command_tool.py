@@ -18,6 +18,7 @@ from tools.mounts import MountError, mounts_of
 from tools.processes import Bounds, Ended, Order, limited, run_bounded
 from tools.programs import persons_path
 from tools.sandbox import Sandbox, python_path
+from tools.set_id import set_id_files
 from tools.tool import ArgumentsT, Tool, ToolContext, ToolError, ToolResult
 from tools.workspace import Workspace, readable_size, set_aside_made
 
@@ -161,11 +162,12 @@ class CommandTool(Tool[ArgumentsT]):
             OSError: the sandbox could not be started.
         """
         try:
+            git, set_id = guard.repositories(), set_id_files(workspace.root)
             mounts = mounts_of(
                 workspace.root,
                 writable=True,
                 kept=workspace.guarded,
-                repositories=guard.repositories(),
+                repositories=replace(git, fixed=[*git.fixed, *set_id]),
                 covered=guard.sockets(),
             )
             self._sandbox.prove(workspace, mounts)

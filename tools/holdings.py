@@ -70,9 +70,13 @@ def held_by(processes: Sequence[Path], root: Path | None, enough: int) -> Holdin
     return Holdings(memory, sum({**mapped, **unlinked}.values()))
 
 
-def memory_is_short() -> bool:
-    """Whether this machine is about to run out of memory; False where it cannot be told."""
-    found = _fields(Path("/proc/meminfo"))
+def memory_is_short(told: Path = Path("/proc/meminfo")) -> bool:
+    """Whether this machine is about to run out of memory; False where it cannot be told.
+
+    Args:
+        told: the file that tells how much there is.
+    """
+    found = _fields(told)
     total, left = found.get(b"MemTotal"), found.get(b"MemAvailable")
     return total is not None and left is not None and left < total // _LEAST_SHARE
 

@@ -11,6 +11,7 @@ import pytest
 from noctule.core.clock import SystemClock
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context, a_workspace
+from tools.holdings import memory_is_short
 from tools.sandbox import Sandbox
 from tools.shell import Shell, ShellArguments
 
@@ -226,3 +227,15 @@ async def test_every_file_system_in_memory_has_a_size(tmp_path: Path):
     unbound = [words for words in writable if "size=" not in words[-1]]
     assert [words[4] for words in unbound] == []
     assert "No space left" in text
+
+
+def test_a_machine_that_runs_out_of_memory_is_noticed(tmp_path: Path):
+    """Whatever holds it; where nobody tells, nothing is ended for it."""
+    told = tmp_path / "meminfo"
+    for left, short in ((500, False), (200, False), (199, True), (0, True)):
+        told.write_text(f"MemTotal:       10000 kB\nMemFree: 1 kB\nMemAvailable:  {left} kB\n")
+        assert memory_is_short(told) is short
+    told.write_text("MemTotal:       10000 kB\n")
+    assert not memory_is_short(told)
+    assert not memory_is_short(tmp_path / "none")
+    assert not memory_is_short()
