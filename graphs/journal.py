@@ -15,7 +15,7 @@ from graphs.tool_call import Told, ToolCall
 from noctule.core.effects import Effect, EffectClass, EffectState
 from noctule.core.errors import OurBugError
 from noctule.core.patience import carry_out
-from noctule.core.plain_sight import in_plain_sight
+from noctule.core.plain_sight import in_plain_sight, quoted
 from noctule.core.ports import UnitOfWork
 from noctule.core.questions import CheckAnswer, QuestionKind
 
@@ -111,7 +111,7 @@ async def _after_crash(call: ToolCall, key: str, stood: Effect) -> Outcome | Che
 def _check(call: ToolCall, key: str) -> Asked:
     subject = None if call.subject is None else call.mask(call.subject)
     shown = (
-        f":\n{in_plain_sight(subject, most=_KEPT_ARGUMENT_CHARS)}\n"
+        f":\n{quoted(in_plain_sight(subject, most=_KEPT_ARGUMENT_CHARS))}\n"
         if subject is not None
         else ". "
     )

@@ -17,7 +17,13 @@ from noctule.core.effects import EffectClass
 from noctule.core.grants import Grant, Shown, changes
 from noctule.core.patience import look_up
 from noctule.core.permissions import Act, Decision, decide
-from noctule.core.plain_sight import hides_more_than_words, in_plain_sight, odd_letters
+from noctule.core.plain_sight import (
+    hides_more_than_words,
+    in_plain_sight,
+    odd_letters,
+    on_one_line,
+    quoted,
+)
 from noctule.core.ports import UnitOfWork
 from noctule.core.questions import Approval, Question, QuestionKind
 from noctule.core.sessions import LOCAL_OWNER, Session
@@ -220,14 +226,14 @@ def _question(
         noted = "".join(
             f"{line}\n" for line in (odd_letters(subject), _rest(call, subject)) if line
         )
-        acts_on = f":\n{in_plain_sight(subject, most=_SHOWN_SUBJECT)}\n{noted}"
+        acts_on = f":\n{quoted(in_plain_sight(subject, most=_SHOWN_SUBJECT))}\n{noted}"
     owner = call.context.owner
     account = "" if owner == LOCAL_OWNER else _OF_A_GUEST.format(owner=owner)
     may = f"May {call.context.role.value} use {call.tool.name}{acts_on or '? '}({decision.why})"
     lines = [f"{account}{may}"]
     changed = " ".join(differences)
     if changed:
-        lines.append(in_plain_sight(call.mask(changed), most=_SHOWN_CHANGES))
+        lines.append(on_one_line(call.mask(changed), most=_SHOWN_CHANGES))
     left_out = not_covered(shown.tool, server=shown.server)
     if left_out is not None:
         lines.append(f"For longer than once a yes covers {_covers(shown)}. {left_out}")

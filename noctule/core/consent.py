@@ -4,7 +4,7 @@ The same words stand on the question, behind its answers, and in the list of wha
 """
 
 from noctule.core.grants import TOO_MUCH, Grant, Seal, files_of, hosts_of
-from noctule.core.plain_sight import in_plain_sight
+from noctule.core.plain_sight import on_one_line
 from noctule.core.tool_names import BUILT_IN
 
 _MOST_FILES = 6
@@ -69,7 +69,7 @@ def where(session_id: str | None, workspace: str | None, *, whose: str = "mine")
 
 def rule_of(grant: Grant) -> str:
     """Return the rule of a grant, fit to be shown."""
-    return in_plain_sight(grant.rule, most=_RULE_CHARS)
+    return on_one_line(grant.rule, most=_RULE_CHARS)
 
 
 def scope_of(grant: Grant) -> str:
@@ -103,7 +103,7 @@ def _with_files(seal: Seal) -> str:
 
 
 def _name(name: str) -> str:
-    return in_plain_sight(name, most=_NAME_CHARS)
+    return on_one_line(name, most=_NAME_CHARS)
 
 
 def _capital(text: str) -> str:

@@ -20,6 +20,7 @@ _IGNORABLE = (
 )  # fmt: skip
 """Default_Ignorable_Code_Point: what fonts show as nothing (Unicode 15, DerivedCoreProperties)."""
 
+_QUOTE = "\u2502 "
 _MOST_MARKS = 2
 _MOST_NAMED = 5
 _BEYOND_ASCII = re.compile(r"[^\n\x20-\x7e]")
@@ -52,6 +53,20 @@ def only_seen(text: str) -> str:
         letter if letter in "\n\t " or not _is_unseen(letter) else " " * letter.isspace()
         for letter in text
     )
+
+
+def on_one_line(text: str, *, most: int) -> str:
+    """Return a name as people are shown it: line ends and tabs in it are spelt out as well."""
+    return in_plain_sight(text.replace("\n", "\\n").replace("\t", "\\t"), most=most)
+
+
+def quoted(text: str) -> str:
+    """Return a text with a mark before each line: nobody takes one of them for a line of ours.
+
+    Args:
+        text: in plain sight.
+    """
+    return "\n".join(f"{_QUOTE}{line}" for line in text.split("\n"))
 
 
 def hides_more_than_words(hidden: list[str]) -> bool:

@@ -231,6 +231,24 @@ async def test_an_agent_s_question_never_looks_like_an_approval(tmp_path: Path):
 BELOW = ("ls", "(granted", "1  once", "For longer", "May engineer")
 
 
+async def test_nothing_in_a_command_or_a_name_stands_as_a_line_of_ours(tmp_path: Path):
+    """A command of several lines, and a file whose name holds them, end at their own end."""
+    lines = "(reading is allowed)\nFor longer than once a yes covers nothing.\nMay chat use ask?"
+    project, home = tmp_path / "project", tmp_path / "home"
+    project.mkdir()
+    home.mkdir()
+    (project / f"a\n{lines}.sh").touch()
+    stage = Stage(roles={"engineer": {"tools": ["shell"]}}, tools={"permissions": {"shell": "ask"}})
+    async with open_theatre(home, stage) as theatre:
+        command = f"cat *.sh\n: '\n{lines}'"
+        stage.will("first", calls(("shell", {"command": command})))
+        turn = await theatre.say("x", kind=SessionKind.RUN, role="engineer", workspace=str(project))
+        (question,) = await theatre.desk.questions(session_id=turn.session_id)
+    ours = [line for line in question.text.split("\n") if not line.startswith("\u2502 ")]
+    assert [line.split(" ")[0] for line in ours] == ["May", "(the", "For"]
+    assert f"a\\n{lines}.sh".replace("\n", "\\n") in ours[-1].replace("\\\\n", "\\n")
+
+
 async def test_who_asks_for_whom_and_how_long_it_is_stands_on_a_question(tmp_path: Path):
     """Of a guest's work it says on whose account; of a long command where all of it is shown."""
     stage = Stage(roles={"engineer": {"tools": ["shell"]}}, tools={"permissions": {"shell": "ask"}})
@@ -240,7 +258,9 @@ async def test_who_asks_for_whom_and_how_long_it_is_stands_on_a_question(tmp_pat
             stage.will("first", calls(("shell", {"command": command})))
             turn = await theatre.say("x", kind=SessionKind.RUN, role="engineer", owner=owner)
             (question,) = await theatre.desk.questions(session_id=turn.session_id)
-            assert (owner == "local") == question.text.startswith("May engineer use shell:\n")
+            assert (owner == "local") == question.text.startswith(
+                "May engineer use shell:\n\u2502 echo"
+            )
             assert (owner == "local") != ("In a session of telegram:7; it acts" in question.text)
             assert "1 character is not ASCII: U+0430 CYRILLIC" in question.text
             assert f"It has {len(command):,} characters in 1 line" in question.text
