@@ -160,14 +160,23 @@ def _one_object(schema: dict[str, Any]) -> dict[str, Any]:
     )
 
 
-_UNTOLD = frozenset({"title", "maxLength", "minLength", "exclusiveMinimum"})
+_UNTOLD = frozenset({
+    "title", "maxLength", "minLength", "exclusiveMinimum", "pattern", "format", "not", "if", "then",
+    "else", "contains", "minContains", "maxContains", "uniqueItems", "patternProperties",
+    "propertyNames", "dependentRequired", "dependentSchemas", "dependencies", "unevaluatedItems",
+    "unevaluatedProperties", "contentEncoding", "contentMediaType", "contentSchema",
+})  # fmt: skip
+_IN_WORDS = ("format", "pattern")
+_MOST_WORDS_CHARS = 120
 _VALUES = frozenset({"default", "const", "enum", "examples", "required"})
-"""Titles repeat names, and some servers refuse them; lengths are checked when a call comes."""
+"""Titles repeat names. llama.cpp, Gemini and others refuse requests for formats, expressions and
+conditions they do not know (2026-11), so that one tool would stop all. The tool
+checks them, and the first two are told in words."""
 
 
 def _told(value: Any, *, names: bool = False) -> Any:
     if isinstance(value, dict):
-        given = value if names else _optional(value)
+        given = value if names else _in_words(_optional(value))
         return {
             key: inner
             if key in _VALUES and not names
@@ -178,6 +187,19 @@ def _told(value: Any, *, names: bool = False) -> Any:
     if isinstance(value, list):
         return [_told(inner) for inner in value]
     return value
+
+
+def _in_words(schema: dict[str, Any]) -> dict[str, Any]:
+    """Return a schema whose description says what is told in no other way."""
+    said = [
+        f"{key}: {schema[key]}"
+        for key in _IN_WORDS
+        if isinstance(schema.get(key), str) and len(schema[key]) <= _MOST_WORDS_CHARS
+    ]
+    told = schema.get("description", "")
+    if not said or not isinstance(told, str):
+        return schema
+    return {**schema, "description": f"{told} ({'; '.join(said)})".strip()}
 
 
 def _optional(schema: dict[str, Any]) -> dict[str, Any]:

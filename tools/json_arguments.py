@@ -10,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, create_model, model_validator
 from tools.json_schemas import SchemaError, plain_schema
 
 _MOST_MESSAGE_CHARS = 500
+_MOST_LOOKS = 2_000_000
+"""The most that is looked at for a call, parts of its schema times parts of its arguments: 3 s."""
 
 
 class JsonArguments(BaseModel):
@@ -60,6 +62,8 @@ def arguments_like(schema: Mapping[str, Any]) -> type[JsonArguments]:
 def _problem(schema: Mapping[str, Any], given: dict[str, Any]) -> str | None:
     from jsonschema.exceptions import best_match  # noqa: PLC0415 - only for tools of others
 
+    if _parts(schema) * _parts(given) > _MOST_LOOKS:
+        return None  # it would take long, and whoever wrote it checks what arrives anyway
     try:
         errors = list(_validator()(schema).iter_errors(given))
     except Exception:  # noqa: BLE001 - an odd schema can break a validator in any way
@@ -72,6 +76,19 @@ def _problem(schema: Mapping[str, Any], given: dict[str, Any]) -> str | None:
     return f"{where}: {message}" if where else message
 
 
+def _parts(value: object) -> int:
+    """Return how many values are in one, itself among them."""
+    waiting, count = [value], 0
+    while waiting:
+        one = waiting.pop()
+        count += 1
+        if isinstance(one, Mapping):
+            waiting += one.values()
+        elif isinstance(one, list | tuple):
+            waiting += one
+    return count
+
+
 @cache
 def _validator() -> Any:
     """Return a validator that neither fetches anything nor runs expressions of others."""
@@ -79,7 +96,7 @@ def _validator() -> Any:
     from referencing import Registry  # noqa: PLC0415 - likewise
 
     rules = dict(Draft202012Validator.VALIDATORS)
-    for name in ("pattern", "patternProperties"):
+    for name in ("pattern", "patternProperties", "uniqueItems"):  # the last one is quadratic
         rules.pop(name)
     kind = validators.create(
         Draft202012Validator.META_SCHEMA,

@@ -18,7 +18,7 @@ import anyio
 import httpx
 from anyio.streams.memory import MemoryObjectReceiveStream, MemoryObjectSendStream
 from mcp.shared.message import SessionMessage
-from mcp.types import JSONRPCMessage
+from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCRequest, JSONRPCResponse
 from pydantic import ValidationError
 
 from noctule.core.masking import Masker, is_secret
@@ -31,6 +31,8 @@ MOST_ANSWER_BYTES = 4_000_000
 _GRACE_S = 2.0
 _LAST_WORDS_S = 0.5
 _MOST_NOISE_LINES = 100
+_MOST_REQUESTS = 100
+"""How many requests of a server are looked at in one connection; all but a ping are refused."""
 _LAST_WORDS_LINES = 3
 _LAST_WORDS_CHARS = 300
 
@@ -90,13 +92,14 @@ async def running(command: Sequence[str], env: Mapping[str, str]) -> AsyncIterat
         start_new_session=True,
         umask=persons_umask(),
     )
+    asked: set[str | int] = set()
     said, incoming = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     outgoing, told = anyio.create_memory_object_stream[SessionMessage](0)
     over: asyncio.Future[str] = asyncio.get_running_loop().create_future()
     program = Program(incoming, outgoing, over)
     tasks = [
-        asyncio.create_task(_listen(process, said, program)),
-        asyncio.create_task(_speak(process, told)),
+        asyncio.create_task(_listen(process, said, program, asked)),
+        asyncio.create_task(_speak(process, told, asked)),
         asyncio.create_task(_overhear(process, program.stderr)),
     ]
     try:
@@ -175,11 +178,12 @@ async def _listen(
     process: asyncio.subprocess.Process,
     said: MemoryObjectSendStream[SessionMessage | Exception],
     program: Program,
+    asked: set[str | int],
 ) -> None:
-    """Pass on every message; lines that are none are skipped, as greetings are common."""
+    """Pass on every message that matters; lines that are none are skipped: greetings are common."""
     if process.stdout is None:  # it is a pipe, as asked for
         return
-    noise, reason = 0, "it has ended"
+    noise, requests, reason = 0, 0, "it has ended"
     with said, suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
         while noise < _MOST_NOISE_LINES:
             try:
@@ -195,20 +199,41 @@ async def _listen(
                 noise += 1
                 reason = "it does not speak MCP on its standard output"
                 continue
-            await said.send(SessionMessage(message))
             noise, reason = 0, "it has ended"
+            requested = isinstance(message.root, JSONRPCRequest)
+            requests += requested
+            if (requested and requests <= _MOST_REQUESTS) or _was_asked(message, asked):
+                await said.send(SessionMessage(message))
     if not program.over.done():
         program.over.set_result(reason)
 
 
+def _was_asked(message: JSONRPCMessage, asked: set[str | int]) -> bool:
+    """Whether a message is the answer to something that was asked, the first one.
+
+    Of notifications we use none: their storms would be read, judged and logged for nothing. An
+    answer that nobody asked for, or a second one, would end the session.
+    """
+    inner = message.root
+    if not isinstance(inner, JSONRPCResponse | JSONRPCError):
+        return False
+    known = inner.id in asked
+    asked.discard(inner.id)
+    return known
+
+
 async def _speak(
-    process: asyncio.subprocess.Process, told: MemoryObjectReceiveStream[SessionMessage]
+    process: asyncio.subprocess.Process,
+    told: MemoryObjectReceiveStream[SessionMessage],
+    asked: set[str | int],
 ) -> None:
     if process.stdin is None:  # it is a pipe, as asked for
         return
     with told, suppress(ConnectionError):
         async for message in told:
             text = message.message.model_dump_json(by_alias=True, exclude_none=True)
+            if isinstance(message.message.root, JSONRPCRequest):
+                asked.add(message.message.root.id)
             process.stdin.write(text.encode() + b"\n")
             await process.stdin.drain()
 

@@ -8,6 +8,7 @@ from io import StringIO
 from noctule.core.acceptance import AnswerPrice
 from noctule.core.costs import Baseline, CostReport, Spend
 from noctule.core.monthly import Month, MonthlyEndpoint
+from noctule.core.printable import spelt_out
 
 _COLUMNS = (
     "measure",
@@ -44,7 +45,7 @@ def csv_text(report: CostReport, month: Month | None) -> str:
     writer = csv.DictWriter(out, _COLUMNS, restval="", lineterminator="\n")
     writer.writeheader()
     writer.writerows(_rows(report, month))
-    return out.getvalue()
+    return spelt_out(out.getvalue())
 
 
 def _rows(report: CostReport, month: Month | None) -> Iterator[Row]:

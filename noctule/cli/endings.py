@@ -13,7 +13,10 @@ from noctule.core.errors import NoctuleError
 FAILED = 1
 USAGE = 2
 _STDERR = 2
-_PRINTING = frozenset({"click", "rich", "noctule.cli.main", "noctule.channels.terminal.plain"})
+_TERMINAL = "noctule.channels.terminal"
+_PRINTING = frozenset(
+    {"click", "rich", "noctule.cli.main", f"{_TERMINAL}.plain", f"{_TERMINAL}.border"}
+)
 """What writes to standard output, by the names of packages and modules."""
 
 

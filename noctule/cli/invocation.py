@@ -70,10 +70,12 @@ class Invocation:
             sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
         from noctule.channels.discretion import masked_document  # noqa: PLC0415 - not for --help
         from noctule.core.plain_sight import unseen_escaped  # noqa: PLC0415 - likewise
+        from noctule.core.printable import escaped_in_json  # noqa: PLC0415 - likewise
 
         self.answered = True
         shown = masked_document(document, but=("reply",))
-        click.echo(unseen_escaped(json.dumps(shown, ensure_ascii=False, indent=2)))
+        text = unseen_escaped(json.dumps(shown, ensure_ascii=False, indent=2))
+        click.echo(escaped_in_json(text))
 
 
 def runs(

@@ -61,10 +61,14 @@ class Discreet(logging.Formatter):
         self._secrets = secrets
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record's line, its traceback included; what looks like a key is hidden."""
+        """Return the record's line, its traceback included; what looks like a key is hidden.
+
+        Further lines are indented: none of them can look like a record.
+        """
         from noctule.channels.terminal.printable import printable  # noqa: PLC0415 - not for --help
 
-        return printable(_BY_FORM.mask(hide(super().format(record), self._secrets)))
+        text = printable(_BY_FORM.mask(hide(super().format(record), self._secrets)))
+        return text.replace("\n", "\n    ")
 
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802 - logging's name
         """Return the record's moment with its offset."""
@@ -114,7 +118,8 @@ def keep_traceback(error: BaseException, home: Path | None, secrets: Sequence[st
             make_folder(path.parent)
             with _append_privately(path) as log:
                 now = SystemClock().now().isoformat()
-                log.write(f"{now} {os.getpid()} ERROR noctule:\n{printable(hidden)}")
+                lines = printable(hidden).rstrip().replace("\n", "\n    ")
+                log.write(f"{now} {os.getpid()} ERROR noctule:\n    {lines}\n")
             return path
     return None
 

@@ -5,6 +5,7 @@ import importlib
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO, cast
 
 import click
 
@@ -185,4 +186,12 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # what a locale cannot write must not end a command
             stream.reconfigure(errors="backslashreplace")
+    sys.stdout, sys.stderr = _bordered(sys.stdout), _bordered(sys.stderr)
     sys.exit(run(sys.argv[1:]))
+
+
+def _bordered(stream: TextIO) -> TextIO:
+    """Return a standard stream as all of this process is to write to it."""
+    from noctule.channels.terminal.border import Border  # noqa: PLC0415 - not for completion
+
+    return cast(TextIO, Border(stream))

@@ -16,6 +16,7 @@ from noctule.cli.invocation import Invocation, runs
 async def command(invocation: Invocation, *, name: str, verdict: str) -> None:
     """Rate a reply as good or bad; ID is a turn, or a session for its newest reply."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.channels.terminal.printable import printable  # noqa: PLC0415 - likewise
     from noctule.cli.replies import turn_named  # noqa: PLC0415 - likewise
     from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
     from noctule.core.sessions import Verdict  # noqa: PLC0415 - likewise
@@ -35,4 +36,4 @@ async def command(invocation: Invocation, *, name: str, verdict: str) -> None:
             rated = {"turn": turn.id, "session": turn.session_id, "verdict": verdict}
             invocation.print_document(rated)
         else:
-            click.echo(f"Rated {verdict}: {title_of(turn.text)}")
+            click.echo(printable(f"Rated {verdict}: {title_of(turn.text)}"))

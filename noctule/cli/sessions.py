@@ -241,13 +241,14 @@ async def steer_session(invocation: Invocation, *, session_id: str, text: str) -
 async def rename_session(invocation: Invocation, *, session_id: str, title: str) -> None:
     """Change the title of a session."""
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
+    from noctule.channels.terminal.printable import printable  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
         session = await records.desk.rename(session_id, title)
         if invocation.as_json:
             invocation.print_document({"session": session.id, "title": session.title})
         else:
-            click.echo(f"Session {session.id} is now called: {session.title}")
+            click.echo(printable(f"Session {session.id} is now called: {session.title}"))
 
 
 @command.command("export")
@@ -260,13 +261,14 @@ async def export_session(invocation: Invocation, *, session_id: str) -> None:
     from noctule.channels.discretion import masked  # noqa: PLC0415 - likewise
     from noctule.cli.session_documents import session_document  # noqa: PLC0415 - likewise
     from noctule.cli.session_export import markdown  # noqa: PLC0415 - likewise
+    from noctule.core.printable import spelt_out  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
         view = await _view(records, session_id)
         if invocation.as_json:
             invocation.print_document(session_document(view, records.zone))
         else:
-            click.echo(masked(markdown(view, records.zone)))
+            click.echo(spelt_out(masked(markdown(view, records.zone))))
 
 
 @command.command("delete")

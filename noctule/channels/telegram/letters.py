@@ -14,6 +14,7 @@ from noctule.channels.telegram.markup import render
 from noctule.channels.telegram.parts import parts, utf16
 from noctule.channels.telegram.places import Place
 from noctule.core.mail import OutgoingKind
+from noctule.core.printable import printable
 
 _MARK_UNITS = 96
 """Room for the line that says that a message may be a repeat."""
@@ -79,7 +80,7 @@ def plain(text: str, *, buttons: Buttons = (), reply_to: int | None = None) -> d
         buttons: rows under it.
         reply_to: the message it answers, by Telegram's id; None answers none.
     """
-    return _body(_cut(text), [], buttons, reply_to)
+    return _body(_cut(printable(text)), [], buttons, reply_to)
 
 
 def formatted(
@@ -102,6 +103,7 @@ def formatted(
 
 def split(markdown: str) -> list[tuple[str, list[dict[str, Any]]]]:
     """Return text and entities of each message a Markdown text needs; at least one."""
+    markdown = printable(markdown)
     return parts(render(markdown), TEXT_UNITS) or [(_cut(markdown), [])]
 
 
@@ -114,7 +116,8 @@ def document(path: Path, *, name: str, caption: str = "", passing: bool = False)
         caption: what stands under it; "" for nothing.
         passing: True: it was only kept to be sent, and goes once it was.
     """
-    body = {"path": str(path), "name": name, "caption": _cut(caption, CAPTION_UNITS)}
+    name, caption = " ".join(printable(name).split()), _cut(printable(caption), CAPTION_UNITS)
+    body = {"path": str(path), "name": name, "caption": caption}
     return {**body, "passing": True} if passing else body
 
 

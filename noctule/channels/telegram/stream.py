@@ -20,6 +20,7 @@ from noctule.channels.telegram.letters import TEXT_UNITS, Letter, plain, split, 
 from noctule.channels.telegram.office import Office
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.sender import entities_of
+from noctule.core.printable import printable
 from noctule.core.settings import StreamBy
 
 _LOG = logging.getLogger(__name__)
@@ -74,7 +75,7 @@ class _Shown:
         bodies = [{"text": t, "entities": marks} for t, marks in split(text)] if text else []
         if not self.doing:
             return bodies
-        doing = f"{self.doing} …"
+        doing = printable(f"{self.doing} …")
         if not bodies:
             return [{"text": doing, "entities": []}]
         longer = f"{bodies[-1]['text']}\n\n{doing}"
