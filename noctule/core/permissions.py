@@ -30,6 +30,7 @@ _OURS = frozenset({*FAMILIES, *(tool for tools in BUILT_IN.values() for tool in 
 _FETCH = "fetch"
 """The tool whose subject is an address: a pattern without a slash is about its host."""
 
+_ASSIGNMENT = re.compile(r"[A-Za-z_]\w*(?:\[.*?\])?\+?=", re.DOTALL)
 _COMMANDS = frozenset({"shell"})
 """Tools whose subject is a command line."""
 
@@ -247,8 +248,22 @@ def _touches(pattern: str, part: _Part, permission: Permission) -> bool:
     if _is_this(pattern, part):
         return True
     if permission is Permission.ALLOW:
-        return part.exact is not None and fnmatchcase(part.exact, pattern)
+        return (
+            part.exact is not None
+            and fnmatchcase(part.exact, pattern)
+            and _begins_alike(part.exact, pattern)
+        )
     return any(fnmatchcase(text, pattern) for text in (part.whole, *part.guises))
+
+
+def _begins_alike(exact: str, pattern: str) -> bool:
+    """Whether a pattern means the assignment a command begins with, if it does.
+
+    ``pytest=1 rm x`` fits ``pytest*`` and is another command. What begins with a wildcard means
+    all that it fits.
+    """
+    assigned = _ASSIGNMENT.match(exact)
+    return assigned is None or pattern.startswith((assigned[0], "*", "?", "["))
 
 
 def _is_this(pattern: str, part: _Part) -> bool:

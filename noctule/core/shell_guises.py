@@ -280,6 +280,8 @@ def _words(command: str) -> list[str]:
         at = match.end() if match else at + 1
         if match is None:
             current, begun = current + command[at - 1], True
+        elif match["space"] and match["space"][0] == "$" and _is_assignment(current):
+            current += HIDDEN  # which splits no value that is assigned
         elif match["space"]:
             if begun:
                 words.append(current)

@@ -169,3 +169,12 @@ def test_a_wildcard_allows_no_command_that_runs_others_by_its_arguments(line: st
     assert judged(line, rules) is ASK
     assert judged("git -c color.ui=never -C . log", rules) is ALLOW
     assert judged("find . -name x -print", rules) is ALLOW
+
+
+@pytest.mark.parametrize("line", ["pytest=1 rm x", "pytest=exec bash -c 'rm x'", "pytest+=1 rm x",
+                                  "pytest[0]=1 rm x", "pytest[a]+=1 rm x"])  # fmt: skip
+def test_an_assignment_is_not_the_command_it_begins_like(line: str):
+    """A pattern for a program allows no variable of that name, and then another program."""
+    assert judged(line, {"shell": ASK, "shell:pytest*": ALLOW}) is ASK
+    assert judged("CI=1 pytest -q", {"shell": ASK, "shell:CI=1 pytest*": ALLOW}) is ALLOW
+    assert judged("CI=1 pytest -q", {"shell": ASK, "shell:*pytest*": ALLOW}) is ALLOW
