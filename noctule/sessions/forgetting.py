@@ -128,7 +128,7 @@ class Forgetting:
             due = await work.secrets.due(session_id=session_id)
         for ended in due:
             if ended.turn_id not in self._waiting:
-                await self._in_state(ended)
+                await self._quietly(lambda ended=ended: self._in_state(ended))  # type: ignore[misc]  # mypy cannot type a default
 
     async def ended(self, turn: Turn) -> None:
         """Take a turn that has just ended; whoever calls it holds its session's lock."""
@@ -139,8 +139,8 @@ class Forgetting:
             if ended is None or turn.id in self._waiting:
                 return
             replacer = await self._in_state(ended)
-        except NoctuleError as error:
-            _LOG.warning("The secrets of turn %s stay for now: %s", turn.id, error)
+        except Exception as error:  # noqa: BLE001 - no turn suffers for it
+            _tell(error)
             return
         self._waiting[turn.id] = (ended, replacer)
         task = self._later[turn.id] = asyncio.create_task(self._rows_later(turn.id))
@@ -259,8 +259,14 @@ class Forgetting:
                     await work.secrets.done(ended)
                 await work.commit()
 
-    async def _quietly(self, work: Callable[[], Awaitable[None]]) -> None:
+    async def _quietly(self, work: Callable[[], Awaitable[object]]) -> None:
         try:
             await work()
-        except NoctuleError as error:
-            _LOG.warning("Secrets of turns that ended stay for now: %s", error)
+        except Exception as error:  # noqa: BLE001 - no turn suffers for it
+            _tell(error)
+
+
+def _tell(error: Exception) -> None:
+    """Log what kept secrets where they are; the next look, or the next start, tries again."""
+    said = None if isinstance(error, NoctuleError) else error
+    _LOG.warning("Secrets of turns that ended stay for now: %s", error, exc_info=said)

@@ -1,16 +1,23 @@
 """Once a turn has ended its secrets are nowhere in the data folder: rows, state, pages, logs."""
 
+import asyncio
 import re
 import sqlite3
-from contextlib import closing
+from contextlib import aclosing, closing
 from pathlib import Path
 
 import psycopg
 import pytest
 
 from noctule.channels.discretion import masked_body, masked_document
+from noctule.sessions.forgetting import AFTER_SECONDS
 from storage.sqlite.wiping import holds, wipe
 from tests.support.command_line import CommandLine, wait_until
+from tests.support.provider import Provider, Reply
+from tests.support.stage import Stage
+from tests.support.telegram_rig import open_bot
+from tests.support.theatre import open_theatre
+from tests.support.toolkit import Board, calls
 
 KEY = "sk-proj-Zq3vN8xL1mB6tR4yW9kD"
 PASSWORD = "tr0ub4dor-and-3-horses"
@@ -192,3 +199,49 @@ def test_messages_for_a_messenger_keep_the_places_of_their_marks():
         "reply": KEY,
         "text": "[masked]",
     }
+
+
+async def test_a_later_turn_finds_a_placeholder_and_is_told_what_it_is(tmp_path: Path):
+    """While the turn runs its agent has the key, in its calls too; the next one has to ask."""
+    board = Board(shown={KEY: "here"})
+    roles = {"engineer": {"tools": ["look", "put"]}}
+    async with open_theatre(tmp_path, Stage(roles=roles), tools=board.tools()) as theatre:
+        theatre.stage.will("first", calls(("look", {"where": KEY})), f"Used {KEY}.")
+        first = await theatre.say(SAID, role="engineer")
+        assert board.read == [KEY]
+        theatre.stage.will("first", "Which key?")
+        await theatre.say("Once more.", role="engineer", session_id=first.session_id)
+        texts = [str(message) for message in theatre.stage.client.requests[-1].messages]
+        await theatre.clock.advance(AFTER_SECONDS + 1)
+        await theatre.runtime.forgetting.close()
+        events = str(await theatre.events(first.session_id))
+    told = "\n".join(texts)
+    assert KEY not in told
+    assert PASSWORD not in told
+    assert "[secret:" in told
+    assert "say that you need it again" in texts[0]
+    assert KEY not in events
+    assert holding(tmp_path, KEY, PASSWORD) == []
+
+
+@pytest.mark.process
+async def test_neither_chat_nor_mail_keeps_what_somebody_sent_a_bot(tmp_path: Path):
+    """The messenger is sent a mask; what came in and went out is replaced in the rows."""
+    async with (
+        Provider(default=Reply(text=f"I used **{KEY}** and `x`.")) as provider,
+        open_bot(tmp_path, provider) as bot,
+    ):
+        bot.owner.says(SAID)
+        answer = await bot.owner.until(
+            lambda seen: next((m for m in reversed(seen) if m.from_bot and m.button_texts), None)
+        )
+        assert KEY not in str(answer)
+        assert "I used [masked]" in answer.text
+        assert [entity["type"] for entity in answer.entities][:2] == ["bold", "code"]
+        home = bot.records.home
+
+        async with asyncio.timeout(60), aclosing(bot.records.database.changes()) as changes:
+            async for _ in changes:
+                if not holding(home, KEY, PASSWORD):
+                    break
+    assert holding(home, KEY, PASSWORD) == []
