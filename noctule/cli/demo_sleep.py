@@ -167,7 +167,16 @@ class Night:
         """Run ``noctule worker`` on the demo's data, with every role behind the gate."""
         path = loaded.path
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "noctule", "--config", str(path), "worker", "--until-eof"),
+            *(
+                sys.executable,
+                "-P",
+                "-m",
+                "noctule",
+                "--config",
+                str(path),
+                "worker",
+                "--until-eof",
+            ),
             stdin=asyncio.subprocess.PIPE,  # closes with this process, however it ends
             stdout=asyncio.subprocess.DEVNULL,
             stderr=asyncio.subprocess.DEVNULL,

@@ -90,7 +90,7 @@ def write(service: Service) -> None:
 def _program() -> list[str]:
     """Return how this very Noctule is started: by its command, else by its interpreter."""
     beside = Path(sys.executable).with_name("noctule")
-    return [str(beside)] if beside.is_file() else [sys.executable, "-m", "noctule"]
+    return [str(beside)] if beside.is_file() else [sys.executable, "-P", "-m", "noctule"]
 
 
 def _quoted(word: str) -> str:

@@ -106,7 +106,7 @@ _HEADER = re.compile(
     re.IGNORECASE,
 )
 _COOKIE = re.compile(
-    r"(\b(?:set-)?cookie:[ \t]{0,3}[^\s=;'\"]{1,64}=)([^\s'\"<{\[][^\r\n'\"]{7,4096})",
+    r"(\b(?:set-)?cookie:[ \t]{0,3}[^\s=;'\"]{1,64}=)([^\s'\"<{\[(][^\r\n'\"]{7,4096})",
     re.IGNORECASE,
 )
 _QUERY = re.compile(

@@ -3,6 +3,7 @@
 import asyncio
 import re
 import sqlite3
+from collections.abc import Collection
 from contextlib import aclosing, closing
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import psycopg
 import pytest
 
 from noctule.channels.discretion import masked_body, masked_document
+from noctule.core.secrets import Replacer
 from noctule.sessions.forgetting import AFTER_SECONDS
+from storage.sqlite.home_files import HomeFiles
 from storage.sqlite.wiping import holds, wipe
 from tests.support.command_line import CommandLine, wait_until
 from tests.support.provider import Provider, Reply
@@ -245,3 +248,30 @@ async def test_neither_chat_nor_mail_keeps_what_somebody_sent_a_bot(tmp_path: Pa
                 if not holding(home, KEY, PASSWORD):
                     break
     assert holding(home, KEY, PASSWORD) == []
+
+
+async def test_what_was_cut_off_before_pages_were_wiped_is_made_up_for(tmp_path: Path):
+    """Nobody knows the secret any more: databases are written anew, and only then it is done."""
+
+    class Refusing(HomeFiles):
+        async def wipe(self, gone: Collection[str], *, whole: bool) -> bool:
+            return False
+
+    class Noting(HomeFiles):
+        async def wipe(self, gone: Collection[str], *, whole: bool) -> bool:
+            wiped.append((set(gone), whole))
+            return await super().wipe(gone, whole=whole)
+
+    wiped: list[tuple[set[str], bool]] = []
+    stage = Stage()
+    for kind in (Refusing, Noting):
+        async with open_theatre(tmp_path, stage) as theatre:
+            forgetting = theatre.runtime.forgetting
+            forgetting._disk = kind(tmp_path, [tmp_path / "noctule.db"], lambda: Replacer(b"key"))
+            if kind is Refusing:
+                theatre.stage.will("first", "Fine.")
+                await theatre.say(SAID)
+            else:
+                await forgetting.take_up()
+                await forgetting.take_up()
+    assert wiped == [(set(), True)]

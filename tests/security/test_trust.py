@@ -1,6 +1,9 @@
 """A project's code is trusted as it was seen: what has changed is shown, asked about, left out."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -208,3 +211,19 @@ async def test_a_server_whose_code_changed_meanwhile_is_not_started_again(place:
         await hub.close()
     assert [p for p in problems if "'near'" in p and "servers/near.py" in p and "trust" in p]
     assert not [p for p in problems if "'far'" in p and "changed" in p]
+
+
+@pytest.mark.process
+def test_no_module_is_taken_from_the_folder_one_stands_in(tmp_path: Path):
+    """``python -m`` puts it first on the path; a file there may be called like any library."""
+    home, hostile = tmp_path / "home", tmp_path / "hostile"
+    hostile.mkdir()
+    ran = str(tmp_path / "ran")
+    for name in ("click", "yaml", "pydantic", "sqlalchemy", "storage", "tools", "graphs"):
+        (hostile / f"{name}.py").write_text(f"open({ran!r}, 'a').write({name!r})\n")
+    env = {**os.environ, "NOCTULE_HOME": str(home), "XDG_CONFIG_HOME": str(home)}
+    for flags in ([], ["-P"]):
+        words = [sys.executable, *flags, "-m", "noctule", "sessions"]
+        done = subprocess.run(words, cwd=hostile, env=env, capture_output=True, check=False)
+        assert done.returncode == 0, done.stderr
+    assert not Path(ran).exists()
