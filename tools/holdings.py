@@ -11,6 +11,7 @@ included, and a file in memory of which a part is mapped and no descriptor is le
 import os
 import re
 import stat
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
@@ -22,8 +23,12 @@ _BLOCK = 512  # of st_blocks, whatever the disk has
 _KIB = 1024
 _OWN_PLACES = ("tmp", "dev/shm")  # of a sandbox; each is a file system in memory
 _ANON, _SHARED, _SWAPPED = b"RssAnon", b"RssShmem", b"VmSwap"
+_NEVER_SHARED = (b"HugetlbPages", b"VmPTE")  # page tables grow with what is mapped, not with data
 _PSS_ANON, _PSS_SHARED, _PSS_SWAPPED = b"Pss_Anon", b"Pss_Shmem", b"SwapPss"
 _LEAST_SHARE = 50  # of all memory; then the system's memory killer is about to choose
+_MOST_SECONDS = 1.0  # of processor time; a hundred ordinary processes take a fiftieth of it
+_MOST_READ = 8 * 1024 * 1024  # some ten thousand mappings
+_MAPPED = re.compile(rb"^(\w+)-(\w+) \S+ (\w+) (\w+:\w+) (\d+) .*\(deleted\)$", re.MULTILINE)
 _Inode = tuple[int, int]
 
 
@@ -34,10 +39,12 @@ class Holdings:
     Args:
         memory_bytes: that of theirs alone and that of files in memory.
         unlinked_bytes: of the disk, in files that have no name any more.
+        complete: whether all was counted; not where it lies in so many pieces that it takes long.
     """
 
     memory_bytes: int = 0
     unlinked_bytes: int = 0
+    complete: bool = True
 
 
 def held_by(processes: Sequence[Path], root: Path | None, enough: int) -> Holdings:
@@ -48,14 +55,18 @@ def held_by(processes: Sequence[Path], root: Path | None, enough: int) -> Holdin
         root: the root folder they see, in a sandbox; None without one.
         enough: up to here memory may be counted too high, where that is quicker.
     """
+    over = time.thread_time() + _MOST_SECONDS
     places = _places(root)
     plain = [_fields(process / "status") for process in processes]
     own = sum(each.get(_ANON, 0) + each.get(_SWAPPED, 0) for each in plain)
+    beside = sum(each.get(name, 0) for each in plain for name in _NEVER_SHARED)
     shared = sum(each.get(_SHARED, 0) for each in plain)
     in_memory: dict[_Inode, int] = {}
     unlinked: dict[_Inode, int] = {}
     mapped: dict[_Inode, int] = {}
     for process in processes:
+        if time.thread_time() > over:
+            break
         for file in _deleted(process):
             if file.st_dev not in places:
                 kind = in_memory if file.st_dev == _memory_device() else unlinked
@@ -63,11 +74,16 @@ def held_by(processes: Sequence[Path], root: Path | None, enough: int) -> Holdin
         for inode, size in _mapped_and_deleted(process):
             if inode[0] not in places and inode[0] != _memory_device():
                 mapped[inode] = max(size, mapped.get(inode, 0))
-    files = sum(in_memory.values()) + sum(places.values())
+    files = beside + sum(in_memory.values()) + sum(places.values())
     memory = own + shared + files
     if memory > enough:
-        memory = sum(_share(each, places.keys(), in_memory.keys()) for each in processes) + files
-    return Holdings(memory, sum({**mapped, **unlinked}.values()))
+        memory = files
+        for process in processes:
+            if memory > enough or time.thread_time() > over:
+                break
+            memory += _share(process, places.keys(), in_memory.keys())
+    used = sum({**mapped, **unlinked}.values())
+    return Holdings(memory, used, complete=time.thread_time() <= over)
 
 
 def memory_is_short(told: Path = Path("/proc/meminfo")) -> bool:
@@ -105,14 +121,9 @@ def _deleted(process: Path) -> Iterator[os.stat_result]:
 def _mapped_and_deleted(process: Path) -> Iterator[tuple[_Inode, int]]:
     """Yield the files without a name that a process has mapped, and how far."""
     with suppress(OSError):
-        maps = (process / "maps").read_bytes()
-        if b" (deleted)\n" in maps:
-            for line in maps.splitlines():
-                if line.endswith(b" (deleted)"):
-                    span, _, offset, device, inode, *_ = line.split(maxsplit=5)
-                    begin, end = (int(each, 16) for each in span.split(b"-"))
-                    size = end - begin + int(offset, 16)
-                    yield (_device(device), int(inode)), size
+        for begin, end, offset, device, inode in _MAPPED.findall((process / "maps").read_bytes()):
+            size = int(end, 16) - int(begin, 16) + int(offset, 16)
+            yield (_device(device), int(inode)), size
 
 
 def _share(process: Path, places: AbstractSet[int], counted: AbstractSet[_Inode]) -> int:
@@ -133,7 +144,9 @@ def _counted_elsewhere(
 ) -> Iterator[int]:
     with suppress(OSError):
         applies = False
-        for line in (process / "smaps").read_bytes().splitlines():
+        with (process / "smaps").open("rb") as file:
+            text = file.read(_MOST_READ)  # what lies beyond counts twice
+        for line in text.splitlines():
             name, _, rest = line.partition(b" ")
             if not name.endswith(b":"):
                 _, _, device, inode, *_ = rest.split(maxsplit=4)

@@ -35,6 +35,7 @@ _LOOK_INSIDE_SECONDS = 0.025
 _LOOK_SECONDS = 0.5  # all processes of the machine are looked at
 _COUNT_SECONDS = 0.1
 _REST = 10  # counting what is held takes at most a tenth of the time
+_MOST_REST_SECONDS = 1.0
 _SPARE_PROCESSES = 4  # what the system allows over the bound, so that a flood shows
 _BUBBLEWRAPS = 2  # outside of the user namespace in which the system's bound is set
 _GROUPS = Cgroups()
@@ -298,9 +299,14 @@ class _Run(asyncio.Protocol):
             await self._clock.sleep(_LOOK_INSIDE_SECONDS if self._contained else _LOOK_SECONDS)
             find = self._found  # in a sandbox it takes a moment, and must not wait for a thread
             found = find() if self._contained else await asyncio.to_thread(find)
+            why = None
             if len(found) > (most := self._bounds.processes):
+                why = f"it had more than {most} processes"
+            elif memory_is_short():
+                why = "this machine had almost no memory left"
+            if why is not None:
                 self._urgent = True
-                return f"it had more than {most} processes"
+                return why
 
     async def _excess(self, watch: Watch | None) -> str:
         """Count what they hold, and whatever else is watched."""
@@ -315,7 +321,8 @@ class _Run(asyncio.Protocol):
             if why is not None:
                 self._urgent = True
                 return why
-            rest = max(_COUNT_SECONDS, _REST * (self._clock.monotonic() - begun))
+            rest = _REST * (self._clock.monotonic() - begun)
+            rest = min(max(_COUNT_SECONDS, rest), _MOST_REST_SECONDS)
 
     def _found(self) -> list[Path]:
         """Return the folders in a /proc of the command's processes."""
@@ -334,7 +341,7 @@ class _Run(asyncio.Protocol):
         most = _TOGETHER * self._bounds.memory_bytes
         if held.memory_bytes > most:
             return f"its processes held more than {readable_size(most)} of memory together"
-        return "this machine had almost no memory left" if memory_is_short() else None
+        return None if held.complete else "its memory lay in too many pieces to be counted"
 
     async def _until(self, something: Coroutine[Any, Any, object], seconds: float) -> None:
         """Wait for something, but not for ever."""

@@ -99,6 +99,7 @@ def _make_room() -> None:
 
 
 def _built(about: dict[Path, os.stat_result], folder: Path) -> Stage:
+    _nsenter()  # before anything is made
     user, place = _user(), next((one for one in _PLACES if Path(one).is_dir()), None)
     if place is None:
         raise StageError(_sentence(folder, f"none of {', '.join(_PLACES)} exists"))

@@ -9,6 +9,7 @@ and little of that: a fresh process waits for it.
 
 import ctypes
 import os
+import stat
 import sys
 
 _OPEN_TREE, _MOVE_MOUNT, _MOUNT_SETATTR = 428, 429, 442  # the same on every architecture
@@ -52,8 +53,8 @@ def main(user: int, folder: str, *sources: str) -> None:
     _mount("tmpfs", folder, "tmpfs", 0, "mode=755,size=1m")
     for number, (path, tree) in enumerate(trees):
         place_there = f"{folder}/{number}"
-        if os.path.isdir(path):  # noqa: PTH112 - pathlib takes as long to load as all of this
-            os.mkdir(place_there)  # noqa: PTH102 - likewise
+        if stat.S_ISDIR(os.fstat(tree).st_mode):  # its path may be covered by now
+            os.mkdir(place_there)  # noqa: PTH102 - pathlib takes as long to load as all of this
         else:
             os.close(os.open(place_there, os.O_CREAT | os.O_CLOEXEC))
         moved = _libc.syscall(

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 
@@ -215,3 +216,30 @@ async def test_the_packaged_bubblewrap_finds_its_libraries(tmp_path: Path, monke
     arguments = ShellArguments(command="id -un")
     result = await Shell(SETTINGS, sandbox).run(arguments, a_context(a_workspace(work)))
     assert result.text.splitlines()[1] == "noctule"
+
+
+async def test_without_nsenter_commands_ask(tmp_path: Path, monkeypatch):
+    """It is said what is missing, and nothing runs as root instead."""
+    from tools import stages  # noqa: PLC0415 - what it finds alone
+
+    monkeypatch.setattr(stages, "system_program", lambda _: None)
+    monkeypatch.setattr(stages, "_stages", {})
+    stages._nsenter.cache_clear()
+    try:
+        assert "nsenter" in (Sandbox(SETTINGS).flaw or "")
+    finally:
+        stages._nsenter.cache_clear()
+
+
+async def test_a_folder_in_the_place_where_folders_are_shown_works():
+    """It is taken hold of before something lies on top of it."""
+    folder = Path("/mnt") / f"noctule-{uuid4().hex}"
+    try:
+        folder.mkdir()
+    except OSError:
+        pytest.skip("not tried: nothing can be made in /mnt")
+    try:
+        text = await shell(folder, "echo new >new && cat new")
+    finally:
+        shutil.rmtree(folder)
+    assert "Exit code 0" in text
