@@ -106,7 +106,7 @@ def test_approvals_are_given_one_by_one_in_the_folder_of_the_person(noctule):
     assert (
         f"every session  write_file:{first['subject']}" in noctule.run("sessions", "grants").stdout
     )
-    assert noctule.run("sessions", "grants", "revoke", grant["id"]).returncode == 0
+    assert noctule.json("sessions", "grants", "revoke", grant["id"]) == (0, grant)
     assert noctule.json("sessions", "grants")[1] == []
     again = noctule.run("sessions", "grants", "revoke", grant["id"])
     assert (again.returncode, "There is no grant" in again.stderr) == (2, True)
@@ -134,6 +134,7 @@ def test_a_session_can_be_told_something_meanwhile(noctule):
     """A waiting one reads it when it goes on; one that has ended says so."""
     session = asked(noctule, "paint the shed")["session"]
     assert "will read it" in noctule.run("sessions", "steer", session, "And hurry.").stdout
+    assert noctule.json("sessions", "steer", session, "And whistle.")[0] == 0
     assert noctule.run("sessions", "answer", session, "red").returncode == 0
     assert "Told meanwhile: And hurry." in noctule.run("sessions", "log", session).stdout
     over = noctule.run("sessions", "steer", session, "Too late.")

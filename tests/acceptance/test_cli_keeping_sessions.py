@@ -26,6 +26,7 @@ def test_sessions_are_found_renamed_and_exported(noctule):
     assert noctule.json("sessions", "rename", bats, "Night  flyers")[1]["title"] == "Night flyers"
     told = noctule.run("sessions", "export", bats).stdout
     assert told.startswith("# Night flyers\n")
+    assert noctule.json("sessions", "export", bats) == noctule.json("sessions", "show", bats)
     assert told.count("Tell me of bats") == 2  # what was said, and the reply that repeats it
 
 

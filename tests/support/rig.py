@@ -29,6 +29,7 @@ from noctule.core.lifecycle import Status
 from noctule.core.sessions import SessionKind, Turn
 from noctule.sessions.desk import Request
 from tests.support.command_line import ROLES, CommandLine
+from tests.support.json_documents import check_document
 
 CLOCK = SystemClock()
 _PATIENCE = 90.0
@@ -36,9 +37,16 @@ _PATIENCE = 90.0
 
 @dataclass
 class Command:
-    """A ``noctule`` that is running."""
+    """A ``noctule`` that is running; what it printed for ``--json`` must fit its schema.
+
+    Args:
+        process: it.
+        words: what stands behind ``noctule``.
+        lines: what was read of stderr.
+    """
 
     process: asyncio.subprocess.Process
+    words: Sequence[str] = ()
     lines: list[str] = field(default_factory=list)
 
     @property
@@ -84,7 +92,10 @@ class Command:
             err = asyncio.create_task(self.process.stderr.read())
             out = await self.process.stdout.read()
             self.lines.append((await err).decode())
-            return await self.process.wait(), out.decode()
+            code = await self.process.wait()
+        if code >= 0:  # no signal ended it in the middle of a line
+            check_document(self.words, out.decode())
+        return code, out.decode()
 
 
 class Rig:
@@ -142,7 +153,7 @@ class Rig:
             stderr=subprocess.PIPE,
             limit=1 << 20,
         )
-        return Command(process)
+        return Command(process, words)
 
     async def serve(self, what: str = "serve") -> Command:
         """Start a worker and wait until it works; the caller ends it."""
