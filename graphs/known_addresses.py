@@ -5,7 +5,7 @@ changed, may carry what it has read.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from urllib.parse import urljoin
 
@@ -59,19 +59,24 @@ class Known:
         )
 
 
-def known_addresses(said: Iterable[str], messages: Sequence[AnyMessage]) -> Known:
+def known_addresses(
+    said: Iterable[str], messages: Sequence[AnyMessage], tools: Collection[str] = ()
+) -> Known:
     """Return the addresses a session knows.
 
     Args:
         said: what the person wrote; what they passed on does not count.
         messages: of the loop, with results of searches and pages.
+        tools: names of tools besides those of the web whose results count.
     """
     words = [without_data(text) for text in said]
     named = {host for text in words for host in _hosts_in(text)}
     shown = [
         address
         for message in messages
-        if isinstance(message, ToolMessage) and message.name in _WEB and message.status != "error"
+        if isinstance(message, ToolMessage)
+        and message.name in {*_WEB, *tools}
+        and message.status != "error"
         for address in _addresses_in(message.text)
     ]
     return Known(frozenset(filter(None, map(plain, shown))), frozenset(named))

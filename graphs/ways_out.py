@@ -45,10 +45,14 @@ async def leaving(call: ToolCall, messages: Sequence[AnyMessage]) -> str | None:
         return None
     if call.tool.name == "web_search":
         return _searched(call.subject or "", said, messages)
-    known = known_addresses(said, messages)
-    if call.tool.name == "fetch":
-        return _unknown([call.subject or ""], known)
-    return _unknown(_addresses_of(call.given), known)
+    known = known_addresses(said, messages, _tools_of_servers(call))
+    given = [call.subject or ""] if call.tool.name == "fetch" else _addresses_of(call.given)
+    return _unknown(given, known)
+
+
+def _tools_of_servers(call: ToolCall) -> frozenset[str]:
+    """Return the tools whose results are others' words, as those of the web are."""
+    return frozenset(tool.name for tool in call.equipment.toolbox.tools if tool.family == "mcp")
 
 
 async def _said_if_private(call: ToolCall) -> list[str] | None:
