@@ -54,11 +54,14 @@ async def _ask(found: Sequence[Foreseen], records: "Records") -> tuple[str, ...]
     from noctule.channels.terminal.prompt import Prompt  # noqa: PLC0415 - only to type
     from noctule.sessions.granting import check_rules  # noqa: PLC0415 - likewise
 
-    tell("Before it begins: it would stop and ask for this. Allowed now, it goes on by itself.")
+    tell(
+        "Before it starts: it would stop and ask you for this. Allow it now, and it continues by "
+        "itself."
+    )
     width = max(len(item.rule) for item in found)
     for number, item in enumerate(found, 1):
         tell(f"  {number}  {printable(item.rule):{width}}  {printable(item.means)}.")
-    tell("What you do not allow is asked about when it comes to that, and waits for you.")
+    tell("It will ask about what you do not allow when it comes up, and wait for you.")
     prompt = Prompt(None)
     while True:
         said = await prompt.ask("allow for this run (1,2 or all; Enter: nothing)> ")
@@ -89,5 +92,5 @@ def read_choice(said: str, found: Sequence[Foreseen]) -> tuple[str, ...]:
         elif 1 <= int(word) <= len(found):
             rules.append(found[int(word) - 1].rule)
         else:
-            raise UsageError(f"There is no {word} in the list; it goes from 1 to {len(found)}.")
+            raise UsageError(f"There is no {word} in the list. Choose from 1 to {len(found)}.")
     return tuple(dict.fromkeys(rules))

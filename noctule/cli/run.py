@@ -94,9 +94,7 @@ class _Submitted:
 @file_option
 @image_option
 @allow_option
-@click.option(
-    "--no-questions", is_flag=True, help="Do not ask beforehand what may be done without asking."
-)
+@click.option("--no-questions", is_flag=True, help="Do not ask in advance what to allow.")
 @workspace_option
 @runs
 async def command(  # noqa: PLR0913 - the contract's options

@@ -238,7 +238,9 @@ def time_zone(
         environ: the environment variables; TZ says that somebody chose one.
     """
     there = now.astimezone(zone)
-    shown = f"Times are shown in {settings.timezone or there.tzname()}: {there:%H:%M %z} now."
+    shown = (
+        f"Times are shown in {settings.timezone or there.tzname()}: it is {there:%H:%M} there now."
+    )
     unset = settings.timezone is None and not environ.get("TZ")
     if unset and there.utcoffset() == timedelta(0):
         yield Finding(

@@ -87,7 +87,7 @@ async def test_what_work_would_ask_for_is_allowed_with_one_button(tmp_path: Path
         open_bot(tmp_path, provider, tools={"sandbox": "none"}) as bot,
     ):
         said = bot.owner.says("/run tomorrow 9:00 role engineer Tidy the logs")
-        offer = await bot.owner.hears("It would stop and ask for this:", after=said)
+        offer = await bot.owner.hears("It would stop and ask you for this:", after=said)
         assert "shell: commands and code run as you, because no sandbox works here" in offer.text
         assert offer.button_texts == ["\u2713 allow all of it"]
         data = str(offer.button("allow").data)
@@ -103,5 +103,5 @@ async def test_what_work_would_ask_for_is_allowed_with_one_button(tmp_path: Path
         to_guest = [m for m in bot.guest.answers() if "It would stop" in m.text]
     assert (press.answer, forged.answer) == ("Allowed.", "Only my owner can use this button.")
     assert (grant.rule, grant.is_rule, grant.despite_outside) == ("shell", True, True)
-    assert "Allowed for this piece of work: shell." in offer.text
+    assert "Allowed for this task: shell." in offer.text
     assert (offers, to_guest) == ([], [])

@@ -40,8 +40,10 @@ async def offer(office: Office, said: Said, request: Request, turn: Turn) -> Non
     lines = [f"• {in_plain_sight(item.rule, most=_RULE_CHARS)}: {item.means}." for item in found]
     button = office.signer.button(said.place, "✓ allow all of it", ALLOW, turn.session_id)
     body = plain(
-        "It would stop and ask for this:\n" + "\n".join(lines) + "\n\nAllowed here, it holds for "
-        "this piece of work until it ends. Else each is asked about when it comes to that.",
+        "It would stop and ask you for this:\n"
+        + "\n".join(lines)
+        + "\n\nAllowed here, it holds for "
+        "this task until it ends. Otherwise I'll ask about each when it comes up.",
         buttons=[[button]],
     )
     body[_RULES] = [item.rule for item in found]
@@ -57,10 +59,10 @@ async def press(office: Office, press: Press) -> str | None:
     session = await own_session(office, press.argument, press.owner)
     rules = None if press.under is None else press.under.body.get(_RULES)
     if press.under is None or not rules:
-        return "I no longer have that message. Answer when it asks."
+        return "I no longer have that message. You can answer when it asks."
     if not await office.records.desk.allow_run(session.id, tuple(map(str, rules))):
-        return "It has ended already."
-    told = f"→ Allowed for this piece of work: {', '.join(rules)}."
+        return "It has already finished."
+    told = f"→ Allowed for this task: {', '.join(rules)}."
     edit = Letter(
         press.place,
         f"{press.under.key}:closed",
