@@ -106,7 +106,7 @@ def print_accounts(lines: "Sequence[AccountLine]", records: "Records") -> None:
             Column("left", rank=0, is_number=True),
             Column("resets", rank=2),
             Column("heard", rank=5),
-            Column("asleep on it", rank=6),
+            Column("parked on it", rank=6),
         ),
         [
             (

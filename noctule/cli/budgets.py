@@ -111,7 +111,7 @@ def _print(lines: "list[BudgetLine]", records: "Records") -> None:
             Column("held", rank=6, is_number=True),
             Column("left", rank=0, is_number=True),
             Column("resets", rank=2),
-            Column("asleep on it", rank=7),
+            Column("parked on it", rank=7),
         ),
         [
             (

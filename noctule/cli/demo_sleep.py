@@ -156,7 +156,7 @@ class Night:
         async with self._records.database.read() as work:
             seen = await work.events.last_seq(turn.session_id)
         wake_at = turn.wake_at or clock.now()
-        with self._console.status("asleep") as status:
+        with self._console.status("parked") as status:
             while (left := (wake_at - clock.now()).total_seconds()) > 0:
                 status.update(f"parked, wakes by itself in {left:.0f} s")
                 await clock.sleep(min(1.0, left))

@@ -153,7 +153,7 @@ class Lines:
         counts = [
             f"{found.begun} running",
             f"{found.queued} queued",
-            f"{found.asleep} asleep",
+            f"{found.asleep} parked",
             f"{found.waiting} waiting for you",
         ]
         _say(

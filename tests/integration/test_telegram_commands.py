@@ -84,7 +84,7 @@ async def test_private_keeps_everything_on_local_models(tmp_path: Path) -> None:
         told = await bot.owner.asks("/private")
         await answered(bot, "hello")
         await answered(bot, "/run role engineer Secret work")
-        foreseen = await bot.owner.hears("It would stop and ask for this")
+        foreseen = await bot.owner.hears("It would stop and ask you for this")
         refused = await bot.owner.asks("/model far")
         asked = {request.model for request in provider.requests}
         off = await bot.owner.asks("/private off")

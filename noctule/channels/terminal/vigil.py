@@ -111,7 +111,7 @@ class Vigil:
         if turn.wake_at is None:
             return "parked until you resume it"
         at = turn.wake_at.astimezone(self._zone)
-        begins = "begins" if turn.status is Status.QUEUED else "asleep until"
+        begins = "starts" if turn.status is Status.QUEUED else "parked until"
         return f"{begins} {at:%Y-%m-%d %H:%M:%S %Z}"
 
     def _say(self, text: str) -> None:
