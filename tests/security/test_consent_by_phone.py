@@ -75,7 +75,7 @@ async def test_a_guest_s_words_are_spelt_out_on_the_owner_s_card(tmp_path: Path)
             bot.guest.says(f"/run role engineer {want}")
             question = await bot.owner.hears("May engineer use shell")
     text = question.versions[0].text
-    assert "A guest's work asks, not yours: \u201cBert bert (id 1002)\u201d." in text
+    assert "This comes from a guest's task, not yours: \u201cBert bert (id 1002)\u201d." in text
     assert "They want: \u201cSay hi\\u202e\\u2066 \\ufe0f\\u3164 to all\u201d" in text
     assert "(In a session of telegram:1002; it acts under the account of" in text
 
