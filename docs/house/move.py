@@ -17,7 +17,7 @@ from pathlib import Path
 from docs.folders import BEGIN, END
 from docs.house.graph import module_name
 from docs.house.rooms import Room, Rooms, homeless, load
-from docs.house.wrap import wrapped
+from docs.house.wrap import MOST, wrapped
 
 ROOT = Path(__file__).resolve().parents[2]
 _TEXTS = {".py", ".md", ".toml", ".yaml", ".yml", ".ini", ".cfg", ".txt", ".sh", ""}
@@ -25,7 +25,10 @@ _NOT_OURS = ("tests/fixtures/", "requirements/", "CHANGELOG.md", "docs/house/", 
 _TOPS = ("noctule", "graphs", "tools", "agents", "storage")
 # `tools.search.url` and `storage.url` are keys of the configuration: only imports are meant there.
 _SPOKEN = re.compile(r"(?<![\w./\0-])(?:noctule|graphs)(?:\.\w+)+")
-_IMPORTED = re.compile(r"(?m)^(?P<before> *(?:from|import) )(?P<name>(?:tools|storage)(?:\.\w+)+)")
+_IMPORTED = re.compile(r"(?P<before>\b(?:from|import) )(?P<name>(?:tools|storage)(?:\.\w+)+)")
+_PATCHED = re.compile(r"(?<=\")(?:tools|storage)(?:\.\w+){2,}(?=\")")
+_QUOTED = re.compile(r"(?<=``)(?:tools|storage)\.(?!search\b|mcp\b|sandbox\b|fetch\b)\w+(?:\.\w+)*")
+_SHORT = re.compile(r"(?<=``)(?:core|models|sessions|channels|cli)(?:\.\w+)+")
 _LINK = re.compile(r"(?P<words>\[[^\]\n]*\])\((?P<target>[^)\s#]+)(?P<rest>[^)\s]*)\)")
 _PATH = re.compile(r"(?<![\w/.-])(?:noctule|graphs|tools|agents|storage)(?:/[\w.]+)+\.py\b")
 _BARE = re.compile(r"`(?P<name>\w+\.py)`")
@@ -38,10 +41,12 @@ class Modules:
     Args:
         moved: old dotted name of a module to its new one.
         exported: names that packages make of something else than the module they name.
+        attributes: what is made at the top of any module, by its whole old name.
     """
 
     moved: Mapping[str, str]
     exported: frozenset[str]
+    attributes: frozenset[str]
 
 
 def main(root: Path = ROOT) -> int:
@@ -53,7 +58,7 @@ def main(root: Path = ROOT) -> int:
     rooms.moves = {old: new for old, new in rooms.moves.items() if (root / old).is_file()}
     files = _files(root)
     texts = {path: (root / path).read_text(encoding="utf-8") for path in files}
-    modules = Modules(rooms.modules, _exported(texts))
+    modules = Modules(rooms.modules, _exported(texts), _attributes(texts))
     _move(rooms, root)
     placed = {path: path for path in files if path.endswith(".py")}
     placed |= {**_folder_files(rooms, files), **rooms.moves}
@@ -113,9 +118,15 @@ def _rewritten(
     old, new = where
     if old.endswith(".py"):
         text = _submodules(text, modules)
+        text = _PATCHED.sub(lambda f: _patched(f[0], modules), text)
+        text = _QUOTED.sub(lambda f: _MARK + _renamed(f[0], modules.moved), text)
         text = _IMPORTED.sub(lambda f: f["before"] + _renamed(f["name"], modules.moved), text)
+        text = "\n".join(_shortened(line, modules) for line in text.split("\n"))
     text = _SPOKEN.sub(lambda f: _renamed(f[0], modules.moved), text)
     text = text.replace(_MARK, "")
+    if old.endswith(".py"):
+        names = _bare_names(placed)
+        text = _BARE.sub(lambda f: f"`{names.get(f['name'], f['name'])}`", text)
     text = _PATH.sub(lambda f: placed.get(f[0], f[0]), text)
     if old.endswith(".md"):
         text = _LINK.sub(lambda f: _linked(f, old, new, placed), text)
@@ -131,6 +142,27 @@ def _renamed(name: str, modules: Mapping[str, str]) -> str:
         if found := modules.get(".".join(parts[:length])):
             return ".".join((found, *parts[length:]))
     return name
+
+
+def _patched(name: str, modules: Modules) -> str:
+    """Return what a test replaces, by a string, where it is; other words with dots stay."""
+    module, _, _ = name.rpartition(".")
+    there = module in modules.moved and name in modules.attributes
+    return _MARK + _renamed(name, modules.moved) if there else name
+
+
+def _shortened(line: str, modules: Modules) -> str:
+    """Return a line with ``core.money`` and its like as they are called now.
+
+    A sentence at the head of a docstring must fit on its line: there the last part is enough.
+    """
+
+    def short(found: re.Match[str]) -> str:
+        whole = _renamed(f"noctule.{found[0]}", modules.moved).removeprefix("noctule.")
+        too_long = len(line) - len(found[0]) + len(whole) > MOST and '"""' in line
+        return _MARK + (whole.rpartition(".")[2] if too_long else whole)
+
+    return _SHORT.sub(short, line)
 
 
 def _submodules(text: str, modules: Modules) -> str:
@@ -170,6 +202,16 @@ def _exported(texts: Mapping[str, str]) -> frozenset[str]:
                 if node.module != package:
                     found |= {f"{package}.{alias.asname or alias.name}" for alias in node.names}
     return frozenset(found)
+
+
+def _attributes(texts: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(
+        f"{module_name(Path(path))}.{node.name}"
+        for path, text in texts.items()
+        if path.endswith(".py") and path.split("/")[0] in _TOPS
+        for node in ast.parse(text).body
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    )
 
 
 def _taken(package: str, alias: ast.alias, modules: Mapping[str, str]) -> tuple[str, str, str]:
