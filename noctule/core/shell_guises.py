@@ -28,7 +28,6 @@ _BEFORE = re.compile(
 """What of that is no command itself."""
 
 _KEYWORDS = frozenset({"!", "(", "do", "elif", "else", "if", "then", "until", "while", "{"})
-_REDIRECTION = re.compile(r"\d{0,3}(?:&>|[<>]){1,3}[&|]?")
 
 _CARRIERS = frozenset({
     "alias", "ash", "bash", "bind", "builtin", "busybox", "chroot", "chrt", "command", "compgen",
@@ -93,7 +92,8 @@ _SPACE_VARIABLE = re.compile(r"\$IFS\b|\$\{IFS\}")
 _PIECE = re.compile(
     r"(?P<space>\$IFS\b|\$\{IFS\}|[ \t\n]+)|(?P<hidden>\$'(?:[^'\\]|\\.)*'|\$\{[^}]*\}"
     r"|\$[\w@*#?$!-]\w*|\{[^{}\s]*(?:,|\.\.)[^{}\s]*\}|\0)|\\(?P<one>.)|'(?P<single>[^']*)'|\$?\"(?P<double>"
-    r"(?:[^\"\\]|\\.)*)\"|(?P<glob>[*?[])|(?P<text>[^ \t\n$\0{\\'\"*?\[]+)",
+    r"(?:[^\"\\]|\\.)*)\"|(?P<glob>[*?[])|(?P<redirection>[<>]{1,3}[&|]?)"
+    r"|(?P<text>[^ \t\n$\0{\\'\"*?\[<>]+)",
     re.DOTALL,
 )
 _IN_QUOTES = re.compile(r"\$\{[^}]*\}|\$[\w@*#?$!-]\w*|\0")
@@ -193,13 +193,7 @@ def _runs_anything(words: Sequence[str]) -> bool:
         return words[0] not in _SHELLS or any(_OPTION_C.match(word) for word in words)
     if words[0] not in _SHELLS:
         return words[0] in _EVALUATE and any(map(_substitutes, words))
-    others = iter(words[1:])
-    for word in others:
-        if redirection := _REDIRECTION.match(word):
-            _ = redirection.end() < len(word) or next(others, None)
-        elif not word.startswith("-"):
-            return False
-    return True
+    return all(word.startswith("-") for word in words[1:])
 
 
 def _handed(name: str, others: Sequence[str]) -> Iterator[list[str]]:
@@ -233,18 +227,10 @@ def _beginnings(name: str, others: Sequence[str]) -> Iterator[int]:
 
 
 def _begun(words: Sequence[str]) -> list[str]:
-    """Return a command without assignments, redirections and the words of a shell before it."""
+    """Return a command without assignments and the words of a shell before it."""
     words = list(words)
-    while words:
-        redirection = _REDIRECTION.match(words[0])
-        if redirection:
-            del words[: 1 if redirection.end() < len(words[0]) else 2]
-        elif _is_assignment(words[0]) or words[0] in _KEYWORDS:
-            del words[0]
-        elif words[0] == "function":
-            del words[:2]
-        else:
-            break
+    while words and (_is_assignment(words[0]) or words[0] in {*_KEYWORDS, "function"}):
+        del words[: 2 if words[0] == "function" else 1]
     return words
 
 
@@ -272,9 +258,12 @@ def _has_odd_settings(words: Sequence[str]) -> bool:
 
 
 def _words(command: str) -> list[str]:
-    """Return the words of a command as a program gets them, with marks for what is not known."""
+    """Return the words of a command as a program gets them, with marks for what is not known.
+
+    Redirections, wherever they stand, are not among them.
+    """
     words: list[str] = []
-    current, begun, at = "", False, 0
+    current, begun, dropped, at = "", False, False, 0
     while at < len(command) and len(words) < _MOST_WORDS:
         match = _PIECE.match(command, at)
         at = match.end() if match else at + 1
@@ -282,13 +271,15 @@ def _words(command: str) -> list[str]:
             current, begun = current + command[at - 1], True
         elif match["space"] and match["space"][0] == "$" and _is_assignment(current):
             current += HIDDEN  # which splits no value that is assigned
-        elif match["space"]:
-            if begun:
+        elif match["space"] or match["redirection"]:
+            number = match["redirection"] and current.isdigit()
+            if begun and not number and not dropped:
                 words.append(current)
+            dropped = bool(match["redirection"]) or (dropped and not begun)
             current, begun = "", False
         else:
             current, begun = current + _piece(match), True
-    return [*words, current] if begun else words
+    return [*words, current] if begun and not dropped else words
 
 
 def _piece(match: re.Match[str]) -> str:

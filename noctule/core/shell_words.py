@@ -130,20 +130,20 @@ class _Reader:
         elif letter in _BLANK:
             if self._current[-1:] != [" "]:
                 self._current.append(" ")
-        elif letter in ";|&\n":
-            self._end()
-        elif letter in "()<>":
-            self._hidden = True
-            if letter == "(" and self._within:
-                self._end()
-                self._within.append((")", ""))
-            elif letter in "()":
-                if not self._leave(letter):
-                    self._end()
-            else:
-                self._current.append(letter)
+        elif letter in ";|&\n()<>":
+            self._operator(letter)
         else:
             self._current.append(letter)
+
+    def _operator(self, letter: str) -> None:
+        self._hidden |= letter in "()<>"
+        if letter in "<>" or (letter in "|&" and self._current[-1:] in ([">"], ["<"])):
+            self._current.append(letter)  # as in 2>&1
+        elif letter == "(" and self._within:
+            self._end()
+            self._within.append((")", ""))
+        elif letter != ")" or not self._leave(letter):
+            self._end()
 
     def _open(self, quote: str) -> None:
         self._current.append(quote)

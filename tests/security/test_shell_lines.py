@@ -82,6 +82,8 @@ def test_the_shell_that_runs_them_tells_what_they_did(tmp_path: Path):
 @pytest.mark.parametrize(
     "line",
     [
+        "git 2>&1 push", "git >x push", "git>x push", "git 2> x -C . push", "git <<<x push",
+        "2>&1 git push", ">|log git push", "1>&2 git -C . push", "ls 2>&1; 2>&1 git push",
         "git -C . push", "git -C '/a b' push", "git -c user.name=x push", "git --git-dir=x push",
         "git --git-dir x --work-tree=y push", "git --no-pager -C . -p push", "env -C x git push",
         "timeout -k 5 9 git -C . push", "sudo -u me -E git -C . push", "nice -n 3 git -C . push",
