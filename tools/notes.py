@@ -15,6 +15,7 @@ from tools.tool import Tool, ToolContext, ToolError, ToolResult
 
 _MOST_FOUND = 5
 _BESIDE = " (from a session that read text of others)"
+_OPEN_BESIDE = " (from a session that is not private)"
 
 
 class RememberArguments(BaseModel):
@@ -78,8 +79,11 @@ class RememberTool(Tool[RememberArguments]):
                     "This message is private and its session is not: a note of it could be read "
                     "elsewhere. Tell the person to have it remembered in a private session."
                 )
-            stands = await _of_the_person(work, context, title)
-            if stands and _is_steered(session):
+            private = session is not None and session.private
+            stands = await work.notes.get(context.owner, title)
+            if stands is not None and stands.private and not private:
+                title += _OPEN_BESIDE
+            elif _is_steered(session) and await _of_the_person(work, stands):
                 title += _BESIDE
             note = Note(
                 id=new_id(context.clock),
@@ -88,12 +92,15 @@ class RememberTool(Tool[RememberArguments]):
                 text=arguments.text,
                 written_at=context.clock.now(),
                 session_id=context.session_id,
+                private=private,
             )
             await work.notes.put(note)
             await work.commit()
         told = f"Remembered as {title!r}."
         if title.endswith(_BESIDE):
             told += " The note that was there is the person's and stays as it was."
+        elif title.endswith(_OPEN_BESIDE):
+            told += " A note of a private session stays as it was."
         return ToolResult(told)
 
 
@@ -114,24 +121,21 @@ class RecallTool(Tool[RecallArguments]):
         return arguments.words or None
 
     async def run(self, arguments: RecallArguments, context: ToolContext) -> ToolResult:
-        """Find notes; those of private sessions stay out of sessions that are not."""
+        """Find notes; those of private sessions stay out of sessions that are not.
+
+        Not even how many there are is told: by beginnings of words they could be guessed.
+        """
         async with context.database.read() as work:
-            found = await work.notes.search(context.owner, arguments.words, limit=20)
-            origins = {
-                note.session_id: await _session(work, note.session_id)
-                for note in found
-                if note.session_id is not None
-            }
-        shown = [note for note in found if context.private or not _private(note, origins)]
-        text = "\n\n".join(_paragraph(note) for note in shown[:_MOST_FOUND])
-        if not shown:
-            text = "Nothing is remembered that holds these words."
-        if len(shown) < len(found):
-            text += (
-                f"\n\n{len(found) - len(shown)} more from private sessions can only be read there."
+            found = await work.notes.search(
+                context.owner, arguments.words, limit=_MOST_FOUND, private=context.private
             )
-        outside = any(_from_outside(note, origins) for note in shown[:_MOST_FOUND])
-        return ToolResult(text, outside=outside, private=bool(shown))
+            outside = [_from_outside(note, await _session(work, note.session_id)) for note in found]
+        text = "\n\n".join(map(_paragraph, found))
+        if not found:
+            text = "Nothing is remembered that holds these words."
+            if not context.private:
+                text += " Notes of private sessions, if there are any, can only be read there."
+        return ToolResult(text, outside=any(outside), private=bool(found))
 
 
 class ForgetTool(Tool[ForgetArguments]):
@@ -163,17 +167,19 @@ class ForgetTool(Tool[ForgetArguments]):
         """
         async with context.database.work() as work:
             session = await _session(work, context.session_id)
-            stands = await _of_the_person(work, context, arguments.title.strip())
-            if stands and _is_steered(session):
+            stands = await work.notes.get(context.owner, arguments.title.strip())
+            if stands is None or (stands.private and not (session and session.private)):
+                raise ToolError(
+                    f"There is no note {arguments.title!r}. Use recall to see the titles."
+                )
+            if _is_steered(session) and await _of_the_person(work, stands):
                 raise ToolError(
                     f"{arguments.title!r} was not forgotten: this session has read text of others, "
                     "which may be what wants it gone. Tell the person to ask for it in a new "
                     "session."
                 )
-            dropped = await work.notes.drop(context.owner, arguments.title.strip())
+            await work.notes.drop(context.owner, arguments.title.strip())
             await work.commit()
-        if not dropped:
-            raise ToolError(f"There is no note {arguments.title!r}. Use recall to see the titles.")
         return _forgotten(arguments)
 
 
@@ -195,14 +201,8 @@ async def _session(work: UnitOfWork, session_id: str | None) -> Session | None:
         return None
 
 
-def _private(note: Note, origins: Mapping[str, Session | None]) -> bool:
-    origin = origins.get(note.session_id or "")
-    return origin is not None and origin.private
-
-
-def _from_outside(note: Note, origins: Mapping[str, Session | None]) -> bool:
+def _from_outside(note: Note, origin: Session | None) -> bool:
     """Whether a note may hold words of others: its session had read from outside by then."""
-    origin = origins.get(note.session_id or "")
     if origin is None:
         return note.session_id is not None  # it was deleted: nobody knows any more
     return origin.outside_since is not None and origin.outside_since <= note.written_at
@@ -212,13 +212,11 @@ def _is_steered(session: Session | None) -> bool:
     return session is None or session.outside_since is not None
 
 
-async def _of_the_person(work: UnitOfWork, context: ToolContext, title: str) -> bool:
-    """Whether there is a note of a title that no text of others had a hand in."""
-    note = await work.notes.get(context.owner, title)
+async def _of_the_person(work: UnitOfWork, note: Note | None) -> bool:
+    """Whether there is a note, and no text of others had a hand in it."""
     if note is None:
         return False
-    origin = await _session(work, note.session_id)
-    return not _from_outside(note, {note.session_id or "": origin})
+    return not _from_outside(note, await _session(work, note.session_id))
 
 
 def _paragraph(note: Note) -> str:

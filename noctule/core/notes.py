@@ -15,6 +15,8 @@ class Note:
         text: what is remembered.
         written_at: the last time, aware.
         session_id: where it was last written; None when no session did.
+        private: whether it was last written in a private session. It stays so when that session
+            is deleted.
     """
 
     id: str
@@ -23,3 +25,4 @@ class Note:
     text: str
     written_at: datetime
     session_id: str | None = None
+    private: bool = False

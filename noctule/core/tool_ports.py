@@ -95,7 +95,9 @@ class NoteStore(Protocol):
         """Store a note; one of the same owner and title gets the new text and keeps its id."""
         ...
 
-    async def search(self, owner: str, words: str, *, limit: int = 10) -> list[Note]:
+    async def search(
+        self, owner: str, words: str, *, limit: int = 10, private: bool = True
+    ) -> list[Note]:
         """Return the notes of an owner that hold all the words, the best first.
 
         Case and word endings as the database's full-text search has it; "" returns the newest.

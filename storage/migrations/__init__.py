@@ -14,6 +14,7 @@ REVISIONS = (
     "0013",
     "0014",
     "0015",
+    "0016",
 )
 """Known without importing Alembic, so that opening a database of the newest version is quick."""
 

@@ -13,7 +13,7 @@ from storage.tables.notes import WORDS_INDEX
 from storage.transaction import Transaction
 from storage.words import closeness, words_of
 
-_WRITTEN = ("text", "written_at", "session_id", "words")
+_WRITTEN = ("text", "written_at", "session_id", "words", "private")
 _FIELDS = (
     notes.c.id,
     notes.c.owner,
@@ -21,6 +21,7 @@ _FIELDS = (
     notes.c.text,
     notes.c.written_at,
     notes.c.session_id,
+    notes.c.private,
 )
 _WEIGHED: Final = 200
 """How many of the database's best are put in order by ``storage.words.closeness``."""
@@ -38,7 +39,10 @@ _PUT = {
 _ONE = (notes.c.owner == sa.bindparam("of_owner"), notes.c.title == sa.bindparam("named"))
 _GET = sa.select(*_FIELDS).where(*_ONE)
 _DROP = notes.delete().where(*_ONE)
-_OF_OWNER = sa.select(*_FIELDS).where(notes.c.owner == sa.bindparam("of_owner"))
+_OF_OWNER = sa.select(*_FIELDS).where(
+    notes.c.owner == sa.bindparam("of_owner"),
+    sa.or_(sa.not_(notes.c.private), sa.bindparam("private_too", type_=sa.Boolean)),
+)
 _NEWEST = _OF_OWNER.order_by(notes.c.written_at.desc(), notes.c.id.desc()).limit(
     sa.bindparam("at_most")
 )
@@ -69,14 +73,23 @@ class SqlNotes:
         """Store a note; one of the same owner and title gets the new text and keeps its id."""
         await self._transaction.run_long(_put, note)
 
-    async def search(self, owner: str, words: str, *, limit: int = 10) -> list[Note]:
-        """Return the notes of an owner that hold all the words, the best first."""
+    async def search(
+        self, owner: str, words: str, *, limit: int = 10, private: bool = True
+    ) -> list[Note]:
+        """Return the notes of an owner that hold all the words, the best first.
+
+        Args:
+            owner: whose.
+            words: beginnings of words; without any the newest are returned.
+            limit: how many at most.
+            private: whether those of private sessions are looked through, too.
+        """
         wanted = words_of(words)
         if words.strip() and not wanted:
             return []
         if not wanted:
-            return await self._transaction.run(_newest, owner, limit)
-        found = await self._transaction.run_long(_holding, owner, wanted)
+            return await self._transaction.run(_newest, owner, limit, private)
+        found = await self._transaction.run_long(_holding, owner, wanted, private)
         return found[:limit]
 
     async def get(self, owner: str, title: str) -> Note | None:
@@ -95,18 +108,30 @@ def _put(connection: Connection, note: Note) -> None:
     connection.execute(_PUT[connection.dialect.name], values)
 
 
-def _newest(connection: Connection, owner: str, limit: int) -> list[Note]:
-    rows = connection.execute(_NEWEST, {"of_owner": owner, "at_most": limit})
+def _newest(
+    connection: Connection,
+    owner: str,
+    limit: int,
+    private: bool,  # noqa: FBT001 - a transaction passes on what it gets by place
+) -> list[Note]:
+    values = {"of_owner": owner, "at_most": limit, "private_too": private}
+    rows = connection.execute(_NEWEST, values)
     return [Note(*row) for row in rows]
 
 
-def _holding(connection: Connection, owner: str, wanted: Sequence[str]) -> list[Note]:
+def _holding(
+    connection: Connection,
+    owner: str,
+    wanted: Sequence[str],
+    private: bool,  # noqa: FBT001 - as above
+) -> list[Note]:
     dialect = connection.dialect.name
     if dialect == "sqlite":
         query = " ".join(f'"{word}"*' for word in wanted)
     else:
         query = " & ".join(f"'{word}':*" for word in wanted)
-    rows = connection.execute(_HOLDING[dialect], {"of_owner": owner, "wanted": query})
+    values = {"of_owner": owner, "wanted": query, "private_too": private}
+    rows = connection.execute(_HOLDING[dialect], values)
     return best_first([Note(*row) for row in rows], wanted)
 
 

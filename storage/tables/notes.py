@@ -20,6 +20,7 @@ notes = sa.Table(
     sa.Column("written_at", UtcDateTime, nullable=False),
     sa.Column("session_id", Id),
     sa.Column("words", sa.Text, nullable=False),
+    sa.Column("private", sa.Boolean, nullable=False),
     sa.UniqueConstraint("owner", "title"),
     sa.Index(None, "owner", "written_at"),
 )

@@ -161,12 +161,43 @@ async def test_a_database_of_the_first_version_is_upgraded(tmp_path: Path) -> No
     assert _differences(sa.create_engine(url)) == []
 
 
+async def test_older_notes_of_sessions_that_are_gone_count_as_private(tmp_path: Path) -> None:
+    """Nobody knows any more what those sessions were."""
+    place = tmp_path / "noctule.db"
+    _make_version(place, "0015")
+    written = "'2026-11-22T12:00:00.123456+00:00'"
+    with closing(sqlite3.connect(place)) as connection:
+        for session, private in (("open", 0), ("shut", 1)):
+            connection.execute(
+                "INSERT INTO sessions (id, owner, kind, created_at, private) "
+                f"VALUES ('{session}', 'local', 'chat', {written}, {private})"
+            )
+        for n, session in enumerate(("'open'", "'shut'", "'gone'", "NULL")):
+            connection.execute(
+                "INSERT INTO notes (id, owner, title, text, written_at, session_id, words) "
+                f"VALUES ('n{n}', 'local', 't{n}', 'x', {written}, {session}, 'x')"
+            )
+        connection.commit()
+    url = f"sqlite:///{place}"
+    database = await open_database(url, data_folder=tmp_path, clock=SystemClock())
+    try:
+        async with database.read() as work:
+            found = await work.notes.search("local", "x", private=False)
+    finally:
+        await database.close()
+    assert sorted(str(note.session_id) for note in found) == ["None", "open"]
+
+
 def _make_first_version(place: Path) -> None:
+    _make_version(place, REVISIONS[0])
+
+
+def _make_version(place: Path, revision: str) -> None:
     config = Config()
     config.set_main_option("script_location", str(Path(storage.migrations.__file__).parent))
     config.set_main_option("path_separator", "os")
     engine = sa.create_engine(f"sqlite:///{place}")
     with engine.begin() as connection:
         config.attributes["connection"] = connection
-        command.upgrade(config, REVISIONS[0])
+        command.upgrade(config, revision)
     engine.dispose()

@@ -105,13 +105,49 @@ async def test_notes_of_private_sessions_stay_in_private_sessions(database):
     await stored(
         database,
         sessions=[a_session("s1", private=True), a_session("s2")],
-        notes=[a_note("illness", "flu", session_id="s1"), a_note("hobby", "flu songs")],
+        notes=[
+            a_note("illness", "flu", private=True),
+            a_note("hobby", "flu songs", session_id="s2"),
+        ],
     )
-    open_one = await call(RecallTool(), {"words": "flu"}, a_context(database=database))
-    assert "hobby" not in open_one.text  # it too was written in s1
-    assert "2 more from private sessions" in open_one.text
+    here = a_context(database=database, session_id="s2")
+    assert "illness" not in (await call(RecallTool(), {"words": "flu"}, here)).text
+    assert "# hobby" in (await call(RecallTool(), {"words": "flu"}, here)).text
     private = await call(RecallTool(), {"words": "flu"}, a_context(database=database, private=True))
     assert "# illness" in private.text
+
+
+async def test_a_note_stays_private_when_its_session_is_deleted(database):
+    """Nothing tells that it is there: not its words, not how many hold a beginning of a word."""
+    await stored(database, sessions=[a_session("s1", private=True), a_session("s2")])
+    own = a_context(database=database, session_id="s1", private=True)
+    await call(RememberTool(), {"title": "illness", "text": "flu, pin 4711"}, own)
+    here = a_context(database=database, session_id="s2")
+    there = [(await call(RecallTool(), {"words": words}, here)).text for words in ("pin 47", "xyz")]
+    async with database.work() as work:
+        await work.sessions.remove("s1")
+        await work.commit()
+    gone = [(await call(RecallTool(), {"words": words}, here)).text for words in ("", "flu", "xyz")]
+    assert len({*there, *gone}) == 1
+    assert "Nothing is remembered" in gone[0]
+    again = a_context(database=database, session_id="s2", private=True)
+    assert "4711" in (await call(RecallTool(), {"words": "flu"}, again)).text
+
+
+async def test_an_open_session_neither_replaces_nor_forgets_a_private_note(database):
+    """What it writes under that title stands beside it."""
+    await stored(
+        database,
+        sessions=[a_session("s1", private=True), a_session("s2")],
+        notes=[a_note("illness", "flu", private=True)],
+    )
+    here = a_context(database=database, session_id="s2")
+    told = await call(RememberTool(), {"title": "illness", "text": "none"}, here)
+    assert "(from a session that is not private)" in told.text
+    with pytest.raises(ToolError, match="no note 'illness'"):
+        await call(ForgetTool(), {"title": "illness"}, here)
+    private = a_context(database=database, private=True)
+    assert "flu" in (await call(RecallTool(), {"words": "flu"}, private)).text
 
 
 async def test_a_private_message_of_an_open_session_is_not_noted(database):
