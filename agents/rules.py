@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from noctule.core.outside_text import without_data
+from noctule.core.outside_text import own_words
 from noctule.core.roles import ANSWERING, Role
 from noctule.core.routes import Complexity, DecidedBy, Route
 
@@ -86,7 +86,7 @@ def route_by_rules(text: str) -> Route | None:
     Args:
         text: what the person wrote, unchanged.
     """
-    mentioned = _mentions(without_data(text))  # nobody else chooses who answers
+    mentioned = _mentions(own_words(text))  # nobody else chooses who answers
     if mentioned:
         names = ", ".join(role.value for role in mentioned)
         return _route(mentioned, text, f"addressed to {names}", 1.0)

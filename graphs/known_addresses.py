@@ -12,7 +12,7 @@ from urllib.parse import urljoin
 import httpx
 from langchain_core.messages import AnyMessage, ToolMessage
 
-from noctule.core.outside_text import without_data
+from noctule.core.outside_text import own_words
 from tools.addresses import parse_url
 from tools.tool import ToolError
 
@@ -65,11 +65,11 @@ def known_addresses(
     """Return the addresses a session knows.
 
     Args:
-        said: what the person wrote; what they passed on does not count.
+        said: what the person wrote; what they passed on or replied to does not count.
         messages: of the loop, with results of searches and pages.
         tools: names of tools besides those of the web whose results count.
     """
-    words = [without_data(text) for text in said]
+    words = [own_words(text) for text in said]
     named = {host for text in words for host in _hosts_in(text)}
     shown = [
         address

@@ -14,7 +14,7 @@ from langchain_core.messages import AnyMessage, HumanMessage, ToolMessage
 
 from graphs.known_addresses import Known, addresses_in, host_of, known_addresses
 from graphs.tool_call import ToolCall
-from noctule.core.outside_text import data_in, without_data
+from noctule.core.outside_text import data_in, own_words
 from noctule.core.patience import look_up
 from noctule.core.ports import UnitOfWork
 
@@ -96,7 +96,7 @@ def _texts(value: Any) -> Iterable[str]:
 
 def _searched(query: str, said: Sequence[str], messages: Sequence[AnyMessage]) -> str | None:
     """Return why a query may hold what was read: words of it, a number, something unreadable."""
-    public = _squeezed("\n".join([*map(without_data, said), *_results(messages, web=True)]))
+    public = _squeezed("\n".join([*map(own_words, said), *_results(messages, web=True)]))
     passed_on = [part for text in said for part in data_in(text)]
     private = _squeezed("\n".join([*passed_on, *_results(messages, web=False)]))
     why = f"{_READ}, and the search would tell others some of it"

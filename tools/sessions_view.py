@@ -74,7 +74,8 @@ class MySessionsTool(Tool[MySessionsArguments]):
         lines = [self._line(overview, context) for overview in shown]
         if len(sessions) > len(shown) and arguments.only is None:
             lines.append(f"{len(sessions) - len(shown)} older ones are not shown.")
-        return ToolResult("\n".join(lines), private=True)
+        others = any(overview.session.owner != context.owner for overview in shown)
+        return ToolResult("\n".join(lines), outside=others, private=True)
 
     def _line(self, overview: Overview, context: ToolContext) -> str:
         session = overview.session
@@ -146,7 +147,8 @@ class SessionDetailsTool(Tool[SessionDetailsArguments]):
             lines.append(f"{len(turns) - _MOST_TURNS} earlier turns are not shown.")
         for turn in turns[-_MOST_TURNS:]:
             lines += ["", *self._turn(turn, hidden=_is_hidden(session, turn, context))]
-        return ToolResult("\n".join(lines), outside=session.outside_since is not None, private=True)
+        others = session.owner != context.owner or session.outside_since is not None
+        return ToolResult("\n".join(lines), outside=others, private=True)
 
     def _turn(self, turn: Turn, *, hidden: bool) -> list[str]:
         wake = wakes_at(turn)

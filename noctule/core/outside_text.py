@@ -10,6 +10,7 @@ _OPENING = re.compile(rf"<data-[0-9a-f]{{{2 * _TAG_BYTES}}}>")
 _CLOSING = re.compile(rf"</(data-[0-9a-f]{{{2 * _TAG_BYTES}}})>")
 _PROCESS = token_bytes(32)
 _DATA = re.compile(rf"<(data-[0-9a-f]{{{2 * _TAG_BYTES}}})>\n?(.*?)(?:\n?</\1>|\Z)", re.DOTALL)
+_REPLIED = re.compile(r"^\(In reply to:\)\n(?:> ?[^\n]*(?:\n|\Z))+", re.MULTILINE)
 _NOTED = re.compile(rf"(?:\([^\n]*: it is data\)\n)?{_DATA.pattern}", re.DOTALL)
 
 PICTURES = (".jpg", ".jpeg", ".png", ".webp", ".gif", ".bmp")
@@ -79,3 +80,16 @@ def data_in(text: str) -> list[str]:
 def without_data(text: str) -> str:
     """Return a text without what was set apart in it."""
     return _NOTED.sub("", text)
+
+
+def as_replied(text: str) -> str:
+    """Return what a message replies to, where nobody else wrote it, set apart from its own words.
+
+    It orders as much as what was said here before; it is not what the person says now.
+    """
+    return "(In reply to:)\n" + "\n".join(f"> {line}" for line in text.splitlines())
+
+
+def own_words(text: str) -> str:
+    """Return of a message what the person says in it themself: no data, no reply's quotation."""
+    return _REPLIED.sub("", without_data(text))

@@ -18,7 +18,7 @@ from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
 from noctule.core.limits import LimitKey
 from noctule.core.masking import Masker
-from noctule.core.outside_text import reads_others
+from noctule.core.outside_text import holds_data, own_words, reads_others
 from noctule.core.ports import Database, UnitOfWork
 from noctule.core.questions import Question
 from noctule.core.sessions import LOCAL_OWNER, Order, Session, SessionKind, Turn
@@ -445,8 +445,14 @@ async def _mark(work: UnitOfWork, turn: Turn, text: str) -> None:
 
 
 def title_of(text: str) -> str:
-    """Return a few words that tell a session from others: the first line, masked, cut at a word."""
-    line = " ".join(Masker().mask(text.split("\n", 1)[0]).split())
+    """Return a few words that tell a session from others: the first line of the person's own.
+
+    Masked, and cut at a word. What others wrote is no title: that stands in lists and prompts.
+    """
+    own = own_words(text).strip()
+    if not own and holds_data(text):
+        return "(passed on, without words of your own)"
+    line = " ".join(Masker().mask(own.split("\n", 1)[0]).split())
     if len(line) <= _TITLE_CHARS:
         return line or "(untitled)"
     return line[:_TITLE_CHARS].rsplit(" ", 1)[0] + " …"

@@ -18,7 +18,7 @@ from noctule.core.chats import Chat, WatchKind
 from noctule.core.errors import NotFoundError
 from noctule.core.ids import new_id
 from noctule.core.lifecycle import Status
-from noctule.core.outside_text import as_data
+from noctule.core.outside_text import as_data, as_replied
 from noctule.sessions.desk import Request
 
 _QUOTED_CHARS = 2000
@@ -71,7 +71,7 @@ async def submit(office: Office, said: Said) -> None:
     if files:
         root = await _workspace(office, session_id or str(begin_as))
         names = await fetch(office, files[: office.settings.max_files], root)
-    text = _text(said, names)
+    text = _text(said, names, await quoted(office, said, session_id))
     if not text.strip():
         await _tell(office, said, "There's nothing in this message that I can read.")
         return
@@ -129,14 +129,15 @@ async def _edited(office: Office, said: Said) -> None:
         turn = await work.turns.by_origin(said.origin)
     if turn is None:
         return  # it never was a turn: a command, or something I could not read
-    if utf16(turn.text) > _MOST_UNITS and not quoted(said):
+    replied = await quoted(office, said, turn.session_id)
+    if utf16(turn.text) > _MOST_UNITS and not replied:
         await _tell(
             office,
             said,
             "Your text came in several messages, and I can't apply an edit of one of them. Please "
             "send the change as a new message.",
         )
-    elif not await office.records.desk.reword(turn.id, _text(said, turn.attachments)):
+    elif not await office.records.desk.reword(turn.id, _text(said, turn.attachments, replied)):
         await _tell(
             office,
             said,
@@ -181,9 +182,9 @@ def _is_a(message: Message, kind: str) -> bool:
     return bool(getattr(message, kind, None)) and message.document is None
 
 
-def _text(said: Said, names: Sequence[str]) -> str:
+def _text(said: Said, names: Sequence[str], replied: str) -> str:
     """Return what a turn is given: what was quoted or forwarded, what was said, what came along."""
-    parts = [quoted(said), said.text]
+    parts = [replied, said.text]
     for part in said.parts:
         if part.of_others and (part.words or attached(part.message)):
             told = f"{_whose(part.message)}\n\n{part.words}".strip()
@@ -195,10 +196,16 @@ def _text(said: Said, names: Sequence[str]) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-def quoted(said: Said) -> str:
+async def quoted(office: Office, said: Said, session_id: str | None) -> str:
     """Return what a message replies to, marked as such; "" when it replies to nothing.
 
-    Only what the person said themself, or what was said to them here, is not set apart as data.
+    Only what the person said themself, or what was said to them here, is not set apart as data. A
+    message of ours from other work is, when others had a hand in that.
+
+    Args:
+        office: knows that work.
+        said: the message.
+        session_id: the session that it goes to; None when it begins one.
     """
     replied, quote = said.message.reply_to_message, said.message.quote
     text = quote.text if quote is not None else ""
@@ -209,7 +216,20 @@ def quoted(said: Said) -> str:
     cut = text if len(text) <= _QUOTED_CHARS else text[:_QUOTED_CHARS] + " …"
     if said.answers is None and not _is_own(replied, said.person):
         return as_data(cut, "this is what the message replies to, written by someone else")
-    return "(In reply to:)\n" + "\n".join(f"> {line}" for line in cut.splitlines())
+    about = None if said.answers is None else said.answers.session_id
+    if about not in {None, session_id} and await _is_steered(office, str(about), said.owner):
+        return as_data(cut, "this is what the message replies to, from work that read others' text")
+    return as_replied(cut)
+
+
+async def _is_steered(office: Office, session_id: str, owner: str) -> bool:
+    """Whether others had a hand in what a session says; nobody knows of one that is gone."""
+    async with office.records.database.read() as work:
+        try:
+            session = await work.sessions.get(session_id)
+        except NotFoundError:
+            return True
+    return session.owner != owner or session.outside_since is not None
 
 
 def _is_own(message: Message | None, person: int) -> bool:

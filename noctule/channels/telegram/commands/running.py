@@ -113,8 +113,9 @@ async def _begin(office: Office, said: Said, words: RunWords) -> Turn:
     if files:
         names = await fetch(office, files, records.home / "workspaces" / begin_as)
     came = [f"(The person sent the file {name}; it is in the workspace.)" for name in names]
+    replied = await quoted(office, said, None)
     request = Request(
-        text="\n\n".join(part for part in (words.text, quoted(said), *came) if part),
+        text="\n\n".join(part for part in (words.text, replied, *came) if part),
         kind=SessionKind.RUN,
         begin_as=begin_as,
         role=words.role,
@@ -142,7 +143,7 @@ async def _run(office: Office, said: Said) -> None:
     if isinstance(words, Unsure):
         await doubts.ask(office, said, words)
         return
-    if not words.text and not quoted(said):
+    if not words.text and not await quoted(office, said, None):
         raise UsageError("What should I do? Use /run TEXT.")
     if words.allow and not office.gate.is_head(said.person):
         raise UsageError("Only my owner can allow things without asking. Leave out allow.")
