@@ -14,7 +14,7 @@ import re
 import shlex
 import stat
 from collections.abc import Iterator, Sequence
-from itertools import islice
+from itertools import islice, product
 from pathlib import Path
 
 from noctule.core.grants import FILE_PART, TOO_MUCH, Seal, digest_of
@@ -35,6 +35,13 @@ _SPLIT = re.compile(r"[=:,@]")
 _OUTPUT = re.compile(r"\d{0,3}(?:&>>?|>[>|&]?)\s*([^\s;|&()<>]+)")
 """Where a command's output goes: what is in that file is replaced and not read."""
 _KNOWN = re.compile(r"\$(?:(HOME|PWD)\b|\{(HOME|PWD)\})")
+_BEHIND = re.compile(r"(?:\$\w+|\$\{[^{}\s]*\}|~[+-])/([^\s'\"\\;|&()<>]+)")
+"""What stands behind a variable that is a folder: ``$OLDPWD/build.sh``."""
+_SEGMENT = re.compile(r"[^;|&()<>\n]+")
+_COMPILERS = re.compile(
+    r"(?:\S*/)?(?:[\w.]+-)*(?:gcc|g\+\+|cc|c\+\+|clang|clang\+\+|rustc|tcc)(?:-[\d.]+)?"
+)
+_TARGET = re.compile(r"(?<!\S)-o\s*(\S+)")
 _BRACES = re.compile(r"\{([^{}\s]*,[^{}\s]*)\}")
 _FLAG = re.compile(r"-\w(.+)")
 _MODULE = re.compile(r"(?:-m|\b(?:import|from)\b)\s*([A-Za-z_][\w.]*)")
@@ -47,34 +54,63 @@ _HOOKS = (
     "reference-transaction",
 )  # fmt: skip
 """What git runs by itself on the side that calls it (githooks(5), 2.47)."""
+_COMPOSE = tuple(
+    f"{name}{more}.{ending}"
+    for name in ("compose", "docker-compose")
+    for more in ("", ".override")
+    for ending in ("yaml", "yml")
+)
 _OBEYED = {
-    "bun": ("package.json",),
-    "bundle": ("Gemfile",),
-    "cargo": ("Cargo.toml", "build.rs"),
+    "ansible": ("ansible.cfg",),
+    "ansible-playbook": ("ansible.cfg",),
+    "bun": ("package.json", "bunfig.toml"),
+    "bundle": ("Gemfile", ".bundle/config"),
+    "cargo": ("Cargo.toml", "build.rs", ".cargo/config", ".cargo/config.toml"),
     "cmake": ("CMakeLists.txt",),
     "deno": ("deno.json", "deno.jsonc"),
-    "docker": ("Dockerfile", "compose.yaml", "docker-compose.yml"),
+    "direnv": (".envrc",),
+    "docker": ("Dockerfile", *_COMPOSE),
+    "docker-compose": _COMPOSE,
+    "eslint": ("eslint.config.js", "eslint.config.mjs", "eslint.config.cjs", ".eslintrc.js"),
+    "gdb": (".gdbinit",),
     "git": (".git/config", ".git/modules/*/config", *(f".git/hooks/{hook}" for hook in _HOOKS)),
     "go": ("go.mod",),
-    "gradle": ("build.gradle", "build.gradle.kts"),
+    "gmake": ("Makefile", "makefile", "GNUmakefile"),
+    "gradle": ("build.gradle", "build.gradle.kts", "settings.gradle", "settings.gradle.kts"),
+    "invoke": ("tasks.py",),
     "just": ("justfile", "Justfile"),
     "make": ("Makefile", "makefile", "GNUmakefile"),
     "meson": ("meson.build",),
     "mvn": ("pom.xml",),
+    "mypy": ("mypy.ini", ".mypy.ini", "pyproject.toml", "setup.cfg"),
     "ninja": ("build.ninja",),
     "nox": ("noxfile.py",),
     "npm": ("package.json", ".npmrc"),
     "npx": ("package.json", ".npmrc"),
     "pip": ("setup.py", "pyproject.toml"),
+    "pdm": ("pyproject.toml",),
     "pnpm": ("package.json", ".npmrc", ".pnpmfile.cjs"),
+    "poetry": ("pyproject.toml",),
     "pre-commit": (".pre-commit-config.yaml",),
+    "pylint": ("pylintrc", ".pylintrc", "pyproject.toml", "setup.cfg"),
     "pytest": ("conftest.py", "pytest.ini", "pyproject.toml", "setup.cfg", "tox.ini"),
+    "python": ("sitecustomize.py", "usercustomize.py"),
     "rake": ("Rakefile",),
+    "scons": ("SConstruct",),
+    "sphinx-build": ("conf.py",),
     "task": ("Taskfile.yml", "Taskfile.yaml"),
     "tox": ("tox.ini", "pyproject.toml", "setup.cfg"),
+    "uv": ("pyproject.toml", "uv.toml"),
     "yarn": ("package.json", ".yarnrc", ".yarnrc.yml"),
 }
 """What a program obeys without being told: it counts as named."""
+
+
+_ENTRIES = {
+    "node": (".js", "/index.js", "/package.json"),
+    "python": ("/__main__.py",),
+}
+"""What a program takes where it is given a folder, or a name without its ending."""
 
 
 def command_seal(command: str, root: Path) -> Seal:
@@ -91,6 +127,8 @@ def command_seal(command: str, root: Path) -> Seal:
     over = len(words) > _MOST_WORDS or len(folders) > _MOST_FOLDERS
     over |= len(patterns) > _MOST_PATTERNS
     files = _files(words[:_MOST_WORDS], folders, _only_written(command))
+    files -= _compiled(command, folders)
+    parts |= _leading(words[:_MOST_WORDS], folders)
     for pattern in patterns[:_MOST_PATTERNS]:
         found = _matches(pattern, folders)
         over |= len(found) > _MOST_MATCHES
@@ -157,8 +195,15 @@ def _words(command: str, root: Path, depth: int = 0) -> Iterator[str]:
     yield from _RUN.findall(_QUOTING.sub("", line))
     for module in _MODULE.findall(line):
         yield from _module_files(module)
-    for program in _PROGRAM.findall(line):
-        yield from _OBEYED.get(program.rstrip("0123456789"), ())
+    yield from _BEHIND.findall(_QUOTING.sub("", line))
+    programs = {program.rstrip("0123456789") for program in _PROGRAM.findall(line)}
+    for program in sorted(programs & _OBEYED.keys()):
+        yield from _OBEYED[program]
+    endings = [
+        ending for program in sorted(programs & _ENTRIES.keys()) for ending in _ENTRIES[program]
+    ]
+    for word in _as_shells_do(line) if endings else ():
+        yield from (f"{word.rstrip('/')}{ending}" for ending in endings)
 
 
 def _as_shells_do(line: str) -> list[str]:
@@ -196,6 +241,50 @@ def _only_written(command: str) -> frozenset[str]:
     rest = _OUTPUT.sub(" ", bare)
     written = set(_OUTPUT.findall(bare))
     return frozenset(name for name in written if Path(name).name not in rest)
+
+
+def _compiled(command: str, folders: Sequence[Path]) -> set[str]:
+    """Return the files that a compiler only writes (``gcc -o x x.c``), relative to the workspace.
+
+    One that the line names anywhere else is none of them, nor is a link: that leads elsewhere.
+    """
+    bare = _QUOTING.sub("", command)
+    spans = [
+        (segment.start() + target.start(1), segment.start() + target.end(1))
+        for segment in _SEGMENT.finditer(bare)
+        if _compiles(segment[0].split())
+        for target in _TARGET.finditer(segment[0])
+    ]
+    if not spans:
+        return set()
+    root = folders[0]
+    edges = [0, *(edge for span in spans for edge in span), len(bare)]
+    rest = " ".join(bare[begin:end] for begin, end in zip(edges[::2], edges[1::2], strict=True))
+    others = list(dict.fromkeys(islice(_words(rest, root), _MOST_WORDS)))
+    written = _files([bare[begin:end] for begin, end in spans], folders, frozenset())
+    named = _files(others, folders, frozenset())
+    return {name for name in written - named if not (root / name).is_symlink()}
+
+
+def _compiles(words: Sequence[str]) -> bool:
+    return bool(words) and (
+        _COMPILERS.fullmatch(words[0]) is not None or list(words[:2]) == ["go", "build"]
+    )
+
+
+def _leading(words: Sequence[str], folders: Sequence[Path]) -> Seal:
+    """Return as parts where words lead that go through a link: to be read, or to be written."""
+    root = folders[0]
+    usable = [word for word in words if word and "\0" not in word and len(word) <= _LONGEST_PATH]
+    found = {}
+    for word, folder in product(usable, map(str, folders)):
+        if word[0] != "/" and not os.path.lexists(f"{folder}/{word.partition('/')[0]}"):
+            continue  # what is not there is no link
+        place = word if word[0] == "/" else f"{folder}/{word}"
+        path, real = Path(os.path.normpath(place)), os.path.realpath(place)
+        if real != str(path) and _is_in(path, root):
+            found[f"where {path.relative_to(root)} leads"] = digest_of(real)
+    return found
 
 
 def _folders(words: Sequence[str], root: Path) -> list[Path]:

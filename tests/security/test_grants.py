@@ -185,7 +185,9 @@ def test_a_new_file_behind_a_pattern_and_another_target_of_a_link_are_changes(tm
     linked = command_seal("sh b.sh", tmp_path)
     (tmp_path / "b.sh").unlink()
     (tmp_path / "b.sh").symlink_to("c.sh")
-    assert changes(linked, command_seal("sh b.sh", tmp_path)) == "a.sh is gone, c.sh is new"
+    assert changes(linked, command_seal("sh b.sh", tmp_path)) == (
+        "a.sh is gone, c.sh is new, where b.sh leads changed"
+    )
 
 
 def test_what_a_line_only_writes_and_what_is_odd_does_not_stand_in_its_way(tmp_path):
@@ -205,6 +207,73 @@ def test_what_a_line_only_writes_and_what_is_odd_does_not_stand_in_its_way(tmp_p
     assert "huge changed" in changes(first, command_seal("cat pipe huge", tmp_path))
     for line in ("{a,b}" * 9000, "'" * 90_001, "sh " + "a/" * 40_000, "x " * 45_000, "*" * 50_000):
         assert "the command" in command_seal(line, tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "link", "to"),
+    [
+        ("echo hi > out", "out", "/etc/passwd"),
+        ("echo hi >> d/out", "d", "other"),
+        ("gcc -o x x.c", "x", "build.sh"),
+        ("cp build.sh d/new", "d", "/etc"),
+        ("cd d && touch new", "d", "/etc"),
+        ("mkdir -p d/e/f", "d", "/etc"),
+        ("sh d/../build.sh", "d", "/etc/ssl"),
+    ],
+)
+def test_a_link_that_takes_the_place_of_what_is_written_is_a_change(tmp_path, line, link, to):
+    """What was allowed wrote into the folder; it does not write where a link leads by now."""
+    for folder in ("d", "other"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "build.sh").write_text("echo built")
+    before = command_seal(line, tmp_path)
+    if link == "d":
+        (tmp_path / "d").rmdir()
+    (tmp_path / link).symlink_to(to)
+    assert changes(before, command_seal(line, tmp_path)) != "nothing changed"
+
+
+def test_what_a_compiler_writes_may_be_there_or_not_unless_it_is_used_too(tmp_path):
+    """``gcc -o x x.c`` is asked about once; one that runs x, reads it or looks like it is not."""
+    written = (
+        "gcc -o x x.c",
+        "cc x.c -Wall -ox",
+        "CC=1 true; aarch64-linux-gnu-g++-12 -O2 x.c -o x",
+    )
+    used = (
+        "gcc -o x x.c; ./x", "gcc -o x @x", "gcc -o x -specs=x y.c", "sh -o x", "sh x -o x",
+        "gcc y.c | sh -o x", "gcc -o x x.c && sh $PWD/x", "gcc -o x y.c -include x", "gcc -o x *",
+    )  # fmt: skip
+    for name in ("x.c", "y.c"):
+        (tmp_path / name).write_text("int main(){}")
+    before = {line: command_seal(line, tmp_path) for line in (*written, *used)}
+    (tmp_path / "x").write_text("anything")
+    same = {line for line in before if command_seal(line, tmp_path) == before[line]}
+    assert same == set(written)
+
+
+@pytest.mark.parametrize(
+    ("line", "name"),
+    [
+        ("python3 d", "d/__main__.py"),
+        ("PYTHONPATH=d python3 -V", "d/sitecustomize.py"),
+        ("node tool", "tool.js"),
+        ("node d", "d/index.js"),
+        ("cargo build", ".cargo/config.toml"),
+        ("docker compose up", "compose.override.yml"),
+        ("poetry install", "pyproject.toml"),
+        ("sh ~+/new.sh", "new.sh"),
+        ("cd d && sh $OLDPWD/new.sh", "new.sh"),
+        ("sh ${PWD%/}/new.sh", "new.sh"),
+    ],
+)
+def test_what_a_program_obeys_unasked_is_named(tmp_path, line, name):
+    """A file that was not there when it was allowed, and that the program takes by itself."""
+    (tmp_path / "d").mkdir()
+    before = command_seal(line, tmp_path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / name).write_text("x")
+    assert changes(before, command_seal(line, tmp_path)) == f"{name} is new"
 
 
 @pytest.mark.parametrize(
