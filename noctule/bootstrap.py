@@ -309,8 +309,10 @@ def forgetting_of(records: Records, saver: "NoctuleSaver") -> "Forgetting":
     from storage.sqlite.home_files import HomeFiles  # noqa: PLC0415 - likewise
 
     def replacer() -> Replacer:
-        known = secrets_of(records.settings, os.environ)
-        return Replacer(folder_key(records.home), tuple(sorted(known)))
+        settings = records.settings
+        known = tuple(sorted(secrets_of(settings, os.environ)))
+        names = frozenset({*settings.models, *settings.endpoints})
+        return Replacer(folder_key(records.home), known, names)
 
     databases = [records.home / "engine.db"]
     if not records.settings.storage.is_postgres:

@@ -44,14 +44,21 @@ class Masker:
     Args:
         values: what is known to be secret; values of less than eight characters are left out.
         mark: returns what stands in a secret's place; None puts ``MASK`` there.
+        leave: says whether a whole text stays as it is; None says so of none.
     """
 
-    def __init__(self, values: Iterable[str] = (), mark: Mark | None = None) -> None:
+    def __init__(
+        self,
+        values: Iterable[str] = (),
+        mark: Mark | None = None,
+        leave: Callable[[str], bool] | None = None,
+    ) -> None:
         known = sorted(value for value in values if len(value) >= _SHORTEST)
         self._written = {form: value for value in known for form in _forms(value)}
         longest_first = sorted(self._written, key=lambda form: (-len(form), form))
         self._known = re.compile("|".join(map(re.escape, longest_first))) if known else None
         self._mark = mark or _masked
+        self._leave = leave
 
     def hidden(self, text: str) -> list[str]:
         """Return what masking a text takes out of it."""
@@ -66,6 +73,8 @@ class Masker:
 
     def mask(self, text: str) -> str:
         """Return a text without secrets; masking it again changes nothing."""
+        if self._leave is not None and self._leave(text):
+            return text
         return self._replaced(text, self._mark)
 
     def _replaced(self, text: str, mark: Mark) -> str:

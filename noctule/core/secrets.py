@@ -1,7 +1,8 @@
 """Secrets at rest: what was said in a turn is kept without its keys once the turn has ended."""
 
 import hmac
-from collections.abc import Iterable
+import re
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Protocol
@@ -10,6 +11,14 @@ from noctule.core.masking import Masker
 from noctule.core.secret_forms import PLACEHOLDER
 
 _DIGITS = 12
+
+_OURS = re.compile(
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)"
+    r"|[0-9a-f]{8}-[0-9a-f]{4}-[67][0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}"
+    r"|\d{12}\.[0-9a-f]{8}"
+)
+"""Texts that are a time, an id or the version of a channel as a whole: no secret of anybody's,
+and what is stored cannot be read again without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +43,21 @@ class Replacer:
     Args:
         key: of the data folder: without it nobody can try out what a placeholder stands for.
         values: what is known to be secret.
+        names: of models and endpoints: where a text is nothing but one, it stays.
     """
 
     key: bytes
     values: Iterable[str] = ()
+    names: Collection[str] = ()
     gone: set[str] = field(default_factory=set)
 
     @property
     def masker(self) -> Masker:
         """What finds and replaces, also what was found before wherever else it stands."""
-        return Masker((*self.values, *self.gone), self.mark)
+        return Masker((*self.values, *self.gone), self.mark, leave=self._is_structure)
+
+    def _is_structure(self, text: str) -> bool:
+        return text in self.names or _OURS.fullmatch(text) is not None
 
     def mark(self, secret: str) -> str:
         """Return what stands for a secret, and remember it."""
