@@ -4,7 +4,6 @@ One description for the sandbox and for the tools that write files.
 """
 
 import os
-import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import cache
@@ -12,10 +11,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from noctule.core.settings import Settings
+from tools.started import started
 
-_SCRIPTS = frozenset({".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".sh", ".pl", ".lua"})
-_INTERPRETER = re.compile(r"(python|node|bun|deno|ruby|bash|sh)[\d.]*$")
-_RUNS_IN = frozenset({"--directory", "--project", "--cwd", "--prefix", "--from", "--path", "-C"})
 _PACKAGES = ("noctule", "agents", "graphs", "storage", "tools")
 
 
@@ -34,54 +31,12 @@ def _named(settings: Settings) -> Iterator[Path]:
     if settings.tools.folder is not None:
         yield settings.tools.folder
     for server in settings.tools.mcp.values():
-        yield from _started(server.command)
+        env = {name: value.get_secret_value() for name, value in server.env.items()}
+        yield from started(server.command, env)
     for endpoint in settings.endpoints.values():
         for path in (endpoint.weights, endpoint.chat_template, endpoint.script):
             if path is not None:
                 yield path
-
-
-def _started(command: Sequence[str]) -> Iterator[Path]:
-    """Yield the files that the words of a command name, and the folders it runs programs of.
-
-    Modules beside a script are loaded with it. A folder that a server only works on is none.
-    """
-    for place, word in enumerate(command):
-        for text in dict.fromkeys((word, word.partition("=")[2])):
-            path = _existing(text)
-            if path is None:
-                continue
-            before = command[place - 1] if place else ""
-            if path.is_file():
-                yield path
-                if place == 0 or path.suffix in _SCRIPTS:
-                    yield _loaded_with(path)
-            elif _runs_in(before, word) or (place == 1 and _is_interpreter(command[0])):
-                yield path
-
-
-def _runs_in(before: str, word: str) -> bool:
-    return before in _RUNS_IN or word.partition("=")[0] in _RUNS_IN
-
-
-def _is_interpreter(program: str) -> bool:
-    return _INTERPRETER.match(Path(program).name) is not None
-
-
-def _loaded_with(program: Path) -> Path:
-    """Return the folder a program loads others from: its environment's, else its own."""
-    for above in program.parents:
-        if above.name == "node_modules" or (above / "pyvenv.cfg").exists():
-            return above
-    return program.parent
-
-
-def _existing(text: str) -> Path | None:
-    path = Path(text).expanduser() if text and "\0" not in text else None
-    try:
-        return path if path is not None and path.exists() else None
-    except OSError:  # too long for a name
-        return None
 
 
 def lies_in(folder: Path, kept: Iterable[Path]) -> Path | None:
@@ -119,3 +74,38 @@ def _python() -> Iterator[str]:
     yield from (sys.prefix, sys.base_prefix, sys.exec_prefix)
     yield from (path for path in sys.path if path and Path(path).is_dir())
     yield from map(str, packages())  # where the folder they lie in is the workspace itself
+
+
+def ways(paths: Sequence[Path]) -> Iterator[tuple[Path, Path]]:
+    """Yield each path with itself and with the folders above it, no folder twice."""
+    parents = {path.parent: path for path in reversed(paths)}
+    yield from ((path, path) for path in paths if path.is_symlink())
+    yield from ((path, above) for near, path in parents.items() for above in (near, *near.parents))
+
+
+def outermost(kept: Sequence[Path], folder: Path) -> Iterator[Path]:
+    """Yield what is kept but for what lies in a folder of it; one the workspace lies in is none."""
+    every, covered = set(kept), dict[Path, bool]()
+    no_cover = (folder, *folder.parents)
+    for path in kept:
+        near = path.parent
+        if near not in covered:
+            above = (each for each in (near, *near.parents) if each in every)
+            covered[near] = any(_resolved(each) not in no_cover for each in above)
+        if not covered[near] or path.is_symlink():
+            yield path
+
+
+def reals(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield each path with its symlinks resolved; hundreds of them lie in one folder."""
+    folders = dict[Path, Path]()
+    for path in paths:
+        near = path.parent
+        if near not in folders:
+            folders[near] = _resolved(near)
+        plain = path.name and path.name != ".." and not path.is_symlink()
+        yield folders[near] / path.name if plain else _resolved(path)
+
+
+def _resolved(path: Path) -> Path:
+    return Path(os.path.realpath(path.expanduser()))

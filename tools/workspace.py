@@ -17,7 +17,7 @@ from pathlib import Path
 from noctule.core.no_workspaces import refusal
 from noctule.core.private_files import make_folder, persons_umask
 from tools.git_places import repository_made
-from tools.kept import lies_in, noctules_own, python_by_name
+from tools.kept import lies_in, noctules_own, outermost, python_by_name, reals, ways
 
 OUTPUTS = ".noctule"
 """The folder within a workspace where long tool output is kept; agents may read it."""
@@ -228,7 +228,7 @@ class Workspace:
         # Whoever writes there decides what the next `git status` of a person runs.
         if any(name.lower() == ".git" for name in path.relative_to(self.root).parts):
             raise PathError(f"{text!r} belongs to git, which alone may write it.")
-        if any(_is_in(path, kept) for kept in (*self.guarded, *self.kept)):
+        if _is_in(path, (*self.guarded, *self.kept)):
             raise PathError(f"{text!r} tells Noctule itself what to do; only people may write it.")
         if (folder := repository_made(self.root, path)) is not None:
             raise PathError(
@@ -325,17 +325,16 @@ def _within(folder: Path, kept: Sequence[Path]) -> tuple[Path, ...]:
             f"{folder} is part of {own}, which Noctule itself runs, so it is no workspace. Name "
             "another folder."
         )
-    found = tuple(dict.fromkeys(real for real in map(_real, kept) if folder in real.parents))
+    kept = list(outermost(kept, folder))
+    found = tuple(dict.fromkeys(real for real in reals(kept) if folder in real.parents))
     still = {*found, *noctules_own()}
-    for path in (*kept, *python_by_name()):
-        for above in (path, *path.parents):
-            exchangeable = folder in above.parents and still.isdisjoint((above, *above.parents))
-            if exchangeable and above.is_symlink():
-                raise PathError(
-                    f"{above} is a link within the workspace by which something is named that "
-                    f"Noctule runs or obeys, and an agent could exchange it. Name {_real(path)} "
-                    "itself instead."
-                )
+    for path, above in ways((*kept, *python_by_name())):
+        exchangeable = folder in above.parents and still.isdisjoint((above, *above.parents))
+        if exchangeable and above.is_symlink():
+            raise PathError(
+                f"{above} is a link within the workspace by which something is named that Noctule "
+                f"runs or obeys, and an agent could exchange it. Name {_real(path)} itself instead."
+            )
     return found
 
 
@@ -360,10 +359,10 @@ def set_aside_made(workspace: Workspace, missing: Sequence[Path]) -> str | None:
     )
 
 
-def _is_in(path: Path, kept: Path) -> bool:
-    """Whether a path is something or lies in it, on disks that know no capitals, too."""
-    here, there = Path(str(path).casefold()), Path(str(kept).casefold())
-    return here == there or there in here.parents
+def _is_in(path: Path, kept: Sequence[Path]) -> bool:
+    """Whether a path is something kept or lies in it, on disks that know no capitals, too."""
+    folded, here = {str(each).casefold() for each in kept}, Path(str(path).casefold())
+    return any(str(above) in folded for above in (here, *here.parents))
 
 
 def _acceptable(given: Path, home: Path) -> Path:

@@ -227,3 +227,97 @@ async def test_no_setting_of_the_machine_can_be_changed_from_inside(tmp_path: Pa
         assert text.splitlines()[-2:-1] != ["/proc/sys"]
         assert "/proc/sys" not in text
     assert text.rstrip().endswith("end")
+
+
+STARTED = {
+    "a link to a script": (["python3", "OUT/link.py"], {}, ["servers/x.py", "servers/beside.py"]),
+    "imports at the top": (
+        ["python3", "WS/top.py"],
+        {},
+        ["lib.py", "json.py", "email/__init__.py", "src/deep.py", "json.so"],
+    ),
+    "imports of JavaScript": (["node", "WS/top.js"], {}, ["part.js", "node_modules/a/i.js"]),
+    "PYTHONPATH": (["python3", "-m", "m"], {"PYTHONPATH": "WS/servers:/usr"}, ["servers/m.py"]),
+    "NODE_OPTIONS": (
+        ["node", "index"],
+        {"NODE_OPTIONS": "--require=WS/servers/a.js"},
+        ["servers/a.js"],
+    ),
+    "LD_PRELOAD": (["server"], {"LD_PRELOAD": "WS/servers/x.py"}, ["servers/x.py"]),
+    "PATH": (["env", "server"], {"PATH": "WS/servers:/bin"}, ["servers/python3"]),
+    "a line": (["sh", "-c", "cd WS/servers && exec python3 x.py"], {}, ["servers/x.py"]),
+    "a line's path": (["bash", "-lc", "python3 WS/servers/x.py"], {}, ["servers/beside.py"]),
+    "options before": (["python3", "-I", "WS/servers"], {}, ["servers/__main__.py"]),
+    "a package": (["npx", "-y", "WS/servers"], {}, ["servers/index.js"]),
+    "go run": (["go", "run", "WS/servers"], {}, ["servers/main.go"]),
+    "editable": (["uvx", "--with-editable", "WS/servers", "x"], {}, ["servers/new.py"]),
+    "a class path": (["java", "-cp", "WS/a.jar:WS/servers", "M"], {}, ["a.jar", "servers/M.class"]),
+    "a URL": (["node", "--import", "file://WS/servers/a.mjs"], {}, ["servers/a.mjs"]),
+    "a manifest": (
+        ["cargo", "run", "--manifest-path", "WS/servers/Cargo.toml"],
+        {},
+        ["servers/src/main.rs"],
+    ),
+    "no ending": (["python3", "-u", "WS/servers/x"], {}, ["servers/beside.py"]),
+    "PHP": (["php", "WS/servers/a.php"], {}, ["servers/b.php"]),
+    "glued": (["make", "-CWS/servers"], {}, ["servers/Makefile"]),
+    "not there yet": (["python3", "WS/later.py"], {}, ["later.py"]),
+}
+
+
+@pytest.mark.parametrize("form", list(STARTED))
+def test_what_a_server_loads_is_kept_however_its_command_says_it(tmp_path: Path, form: str):
+    """By links, variables, lines for a shell, options, imports; what it works on is not."""
+    command, env, evil = STARTED[form]
+    root = a_server_project(tmp_path)
+
+    def named(text: str) -> str:
+        return text.replace("WS", str(root)).replace("OUT", str(tmp_path))
+
+    words = [*map(named, command), f"--db={root}/data/a.db", f"{root}/docs"]
+    told = {name: named(value) for name, value in {**env, "DATA": "WS/data"}.items()}
+    server = {"command": words, "env": told}
+    settings = Settings.model_validate({**yaml.safe_load(CONFIG), "tools": {"mcp": {"a": server}}})
+    kept = kept_paths(settings, [])
+    workspace = open_workspace(tmp_path / "home", "s1", root, most_bytes=16 * MIB, kept=kept)
+    for path in evil:
+        with pytest.raises(PathError, match="Noctule itself"):
+            workspace.put(path, b"evil", "t")
+    for path in ("other.py", "docs/a.md", "data/b.db", "email/a.txt", "tests/test_top.py"):
+        workspace.put(path, b"fine", "t")
+
+
+def a_server_project(tmp_path: Path) -> Path:
+    """A project with servers at its top and in a folder, and a link to one outside."""
+    root = (tmp_path / "project").resolve()
+    for folder in ("servers/src", "src", "data", "docs", "email", "node_modules/a"):
+        (root / folder).mkdir(parents=True)
+    for name in ("x.py", "x", "a.js", "a.mjs", "a.php", "Cargo.toml", "beside.py", "src/main.rs"):
+        (root / "servers" / name).write_text("mine")
+    (root / "top.py").write_text("import lib\nfrom src import deep\n")
+    (root / "top.js").write_text("const { a } = require('./part')\n")
+    for name in ("lib.py", "src/deep.py", "part.js", "a.jar", "data/a.db"):
+        (root / name).write_text("mine = 1\n")
+    (tmp_path / "link.py").symlink_to(root / "servers/x.py")
+    return root
+
+
+@pytest.mark.process
+async def test_a_command_makes_and_changes_nothing_that_a_server_at_the_top_imports(tmp_path: Path):
+    """What is there cannot be written; a module that would stand before another is set aside."""
+    root = a_server_project(tmp_path)
+    server = {"command": ["python3", f"{root}/top.py"]}
+    settings = Settings.model_validate({**yaml.safe_load(CONFIG), "tools": {"mcp": {"a": server}}})
+    kept = kept_paths(settings, [])
+    workspace = open_workspace(tmp_path / "home", "s1", root, most_bytes=16 * MIB, kept=kept)
+    command = (
+        "for f in lib.py src/deep.py json.py email/__init__.py other.py; do echo evil >$f; done;"
+        "rm -f lib.py; mv src old; echo end"
+    )
+    tool = Shell(settings.tools, Sandbox(settings.tools))
+    text = (await tool.run(ShellArguments(command=command), a_context(workspace))).text
+    assert "set aside" in text
+    assert {(root / name).read_text() for name in ("lib.py", "src/deep.py")} == {"mine = 1\n"}
+    assert not (root / "json.py").exists()
+    assert not (root / "email/__init__.py").exists()
+    assert (root / "other.py").read_text() == "evil\n"
