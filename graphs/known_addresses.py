@@ -21,13 +21,16 @@ _ADDRESS = re.compile(r"https?://[^\s<>\"'`\\^{}|]+", re.IGNORECASE)
 _LINK = re.compile(r"\]\(\s*<?([^\s<>)]+)")
 _PAGE = re.compile(r"^URL: (\S+)$", re.MULTILINE)
 _BARE = re.compile(
-    r"(?<![\w@./-])((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24})\b", re.IGNORECASE
+    r"(?<![\w@./-])((?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z]{2,24})\b(?![(\[])",
+    re.IGNORECASE,
 )
+"""A host without a scheme; ``asyncio.run(`` is code."""
 _ENDINGS = ".,;:!?*_)]"
 _FILE_ENDINGS = frozenset({
-    "bat", "bz", "cab", "cc", "cfg", "css", "csv", "gz", "go", "in", "ini", "java", "js", "json",
-    "lock", "log", "md", "ml", "mk", "mm", "mov", "mp", "pdf", "php", "pl", "pm", "png", "ps", "py",
-    "rb", "rs", "sh", "so", "sql", "st", "tar", "tf", "toml", "ts", "txt", "vb", "xml", "yaml",
+    "ac", "am", "bat", "bz", "cab", "cc", "cfg", "css", "csv", "do", "dot", "go", "gz", "in",
+    "ini", "java", "js", "json", "la", "lock", "log", "map", "md", "mk", "ml", "mm", "mo",
+    "mov", "mp", "nu", "pdf", "php", "pl", "pm", "png", "properties", "ps", "pub", "py", "rb",
+    "rs", "sh", "so", "sql", "st", "sv", "tar", "tf", "toml", "ts", "txt", "vb", "xml", "yaml",
     "yml", "zip",
 })  # fmt: skip
 """Last labels under which a word like ``setup.py`` is a file and no host."""

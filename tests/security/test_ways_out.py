@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from graphs.known_addresses import known_addresses
 from noctule.core.consent import rule_of, scope_of
 from noctule.core.lifecycle import Status
 from noctule.core.outside_text import as_data, as_replied
@@ -190,6 +191,13 @@ async def test_what_is_replied_to_names_no_host_and_makes_nothing_public(tmp_pat
         world = World(tmp_path, site)
         assert await world.does(READ, calls(way), says=f"{told}\n\nYes.") is Status.WAITING
         assert (world.engine.asked, site.asked("/?d=1")) == ([], [])
+
+
+def test_a_file_or_a_call_that_the_person_names_is_no_host():
+    """Whoever registers ``asyncio.run`` or ``id_rsa.pub`` as a domain gains nothing by it."""
+    said = "Fix asyncio.run(main()), os.name[0], Makefile.am and application.properties; see"
+    known = known_addresses([f"{said} bats.test, docs.bats.test/x and `other.test`."], [])
+    assert known.hosts == {"bats.test", "docs.bats.test", "other.test"}
 
 
 async def test_a_host_is_asked_about_once_and_the_grant_says_so(tmp_path, site):
