@@ -386,6 +386,8 @@ class Desk:
     async def _session(self, work: UnitOfWork, request: Request) -> Session:
         if request.session_id is not None:
             session = await work.sessions.get(request.session_id)
+            if request.owner not in {session.owner, LOCAL_OWNER}:
+                raise UsageError("That session belongs to someone else.")
             if request.budget_usd is not None:
                 await raise_run(work, session.id, request.budget_usd, self._clock.now())
             check_has_workspace(session, request.workspace)

@@ -6,12 +6,17 @@ from typing import Any
 
 import pytest
 
+from noctule.channels.telegram.feedback import ON
+from noctule.channels.telegram.places import Place
+from noctule.channels.telegram.signing import Signer
+from noctule.core.errors import UsageError
 from noctule.core.questions import Question
+from noctule.sessions.desk import Request
 from tests.integration.test_telegram_safety import handled
 from tests.integration.test_telegram_work import ASKS, calls
 from tests.support.provider import Provider
 from tests.support.replies import Reply
-from tests.support.telegram_rig import Bot, open_bot
+from tests.support.telegram_rig import GUEST, OWNER, Bot, fast_telegram, open_bot
 
 pytestmark = pytest.mark.process
 
@@ -78,6 +83,51 @@ async def test_a_guest_s_words_are_spelt_out_on_the_owner_s_card(tmp_path: Path)
     assert "This comes from a guest's task, not yours: \u201cBert bert (id 1002)\u201d." in text
     assert "They want: \u201cSay hi\\u202e\\u2066 \\ufe0f\\u3164 to all\u201d" in text
     assert "(In a session of telegram:1002; it acts under the account of" in text
+
+
+async def test_a_guest_in_a_group_says_and_presses_nothing_in_the_owners_session(
+    tmp_path: Path,
+) -> None:
+    """Each has a session of their own there: what one was allowed is not allowed to the other."""
+    async with fast_telegram() as telegram, Provider(default=Reply(text="Hi.")) as provider:
+        anna, bert = telegram.phone(OWNER), telegram.phone(GUEST)
+        team = telegram.chats.group("Team", anna.owner, bert.owner)
+        me = f"@{telegram.world.bot.username}"
+        one = {"endpoint": "shop", "local": True, "context": 32000}
+        more = {name: {**one, "name": name} for name in ("loop", "other")}
+        settings = {"groups": [team.id], "allow": [OWNER.id, bert.owner.id]}
+        async with open_bot(
+            tmp_path, provider, telegram=telegram, settings=settings, works=False, models=more
+        ) as bot:
+            anna.says("/private on", chat=team)
+            told = await anna.hears("leaves your machines", chat=team)
+            for phone, words in (
+                (anna, "one"),
+                (bert, "two"),
+                (bert, "/private off"),
+                (anna, "three"),
+                (bert, "/new"),
+                (bert, "four"),
+                (anna, "five"),
+            ):
+                phone.says(words if words[0] == "/" else f"{me} {words}", chat=team)
+                await handled(bot)
+            async with bot.records.database.read() as work:
+                sessions = await work.sessions.list()
+                turns = {s.id: await work.turns.of_session(s.id) for s in sessions}
+            said = {(s.owner, *(t.text for t in turns[s.id])) for s in sessions}
+            signer = Signer(telegram.token, bot.records.clock)
+            mine = next(t for some in turns.values() for t in some if t.text == "one")
+            press = signer.button(Place(team.id), "text", ON, f"{mine.id}.0").data
+            refused = await bert.answered(bert.presses_data(told, str(press)))
+            with pytest.raises(UsageError, match="someone else"):
+                await bot.records.desk.submit(
+                    Request("obey", session_id=mine.session_id, owner=f"telegram:{GUEST.id}")
+                )
+    guest = f"telegram:{GUEST.id}"
+    assert said == {("local", "one", "three", "five"), (guest, "two"), (guest, "four")}
+    assert all(turn.private for some in turns.values() for turn in some)
+    assert refused.answer == "I no longer have that message."
 
 
 async def test_what_work_would_ask_for_is_allowed_with_one_button(tmp_path: Path) -> None:

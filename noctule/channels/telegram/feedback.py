@@ -1,6 +1,7 @@
 """Feedback: 👍, 👎 and *again on…* under an answer; ``noctule rate`` and costs read it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from noctule.channels.telegram.letters import Button, Letter
 from noctule.channels.telegram.office import Office, Press
@@ -65,8 +66,10 @@ async def back(office: Office, press: Press) -> str | None:
 async def on(office: Office, press: Press) -> str | None:
     """Ask again, on another model; it counts against the first."""
     turn_id, _, number = press.argument.partition(".")
+    turn = await _turn(office, replace(press, argument=turn_id))
+    if turn is None:
+        return "I no longer have that message."
     async with office.records.database.read() as work:
-        turn = await work.turns.get(turn_id)
         session = await work.sessions.get(turn.session_id)
     models = await _models(office, turn)
     if int(number) >= len(models):

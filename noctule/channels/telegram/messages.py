@@ -11,7 +11,7 @@ from noctule.channels.telegram import remarks
 from noctule.channels.telegram.incoming_files import attached, attached_files, fetch
 from noctule.channels.telegram.letters import Letter, plain
 from noctule.channels.telegram.morning import before
-from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.office import Office, Said, going_on, session_in
 from noctule.channels.telegram.parts import utf16
 from noctule.channels.telegram.preferences import Preferences
 from noctule.core.chats import Chat, WatchKind
@@ -65,7 +65,7 @@ async def submit(office: Office, said: Said) -> None:
     chat = await office.chat(said.place, said.owner)
     for letter in await before(office, said, chat):
         await office.outbox.post(letter)
-    session_id = await _session(office, chat)
+    session_id = await _session(office, chat, said.owner)
     begin_as = None if session_id else new_id(office.records.clock)
     names: list[str] = []
     if files:
@@ -91,9 +91,9 @@ async def submit(office: Office, said: Said) -> None:
     )
     settings = {k: v for k, v in chat.settings.items() if k not in {"next_role", "next_model"}}
     now = office.records.clock.now()
-    kept = replace(chat, session_id=turn.session_id, settings=settings, heard_at=now)
+    kept = replace(chat, settings=settings, heard_at=now)
     async with office.records.database.work() as work:
-        await work.chats.put(kept)
+        await work.chats.put(going_on(kept, said.owner, turn.session_id))
         await work.commit()
     await office.watching.watch(said.place, turn.session_id, WatchKind.TALK, after=0)
     await _tell_if_it_waits(office, said, turn.session_id, turn.id)
@@ -146,15 +146,17 @@ async def _edited(office: Office, said: Said) -> None:
         )
 
 
-async def _session(office: Office, chat: Chat) -> str | None:
-    """Return the session messages go to; None when the next one begins another."""
-    if chat.session_id is None:
+async def _session(office: Office, chat: Chat, owner: str) -> str | None:
+    """Return the session a person's messages go to; None when the next one begins another."""
+    session_id = session_in(chat, owner)
+    if session_id is None:
         return None
     async with office.records.database.read() as work:
         try:
-            return (await work.sessions.get(chat.session_id)).id
+            session = await work.sessions.get(session_id)
         except NotFoundError:
             return None
+    return session.id if session.owner == owner else None
 
 
 async def _workspace(office: Office, session_id: str) -> Path:

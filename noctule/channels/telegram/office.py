@@ -1,7 +1,7 @@
 """Office: what everybody in this channel works with."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from telegram import Bot, Message, User
@@ -26,6 +26,10 @@ from noctule.core.settings import TelegramSettings
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
     from noctule.channels.telegram.watching import Watching
+
+
+_TALKS = "talks"
+"""Under which setting of a chat the sessions of those are who did not open it, by owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +70,25 @@ class Office:
         async with self.records.database.read() as work:
             known = await work.chats.get(CHANNEL, str(place))
         return known or Chat(CHANNEL, str(place), owner)
+
+
+def session_in(chat: Chat, owner: str) -> str | None:
+    """Return the session that what a person says in a chat goes to; None when it begins one.
+
+    In a group everybody has a session of their own: what one may do, another may not.
+    """
+    if owner == chat.owner:
+        return chat.session_id
+    found: str | None = chat.settings.get(_TALKS, {}).get(owner)
+    return found
+
+
+def going_on(chat: Chat, owner: str, session_id: str | None) -> Chat:
+    """Return a chat in which what a person says goes to a session from now on."""
+    if owner == chat.owner:
+        return replace(chat, session_id=session_id)
+    talks = {**chat.settings.get(_TALKS, {}), owner: session_id}
+    return replace(chat, settings={**chat.settings, _TALKS: talks})
 
 
 @dataclass(frozen=True, slots=True)

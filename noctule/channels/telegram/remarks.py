@@ -6,7 +6,7 @@ when it has ended.
 
 from noctule.channels.telegram import questions
 from noctule.channels.telegram.letters import Letter, plain
-from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.office import Office, Said, session_in
 from noctule.channels.telegram.ownership import own_session
 from noctule.channels.telegram.places import CHANNEL
 from noctule.channels.telegram.sentences import for_phones
@@ -42,7 +42,7 @@ async def _taken(office: Office, said: Said) -> bool:
     if about is None or about.purpose not in _WORK or about.session_id is None:
         return False
     chat = await office.chat(said.place, said.owner)
-    if about.session_id == chat.session_id:
+    if about.session_id == session_in(chat, said.owner):
         return False  # a card of this conversation: what is said goes on with it
     await own_session(office, about.session_id, said.owner)
     if not await _steered(office, said, str(about.turn_id)):

@@ -1,11 +1,10 @@
 """``/start``, ``/help`` and ``/new``."""
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
 
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.wishes import after_session
-from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.office import Office, Said, going_on
 
 Commands = Callable[[], Iterable[Command]]
 
@@ -54,7 +53,7 @@ async def _start(office: Office, said: Said) -> None:
 async def _new(office: Office, said: Said) -> None:
     chat = await office.chat(said.place, said.owner)
     async with office.records.database.work() as work:
-        await work.chats.put(replace(after_session(chat), session_id=None))
+        await work.chats.put(going_on(after_session(chat), said.owner, None))
         await work.commit()
     if said.text:
         from noctule.channels.telegram.messages import on_message  # noqa: PLC0415 - it comes later

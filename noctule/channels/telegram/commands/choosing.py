@@ -11,6 +11,7 @@ from noctule.channels.telegram.places import Place
 from noctule.core.chats import Chat
 from noctule.core.errors import UsageError
 from noctule.core.roles import ANSWERING
+from noctule.core.sessions import LOCAL_OWNER
 
 CHOOSE = "choose"
 _FREE = frozenset({"auto", "off", "none", "free"})
@@ -91,6 +92,8 @@ async def _private(office: Office, said: Said) -> None:
     if word not in {"on", "off"}:
         raise UsageError("Write /private on or /private off.")
     chat = await office.chat(said.place, said.owner)
+    if word == "off" and said.owner not in {chat.owner, LOCAL_OWNER}:
+        raise UsageError("Only who opened this chat, or my owner, can turn that off here.")
     local = [m for m in office.records.settings.models if office.records.settings.is_local(m)]
     if word == "on":
         if not local:

@@ -11,7 +11,7 @@ from noctule.channels.telegram.commands.wishes import wishes_of
 from noctule.channels.telegram.incoming_files import attached_files, fetch
 from noctule.channels.telegram.markdown import bare
 from noctule.channels.telegram.messages import quoted
-from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.office import Office, Said, session_in
 from noctule.channels.telegram.ownership import own_session
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.preferences import Preferences
@@ -226,13 +226,14 @@ async def _resumable(office: Office, said: Said) -> Session:
         return await _chosen(office, said, set(_ASLEEP), "sleeps", "resume")
     except UsageError:
         chat = await office.chat(said.place, said.owner)
-        if chat.session_id is None:
+        session_id = session_in(chat, said.owner)
+        if session_id is None:
             raise
         async with office.records.database.read() as work:
-            turns = await work.turns.of_session(chat.session_id)
+            turns = await work.turns.of_session(session_id)
         if not turns or turns[-1].status is not Status.FAILED:
             raise
-        return await own_session(office, chat.session_id, said.owner)
+        return await own_session(office, session_id, said.owner)
 
 
 def _stopped(ended: Sequence[Underway], left: Sequence[Underway]) -> str:

@@ -1,14 +1,12 @@
 """``/status`` and ``/sessions``: what there is, how far it has come, and going back to it."""
 
-from dataclasses import replace
-
 from noctule.channels.telegram.amounts import shown_cost
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.running import underway
 from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.letters import Button, Letter, plain
 from noctule.channels.telegram.markdown import bare
-from noctule.channels.telegram.office import Office, Press, Said
+from noctule.channels.telegram.office import Office, Press, Said, going_on, session_in
 from noctule.channels.telegram.ownership import own_session
 from noctule.channels.telegram.places import CHANNEL, Place
 from noctule.channels.telegram.preferences import Preferences
@@ -72,8 +70,10 @@ async def _status(office: Office, said: Said) -> None:
             lines.append(f"• **{title}**: {state}, {shown_cost(seen.cost_usd)} so far")
         chat = await work.chats.get(CHANNEL, str(said.place))
         current = None
-        if chat is not None and chat.session_id is not None:
-            current = await work.sessions.get(chat.session_id)
+        talks = None if chat is None else session_in(chat, said.owner)
+        if talks is not None:
+            current = await work.sessions.get(talks)
+            current = current if current.owner == said.owner else None
     if not lines:
         lines.append("Nothing is running or parked here.")
     if current is not None:
@@ -99,7 +99,7 @@ async def switch(office: Office, press: Press) -> str | None:
     session = await own_session(office, press.argument, press.owner)
     chat = await office.chat(press.place, press.owner)
     async with office.records.database.work() as work:
-        await work.chats.put(replace(chat, session_id=session.id))
+        await work.chats.put(going_on(chat, press.owner, session.id))
         await work.commit()
     async with office.records.database.read() as work:
         after = await work.events.last_seq(session.id)

@@ -14,7 +14,7 @@ from noctule.channels.telegram.explaining import explanation_lines
 from noctule.channels.telegram.hours import hour
 from noctule.channels.telegram.letters import Letter
 from noctule.channels.telegram.markdown import bare
-from noctule.channels.telegram.office import Office, Said
+from noctule.channels.telegram.office import Office, Said, session_in
 from noctule.channels.telegram.ownership import own_session
 from noctule.channels.telegram.preferences import Preferences
 from noctule.core.attempts import Attempt
@@ -189,7 +189,8 @@ async def _meant(office: Office, said: Said) -> Turn:
             turn = await work.turns.get(about.turn_id)
         else:
             chat = await office.chat(said.place, said.owner)
-            turns = await work.turns.of_session(chat.session_id) if chat.session_id else []
+            talks = session_in(chat, said.owner)
+            turns = await work.turns.of_session(talks) if talks else []
             finished = [one for one in turns if one.status.finished]
             if not finished:
                 raise UsageError("Nothing to explain here yet. Reply with /why to an answer.")
