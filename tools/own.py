@@ -128,8 +128,8 @@ def own_tools(settings: ToolsSettings, problems: list[str]) -> Iterator[OwnTool]
         return
     seconds = settings.command_timeout.total_seconds()
     for path in sorted(folder.glob("*.py")):
-        module = _load(path, problems)
-        code = path.read_bytes() if module is not None else b""
+        code = path.read_bytes()
+        module = _load(path, code, problems)
         for function in _functions(module):
             try:
                 yield _tool_of(function, seconds, code)
@@ -137,14 +137,14 @@ def own_tools(settings: ToolsSettings, problems: list[str]) -> Iterator[OwnTool]
                 problems.append(f"{path.name}: the tool {function.name!r} {error}")
 
 
-def _load(path: Path, problems: list[str]) -> ModuleType | None:
-    """Run a file; None when it cannot be run."""
+def _load(path: Path, code: bytes, problems: list[str]) -> ModuleType | None:
+    """Run what was read of a file, and no bytecode that lies beside it; None when it cannot."""
     spec = importlib.util.spec_from_file_location(f"noctule_own_{path.stem}", path)
-    if spec is None or spec.loader is None:
+    if spec is None:
         return None
     module = importlib.util.module_from_spec(spec)
     try:
-        spec.loader.exec_module(module)
+        exec(compile(code, path, "exec", dont_inherit=True), vars(module))  # noqa: S102 - the person's
     except (Exception, SystemExit) as error:  # noqa: BLE001 - a file can fail in every way there is
         text = " ".join(str(error).split()) or "no reason given"
         problems.append(

@@ -2,21 +2,31 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
+
+from noctule.config.code_words import INTERPRETER, named_by
 
 FOLDER_PART = "tools.folder"
 """How the person's own tools are called among the parts of a configuration that run code."""
 
 _SERVER_PART = "tools.mcp.{}"
 _SCRIPTS = frozenset({
-    ".bash", ".cjs", ".js", ".jsx", ".lua", ".mjs", ".php", ".pl", ".py", ".rb", ".sh",
-    ".toml", ".ts", ".tsx", ".zsh",
+    ".awk", ".bash", ".bat", ".cjs", ".class", ".clj", ".cmd", ".cs", ".csx", ".cts", ".dart",
+    ".dll", ".ex", ".exe", ".exs", ".fish", ".fsx", ".go", ".groovy", ".hs", ".jar", ".java", ".jl",
+    ".js", ".jsx", ".kt", ".kts", ".lua", ".mjs", ".ml", ".mts", ".node", ".phar", ".php", ".pl",
+    ".pm", ".ps1", ".psm1", ".py", ".pyc", ".pyd", ".pyw", ".pyz", ".r", ".rb", ".rkt", ".rs",
+    ".scala", ".scm", ".sh", ".so", ".swift", ".tcl", ".toml", ".ts", ".tsx", ".war", ".wasm",
+    ".zsh",
 })  # fmt: skip
-_INTERPRETER = re.compile(r"(?:python|node|bun|deno|ruby|perl|lua|php|bash|zsh|sh)[\d.]*")
+_SAYS_WHAT_RUNS = frozenset({
+    "build.gradle", "cargo.lock", "compose.yaml", "compose.yml", "deno.json", "deno.jsonc",
+    "docker-compose.yaml", "docker-compose.yml", "dockerfile", "gemfile", "go.mod", "justfile",
+    "makefile", "package.json", "pom.xml", "rakefile", "taskfile.yml",
+})  # fmt: skip
+"""Names, in small letters, of files that say what a folder's programs are."""
 
 _FETCHED = frozenset({"__pycache__", "node_modules", "site-packages", "venv"})
 """Folders of what package managers put there: too much to be hashed, and named by lock files."""
@@ -101,30 +111,34 @@ def _started(folder: Path, words: list[str]) -> Iterator[Path]:
     Files it only works on, as its data, are none.
     """
     read = _read_by_interpreter(words)
-    for place, word in enumerate(words):
-        for text in dict.fromkeys((word, word.partition("=")[2])):
-            path = _within(folder, text)
-            if path is None:
-                continue
-            if path.is_dir():
-                yield from _below(path, every=False)
-            elif path.is_file() and (place in {0, read} or _is_code(path)):
-                yield path
-                if path.suffix in _SCRIPTS:
-                    beside = path.parent
-                    is_top = beside.resolve() == folder.resolve()
-                    yield from _alike(path) if is_top else _below(beside, every=False)
+    for place, named in enumerate(dict.fromkeys(named_by(words))):
+        path = _within(folder, named.text)
+        if path is None:
+            continue
+        if path.is_dir():
+            yield from _below(path, every=False) if named.runs else ()
+        elif path.is_file() and (place == 0 or named.text == read or named.runs or _is_code(path)):
+            yield path
+            if _names_code(path.name):
+                beside = path.parent
+                is_top = beside.resolve() == folder.resolve()
+                yield from _alike(path) if is_top else _below(beside, every=False)
 
 
-def _read_by_interpreter(words: list[str]) -> int | None:
-    """Return which word an interpreter takes for its script; None when there is no interpreter."""
-    if not words or not _INTERPRETER.fullmatch(Path(words[0]).name):
+def _read_by_interpreter(words: list[str]) -> str | None:
+    """Return the word an interpreter takes for its script; None when there is no interpreter."""
+    if not words or not INTERPRETER.fullmatch(Path(words[0]).name):
         return None
-    return next((at for at, word in enumerate(words) if at and not word.startswith("-")), None)
+    return next((word for word in words[1:] if not word.startswith("-")), None)
 
 
 def _is_code(path: Path) -> bool:
-    return path.suffix in _SCRIPTS or os.access(path, os.X_OK)
+    return _names_code(path.name) or os.access(path, os.X_OK)
+
+
+def _names_code(name: str) -> bool:
+    small = name.lower()
+    return small in _SAYS_WHAT_RUNS or os.path.splitext(small)[1] in _SCRIPTS  # noqa: PTH122 - of a name
 
 
 def _within(folder: Path, text: str) -> Path | None:
@@ -153,7 +167,7 @@ def _below(top: Path, *, every: bool) -> Iterator[Path]:
         folders[:] = sorted(n for n in folders if n not in _FETCHED and not n.startswith("."))
         for name in sorted(names):
             path = Path(here) / name
-            if (every or path.suffix in _SCRIPTS) and path.is_file():
+            if (every or _names_code(name)) and path.is_file():
                 count += 1
                 if count > _MOST_FILES:
                     return

@@ -1,6 +1,8 @@
 """A project's code is trusted as it was seen: what has changed is shown, asked about, left out."""
 
+import importlib.util
 import json
+import marshal
 import os
 import subprocess
 import sys
@@ -15,8 +17,10 @@ from noctule.config.choosing import Origin, choose
 from noctule.config.project import Project
 from noctule.config.trust import TrustStore
 from noctule.core.clock import ManualClock
+from noctule.core.settings.tools import ToolsSettings
 from tests.support.mcp_stage import PROGRAM
 from tools.mcp import McpHub
+from tools.own import own_tools
 
 FILES = (
     "own/hello.py",
@@ -128,6 +132,70 @@ def test_a_script_without_an_ending_is_code(place: Place):
     place.write("run", "two\n")
     place.write("tool", "two\n")
     assert place.chosen().left_out == ("tools.mcp.a", "tools.mcp.b")
+
+
+RUN = {
+    "a": (["java", "-jar", "srv/a.jar"], "srv/a.jar"),
+    "b": (["docker", "compose", "-f", "compose.yaml", "up"], "compose.yaml"),
+    "c": (["npm", "--prefix", "srv", "start"], "srv/package.json"),
+    "d": (["python3", "-Isrv", "-m", "mod"], "srv/mod.py"),
+    "e": (["env", "PYTHONPATH=lib:srv", "python3", "-m", "mod"], "srv/mod.py"),
+    "f": (["bash", "-c", "cd {}/srv && python3 run"], "srv/mod.py"),
+    "g": (["make", "-f", "srv/all", "serve"], "srv/all"),
+    "h": (["node", "-r./srv/x.cjs", "-e", "1"], "srv/x.cjs"),
+    "i": (["go", "run", "./srv"], "srv/main.go"),
+    "j": (["python3", "srv/run"], "srv/run"),
+    "k": (["python3", "srv/mod.py"], "srv/native.so"),
+    "l": (["java", "-cp", "lib:srv", "Main"], "srv/Main.class"),
+}
+WORKS_ON = (
+    ["mcp-server-filesystem", "."],
+    ["npx", "-y", "@modelcontextprotocol/server-filesystem", ".", "srv"],
+    ["uvx", "mcp-server-git", "--repository", "."],
+    ["uvx", "mcp-server-sqlite", "--db-path", "srv/data.db"],
+)
+
+
+@pytest.mark.parametrize("name", RUN)
+def test_what_a_command_runs_in_another_way_is_code(name: str, place: Place):
+    """Archives, build files, folders of modules, lines for a shell; for each way one."""
+    words, file = RUN[name]
+    command = [word.format(place.folder) for word in words]
+    servers = {"a": {"command": command}}
+    place.config.write_text(yaml.safe_dump({**CONFIG, "tools": {"mcp": servers}}))
+    place.write("srv/mod.py", "one")
+    place.write(file, "one")
+    place.trust()
+    place.write(file, "two")
+    assert place.chosen().left_out == ("tools.mcp.a",)
+
+
+@pytest.mark.parametrize("command", WORKS_ON, ids=" ".join)
+def test_what_a_server_works_on_may_change(command: list[str], place: Place):
+    """A server for files of the project goes on while somebody works in the project."""
+    servers = {"a": {"command": command}}
+    place.config.write_text(yaml.safe_dump({**CONFIG, "tools": {"mcp": servers}}))
+    for text in ("one", "two"):
+        place.write("srv/mod.py", text)
+        place.write("srv/data.db", text)
+        if text == "one":
+            place.trust()
+    assert place.chosen().left_out == ()
+
+
+def test_bytecode_beside_a_tool_is_not_run(tmp_path: Path):
+    """It needs not fit the file that was looked at, and Python itself would take it."""
+    path = tmp_path / "mine.py"
+    text = "from langchain_core.tools import tool\n@tool\ndef {}(a: str) -> str:\n    'A.'\n"
+    path.write_text(text.format("good"))
+    evil = compile(text.format("evil"), str(path), "exec")
+    cached = Path(importlib.util.cache_from_source(str(path)))
+    cached.parent.mkdir()
+    # With the flag "unchecked" (PEP 552), the file's time and content do not matter.
+    cached.write_bytes(importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + bytes(8) + marshal.dumps(evil))
+    problems: list[str] = []
+    found = own_tools(ToolsSettings(folder=tmp_path), problems)
+    assert ([tool.name for tool in found], problems) == (["good"], [])
 
 
 @pytest.mark.parametrize("gone", ["own/deep/more.py", "servers/lib/a.py", "far.sh"])
