@@ -7,6 +7,7 @@ git 2.39).
 
 import errno
 import os
+import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -25,7 +26,22 @@ _LONGEST_POINTER_BYTES = 8192
 _MARKS = ("HEAD", "objects", "refs", "commondir")
 """By what git takes a folder without a ``.git`` for a repository (setup.c, is_git_directory)."""
 
+_UNSEEN = re.compile("[\u200c-\u200f\u202a-\u202e\u206a-\u206f\ufeff]")
+_GITS = re.compile(r"(\.git|git~\d+)[. ]*(:.*)?", re.IGNORECASE | re.DOTALL)
+
 _OPEN = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+
+
+def is_gits(name: str) -> bool:
+    """Whether a name is ``.git`` on some disk: those of HFS+, NTFS and FAT read more as it.
+
+    They leave out letters that are not seen, what ends a name, streams; or have short names
+    (git 2.39, ``is_hfs_dotgit`` and ``is_ntfs_dotgit``).
+
+    Args:
+        name: of one file or folder.
+    """
+    return _GITS.fullmatch(_UNSEEN.sub("", name)) is not None
 
 
 class GitWalk:
@@ -79,7 +95,7 @@ class GitWalk:
                     path = f"{folder}/{entry.name}" if folder else entry.name
                     if entry.name in _MARKS:
                         names.add(entry.name)
-                    if entry.name.lower() == ".git":
+                    if is_gits(entry.name):
                         found.append(path)
                     else:
                         self._note(entry, path)

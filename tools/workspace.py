@@ -16,7 +16,7 @@ from pathlib import Path
 
 from noctule.core.no_workspaces import refusal
 from noctule.core.private_files import make_folder, persons_umask
-from tools.git_places import repository_made
+from tools.git_places import is_gits, repository_made
 from tools.kept import lies_in, noctules_own, outermost, python_by_name, reals, ways
 
 OUTPUTS = ".noctule"
@@ -226,7 +226,7 @@ class Workspace:
         if path == self.root or path.is_dir():
             raise PathError(f"{text!r} is a folder; name a file.")
         # Whoever writes there decides what the next `git status` of a person runs.
-        if any(name.lower() == ".git" for name in path.relative_to(self.root).parts):
+        if any(map(is_gits, path.relative_to(self.root).parts)):
             raise PathError(f"{text!r} belongs to git, which alone may write it.")
         if _is_in(path, (*self.guarded, *self.kept)):
             raise PathError(f"{text!r} tells Noctule itself what to do; only people may write it.")

@@ -11,7 +11,7 @@ from noctule.core.settings.tools import ToolsSettings
 from tests.support.small_config import CONFIG
 from tests.support.workbench import a_context
 from tools.file_writing import WriteFile
-from tools.git_places import repository_made
+from tools.git_places import GitWalk, repository_made
 from tools.kept import kept_paths, noctules_own
 from tools.mounts import Mount, MountError, check, mounts_of
 from tools.sandbox import Sandbox
@@ -321,3 +321,29 @@ async def test_a_command_makes_and_changes_nothing_that_a_server_at_the_top_impo
     assert not (root / "json.py").exists()
     assert not (root / "email/__init__.py").exists()
     assert (root / "other.py").read_text() == "evil\n"
+
+
+GITS_ELSEWHERE = (
+    ".Git", ".g\u200cit", "\ufeff.git", ".git.", ".git ", ".git. .", "git~1", "GIT~2",
+    ".git::$INDEX_ALLOCATION",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", GITS_ELSEWHERE)
+def test_a_name_that_another_disk_reads_as_git_is_not_written(tmp_path: Path, name: str):
+    """On HFS+, NTFS or FAT, mounted here or synchronized to, it is the repository itself."""
+    workspace = Workspace(tmp_path.resolve(), MIB, own=False)
+    with pytest.raises(PathError, match="belongs to git"):
+        workspace.put(f"{name}/config", b"[core]\nfsmonitor=evil\n", "t")
+    (tmp_path / "sub" / name).mkdir(parents=True)
+    assert list(GitWalk(tmp_path)) == [f"sub/{name}"]
+
+
+@pytest.mark.parametrize(
+    "name", [".gitignore", ".github", ".gitattributes", "git", "x.git", ".git-by-agent"]
+)
+def test_names_that_only_begin_like_git_s_are_written(tmp_path: Path, name: str):
+    """What projects are full of."""
+    workspace = Workspace(tmp_path.resolve(), MIB, own=False)
+    workspace.put(name, b"fine", "t")
+    assert list(GitWalk(tmp_path)) == []
