@@ -51,9 +51,13 @@ async def with_foreseen(
 
 
 async def _ask(found: Sequence[Foreseen], records: "Records") -> tuple[str, ...]:
-    from noctule.channels.terminal.prompt import Prompt  # noqa: PLC0415 - only to type
+    from noctule.channels.terminal.prompt import (  # noqa: PLC0415 - only to type
+        Prompt,
+        forget_typed_ahead,
+    )
     from noctule.sessions.granting import check_rules  # noqa: PLC0415 - likewise
 
+    forget_typed_ahead()
     tell(
         "Before it starts: it would stop and ask you for this. Allow it now, and it continues by "
         "itself."

@@ -54,6 +54,9 @@ def tell_choice(choice: "Choice | None", *, as_json: bool) -> None:
 
 
 def _ask(project: "Project") -> bool:
+    from noctule.channels.terminal.prompt import forget_typed_ahead  # noqa: PLC0415 - only to ask
+
+    forget_typed_ahead()
     if project.changed:
         click.echo("The project has changed since you trusted it.", err=True)
     show(project)

@@ -1,31 +1,41 @@
 """What a person is shown before they decide."""
 
 import json
+import os
 import re
+import select
 import subprocess
 import sys
 import unicodedata
 from dataclasses import replace
 from datetime import UTC
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
+from prompt_toolkit.application import create_app_session
+from prompt_toolkit.input import create_input
+from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
+from prompt_toolkit.key_binding import KeyPress
+from prompt_toolkit.keys import Keys
 
 from noctule.channels.telegram.log_lines import log_line
 from noctule.channels.telegram.questions import offered
+from noctule.channels.terminal.asking import open_asking
 from noctule.channels.terminal.question_page import question_lines
 from noctule.cli.documents import question_document
 from noctule.cli.session_log import log_lines
 from noctule.core.events import EventKind
 from noctule.core.grants import changes
+from noctule.core.lifecycle import Status
 from noctule.core.plain_sight import in_plain_sight, odd_letters, unseen_escaped
 from noctule.core.questions import Approval, QuestionKind
 from noctule.core.sessions import SessionKind
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
 from tests.support.stage import Stage
+from tests.support.stored_records import a_question, a_turn
 from tests.support.theatre import open_theatre
 from tests.support.toolkit import calls
 from tests.support.workbench import a_context, a_workspace
@@ -33,6 +43,10 @@ from tools.command_seal import code_seal, command_seal
 from tools.python import Python
 from tools.sandbox import Sandbox
 from tools.shell import Shell
+
+if TYPE_CHECKING:
+    from noctule.channels.terminal.screen import Screen
+    from noctule.sessions.desk import Desk
 
 PLANTED = (
     "sitecustomize.py", "usercustomize.py", "random.py", "hashlib.py", "runpy.py", "encodings.py",
@@ -283,3 +297,42 @@ def test_letters_of_other_scripts_in_a_command_are_counted_and_named():
     many = odd_letters("".join(map(chr, range(0x430, 0x438))) * 200)
     assert many.startswith("1,600 characters are not ASCII: U+0430 CYRILLIC SMALL LETTER A, ")
     assert many.endswith(" and 3 more kinds.")
+
+
+async def test_what_was_typed_before_a_question_stood_there_answers_none(monkeypatch):
+    """Two impatient yeses are one: the second was typed before anybody saw what it would allow."""
+    master, slave = os.openpty()
+    with os.fdopen(slave) as stdin, create_app_session(input=create_input(stdin)) as app:
+        monkeypatch.setattr(sys, "stdin", stdin)
+        monkeypatch.setattr(sys, "stdout", stdin)
+        steps: list[str] = []
+
+        class Shown:
+            def problem(self, text):
+                steps.append(f"{text}: {len(get_typeahead(app.input))} typed, {waiting(stdin)}")
+
+        class Questions:
+            async def questions(self, *, session_id):
+                return [a_question("q1")]
+
+            async def answer(self, question_id, said):
+                steps.append(f"answered {said}")
+
+        async def ask(label):
+            return "2"
+
+        asking = open_asking(cast("Desk", Questions()), cast("Screen", Shown()))
+        assert asking is not None
+        monkeypatch.setattr(asking, "_ask", ask)
+        store_typeahead(app.input, [KeyPress("1"), KeyPress(Keys.Enter)])
+        os.write(master, b"1\n1\n")
+        assert waiting(stdin)
+        await asking.settle(a_turn(status=Status.WAITING), set())
+    os.close(master)
+    assert steps[-1] == "answered 2"
+    assert all(step.endswith(": 0 typed, False") for step in steps[:-1])
+    assert len(steps) > 1
+
+
+def waiting(stdin: TextIO) -> bool:
+    return bool(select.select([stdin], [], [], 0)[0])

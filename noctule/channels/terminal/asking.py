@@ -24,12 +24,21 @@ class Asking:
         desk: knows them, and takes the answers.
         screen: where they are shown.
         ask: where answers come from.
+        forget: drops what was typed before a question is shown; None: nothing can be.
     """
 
-    def __init__(self, desk: "Desk", screen: Screen, ask: Ask) -> None:
+    def __init__(
+        self,
+        desk: "Desk",
+        screen: Screen,
+        ask: Ask,
+        *,
+        forget: Callable[[], None] | None = None,
+    ) -> None:
         self._desk = desk
         self._screen = screen
         self._ask = ask
+        self._forget = forget
 
     async def settle(self, turn: Turn, left: set[str]) -> bool:
         """Ask everything the session of a turn waits to hear.
@@ -55,6 +64,8 @@ class Asking:
 
     async def _put(self, question: Question) -> bool:
         """Ask until there is an answer (True) or the person leaves (False)."""
+        if self._forget is not None:
+            self._forget()
         for line in question_lines(question):
             self._screen.problem(line)
         label = "answer> " if not question.choices else f"answer (1-{len(question.choices)})> "
@@ -85,9 +96,11 @@ def open_asking(desk: "Desk", screen: Screen | None) -> Asking | None:
     if screen is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None
 
+    from noctule.channels.terminal.prompt import forget_typed_ahead  # noqa: PLC0415 - only to type
+
     async def ask(label: str) -> str | None:
         from noctule.channels.terminal.prompt import Prompt  # noqa: PLC0415 - only to type
 
         return await Prompt(None).ask(label)
 
-    return Asking(desk, screen, ask)
+    return Asking(desk, screen, ask, forget=forget_typed_ahead)

@@ -1,6 +1,8 @@
 """Where a person types: with history, and pastes of many lines taken whole."""
 
 import os
+import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -49,6 +51,19 @@ class Prompt:
             return await self._session.prompt_async(label)
         except (EOFError, KeyboardInterrupt):
             return None
+
+
+def forget_typed_ahead() -> None:
+    """Drop what was typed and not read yet: nobody answered what they had not been shown."""
+    import termios  # noqa: PLC0415 - only for people who type
+
+    if "prompt_toolkit" in sys.modules:  # it keeps keys that came with an earlier answer
+        from prompt_toolkit.application import get_app_session  # noqa: PLC0415 - likewise
+        from prompt_toolkit.input.typeahead import clear_typeahead  # noqa: PLC0415 - likewise
+
+        clear_typeahead(get_app_session().input)
+    with suppress(termios.error, OSError, ValueError):  # no terminal, or it is gone
+        termios.tcflush(sys.stdin.fileno(), termios.TCIFLUSH)
 
 
 def completer_for(settings: "Settings", home: Path) -> "Completer":
