@@ -94,7 +94,7 @@ async def test_the_table_shows_what_went_wrong_on_one_line(shell):
     table = await shell("attempts")
     (line,) = table.out.splitlines()[1:]
     assert "rate limited" in line
-    assert "instead of opus; coder busy 2 s; slow down[31m [bold]now[/bold]" in line
+    assert "instead of opus; coder busy 2 s; slow down [bold]now[/bold]" in line
 
 
 async def test_reading_the_ledger_loads_no_graph(shell):

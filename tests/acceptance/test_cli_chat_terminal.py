@@ -61,7 +61,7 @@ async def test_a_person_talks_until_they_leave(noctule):
         shell.wait_for("chat · smol · $0.00")
         shell.wait_for(">")
         shell.type("/role writer\r")
-        shell.wait_for("From now on writer answers.")
+        shell.wait_for("writer answers from now on.")
         shell.wait_for("writer>")
         shell.type("\x1b[200~first line\nsecond line\x1b[201~")
         shell.wait_for("second line")
@@ -76,7 +76,7 @@ async def test_a_person_talks_until_they_leave(noctule):
         shell.wait_for("There is no role 'boss'.")
         shell.wait_for(">")
         shell.type("/sleep\r")
-        shell.wait_for("There is no /sleep here")
+        shell.wait_for("There is no /sleep;")
         session = leave(shell)
     assert await replies(noctule, session) == [
         ("hello", Status.DONE, None),
@@ -125,7 +125,7 @@ def test_a_model_cannot_steer_the_terminal(noctule):
         assert shell.ended() == 0
         assert b"\x1b]0;title" not in shell.raw
         assert b"\x1b[31m" not in shell.raw
-        assert "[31mtext]0;title is plain" in shell.shown
+        assert "red text is plain" in shell.shown
 
 
 def test_an_unknown_session_is_said_before_anything_is_typed(noctule):

@@ -119,7 +119,7 @@ async def test_tokens_are_split_and_accepted_answers_priced(shell):
         "0.0090",
     )
     page = (await shell("costs")).out
-    assert "Kept: 1 answer nobody rejected, 1 rejected; $? each" in page
+    assert "Kept: 1 answer, 1 rejected; $? each" in page
     assert "100 not known" in page
     assert re.search(r"\nlarge .* \$0\.0090? +1 +\$0\.0090?\n", page)
 

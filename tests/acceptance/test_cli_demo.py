@@ -67,7 +67,8 @@ async def test_the_demo_plays_on_the_embedded_model(noctule):
         r"^Parked \S+ for .*, woken \S+; 0 repeated; cost \$(.*)\.$", shown, re.MULTILINE
     )
     assert (len(ends), ends[0]) == (2, "0.00")
-    rows = [line.split() for line in shown.splitlines() if " answer " in line]
+    lines = [line.split() for line in shown.splitlines()]
+    rows = [words for words in lines if words[1:2] == ["answer"]]
     assert [(row[0], row[2], row[3]) for row in rows] == [
         ("chat", "smol", "success"),
         ("engineer", "smol", "success"),

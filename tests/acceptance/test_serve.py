@@ -42,7 +42,7 @@ async def test_sigterm_lets_the_step_under_way_finish_and_the_next_start_does_th
         assert len(provider.requests) == 1
         async with rig.serving() as serve:
             done = await rig.until(turn, Status.DONE)
-        assert "1 under way" in serve.lines[0]
+        assert "1 running" in serve.lines[0]
         assert done.reply == "Written."
         assert len(provider.requests) == 2
 

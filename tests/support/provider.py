@@ -142,7 +142,7 @@ class Provider:
         """Add replies, each for one request; with a model, for requests to that model alone."""
         self._queues[model].extend(replies)
 
-    async def until(self, condition: Callable[[Self], bool], within: float = 20.0) -> None:
+    async def until(self, condition: Callable[[Self], bool], within: float = 60.0) -> None:
         """Wait until something is true of it, asked at the start and end of every request.
 
         Raises:
