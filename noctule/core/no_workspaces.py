@@ -30,9 +30,11 @@ _PRIVATE = (
     ".oci", ".password-store", ".pki", ".putty", ".ssh", ".terraform.d", ".thunderbird", ".tor",
     ".var/app", ".vault-token", ".local/share/keyrings", ".local/share/kwalletd",
     ".local/share/gnupg", ".local/share/pass", ".local/state", ".bitcoin", ".ethereum", ".electrum",
-    ".1password", ".bitwarden", ".claude", ".codex", ".gemini", "snap", "Library",
+    ".1password", ".bitwarden", ".claude", ".codex", ".gemini", "snap", "Library", ".aliyun",
+    ".android", ".ansible", ".cargo", ".cursor", ".fly", ".gradle", ".jupyter", ".local/bin", ".m2",
+    ".minikube", ".purple", ".step", ".subversion", ".vscode", ".vscode-server",
 )  # fmt: skip
-"""In a home: keys, profiles of browsers, mail, wallets, what programs are configured by."""
+"""In a home: keys, profiles of browsers, mail, wallets, what programs are configured by or load."""
 
 _ANYWHERE = frozenset({".aws", ".gnupg", ".password-store", ".ssh"})
 """In anybody's home."""
@@ -41,9 +43,12 @@ _DOCUMENTS = "Library/Mobile Documents"
 """Where iCloud keeps a person's documents, below a folder that is none."""
 
 _GIVEAWAYS = frozenset({
-    ".aws", ".git-credentials", ".gnupg", ".netrc", ".pgpass", ".ssh", "cert9.db", "Cookies",
-    "cookies.sqlite", "id_dsa", "id_ecdsa", "id_ed25519", "id_rsa", "key4.db", "Login Data",
-    "login.keychain-db", "logins.json", "private-keys-v1.d", "secring.gpg", "wallet.dat",
+    ".aws", ".bash_history", ".git-credentials", ".gnupg", ".my.cnf", ".netrc", ".pgpass",
+    ".pypirc", ".ssh", ".vault-token", ".zsh_history", "adbkey", "cert9.db", "Cookies",
+    "cookies.sqlite",
+    "id_dsa", "id_ecdsa", "id_ecdsa_sk", "id_ed25519", "id_ed25519_sk", "id_rsa", "key4.db",
+    "Login Data", "login.keychain-db", "logins.json", "private-keys-v1.d", "secring.gpg",
+    "wallet.dat",
 })  # fmt: skip
 """Names that only the home of somebody, a folder of keys, or a profile of a browser has in it."""
 
@@ -61,12 +66,13 @@ def refusal(folder: Path, persons_home: Path) -> str | None:
     chain = [identity for path in about if (identity := _identity(path)) is not None]
     home = persons_home.resolve()
     wide = [Path(folder.anchor), home, *home.parents, *map(Path, _WIDE)]
+    private = [home / name for name in _PRIVATE]
+    wide += [above for path in private if path.exists() for above in path.parents]
     if _any_is(chain[:1], wide):
         return (
             f"{folder} holds more than a project, keys and passwords among it, so it is no "
             "workspace. Name the folder of the project."
         )
-    private = [home / name for name in _PRIVATE]
     named_so = not _ANYWHERE.isdisjoint(folder.parts)
     if (named_so or _any_is(chain, private)) and not _any_is(chain[1:], [home / _DOCUMENTS]):
         return (

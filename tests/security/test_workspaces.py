@@ -12,6 +12,7 @@ from tools.workspace import PathError, open_workspace
 
 KEYS = [".ssh", ".gnupg", ".aws", ".config", ".config/google-chrome/Default", ".mozilla/firefox/x",
         ".kube", ".docker", ".password-store", ".local/share/keyrings", "Library/Keychains",
+        ".cargo", ".m2", ".gradle", ".minikube", ".subversion", ".local/bin", ".vscode", ".purple",
         ".thunderbird/p", ".var/app/org.mozilla.firefox", "snap/firefox/common"]  # fmt: skip
 SYSTEM = ["/", "/etc", "/etc/ssl", "/proc", "/proc/self", "/sys", "/dev", "/dev/shm", "/var/lib",
           "/var/lib/dpkg", "/var/log", "/usr", "/usr/lib", "/usr/local", "/bin", "/run", "/boot",
@@ -89,7 +90,17 @@ def test_a_home_its_parents_and_the_data_folder_are_no_workspaces(person: Path):
 
 
 @pytest.mark.parametrize(
-    "name", ["id_rsa", "id_ed25519", "key4.db", "Login Data", ".netrc", ".git-credentials", ".ssh"]
+    "name",
+    [
+        "id_rsa",
+        "id_ed25519",
+        "key4.db",
+        "Login Data",
+        ".netrc",
+        ".git-credentials",
+        ".ssh",
+        ".bash_history",
+    ],
 )
 def test_a_folder_that_holds_keys_is_no_workspace(name: str, person: Path):
     """Whatever it is called: a copy of a home, a profile, a folder of keys."""
@@ -98,6 +109,16 @@ def test_a_folder_that_holds_keys_is_no_workspace(name: str, person: Path):
     assert not is_refused(folder, person)
     (folder / name).touch()
     assert is_refused(folder, person)
+
+
+@pytest.mark.parametrize("name", [".local", ".local/share", ".var"])
+def test_what_holds_a_folder_of_keys_is_no_workspace(name: str, person: Path, tmp_path: Path):
+    """Also where the data folder is elsewhere."""
+    assert accepted_workspace(str(person / "project"), tmp_path / "data") is not None
+    for keys in (".local/share/keyrings", ".var/app"):
+        (person / keys).mkdir(parents=True)
+    with pytest.raises(UsageError, match="holds more than a project"):
+        accepted_workspace(str(person / name), tmp_path / "data")
 
 
 def test_projects_are_workspaces(person: Path):
