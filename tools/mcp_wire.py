@@ -22,7 +22,7 @@ from mcp.types import JSONRPCError, JSONRPCMessage, JSONRPCRequest, JSONRPCRespo
 from pydantic import ValidationError
 
 from noctule.core.masking import Masker, is_secret
-from noctule.core.private_files import persons_umask
+from noctule.core.private_files import make_folder, persons_umask
 from tools.programs import persons_path, persons_program
 
 MOST_ANSWER_BYTES = 4_000_000
@@ -73,12 +73,12 @@ async def running(command: Sequence[str], env: Mapping[str, str]) -> AsyncIterat
 
     Args:
         command: the program and its arguments.
-        env: what it gets besides PATH and HOME.
+        env: what it gets besides PATH, HOME and where Python keeps its bytecode.
 
     Raises:
         OSError: it cannot be started.
     """
-    passed = {"PATH": persons_path()}
+    passed = {"PATH": persons_path(), "PYTHONPYCACHEPREFIX": str(_bytecode_folder())}
     if "HOME" in os.environ:
         passed["HOME"] = os.environ["HOME"]
     process = await asyncio.create_subprocess_exec(
@@ -172,6 +172,24 @@ def _from_anywhere(word: str) -> str:
 def _neutral_folder() -> Path:
     home = Path.home()
     return home if home.is_dir() else Path("/")
+
+
+def _bytecode_folder() -> Path:
+    """Return where servers in Python keep bytecode: what lies beside their files is not run.
+
+    A repository can bring bytecode that does not fit the code somebody looked at. Where there can
+    be no such folder, none is read and none kept.
+    """
+    from platformdirs import user_cache_path  # noqa: PLC0415 - only with programs
+
+    folder = user_cache_path("noctule", appauthor=False) / "bytecode"
+    try:
+        make_folder(folder)
+        if folder.stat().st_uid != os.getuid():
+            return Path(os.devnull) / "none"
+    except OSError:
+        return Path(os.devnull) / "none"
+    return folder
 
 
 async def _listen(

@@ -20,6 +20,7 @@ from noctule.core.clock import ManualClock
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.mcp_stage import PROGRAM
 from tools.mcp import McpHub
+from tools.mcp_wire import running
 from tools.own import own_tools
 
 FILES = (
@@ -183,16 +184,20 @@ def test_what_a_server_works_on_may_change(command: list[str], place: Place):
     assert place.chosen().left_out == ()
 
 
+def _plant_bytecode(source: Path, code: bytes) -> None:
+    """Put bytecode where Python looks for it, unchecked (PEP 552): no time or content matters."""
+    cached = Path(importlib.util.cache_from_source(str(source)))
+    cached.parent.mkdir()
+    cached.write_bytes(importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + bytes(8) + code)
+
+
 def test_bytecode_beside_a_tool_is_not_run(tmp_path: Path):
     """It needs not fit the file that was looked at, and Python itself would take it."""
     path = tmp_path / "mine.py"
     text = "from langchain_core.tools import tool\n@tool\ndef {}(a: str) -> str:\n    'A.'\n"
     path.write_text(text.format("good"))
     evil = compile(text.format("evil"), str(path), "exec")
-    cached = Path(importlib.util.cache_from_source(str(path)))
-    cached.parent.mkdir()
-    # With the flag "unchecked" (PEP 552), the file's time and content do not matter.
-    cached.write_bytes(importlib.util.MAGIC_NUMBER + b"\1\0\0\0" + bytes(8) + marshal.dumps(evil))
+    _plant_bytecode(path, marshal.dumps(evil))
     problems: list[str] = []
     found = own_tools(ToolsSettings(folder=tmp_path), problems)
     assert ([tool.name for tool in found], problems) == (["good"], [])
@@ -295,3 +300,22 @@ def test_no_module_is_taken_from_the_folder_one_stands_in(tmp_path: Path):
         done = subprocess.run(words, cwd=hostile, env=env, capture_output=True, check=False)
         assert done.returncode == 0, done.stderr
     assert not Path(ran).exists()
+
+
+@pytest.mark.process
+async def test_bytecode_beside_a_module_of_a_server_is_not_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """Only the file itself was looked at; what Python keeps of it lies in a private folder."""
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    module, script = tmp_path / "mod.py", tmp_path / "server.py"
+    script.write_text("import mod, sys\nprint(mod.X, file=sys.stderr)\n")
+    module.write_text("X = 'good'\n")
+    evil = marshal.dumps(compile("X = 'evil'", "mod.py", "exec"))
+    _plant_bytecode(module, evil)
+    async with running([sys.executable, str(script)], {}) as program:
+        await program.over
+    assert program.last_words() == "good"
+    (folder,) = (tmp_path / "home").rglob("bytecode")
+    assert folder.stat().st_mode & 0o077 == 0
