@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 
 HAND_OVER = "HANDOVER:"
 """How an answer begins that hands the turn back to the orchestrator; the reason follows."""

@@ -1,7 +1,7 @@
 """Chat: whom the person talks to."""
 
 from agents.agent import Agent
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 
 CHAT = Agent(
     role=Role.CHAT,

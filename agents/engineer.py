@@ -1,7 +1,7 @@
 """Engineer: writes, changes and explains code."""
 
 from agents.agent import Agent
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 
 ENGINEER = Agent(
     role=Role.ENGINEER,

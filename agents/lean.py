@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 
 LEAN_TOOLS: Mapping[Role, tuple[str, ...]] = {
     Role.CHAT: ("ask", "remember", "recall", "my_sessions", "session_details", "web_search"),

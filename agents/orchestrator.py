@@ -8,9 +8,9 @@ from pydantic import BaseModel, Field
 
 from agents.agent import read_prompt
 from agents.roster import ROSTER
-from noctule.core.outside_text import as_data, end_of, holds_data, without_data
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity, DecidedBy, Route
+from noctule.core.base.roles import Role
+from noctule.core.llm.routes import Complexity, DecidedBy, Route
+from noctule.core.tools.outside_text import as_data, end_of, holds_data, without_data
 
 _ROUTED_CHARS = 4000
 """How much of a message the router reads: its head and its tail, half each."""

@@ -1,7 +1,7 @@
 """Research: finds things out and says how sure it is."""
 
 from agents.agent import Agent
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 
 RESEARCH = Agent(
     role=Role.RESEARCH,

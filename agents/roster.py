@@ -8,7 +8,7 @@ from agents.engineer import ENGINEER
 from agents.research import RESEARCH
 from agents.utility import UTILITY
 from agents.writer import WRITER
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 
 ROSTER: Mapping[Role, Agent] = {
     agent.role: agent for agent in (CHAT, ENGINEER, RESEARCH, WRITER, UTILITY)

@@ -8,9 +8,9 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from noctule.core.outside_text import own_words
-from noctule.core.roles import ANSWERING, Role
-from noctule.core.routes import Complexity, DecidedBy, Route
+from noctule.core.base.roles import ANSWERING, Role
+from noctule.core.llm.routes import Complexity, DecidedBy, Route
+from noctule.core.tools.outside_text import own_words
 
 SURE = 0.75
 """The least confidence with which a rule decides."""

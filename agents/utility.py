@@ -1,7 +1,7 @@
 """Utility: mechanical work on the cheapest model."""
 
 from agents.agent import Agent
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 
 UTILITY = Agent(
     role=Role.UTILITY,

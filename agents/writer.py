@@ -1,7 +1,7 @@
 """Writer: texts for people."""
 
 from agents.agent import Agent
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 
 WRITER = Agent(
     role=Role.WRITER,

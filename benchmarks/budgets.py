@@ -23,18 +23,22 @@ from pathlib import Path
 from langchain_core.messages import HumanMessage
 
 import noctule  # noqa: F401 - first: it puts the role folders on the path
-from noctule.core.attempts import CostSource, Usage
+from noctule.core.base.roles import Role
+from noctule.core.budgets.budget_scopes import Payer
 from noctule.core.clock import SystemClock
-from noctule.core.coverage import Payer
-from noctule.core.ports import Database
-from noctule.core.roles import Role
+from noctule.core.llm.attempts import CostSource, Usage
+from noctule.core.ports.models import Database
 from noctule.core.settings import Settings
 from noctule.heap import settle_heap
-from noctule.models.bounds import DEFAULT_MAX_TOKENS, LEAST_ANSWER_TOKENS, most_input_tokens
-from noctule.models.budgets import Budgets, Funds, Shortage, Size
-from noctule.models.call import Call
-from noctule.models.meter import Meter
-from noctule.models.prices import Prices
+from noctule.models.request.chat_request import Call
+from noctule.models.request.meter import Meter
+from noctule.models.spend.budgets import Budgets, Funds, Shortage, Size
+from noctule.models.spend.cost_bounds import (
+    DEFAULT_MAX_TOKENS,
+    LEAST_ANSWER_TOKENS,
+    most_input_tokens,
+)
+from noctule.models.spend.prices import Prices
 from storage.open import open_database
 from tests.support.budget_histories import History
 from tests.support.postgres import fresh_database, running_server

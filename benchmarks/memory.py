@@ -18,11 +18,11 @@ from typing import Any
 from noctule.bootstrap import Runtime, open_records, open_runtime, open_worker
 from noctule.config import Loaded
 from noctule.core.clock import SystemClock
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind, Turn
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind, Turn
 from noctule.core.settings import Settings
 from noctule.heap import settle_heap
-from noctule.sessions.desk import Request
+from noctule.sessions.service.service import Request
 
 CLOCK = SystemClock()
 ROLES = ("chat", "orchestrator", "engineer", "research", "writer", "utility")

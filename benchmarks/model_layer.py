@@ -23,13 +23,13 @@ from langchain_core.messages import HumanMessage, SystemMessage
 from langchain_openai import ChatOpenAI
 from pydantic import SecretStr
 
-from noctule.core.calls import CallContext
+from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
-from noctule.core.ports import Database
-from noctule.core.roles import Role
+from noctule.core.llm.calls import CallContext
+from noctule.core.ports.models import Database
 from noctule.core.settings import Settings
-from noctule.models.models import Models
-from noctule.models.prices import Prices
+from noctule.models.binding.models import Models
+from noctule.models.spend.prices import Prices
 from storage.open import open_database
 from tests.support.scratch import scratch_database
 

@@ -22,15 +22,15 @@ from typing import Any
 
 from noctule.bootstrap import Records, open_records
 from noctule.config import Loaded, load
+from noctule.core.base.ids import new_id
 from noctule.core.clock import SystemClock
-from noctule.core.events import EventKind
-from noctule.core.ids import new_id
-from noctule.core.lifecycle import Status
-from noctule.core.parkings import Parking, ParkingKind
-from noctule.core.patience import Patience
-from noctule.core.sessions import Session, SessionKind, Turn
-from noctule.sessions.dispatch import wake_drive
-from noctule.sessions.engine import Engine
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.parkings import Parking, ParkingKind
+from noctule.core.sessions.sessions import Session, SessionKind, Turn
+from noctule.core.workers.patience import Patience
+from noctule.sessions.workers.dispatcher import wake_drive
+from noctule.sessions.workers.engine import Engine
 
 FAR = timedelta(hours=5)
 BETWEEN = timedelta(milliseconds=50)

@@ -27,17 +27,17 @@ from langchain_core.messages.tool import tool_call
 
 from noctule.bootstrap import open_models, open_records
 from noctule.config import load
-from noctule.core.attempts import Purpose
-from noctule.core.calls import CallContext
 from noctule.core.errors import NoModelError
-from noctule.core.routing import Wish
-from noctule.models.call import Call
-from noctule.models.grading import grade
-from noctule.models.imitation import find_imitation
-from noctule.models.models import Models
-from noctule.models.probe import role_for
-from noctule.models.probe_cases import CASES
-from noctule.models.tool_ability import tool_bound
+from noctule.core.llm.attempts import Purpose
+from noctule.core.llm.calls import CallContext
+from noctule.core.llm.routing import Wish
+from noctule.models.binding.models import Models
+from noctule.models.capabilities.grading import grade
+from noctule.models.capabilities.probe import role_for
+from noctule.models.capabilities.probe_cases import CASES
+from noctule.models.capabilities.tool_ability import tool_bound
+from noctule.models.request.chat_request import Call
+from noctule.models.tool_calls.text_tool_calls import find_imitation
 
 KINDS = ("simple_python", "multiple", "parallel", "irrelevance")
 MOST_TOKENS = 160

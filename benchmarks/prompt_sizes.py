@@ -20,7 +20,7 @@ import httpx
 
 from agents.agent import Agent
 from agents.roster import ROSTER
-from graphs.face import Face, face, lean_face
+from graphs.prompts.face import Face, face, lean_face
 from noctule.core.clock import SystemClock
 from noctule.core.settings import Settings
 from noctule.models.embedded.options import EmbeddedOptions

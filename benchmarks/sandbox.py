@@ -28,11 +28,11 @@ from typing import Any
 
 from noctule.core.clock import SystemClock
 from noctule.core.settings.tools import ToolsSettings
-from tools.command_tool import environment
-from tools.mounts import mounts_of
-from tools.processes import Bounds, Order, limited, run_bounded
-from tools.sandbox import Sandbox
-from tools.workspace import Workspace
+from tools.base.workspace import Workspace
+from tools.sandbox.mounts import mounts_of
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.command_tool import environment
+from tools.shell.processes import Bounds, Order, limited, run_bounded
 
 SETTINGS = ToolsSettings()
 BOUNDS = Bounds(seconds=60, memory_bytes=2**31, file_bytes=2**30)

@@ -32,7 +32,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.message import add_messages
 from langgraph.graph.state import CompiledStateGraph
 
-from graphs.savers import SqliteSaver
+from graphs.checkpointers import SqliteSaver
 
 Opener = Callable[[Path], AbstractAsyncContextManager[BaseCheckpointSaver[str]]]
 Graph = CompiledStateGraph[Any, Any, Any, Any]

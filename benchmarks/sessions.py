@@ -22,11 +22,11 @@ from typing import Any
 from noctule.bootstrap import Runtime, open_records, open_runtime, open_worker
 from noctule.config import Loaded
 from noctule.core.clock import SystemClock
-from noctule.core.lifecycle import Status
-from noctule.core.outcomes import Outcome
-from noctule.core.sessions import Turn
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Turn
 from noctule.core.settings import Settings
-from noctule.sessions.desk import Request
+from noctule.sessions.service.service import Request
 
 CLOCK = SystemClock()
 ROLES = ("chat", "orchestrator", "engineer", "research", "writer", "utility")

@@ -26,13 +26,13 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import noctule  # noqa: F401 - first: it puts the role folders on the path
-from noctule.core.attempts import Attempt, CostSource, Purpose, Usage
 from noctule.core.clock import SystemClock
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.outcomes import Outcome
-from noctule.core.ports import Database
-from noctule.core.sessions import Session, SessionKind, Turn
+from noctule.core.llm.attempts import Attempt, CostSource, Purpose, Usage
+from noctule.core.llm.events import EventKind
+from noctule.core.ports.models import Database
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Session, SessionKind, Turn
 from storage.open import open_database
 from storage.tables import metadata
 

@@ -35,15 +35,15 @@ from pydantic import BaseModel, PrivateAttr
 
 from noctule.bootstrap import Runtime, open_records, open_runtime
 from noctule.config import Loaded
-from noctule.core.attempts import CostSource, Usage
-from noctule.core.effects import EffectClass
-from noctule.core.lifecycle import Status
+from noctule.core.llm.attempts import CostSource, Usage
+from noctule.core.sessions.lifecycle import Status
 from noctule.core.settings import Settings
-from noctule.models.client import Conclusion, ModelRequest, PresentModel
-from noctule.models.models import Models
-from noctule.sessions.desk import Request
+from noctule.core.tools.effects import EffectClass
+from noctule.models.base.client import Conclusion, ModelRequest, PresentModel
+from noctule.models.binding.models import Models
+from noctule.sessions.service.service import Request
+from tools.base.tool import Tool, ToolContext, ToolResult
 from tools.registry import Toolbox
-from tools.tool import Tool, ToolContext, ToolResult
 
 PAGE = "a line of a file that somebody wants to have read\n" * 120  # 6 KB
 TOLD = Usage(input_tokens=100, output_tokens=10)

@@ -27,9 +27,9 @@ from langgraph.graph.message import add_messages
 
 from noctule.bootstrap import Runtime, open_records, open_runtime
 from noctule.config import Loaded
-from noctule.core.lifecycle import Status
+from noctule.core.sessions.lifecycle import Status
 from noctule.core.settings import Settings
-from noctule.sessions.desk import Request
+from noctule.sessions.service.service import Request
 
 OneTurn = Callable[[], Awaitable[object]]
 LONG_REPLY = "words and more words " * 125  # 2.6 KB

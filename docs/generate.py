@@ -140,7 +140,7 @@ def _command(group: click.Group, context: click.Context, name: str) -> click.Com
     try:
         return group.get_command(context, name)
     except ModuleNotFoundError as error:
-        if error.name == f"{_COMMANDS.rpartition('.')[0]}.{name}":
+        if error.name == f"{_COMMANDS.rpartition('.')[0]}.commands.{name}":
             return None
         raise
 

@@ -9,11 +9,11 @@ from langgraph.errors import GraphDrained
 from langgraph.runtime import RunControl
 from langgraph.types import Command
 
-from graphs.context import TurnContext
-from graphs.savers import EPOCH, NoctuleSaver
-from graphs.state import AnswerState, new_turn
+from graphs.checkpointers import EPOCH, NoctuleSaver
+from graphs.state.context import TurnContext
+from graphs.state.state import AnswerState, new_turn
 from graphs.turn import build_turn_graph
-from noctule.core.tenures import Tenure
+from noctule.core.workers.tenures import Tenure
 
 _RECURSION_LIMIT = 10_000
 """LangGraph's own bound on steps; ours (``limits.max_steps``) ends in a state one resumes from."""

@@ -15,8 +15,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 
 from agents.roster import ROSTER
-from graphs.context import TurnContext
-from graphs.loop import build_loop
+from graphs.loop.loop import build_loop
 from graphs.nodes.answer import answer_node
 from graphs.nodes.assignment import assignment_node
 from graphs.nodes.finish import finish
@@ -24,8 +23,9 @@ from graphs.nodes.park import park, parkable
 from graphs.nodes.plan import plan
 from graphs.nodes.review import review
 from graphs.nodes.route import orchestrator
-from graphs.state import AssignmentInput, TurnState
-from noctule.core.roles import ANSWERING
+from graphs.state.context import TurnContext
+from graphs.state.state import AssignmentInput, TurnState
+from noctule.core.base.roles import ANSWERING
 
 TurnGraph = CompiledStateGraph[TurnState, TurnContext, Any, Any]
 

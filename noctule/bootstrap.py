@@ -15,31 +15,31 @@ from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
 from noctule.config import Loaded, vetter
+from noctule.core.base.ids import new_id
+from noctule.core.base.masking import Masker, secrets_of
+from noctule.core.base.private_files import folder_key, narrow_home
+from noctule.core.budgets.budget_scopes import Coverage
 from noctule.core.clock import Clock, SystemClock
-from noctule.core.coverage import Coverage
 from noctule.core.errors import UsageError
-from noctule.core.ids import new_id
-from noctule.core.masking import Masker, secrets_of
-from noctule.core.ports import Database
-from noctule.core.private_files import folder_key, narrow_home
-from noctule.core.prompt_ports import RoleRoom
+from noctule.core.ports.models import Database
+from noctule.core.ports.prompts import RoleRoom
 from noctule.core.settings import Settings
 
 if TYPE_CHECKING:
-    from graphs.equipment import Equipment
-    from graphs.savers import NoctuleSaver
-    from noctule.models.models import Models
-    from noctule.models.prices import Prices
-    from noctule.sessions.advance import Advancer
-    from noctule.sessions.contexts import Contexts
-    from noctule.sessions.desk import Desk
-    from noctule.sessions.drive import Driver
-    from noctule.sessions.events import EventLog
-    from noctule.sessions.forgetting import Forgetting
-    from noctule.sessions.orders import Orders
-    from noctule.sessions.rest import Rest
-    from noctule.sessions.run_reports import RunReports
-    from noctule.sessions.worker import Reporter, Worker
+    from graphs.checkpointers import NoctuleSaver
+    from graphs.state.tool_env import Equipment
+    from noctule.models.binding.models import Models
+    from noctule.models.spend.prices import Prices
+    from noctule.sessions.service.run_reports import RunReports
+    from noctule.sessions.service.service import Desk
+    from noctule.sessions.turns.contexts import Contexts
+    from noctule.sessions.turns.events import EventLog
+    from noctule.sessions.turns.executor import Advancer
+    from noctule.sessions.turns.forgetting import Forgetting
+    from noctule.sessions.turns.orders import Orders
+    from noctule.sessions.turns.transitions import Rest
+    from noctule.sessions.workers.inline_worker import Driver
+    from noctule.sessions.workers.worker import Reporter, Worker
     from tools.registry import Toolbox
 
 _LOG = logging.getLogger(__name__)
@@ -110,8 +110,8 @@ async def open_records(
         clock: None means the machine's.
         database: None opens the configured one, and closes it at the end.
     """
-    from noctule.sessions.desk import Desk  # noqa: PLC0415 - only what the command needs
-    from noctule.sessions.events import EventLog  # noqa: PLC0415 - likewise
+    from noctule.sessions.service.service import Desk  # noqa: PLC0415 - only what the command needs
+    from noctule.sessions.turns.events import EventLog  # noqa: PLC0415 - likewise
 
     clock = clock or SystemClock()
     close_home(loaded.home)
@@ -160,14 +160,14 @@ def close_home(home: Path) -> None:
 
 def prices_of(settings: Settings) -> "Prices":
     """Return what the configured models cost; cheap until a price of the library is asked for."""
-    from noctule.models.prices import Prices  # noqa: PLC0415 - only what the command needs
+    from noctule.models.spend.prices import Prices  # noqa: PLC0415 - only what the command needs
 
     return Prices(settings.endpoints, settings.models)
 
 
 def run_reports(records: Records) -> "RunReports":
     """Return where it is read what became of runs."""
-    from noctule.sessions.run_reports import RunReports  # noqa: PLC0415 - only what the command needs
+    from noctule.sessions.service.run_reports import RunReports  # noqa: PLC0415 - only what the command needs
 
     settings = records.settings
     prices = prices_of(settings).list_cost
@@ -184,8 +184,8 @@ def build_models(records: Records, *, instead_of: "Models | None" = None) -> "Mo
     Raises:
         ConfigError: a budget counts a model whose price nobody knows.
     """
-    from noctule.models.known_prices import require_prices  # noqa: PLC0415 - loads LangChain
-    from noctule.models.models import Models  # noqa: PLC0415 - loads LangChain
+    from noctule.models.binding.models import Models  # noqa: PLC0415 - loads LangChain
+    from noctule.models.spend.known_prices import require_prices  # noqa: PLC0415 - loads LangChain
 
     prices = prices_of(records.settings)
     require_prices(records.settings, prices.list_cost, records.clock.now())
@@ -229,16 +229,16 @@ async def open_runtime(
         models: None builds the configured ones, and closes them at the end.
         toolbox: None opens the configured one, and closes it at the end.
     """
+    from graphs.checkpointers import open_saver  # noqa: PLC0415 - likewise
     from graphs.runner import TurnRunner  # noqa: PLC0415 - loads LangGraph
-    from graphs.savers import open_saver  # noqa: PLC0415 - likewise
-    from noctule.sessions.advance import Advancer  # noqa: PLC0415 - loads the graph
-    from noctule.sessions.contexts import Contexts  # noqa: PLC0415 - likewise
-    from noctule.sessions.drive import Driver  # noqa: PLC0415 - likewise
-    from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - likewise
-    from noctule.sessions.orders import Orders  # noqa: PLC0415 - likewise
-    from noctule.sessions.raised import wake_raised  # noqa: PLC0415 - likewise
-    from noctule.sessions.rest import Rest  # noqa: PLC0415 - likewise
-    from noctule.sessions.wakefulness import (  # noqa: PLC0415 - likewise
+    from noctule.sessions.service.budget_changes import wake_raised  # noqa: PLC0415 - likewise
+    from noctule.sessions.turns.contexts import Contexts  # noqa: PLC0415 - likewise
+    from noctule.sessions.turns.executor import Advancer  # noqa: PLC0415 - loads the graph
+    from noctule.sessions.turns.orders import Orders  # noqa: PLC0415 - likewise
+    from noctule.sessions.turns.transitions import Rest  # noqa: PLC0415 - likewise
+    from noctule.sessions.workers.inline_worker import Driver  # noqa: PLC0415 - likewise
+    from noctule.sessions.workers.lock import WorkerLock  # noqa: PLC0415 - likewise
+    from noctule.sessions.workers.wakefulness import (  # noqa: PLC0415 - likewise
         Wakefulness,
         find_inhibitor,
     )
@@ -304,8 +304,8 @@ async def open_runtime(
 
 def forgetting_of(records: Records, saver: "NoctuleSaver") -> "Forgetting":
     """Return what replaces the secrets of turns that have ended."""
-    from noctule.core.secrets import Replacer  # noqa: PLC0415 - only for whoever works
-    from noctule.sessions.forgetting import Forgetting  # noqa: PLC0415 - likewise
+    from noctule.core.base.secrets import Replacer  # noqa: PLC0415 - only for whoever works
+    from noctule.sessions.turns.forgetting import Forgetting  # noqa: PLC0415 - likewise
     from storage.sqlite.home_files import HomeFiles  # noqa: PLC0415 - likewise
 
     def replacer() -> Replacer:
@@ -332,7 +332,7 @@ def forgetting_of(records: Records, saver: "NoctuleSaver") -> "Forgetting":
 
 def equipment_of(records: Records, toolbox: "Toolbox") -> "Equipment":
     """Return what agents act with, under the configuration as it is now."""
-    from graphs.equipment import Equipment  # noqa: PLC0415 - loads the tools
+    from graphs.state.tool_env import Equipment  # noqa: PLC0415 - loads the tools
 
     return Equipment(
         toolbox=toolbox,
@@ -359,16 +359,16 @@ async def open_worker(
     Raises:
         DatabaseBusyError: another worker has the data folder.
     """
-    from noctule.core.plan_ends import plan_ends  # noqa: PLC0415 - only a worker needs it
-    from noctule.sessions.ends_watch import EndsWatch  # noqa: PLC0415 - likewise
-    from noctule.sessions.engine import Engine  # noqa: PLC0415 - loads DBOS
-    from noctule.sessions.lock import WorkerLock  # noqa: PLC0415 - only a worker needs it
-    from noctule.sessions.night_watch import NightWatch  # noqa: PLC0415 - likewise
-    from noctule.sessions.wakefulness import (  # noqa: PLC0415 - likewise
+    from noctule.core.budgets.plan_ends import plan_ends  # noqa: PLC0415 - only a worker needs it
+    from noctule.sessions.workers.engine import Engine  # noqa: PLC0415 - loads DBOS
+    from noctule.sessions.workers.keep_awake import NightWatch  # noqa: PLC0415 - likewise
+    from noctule.sessions.workers.lock import WorkerLock  # noqa: PLC0415 - only a worker needs it
+    from noctule.sessions.workers.plan_end_notices import EndsWatch  # noqa: PLC0415 - likewise
+    from noctule.sessions.workers.wakefulness import (  # noqa: PLC0415 - likewise
         Wakefulness,
         find_inhibitor,
     )
-    from noctule.sessions.worker import Worker  # noqa: PLC0415 - likewise
+    from noctule.sessions.workers.worker import Worker  # noqa: PLC0415 - likewise
 
     records = runtime.records
     storage = records.settings.storage
@@ -428,7 +428,7 @@ async def delete_session(records: Records, session_id: str) -> None:
     """
     import shutil  # noqa: PLC0415 - only here
 
-    from graphs.savers import open_saver  # noqa: PLC0415 - loads LangGraph
+    from graphs.checkpointers import open_saver  # noqa: PLC0415 - loads LangGraph
 
     session = await records.desk.remove(session_id)
     async with open_saver(checkpoints_url(records)) as saver:
@@ -457,7 +457,7 @@ def checkpoints_url(records: Records) -> str:
 
 def own_tool_problems(settings: Settings) -> list[str]:
     """Return what is wrong with the person's own tools, a sentence each; loads their files."""
-    from tools.own import own_tools  # noqa: PLC0415 - only for whoever asks
+    from tools.custom import own_tools  # noqa: PLC0415 - only for whoever asks
 
     problems: list[str] = []
     list(own_tools(settings.tools, problems))
@@ -472,8 +472,8 @@ async def prompt_rooms(settings: Settings, clock: Clock) -> list[RoleRoom]:
         clock: the time.
     """
     from agents.roster import ROSTER  # noqa: PLC0415 - loads the prompts
-    from graphs.room import room_of  # noqa: PLC0415 - loads LangChain
-    from noctule.models.fitting import plain_reader  # noqa: PLC0415 - likewise
+    from graphs.prompts.room import room_of  # noqa: PLC0415 - loads LangChain
+    from noctule.models.binding.fitting import plain_reader  # noqa: PLC0415 - likewise
     from tools.registry import Toolbox  # noqa: PLC0415 - loads the tools
 
     rooms = []
@@ -497,7 +497,7 @@ def sandbox_flaw(settings: Settings, home: Path) -> str | None:
         settings: whether one is wanted.
         home: the data folder, which nothing inside sees.
     """
-    from tools.sandbox import Sandbox  # noqa: PLC0415 - only for whoever asks
+    from tools.sandbox.sandbox import Sandbox  # noqa: PLC0415 - only for whoever asks
 
     return Sandbox(settings.tools, [home]).flaw
 

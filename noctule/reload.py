@@ -11,14 +11,14 @@ from noctule.bootstrap import Runtime, build_models, equipment_of
 from noctule.config import Loaded
 from noctule.config.changes import Change, change
 from noctule.config.watching import WatchedFile
-from noctule.core.coverage import Coverage
+from noctule.core.budgets.budget_scopes import Coverage
 from noctule.core.errors import ConfigError, NoctuleError
 from noctule.core.settings import Settings
-from noctule.sessions.raised import wake_raised
+from noctule.sessions.service.budget_changes import wake_raised
 
 if TYPE_CHECKING:
-    from noctule.models.models import Models
-    from noctule.sessions.worker import Worker
+    from noctule.models.binding.models import Models
+    from noctule.sessions.workers.worker import Worker
 
 _LOOK_S = 2.0
 """How often the file is looked at; what is written is taken over at the look after next."""

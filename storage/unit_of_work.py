@@ -3,9 +3,9 @@
 from types import TracebackType
 from typing import Self
 
-from noctule.core.channel_ports import ChatStore, InboxStore, OutboxStore
-from noctule.core.secrets import SecretStore
-from noctule.core.store_ports import (
+from noctule.core.base.secrets import SecretStore
+from noctule.core.ports.channels import ChatStore, InboxStore, OutboxStore
+from noctule.core.ports.stores import (
     AccountStore,
     AttemptStore,
     BudgetStore,
@@ -17,8 +17,7 @@ from noctule.core.store_ports import (
     SuspensionStore,
     TurnStore,
 )
-from noctule.core.tenures import Tenure
-from noctule.core.tool_ports import (
+from noctule.core.ports.tools import (
     EffectStore,
     GrantStore,
     NoteStore,
@@ -26,6 +25,8 @@ from noctule.core.tool_ports import (
     QuestionStore,
     SteerStore,
 )
+from noctule.core.workers.tenures import Tenure
+from storage.base.transaction import Transaction
 from storage.stores.accounts import SqlAccounts
 from storage.stores.attempts import SqlAttempts
 from storage.stores.budgets import SqlBudgets
@@ -47,7 +48,6 @@ from storage.stores.steers import SqlSteers
 from storage.stores.suspensions import SqlSuspensions
 from storage.stores.tenures import check
 from storage.stores.turns import SqlTurns
-from storage.transaction import Transaction
 
 
 class SqlUnitOfWork:

@@ -4,8 +4,8 @@ from typing import ClassVar
 
 from pydantic import BaseModel, Field
 
-from noctule.core.effects import EffectClass
-from tools.tool import Tool, ToolContext, ToolError, ToolResult
+from noctule.core.tools.effects import EffectClass
+from tools.base.tool import Tool, ToolContext, ToolError, ToolResult
 
 
 class AskArguments(BaseModel):

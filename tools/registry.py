@@ -6,12 +6,12 @@ from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Self
 
+from noctule.core.base.roles import Role
+from noctule.core.base.tool_names import BUILT_IN, MCP_PREFIX, OPEN_FAMILIES, unknown_tools
 from noctule.core.clock import Clock
-from noctule.core.roles import Role
 from noctule.core.settings import Settings
-from noctule.core.tool_names import BUILT_IN, MCP_PREFIX, OPEN_FAMILIES, unknown_tools
-from tools.mcp import McpHub
-from tools.tool import Tool
+from tools.base.tool import Tool
+from tools.mcp.servers import McpHub
 
 AnyTool = Tool[Any]
 
@@ -61,7 +61,7 @@ class Toolbox:
         Args:
             settings: a configuration with the same ``tools`` section.
         """
-        from tools.budgets_view import MyBudgetsTool  # noqa: PLC0415 - where it is built
+        from tools.records.budgets_view import MyBudgetsTool  # noqa: PLC0415 - where it is built
 
         self._settings = settings
         shown = self._own.get(MyBudgetsTool.name)
@@ -209,15 +209,15 @@ def _built_in(
 ) -> Iterator[AnyTool]:
     # What a tool works with is loaded with it, and a process without agents loads none.
     from tools.ask import AskTool  # noqa: PLC0415 - see above
-    from tools.budgets_view import MyBudgetsTool  # noqa: PLC0415 - see above
-    from tools.commands import command_tools  # noqa: PLC0415 - see above
-    from tools.fetch import web_fetch  # noqa: PLC0415 - see above
-    from tools.files import file_tools  # noqa: PLC0415 - see above
-    from tools.notes import note_tools  # noqa: PLC0415 - see above
-    from tools.own import own_tools  # noqa: PLC0415 - see above
-    from tools.sandbox import Sandbox  # noqa: PLC0415 - see above
-    from tools.search import web_search  # noqa: PLC0415 - see above
-    from tools.sessions_view import session_tools  # noqa: PLC0415 - see above
+    from tools.custom import own_tools  # noqa: PLC0415 - see above
+    from tools.files.files import file_tools  # noqa: PLC0415 - see above
+    from tools.records.budgets_view import MyBudgetsTool  # noqa: PLC0415 - see above
+    from tools.records.notes import note_tools  # noqa: PLC0415 - see above
+    from tools.records.sessions_view import session_tools  # noqa: PLC0415 - see above
+    from tools.sandbox.sandbox import Sandbox  # noqa: PLC0415 - see above
+    from tools.shell.commands import command_tools  # noqa: PLC0415 - see above
+    from tools.web.fetch import web_fetch  # noqa: PLC0415 - see above
+    from tools.web.search import web_search  # noqa: PLC0415 - see above
 
     sandbox = Sandbox(settings.tools, hidden)
     yield from file_tools(settings.tools, sandbox)

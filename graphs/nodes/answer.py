@@ -8,15 +8,15 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.agent import hand_over_reason
-from graphs.context import TurnContext
-from graphs.loop import Loop
+from graphs.loop.loop import Loop
 from graphs.nodes.node import Node
-from graphs.record import work_record
-from graphs.state import AnswerState, TurnState
-from noctule.core.events import EventKind
-from noctule.core.outside_text import as_data
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity
+from graphs.state.context import TurnContext
+from graphs.state.state import AnswerState, TurnState
+from graphs.tools.work_log import work_record
+from noctule.core.base.roles import Role
+from noctule.core.llm.events import EventKind
+from noctule.core.llm.routes import Complexity
+from noctule.core.tools.outside_text import as_data
 
 Destination = Literal["orchestrator", "utility", "finish"]
 

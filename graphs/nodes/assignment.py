@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from langchain_core.messages import AnyMessage, HumanMessage
 from langgraph.runtime import Runtime
 
-from graphs.context import TurnContext
-from graphs.loop import Loop
+from graphs.loop.loop import Loop
 from graphs.nodes.answer import last_answer
 from graphs.nodes.node import Node
-from graphs.state import NOTES, AssignmentInput, ResultState
+from graphs.state.context import TurnContext
+from graphs.state.state import NOTES, AssignmentInput, ResultState
+from noctule.core.base.roles import Role
 from noctule.core.errors import NoModelError
-from noctule.core.outside_text import as_data
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity
+from noctule.core.llm.routes import Complexity
+from noctule.core.tools.outside_text import as_data
 
 
 def assignment_node(loops: Mapping[Role, Loop]) -> Node[AssignmentInput]:

@@ -4,8 +4,8 @@ from typing import Any
 
 from langchain_core.messages import AIMessage
 
-from graphs.record import with_record
-from graphs.state import TurnState
+from graphs.state.state import TurnState
+from graphs.tools.work_log import with_record
 from noctule.core.errors import OurBugError
 
 

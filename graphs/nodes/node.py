@@ -4,7 +4,7 @@ from typing import Any, Protocol, TypeVar
 
 from langgraph.runtime import Runtime
 
-from graphs.context import TurnContext
+from graphs.state.context import TurnContext
 
 StateT = TypeVar("StateT", contravariant=True)  # noqa: PLC0105 - reads better than StateT_contra
 

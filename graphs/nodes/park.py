@@ -5,10 +5,10 @@ from typing import Any
 from langgraph.runtime import Runtime
 from langgraph.types import Command, interrupt
 
-from graphs.context import TurnContext
-from graphs.limit import limit_state
 from graphs.nodes.node import Node
-from graphs.state import TurnState
+from graphs.state.context import TurnContext
+from graphs.state.limit import limit_state
+from graphs.state.state import TurnState
 from noctule.core.errors import LimitError
 
 

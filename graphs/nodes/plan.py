@@ -8,14 +8,14 @@ from langgraph.types import Command, Send
 
 from agents.orchestrator import PlanAnswer, plan_messages
 from agents.roster import ROSTER
-from graphs.context import TurnContext
-from graphs.state import AssignmentInput, AssignmentState, ResultState, TurnState
-from noctule.core.attempts import Purpose
+from graphs.state.context import TurnContext
+from graphs.state.state import AssignmentInput, AssignmentState, ResultState, TurnState
+from noctule.core.base.roles import Role
 from noctule.core.errors import NoModelError
-from noctule.core.events import EventKind
-from noctule.core.plans import ready, sound
-from noctule.core.roles import Role
-from noctule.core.routes import DecidedBy
+from noctule.core.llm.attempts import Purpose
+from noctule.core.llm.events import EventKind
+from noctule.core.llm.routes import DecidedBy
+from noctule.core.sessions.plans import ready, sound
 
 
 async def plan(state: TurnState, runtime: Runtime[TurnContext]) -> Command[Any]:

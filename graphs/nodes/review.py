@@ -6,15 +6,15 @@ from langgraph.runtime import Runtime
 from langgraph.types import Command
 
 from agents.orchestrator import ReviewAnswer, ReviewVerdict, review_messages
-from graphs.context import TurnContext
-from graphs.cut import clipped
 from graphs.nodes.plan import sends
-from graphs.state import AnswerState, AssignmentState, ResultState, TurnState
-from noctule.core.attempts import Purpose
+from graphs.prompts.cut import clipped
+from graphs.state.context import TurnContext
+from graphs.state.state import AnswerState, AssignmentState, ResultState, TurnState
+from noctule.core.base.roles import Role
 from noctule.core.errors import NoModelError
-from noctule.core.plans import last_ones
-from noctule.core.roles import Role
-from noctule.core.routes import DecidedBy
+from noctule.core.llm.attempts import Purpose
+from noctule.core.llm.routes import DecidedBy
+from noctule.core.sessions.plans import last_ones
 
 _CHARS_PER_TOKEN = 2
 """Of what a review reads; rather too few than too many."""

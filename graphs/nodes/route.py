@@ -8,14 +8,14 @@ from langgraph.types import Command
 
 from agents.orchestrator import RouteAnswer, route_messages
 from agents.rules import route_by_rules
-from graphs.context import TurnContext
-from graphs.state import TurnState
-from noctule.core.attempts import Purpose
+from graphs.state.context import TurnContext
+from graphs.state.state import TurnState
+from noctule.core.base.roles import Role
 from noctule.core.errors import LimitError, NoModelError
-from noctule.core.events import EventKind
-from noctule.core.patience import carry_out
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity, DecidedBy, Route
+from noctule.core.llm.attempts import Purpose
+from noctule.core.llm.events import EventKind
+from noctule.core.llm.routes import Complexity, DecidedBy, Route
+from noctule.core.workers.patience import carry_out
 
 Destination = Literal["chat", "engineer", "research", "writer", "utility", "plan"]
 

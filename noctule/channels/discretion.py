@@ -4,7 +4,7 @@ import os
 from functools import cache
 from typing import Any
 
-from noctule.core.masking import MASK, Masker, is_secret
+from noctule.core.base.masking import MASK, Masker, is_secret
 
 _TEXTS = ("text", "caption")
 

@@ -9,10 +9,10 @@ from typing import TextIO, cast
 
 import click
 
-from noctule.cli.endings import end_with, let_go_of_streams, replace_closed_streams
-from noctule.cli.examples import examples
-from noctule.cli.invocation import Invocation
-from noctule.core.private_files import close_to_others
+from noctule.cli.frame.endings import end_with, let_go_of_streams, replace_closed_streams
+from noctule.cli.frame.examples import examples
+from noctule.cli.frame.invocation import Invocation
+from noctule.core.base.private_files import close_to_others
 
 COMMANDS = {
     "chat": "Chat in the terminal, or send TEXT, print the reply and exit.",
@@ -36,7 +36,7 @@ COMMANDS = {
     "help": "Show all commands, or the help of one.",
 }
 """Name and help of each command, in the order shown. The command is the object ``command`` of the
-module of that name beside this one; adding one is a line here and that module."""
+module of that name in ``commands/``; adding one is a line here and that module."""
 
 
 GROUPS = {
@@ -69,7 +69,7 @@ class Commands(click.Group):
         """Import a command; None when the table does not have it."""
         if cmd_name not in COMMANDS:
             return None
-        command: click.Command = importlib.import_module(f"noctule.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"noctule.cli.commands.{cmd_name}").command
         _take_config(command)
         return command
 
@@ -192,6 +192,6 @@ def main() -> None:
 
 def _bordered(stream: TextIO) -> TextIO:
     """Return a standard stream as all of this process is to write to it."""
-    from noctule.channels.terminal.border import Border  # noqa: PLC0415 - not for completion
+    from noctule.channels.terminal.screens.border import Border  # noqa: PLC0415 - not for completion
 
     return cast(TextIO, Border(stream))

@@ -13,7 +13,7 @@ from collections.abc import Mapping, MutableMapping
 from pathlib import Path
 
 from noctule.config.places import user_config
-from noctule.core.private_files import make_folder
+from noctule.core.base.private_files import make_folder
 
 _LINE = re.compile(r"\s*(?:export\s+)?([A-Za-z_][A-Za-z0-9_]*)=(.*)")
 _OF_NOCTULE = "NOCTULE_"

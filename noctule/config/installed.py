@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from noctule.config.document import KeyPath
-from noctule.core import extras
-from noctule.core.extras import Extra, Gap
+from noctule.core.base import extras
+from noctule.core.base.extras import Extra, Gap
 from noctule.core.settings import EndpointKind
 from noctule.core.settings.parts import Parts
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from noctule.core.given_folders import CONFIG, FILE, is_given
+from noctule.core.tools.workspace_registry import CONFIG, FILE, is_given
 
 PACKAGE = Path(__file__).resolve().parents[1]
 

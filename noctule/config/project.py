@@ -14,8 +14,8 @@ from typing import Any
 
 from noctule.config.document import MAX_BYTES, KeyPath, dotted, parse_document
 from noctule.config.trust import Verdict
-from noctule.core.masking import Masker
-from noctule.core.plain_sight import in_plain_sight
+from noctule.core.base.masking import Masker
+from noctule.core.tools.approval_text import in_plain_sight
 
 _SECTIONS = ("endpoints", "models", "roles")
 _WRITTEN = re.compile(rf"^({'|'.join(_SECTIONS)})[ \t]*:", re.MULTILINE)

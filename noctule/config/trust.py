@@ -16,10 +16,10 @@ from typing import Any
 
 from noctule.config.code import Code, code_of, differences
 from noctule.config.document import parse_document
+from noctule.core.base.masking import Masker
+from noctule.core.base.private_files import make_folder
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.errors import UsageError
-from noctule.core.masking import Masker
-from noctule.core.private_files import make_folder
 
 FILE = "trusted-configurations.json"
 """The store's name within the data folder; for its owner alone (0600)."""

@@ -29,8 +29,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from noctule.core.limits import LimitKey
-    from noctule.core.refusals import Evidence, Refusal
+    from noctule.core.llm.limits import LimitKey
+    from noctule.core.provider_errors.refusals import Evidence, Refusal
 
 
 class NoctuleError(Exception):
@@ -266,7 +266,7 @@ class OurBugError(NoctuleError):
 
 
 class IllegalMoveError(OurBugError):
-    """A turn was asked to move against the table of moves in ``core.lifecycle``."""
+    """A turn was asked to move against the table of moves in ``core.sessions.lifecycle``."""
 
     def __init__(self, *, turn_id: str, current: str, wanted: str) -> None:
         super().__init__(

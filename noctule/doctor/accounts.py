@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Iterable
 from decimal import Decimal
 
-from noctule.core.accounts import Statement
+from noctule.core.base.money import show_usd
+from noctule.core.budgets.accounts import Statement
 from noctule.core.clock import Clock
-from noctule.core.money import show_usd
 from noctule.core.settings import Settings
 from noctule.doctor.finding import Finding, Level
-from noctule.models.account_question import AccountQuestion
+from noctule.models.spend.balance_request import AccountQuestion
 
 
 async def examine_accounts(settings: Settings, names: Iterable[str], clock: Clock) -> list[Finding]:

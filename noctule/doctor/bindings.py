@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 from noctule.core.settings import EndpointKind, RoleSettings, Settings, Tier
 from noctule.doctor.finding import Finding, Level
 from noctule.doctor.machine import is_here

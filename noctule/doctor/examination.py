@@ -32,12 +32,12 @@ from noctule.doctor.stores import stores
 from noctule.doctor.telegram import BotQuestions
 from noctule.doctor.told_windows import told_windows
 from noctule.doctor.traffic import traffic
-from noctule.models.client import Client
+from noctule.models.base.client import Client
+from noctule.models.base.endpoints import Endpoints
 from noctule.models.clients.build import build_client
-from noctule.models.discovery import memory_bytes
-from noctule.models.endpoints import Endpoints
-from noctule.sessions.lock import WorkerLock
-from noctule.sessions.wakefulness import find_inhibitor
+from noctule.sessions.workers.lock import WorkerLock
+from noctule.sessions.workers.wakefulness import find_inhibitor
+from noctule.setup.discover import memory_bytes
 
 
 @dataclass(frozen=True, slots=True)

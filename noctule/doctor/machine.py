@@ -9,12 +9,12 @@ from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from noctule.core.plan_ends import Nearness, plan_ends
-from noctule.core.private_files import make_folder, open_to_others, write_private
+from noctule.core.base.private_files import make_folder, open_to_others, write_private
+from noctule.core.budgets.plan_ends import Nearness, plan_ends
 from noctule.core.settings import EndpointKind, Settings
 from noctule.core.settings.tools import SandboxChoice
 from noctule.doctor.finding import Finding, Level
-from noctule.models.clients.loopback import is_on_this_machine
+from noctule.models.wire.loopback import is_on_this_machine
 
 _GB = 1_000_000_000
 _LITTLE_DISK = 1 * _GB

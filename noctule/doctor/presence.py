@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 
-from noctule.core.needs import uses_tools
+from noctule.core.llm.requirements import uses_tools
 from noctule.core.settings import EndpointKind, Settings
 from noctule.doctor.finding import Finding, Level
-from noctule.models.client import PresentModel
-from noctule.models.facts import DEFAULT_WINDOW_TOKENS
-from noctule.models.listed import find_listed
+from noctule.models.base.client import PresentModel
+from noctule.models.capabilities.model_lookup import find_listed
+from noctule.models.capabilities.model_state import DEFAULT_WINDOW_TOKENS
 
 
 def compare(

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 
-from noctule.core.prompt_ports import RoleRoom
+from noctule.core.ports.prompts import RoleRoom
 from noctule.doctor.finding import Finding, Level
 
 _LITTLE = 0.5

@@ -2,9 +2,9 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from noctule.core.needs import needs_tools, uses_tools
-from noctule.core.proofs import Proof
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
+from noctule.core.llm.proofs import Proof
+from noctule.core.llm.requirements import needs_tools, uses_tools
 from noctule.core.settings import EndpointKind, RoleSettings, Settings
 from noctule.doctor.finding import Finding, Level
 

@@ -5,14 +5,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from noctule.core.clock import Clock
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Refusal
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import EndpointKind, Settings
 from noctule.doctor.finding import Finding, Level
-from noctule.models.advice import DOCTOR, for_refusal
-from noctule.models.client import PresentModel
-from noctule.models.endpoints import Endpoints
-from noctule.models.failures import explain
+from noctule.models.base.client import PresentModel
+from noctule.models.base.endpoints import Endpoints
+from noctule.models.binding.hints import DOCTOR, for_refusal
+from noctule.models.completion.failures import explain
 
 _PATIENCE_SECONDS = 10.0
 _STARTING_SECONDS = 90.0  # the embedded server reads its weights first

@@ -3,12 +3,12 @@
 from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 
-from noctule.core.attempts import Attempt
-from noctule.core.outcomes import Outcome
-from noctule.core.overflow_words import window_in
+from noctule.core.llm.attempts import Attempt
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.overflow_words import window_in
 from noctule.core.settings import EndpointKind, Settings
 from noctule.doctor.finding import Finding, Level
-from noctule.models.facts import DEFAULT_WINDOW_TOKENS
+from noctule.models.capabilities.model_state import DEFAULT_WINDOW_TOKENS
 
 _DAYS = 7
 _OWN_WINDOW = frozenset({EndpointKind.OLLAMA, EndpointKind.EMBEDDED})

@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from noctule.core.attempts import Attempt
-from noctule.core.costs import ListCost, compare, dearest
-from noctule.core.money import show_usd
-from noctule.core.outcomes import Outcome
+from noctule.core.base.money import show_usd
+from noctule.core.llm.attempts import Attempt
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.reports.costs import ListCost, compare, dearest
 from noctule.core.settings import Settings
 from noctule.doctor.finding import Finding, Level
 from noctule.doctor.presence import bound_models

@@ -10,10 +10,11 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from noctule.core.clock import Clock
-from noctule.core.connections import CONNECTION, SERVER_SIDE
 from noctule.core.errors import UsageError
-from noctule.core.patience import Patience
-from noctule.core.tenures import Tenure
+from noctule.core.workers.connections import CONNECTION, SERVER_SIDE
+from noctule.core.workers.patience import Patience
+from noctule.core.workers.tenures import Tenure
+from storage.base.watch import Watches
 from storage.migrate import is_newest, upgrade
 from storage.postgres.faults import explain
 from storage.postgres.listener import Listener
@@ -22,7 +23,6 @@ from storage.postgres.presence import Presence
 from storage.postgres.session_locks import PostgresSessionLocks
 from storage.postgres.transaction import PostgresTransaction
 from storage.unit_of_work import SqlUnitOfWork
-from storage.watch import Watches
 
 SCHEMA: Final = "noctule"
 

@@ -7,7 +7,7 @@ import psycopg
 import sqlalchemy as sa
 
 from noctule.core.errors import DatabaseBusyError, NoctuleError, StorageUnavailableError
-from storage.faults import damaged, disk_full, driver_error, one_line, unexpected
+from storage.base.faults import damaged, disk_full, driver_error, one_line, unexpected
 
 # https://www.postgresql.org/docs/current/errcodes-appendix.html
 # 25P03 and 25P04 end connections that were idle in a transaction, or in one for too long; 58 is

@@ -6,8 +6,8 @@ from typing import Any, Final
 import psycopg
 
 from noctule.core.clock import Clock
+from storage.base.watch import Watches
 from storage.postgres.transaction import CHANNEL
-from storage.watch import Watches
 
 _PAUSE_SECONDS: Final = 1.0
 

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
-from noctule.core.patience import Patience
+from noctule.core.workers.patience import Patience
 from storage.postgres.faults import explain
 from storage.postgres.presence import LEASE_SECONDS, ROOM, Presence
 

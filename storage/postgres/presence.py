@@ -4,7 +4,8 @@ Two signs, because processes end in two ways. An advisory lock on a connection o
 the moment in which the process dies: its sessions can be taken at once. A machine that vanished,
 or a network that swallows everything, closes no connection: there a lease runs out that is renewed
 every few seconds, by the database's own clock. Neither decides who may write; the epochs of
-:mod:`noctule.core.tenures` do, so that a wrong guess costs a repeated step and nothing else.
+:mod:`noctule.core.workers.tenures` do, so that a wrong guess costs a repeated step and nothing
+else.
 """
 
 import asyncio
@@ -16,7 +17,7 @@ from typing import Any, Final
 import psycopg
 
 from noctule.core.clock import Clock
-from noctule.core.tenures import Tenure
+from noctule.core.workers.tenures import Tenure
 from storage.postgres.faults import explain
 
 LEASE_SECONDS: Final = 15.0

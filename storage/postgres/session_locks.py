@@ -10,10 +10,10 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from noctule.core.clock import Clock
 from noctule.core.errors import DatabaseBusyError, NoctuleError
-from noctule.core.tenures import Tenure
+from noctule.core.workers.tenures import Tenure
+from storage.base.session_locks import SessionLocks
 from storage.postgres.faults import explain
 from storage.postgres.presence import TAKEN, Presence
-from storage.session_locks import SessionLocks
 
 _PAUSE_SECONDS: Final = 0.2
 _FRESH_SECONDS: Final = 5

@@ -11,9 +11,9 @@ from sqlalchemy import Connection
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from noctule.core.errors import NoctuleError, OurBugError
-from storage.faults import closed_already, driver_error
+from storage.base.faults import closed_already, driver_error
+from storage.base.transaction import P, T
 from storage.postgres.faults import explain
-from storage.transaction import P, T
 
 CHANNEL: Final = "noctule"
 _READ_ONLY: Final = "25006"

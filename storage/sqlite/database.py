@@ -11,13 +11,14 @@ from typing import Final, Self
 
 import sqlalchemy as sa
 
+from noctule.core.base.private_files import keep_private, make_folder
 from noctule.core.clock import Clock, SystemClock
-from noctule.core.patience import Patience
-from noctule.core.private_files import keep_private, make_folder
-from noctule.core.tenures import Tenure
-from storage.faults import damaged
+from noctule.core.workers.patience import Patience
+from noctule.core.workers.tenures import Tenure
+from storage.base.faults import damaged
+from storage.base.session_locks import SessionLocks
+from storage.base.watch import Watches
 from storage.migrate import is_newest, upgrade, version_of
-from storage.session_locks import SessionLocks
 from storage.sqlite.backup import back_up
 from storage.sqlite.connection import make_engine, raw
 from storage.sqlite.disk import Disk
@@ -27,7 +28,6 @@ from storage.sqlite.transactions import Readers, Reading, Writing
 from storage.sqlite.writer import Writer
 from storage.stores.tenures import take
 from storage.unit_of_work import SqlUnitOfWork
-from storage.watch import Watches
 
 _LOOK_EVERY_SECONDS: Final = 0.025
 _THREADS: Final = 4

@@ -4,7 +4,7 @@ import errno
 import sqlite3
 
 from noctule.core.errors import NoctuleError, StorageUnavailableError
-from storage.faults import damaged, disk_full, driver_error, locked, unexpected, unwritable
+from storage.base.faults import damaged, disk_full, driver_error, locked, unexpected, unwritable
 
 # https://www.sqlite.org/rescode.html; the low byte of an extended code is its primary code.
 _PRIMARY_CODE = 0xFF

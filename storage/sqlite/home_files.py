@@ -7,9 +7,9 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import TypeVar
 
+from noctule.core.base.plain_files import overwrite
+from noctule.core.base.secrets import Replacer
 from noctule.core.errors import StorageError
-from noctule.core.plain_files import overwrite
-from noctule.core.secrets import Replacer
 from storage.sqlite.wiping import wipe_all
 
 T = TypeVar("T")

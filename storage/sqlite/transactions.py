@@ -14,12 +14,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from noctule.core.errors import NoctuleError, OurBugError
-from storage.faults import closed_already, driver_error
+from storage.base.faults import closed_already, driver_error
+from storage.base.transaction import P, T
 from storage.sqlite.connection import raw
 from storage.sqlite.faults import explain, primary_code
 from storage.sqlite.threads import in_thread
 from storage.sqlite.writer import Writer
-from storage.transaction import P, T
 
 
 class Writing:

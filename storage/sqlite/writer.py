@@ -8,12 +8,12 @@ from typing import Final
 
 import sqlalchemy as sa
 
-from storage.faults import locked, undone
+from storage.base.faults import locked, undone
+from storage.base.watch import Watches
 from storage.sqlite.connection import BUSY_TIMEOUT_MS, raw
 from storage.sqlite.disk import Disk
 from storage.sqlite.faults import primary_code
 from storage.sqlite.threads import in_thread
-from storage.watch import Watches
 
 _SLICE_MS: Final = 200
 _BACKSTOP_PAGES: Final = 4000

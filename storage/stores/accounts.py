@@ -5,10 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.accounts import Account, Statement
-from storage.stores.upsert import upsert
+from noctule.core.budgets.accounts import Account, Statement
+from storage.base.transaction import Transaction
+from storage.base.upsert import upsert
 from storage.tables.accounts import accounts
-from storage.transaction import Transaction
 
 _PUT = upsert(accounts)
 _SELECT = sa.select(accounts)

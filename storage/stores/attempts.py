@@ -8,11 +8,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from noctule.core.attempts import Attempt, SkippedModel, Usage
 from noctule.core.errors import OurBugError
-from noctule.core.token_parts import TokenParts
+from noctule.core.llm.attempts import Attempt, SkippedModel, Usage
+from noctule.core.llm.token_parts import TokenParts
+from storage.base.transaction import Transaction
 from storage.tables import attempts
-from storage.transaction import Transaction
 
 # Written again when the answer to a commit was lost: an id is one attempt, whoever writes it.
 _INSERT = {

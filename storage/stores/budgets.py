@@ -9,12 +9,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 
-from noctule.core.books import Books, horizon
-from noctule.core.budgets import CLOCK_SLACK, Budget, BudgetKey, Hold, HoldState, Tally
-from noctule.core.corrections import Correction
-from storage.stores.upsert import upsert
+from noctule.core.budgets.budget_ledger import Books, horizon
+from noctule.core.budgets.budgets import CLOCK_SLACK, Budget, BudgetKey, Hold, HoldState, Tally
+from noctule.core.budgets.corrections import Correction
+from storage.base.transaction import Transaction
+from storage.base.upsert import upsert
 from storage.tables.budgets import budget_corrections, budget_holds, budget_windows, is_held
-from storage.transaction import Transaction
 
 _OF: sa.BindParameter[Any] = sa.bindparam("budgets", expanding=True)
 

@@ -7,9 +7,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from noctule.core.chats import Chat, Pairing, Person, Watch
+from noctule.core.messaging.chats import Chat, Pairing, Person, Watch
+from storage.base.transaction import Transaction
 from storage.tables import chats, outbox, pairings, persons, watches
-from storage.transaction import Transaction
 
 _CHAT = sa.select(chats).where(
     chats.c.channel == sa.bindparam("in_channel"), chats.c.place == sa.bindparam("in_place")

@@ -7,10 +7,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from noctule.core.effects import Effect, EffectState
 from noctule.core.errors import OurBugError
+from noctule.core.tools.effects import Effect, EffectState
+from storage.base.transaction import Transaction
 from storage.tables import effects
-from storage.transaction import Transaction
 
 _NEW = effects.c.tool_call_id
 _START = {

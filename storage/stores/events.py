@@ -8,9 +8,9 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from noctule.core.events import Event, EventKind
+from noctule.core.llm.events import Event, EventKind
+from storage.base.transaction import Transaction
 from storage.tables import event_heads, events
-from storage.transaction import Transaction
 
 
 def _take_numbers(insert: Any) -> Any:

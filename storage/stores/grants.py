@@ -5,9 +5,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.grants import Grant
+from noctule.core.sessions.grants import Grant
+from storage.base.transaction import Transaction
 from storage.tables import grants
-from storage.transaction import Transaction
 
 _INSERT = grants.insert()
 _OLDEST_FIRST = sa.select(grants).order_by(grants.c.id)

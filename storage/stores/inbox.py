@@ -8,10 +8,10 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from noctule.core.mail import Incoming
+from noctule.core.messaging.messages import Incoming
+from storage.base.transaction import Transaction
 from storage.tables import inbox
 from storage.tables.mail import unhandled
-from storage.transaction import Transaction
 
 _KEYS = ["channel", "number"]
 _ADD = {

@@ -5,11 +5,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.limits import Limit, LimitKey
-from storage.stores.upsert import upsert
+from noctule.core.llm.limits import Limit, LimitKey
+from storage.base.transaction import Transaction
+from storage.base.upsert import upsert
 from storage.tables import limits
 from storage.tables.limits import WHOLE_KEY
-from storage.transaction import Transaction
 
 _PUT = upsert(limits)
 _SELECT = sa.select(limits)

@@ -7,11 +7,11 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from noctule.core.notes import Note
+from noctule.core.tools.notes import Note
+from storage.base.transaction import Transaction
+from storage.base.words import closeness, words_of
 from storage.tables import notes
 from storage.tables.notes import WORDS_INDEX
-from storage.transaction import Transaction
-from storage.words import closeness, words_of
 
 _WRITTEN = ("text", "written_at", "session_id", "words", "private")
 _FIELDS = (
@@ -24,7 +24,7 @@ _FIELDS = (
     notes.c.private,
 )
 _WEIGHED: Final = 200
-"""How many of the database's best are put in order by ``storage.words.closeness``."""
+"""How many of the database's best are put in order by ``storage.base.words.closeness``."""
 
 
 def _replacing(insert: Any) -> Any:

@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.mail import Backlog, Outgoing, OutgoingKind, OutgoingState
+from noctule.core.messaging.messages import Backlog, Outgoing, OutgoingKind, OutgoingState
+from storage.base.transaction import Transaction
 from storage.tables import inbox, outbox
 from storage.tables.mail import underway, unhandled
-from storage.transaction import Transaction
 
 _INSERT = outbox.insert()
 _KEYED = sa.select(outbox).where(

@@ -7,12 +7,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.limits import LimitKey
-from noctule.core.parkings import Parking
+from noctule.core.llm.limits import LimitKey
+from noctule.core.sessions.parkings import Parking
+from storage.base.transaction import Transaction
 from storage.stores.limits import stored_model
 from storage.tables import parkings
 from storage.tables.parkings import asleep
-from storage.transaction import Transaction
 
 _INSERT = parkings.insert()
 _OPEN = sa.select(parkings).where(asleep).order_by(parkings.c.id)

@@ -5,10 +5,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.proofs import Proof, ProofKey
-from storage.stores.upsert import upsert
+from noctule.core.llm.proofs import Proof, ProofKey
+from storage.base.transaction import Transaction
+from storage.base.upsert import upsert
 from storage.tables import proofs
-from storage.transaction import Transaction
 
 _PUT = upsert(proofs)
 _SELECT = sa.select(proofs)

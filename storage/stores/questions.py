@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from noctule.core.questions import Question
-from storage.stores.typed_ids import ByTypedId
+from noctule.core.sessions.questions import Question
+from storage.base.transaction import Transaction
+from storage.base.typed_ids import ByTypedId
 from storage.tables import questions, sessions, turns
 from storage.tables.questions import unanswered
 from storage.tables.turns import unfinished
-from storage.transaction import Transaction
 
 _CALL = (questions.c.session_id, questions.c.tool_call_id)
 _ADD = {

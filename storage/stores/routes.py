@@ -6,11 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.roles import Role
-from noctule.core.routes import Route
-from storage.stores.upsert import upsert
+from noctule.core.base.roles import Role
+from noctule.core.llm.routes import Route
+from storage.base.transaction import Transaction
+from storage.base.upsert import upsert
 from storage.tables import routes
-from storage.transaction import Transaction
 
 _PUT = upsert(routes)
 _OF_TURN = sa.select(routes).where(routes.c.turn_id == sa.bindparam("turn_id"))

@@ -6,9 +6,11 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.masking import Masker
-from noctule.core.secrets import Ended
-from storage.stores.upsert import upsert
+from noctule.core.base.masking import Masker
+from noctule.core.base.secrets import Ended
+from storage.base.transaction import Transaction
+from storage.base.upsert import upsert
+from storage.base.words import words_of
 from storage.tables import (
     attempts,
     effects,
@@ -27,8 +29,6 @@ from storage.tables import (
 )
 from storage.tables.notes import WORDS_INDEX
 from storage.tables.turns import unfinished
-from storage.transaction import Transaction
-from storage.words import words_of
 
 _OF_TURN = (
     (steers, ("text",)),

@@ -7,10 +7,10 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.sessions import LAST_SESSION, Session
-from storage.stores.typed_ids import ByTypedId
+from noctule.core.sessions.sessions import LAST_SESSION, Session
+from storage.base.transaction import Transaction
+from storage.base.typed_ids import ByTypedId
 from storage.tables import metadata, sessions, turns
-from storage.transaction import Transaction
 
 _INSERT = sessions.insert()
 _UPDATE = sessions.update().where(sessions.c.id == sa.bindparam("session_id"))

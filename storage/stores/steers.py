@@ -6,9 +6,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.steers import Steer
+from noctule.core.sessions.steers import Steer
+from storage.base.transaction import Transaction
 from storage.tables import steers
-from storage.transaction import Transaction
 
 _INSERT = steers.insert()
 _WAITING = (

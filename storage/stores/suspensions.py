@@ -5,9 +5,9 @@ from datetime import datetime
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.suspensions import Suspension
+from noctule.core.sessions.suspensions import Suspension
+from storage.base.transaction import Transaction
 from storage.tables.suspensions import suspensions
-from storage.transaction import Transaction
 
 _INSERT = suspensions.insert()
 _SINCE = (

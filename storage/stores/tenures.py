@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import sqlite
 
-from noctule.core.tenures import Tenure
+from noctule.core.workers.tenures import Tenure
 from storage.tables.tenures import session_tenures
 
 _NEW = sqlite.insert(session_tenures)

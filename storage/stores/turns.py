@@ -7,13 +7,13 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.acceptance import Standing
-from noctule.core.lifecycle import Status, check_move
-from noctule.core.sessions import Order, Turn, Verdict
-from storage.stores.typed_ids import ByTypedId
+from noctule.core.reports.answer_cost import Standing
+from noctule.core.sessions.lifecycle import Status, check_move
+from noctule.core.sessions.sessions import Order, Turn, Verdict
+from storage.base.transaction import Transaction
+from storage.base.typed_ids import ByTypedId
 from storage.tables import sessions, turns
 from storage.tables.turns import FINISHED, unfinished
-from storage.transaction import Transaction
 
 _INSERT = turns.insert()
 _BY_TYPED_ID = ByTypedId(turns, what="turn", listing="noctule sessions show")

@@ -1,5 +1,6 @@
 """Every table, one noun per file; importing this fills the metadata."""
 
+from storage.base.metadata import metadata
 from storage.tables.accounts import accounts
 from storage.tables.attempts import attempts
 from storage.tables.budgets import budget_corrections, budget_holds, budget_windows
@@ -9,7 +10,6 @@ from storage.tables.events import event_heads, events
 from storage.tables.grants import grants
 from storage.tables.limits import limits
 from storage.tables.mail import inbox, outbox
-from storage.tables.metadata import metadata
 from storage.tables.notes import notes
 from storage.tables.parkings import parkings
 from storage.tables.permits import cap_permits

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import metadata
-from storage.types import NanoUsd, UtcDateTime, Words
+from storage.base.metadata import metadata
+from storage.base.types import NanoUsd, UtcDateTime, Words
 
 accounts = sa.Table(
     "accounts",

@@ -5,10 +5,10 @@ No foreign keys: money stays on record whatever becomes of the session it was sp
 
 import sqlalchemy as sa
 
-from noctule.core.attempts import CostSource, Purpose
-from noctule.core.outcomes import Outcome
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, Json, NanoUsd, UtcDateTime, Words
+from noctule.core.llm.attempts import CostSource, Purpose
+from noctule.core.provider_errors.outcomes import Outcome
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, Json, NanoUsd, UtcDateTime, Words
 
 attempts = sa.Table(
     "attempts",

@@ -5,9 +5,9 @@ No foreign keys: money stays on record whatever becomes of what it was spent on.
 
 import sqlalchemy as sa
 
-from noctule.core.budgets import HoldState
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, NanoUsd, UtcDateTime, Words
+from noctule.core.budgets.budgets import HoldState
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, NanoUsd, UtcDateTime, Words
 
 budget_windows = sa.Table(
     "budget_windows",

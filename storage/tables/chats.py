@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from noctule.core.chats import WatchKind
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, Json, UtcDateTime, Words
+from noctule.core.messaging.chats import WatchKind
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, Json, UtcDateTime, Words
 
 chats = sa.Table(
     "chats",

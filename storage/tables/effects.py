@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from noctule.core.effects import EffectState
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, Json, UtcDateTime, Words
+from noctule.core.tools.effects import EffectState
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, Json, UtcDateTime, Words
 
 effects = sa.Table(
     "effects",

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from noctule.core.events import EventKind
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, Json, UtcDateTime
+from noctule.core.llm.events import EventKind
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, Json, UtcDateTime
 
 # The counter stands apart from the rows: deltas are pruned, numbers are never given out twice.
 event_heads = sa.Table(

@@ -1,9 +1,9 @@
-"""What people allowed beyond the configuration; columns in the order of ``core.grants.Grant``."""
+"""What people allowed beyond the configuration; columns in the order of ``Grant``."""
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import metadata
-from storage.types import Id, Json, UtcDateTime, Words
+from storage.base.metadata import metadata
+from storage.base.types import Id, Json, UtcDateTime, Words
 
 grants = sa.Table(
     "grants",

@@ -2,10 +2,10 @@
 
 import sqlalchemy as sa
 
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence
-from storage.tables.metadata import metadata
-from storage.types import Choice, UtcDateTime, Words
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Evidence
+from storage.base.metadata import metadata
+from storage.base.types import Choice, UtcDateTime, Words
 
 WHOLE_KEY = ""
 """In ``model``: every model of the key (a primary key cannot hold NULL)."""

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from noctule.core.mail import OutgoingKind, OutgoingState
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, Json, UtcDateTime, Words
+from noctule.core.messaging.messages import OutgoingKind, OutgoingState
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, Json, UtcDateTime, Words
 
 inbox = sa.Table(
     "inbox",

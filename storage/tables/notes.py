@@ -1,13 +1,13 @@
 """What agents remember for a person.
 
 ``number`` is what SQLite's full-text index refers to a row by; ``words`` is what both databases
-search, as ``storage.words`` makes them.
+search, as ``storage.base.words`` makes them.
 """
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import metadata
-from storage.types import Id, UtcDateTime, Words
+from storage.base.metadata import metadata
+from storage.base.types import Id, UtcDateTime, Words
 
 notes = sa.Table(
     "notes",

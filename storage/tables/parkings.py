@@ -2,10 +2,10 @@
 
 import sqlalchemy as sa
 
-from noctule.core.parkings import ParkingKind
-from noctule.core.refusals import Evidence
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, Json, UtcDateTime, Words
+from noctule.core.provider_errors.refusals import Evidence
+from noctule.core.sessions.parkings import ParkingKind
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, Json, UtcDateTime, Words
 
 parkings = sa.Table(
     "parkings",

@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import metadata
-from storage.types import UtcDateTime, Words
+from storage.base.metadata import metadata
+from storage.base.types import UtcDateTime, Words
 
 cap_permits = sa.Table(
     "cap_permits",

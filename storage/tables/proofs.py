@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from noctule.core.proofs import ProofOutcome
-from storage.tables.metadata import metadata
-from storage.types import Choice, Json, UtcDateTime, Words
+from noctule.core.llm.proofs import ProofOutcome
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Json, UtcDateTime, Words
 
 proofs = sa.Table(
     "proofs",

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from noctule.core.questions import QuestionKind
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, Json, UtcDateTime, Words
+from noctule.core.sessions.questions import QuestionKind
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, Json, UtcDateTime, Words
 
 questions = sa.Table(
     "questions",

@@ -2,9 +2,9 @@
 
 import sqlalchemy as sa
 
-from noctule.core.routes import Complexity, DecidedBy
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, Json, Words
+from noctule.core.llm.routes import Complexity, DecidedBy
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, Json, Words
 
 routes = sa.Table(
     "routes",

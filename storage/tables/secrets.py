@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import metadata
-from storage.types import Id, UtcDateTime
+from storage.base.metadata import metadata
+from storage.base.types import Id, UtcDateTime
 
 secrets_replaced = sa.Table(
     "secrets_replaced",

@@ -1,10 +1,10 @@
-"""Conversations and tasks; columns in the order of ``core.sessions.Session``."""
+"""Conversations and tasks; columns in the order of ``core.sessions.sessions.Session``."""
 
 import sqlalchemy as sa
 
-from noctule.core.sessions import SessionKind
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, NanoUsd, UtcDateTime, Words
+from noctule.core.sessions.sessions import SessionKind
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, NanoUsd, UtcDateTime, Words
 
 sessions = sa.Table(
     "sessions",

@@ -1,9 +1,9 @@
-"""What people say to turns while they work; columns in the order of ``core.steers.Steer``."""
+"""What people say to turns while they work; columns in the order of ``Steer``."""
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import metadata
-from storage.types import Id, UtcDateTime, Words
+from storage.base.metadata import metadata
+from storage.base.types import Id, UtcDateTime, Words
 
 steers = sa.Table(
     "steers",

@@ -1,9 +1,9 @@
-"""When machines slept; columns in the order of ``core.suspensions.Suspension``."""
+"""When machines slept; columns in the order of ``core.sessions.suspensions.Suspension``."""
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import metadata
-from storage.types import Id, UtcDateTime, Words
+from storage.base.metadata import metadata
+from storage.base.types import Id, UtcDateTime, Words
 
 suspensions = sa.Table(
     "suspensions",

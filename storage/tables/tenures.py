@@ -2,8 +2,8 @@
 
 import sqlalchemy as sa
 
-from storage.tables.metadata import metadata
-from storage.types import UtcDateTime, Words
+from storage.base.metadata import metadata
+from storage.base.types import UtcDateTime, Words
 
 session_tenures = sa.Table(
     "session_tenures",

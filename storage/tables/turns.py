@@ -1,12 +1,12 @@
-"""What people said; columns in the order of ``core.sessions.Turn``."""
+"""What people said; columns in the order of ``core.sessions.sessions.Turn``."""
 
 import sqlalchemy as sa
 
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import Order, Verdict
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Order, Verdict
 from noctule.core.settings.role import OnLimit
-from storage.tables.metadata import metadata
-from storage.types import Choice, Id, Names, UtcDateTime, Words
+from storage.base.metadata import metadata
+from storage.base.types import Choice, Id, Names, UtcDateTime, Words
 
 turns = sa.Table(
     "turns",

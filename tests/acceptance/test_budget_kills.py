@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from noctule.bootstrap import run_reports
-from noctule.core.books import Claim, Placed, Waits
-from noctule.core.budgets import Tally
+from noctule.core.base.roles import Role
+from noctule.core.budgets.budget_ledger import Claim, Placed, Waits
+from noctule.core.budgets.budget_scopes import Coverage, Payer
+from noctule.core.budgets.budgets import Tally
 from noctule.core.clock import SystemClock
-from noctule.core.coverage import Coverage, Payer
-from noctule.core.lifecycle import Status
-from noctule.core.roles import Role
-from noctule.core.sessions import Turn
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Turn
 from storage.open import open_database
 from tests.support.budget_records import a_budget
 from tests.support.command_line import ROLES

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.lifecycle import Status
 from tests.support.provider import Provider, Reply
 from tests.support.rig import Rig
 

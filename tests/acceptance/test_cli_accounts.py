@@ -3,12 +3,12 @@ from typing import Any
 
 import pytest
 
-from noctule.core.accounts import account_key
+from noctule.core.budgets.accounts import account_key
 from noctule.core.clock import SystemClock
-from noctule.core.lifecycle import Status
-from noctule.core.limits import LimitKey
-from noctule.core.outcomes import Outcome
-from noctule.core.parkings import ParkingKind
+from noctule.core.llm.limits import LimitKey
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.parkings import ParkingKind
 from tests.support.provider import Provider, Reply
 from tests.support.shell import SILENT, Shell
 from tests.support.stored_records import a_limit, a_parking, a_session, a_turn, later

@@ -3,8 +3,8 @@ from decimal import Decimal
 
 import pytest
 
-from noctule.core.attempts import Usage
-from noctule.core.outcomes import Outcome
+from noctule.core.llm.attempts import Usage
+from noctule.core.provider_errors.outcomes import Outcome
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import a_session, a_turn, an_attempt, later

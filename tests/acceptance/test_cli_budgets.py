@@ -4,13 +4,13 @@ from decimal import Decimal
 import pytest
 
 from noctule.config import load
-from noctule.core.books import Bill, Claim
-from noctule.core.budgets import BudgetKey
+from noctule.core.base.roles import Role
+from noctule.core.budgets.budget_ledger import Bill, Claim
+from noctule.core.budgets.budget_scopes import RUN_BUDGET, Coverage, Payer
+from noctule.core.budgets.budgets import BudgetKey
 from noctule.core.clock import SystemClock
-from noctule.core.coverage import RUN_BUDGET, Coverage, Payer
-from noctule.core.lifecycle import Status
-from noctule.core.parkings import ParkingKind
-from noctule.core.roles import Role
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.parkings import ParkingKind
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import a_parking, a_session, a_turn

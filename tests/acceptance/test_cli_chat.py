@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from noctule.core.lifecycle import Status
+from noctule.core.sessions.lifecycle import Status
 from tests.support.command_line import ROLES, CommandLine, wait_until
 
 pytestmark = pytest.mark.process

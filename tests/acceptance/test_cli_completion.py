@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from noctule.core.sessions import LOCAL_OWNER, Session, SessionKind
+from noctule.core.sessions.sessions import LOCAL_OWNER, Session, SessionKind
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG
 

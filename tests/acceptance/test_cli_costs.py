@@ -6,13 +6,13 @@ from io import StringIO
 
 import pytest
 
-from noctule.core.attempts import CostSource, Usage
+from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
-from noctule.core.lifecycle import Status
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity, DecidedBy, Route
-from noctule.core.sessions import Verdict
-from noctule.core.token_parts import TokenParts
+from noctule.core.llm.attempts import CostSource, Usage
+from noctule.core.llm.routes import Complexity, DecidedBy, Route
+from noctule.core.llm.token_parts import TokenParts
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Verdict
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import a_session, a_turn, an_attempt

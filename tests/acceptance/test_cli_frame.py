@@ -55,7 +55,7 @@ def run_with(code: str, *arguments: str, cwd: Path, env: dict[str, str]):
 PLANTED = """
 import sys, types, click
 from noctule.cli.main import COMMANDS
-from noctule.cli.invocation import runs
+from noctule.cli.frame.invocation import runs
 
 @click.command("planted")
 @click.option("--json", "as_json", is_flag=True)
@@ -64,7 +64,7 @@ async def command(invocation, as_json):
     invocation.load()
     {body}
 
-module = types.ModuleType("noctule.cli.planted")
+module = types.ModuleType("noctule.cli.commands.planted")
 module.command = command
 sys.modules[module.__name__] = module
 COMMANDS["planted"] = "Planted by a test."
@@ -121,7 +121,9 @@ def test_config_may_stand_behind_every_command():
         return own + [bad for key, sub in inner.items() for bad in without(sub, f"{name} {key}")]
 
     context = click.Context(program)
-    written = [n for n in COMMANDS if (Path(__file__).parents[2] / f"noctule/cli/{n}.py").exists()]
+    written = [
+        n for n in COMMANDS if (Path(__file__).parents[2] / f"noctule/cli/commands/{n}.py").exists()
+    ]
     commands = {name: program.get_command(context, name) for name in written}
     assert [bad for name, command in commands.items() for bad in without(command, name)] == []
 

@@ -3,7 +3,7 @@ from datetime import timedelta
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.limits import LimitKey
+from noctule.core.llm.limits import LimitKey
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import a_limit

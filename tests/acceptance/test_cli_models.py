@@ -3,8 +3,8 @@ from datetime import timedelta
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.limits import LimitKey
-from noctule.core.outcomes import Outcome
+from noctule.core.llm.limits import LimitKey
+from noctule.core.provider_errors.outcomes import Outcome
 from tests.support.provider import FakeModel, Provider
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG

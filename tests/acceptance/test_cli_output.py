@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from noctule.core.lifecycle import Status
+from noctule.core.sessions.lifecycle import Status
 from tests.support.command_line import CommandLine
 from tests.support.terminal import terminal
 

@@ -4,7 +4,7 @@ import subprocess
 
 import pytest
 
-from noctule.models.probe_cases import SYSTEM, ProbeCase
+from noctule.models.capabilities.probe_cases import SYSTEM, ProbeCase
 from tests.support.probing import probed
 from tests.support.provider import FakeModel, Provider, Reply, Request
 from tests.support.shell import Shell

@@ -5,12 +5,12 @@ import signal
 
 import pytest
 
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.parkings import ParkingKind
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity, DecidedBy, Route
-from noctule.core.sessions import SessionKind
+from noctule.core.base.roles import Role
+from noctule.core.llm.events import EventKind
+from noctule.core.llm.routes import Complexity, DecidedBy, Route
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.parkings import ParkingKind
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.command_line import wait_until
 from tests.support.provider import Provider, Reply
 from tests.support.shell import SILENT, Shell

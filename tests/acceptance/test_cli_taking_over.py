@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from noctule.core.lifecycle import Status
+from noctule.core.sessions.lifecycle import Status
 from tests.support.provider import Provider, Reply, Request
 from tests.support.rig import Rig
 

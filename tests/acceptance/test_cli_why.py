@@ -3,13 +3,13 @@ from decimal import Decimal
 
 import pytest
 
-from noctule.core.attempts import CostSource, Usage
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.outcomes import Outcome
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity, DecidedBy, Route
-from noctule.core.token_parts import TokenParts
+from noctule.core.base.roles import Role
+from noctule.core.llm.attempts import CostSource, Usage
+from noctule.core.llm.events import EventKind
+from noctule.core.llm.routes import Complexity, DecidedBy, Route
+from noctule.core.llm.token_parts import TokenParts
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.sessions.lifecycle import Status
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import NOON, a_session, a_turn, an_attempt, later

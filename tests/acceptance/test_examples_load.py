@@ -4,8 +4,8 @@ from pathlib import Path
 import pytest
 
 from noctule.config import load, require_telegram
+from noctule.core.base.roles import Role
 from noctule.core.errors import ConfigError
-from noctule.core.roles import Role
 from noctule.core.settings import EndpointKind
 from noctule.core.settings.root import RouteBy
 

@@ -1,6 +1,6 @@
 import pytest
 
-from noctule.core.lifecycle import Status
+from noctule.core.sessions.lifecycle import Status
 from tests.support.provider import Provider, Reply, Request
 from tests.support.rig import CLOCK, Rig
 

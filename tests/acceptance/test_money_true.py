@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from noctule.core.coverage import Coverage, Payer
-from noctule.core.lifecycle import Status
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
+from noctule.core.budgets.budget_scopes import Coverage, Payer
+from noctule.core.sessions.lifecycle import Status
 from tests.support.command_line import ROLES
 from tests.support.provider import Fault, Provider, Reply, Request
 from tests.support.rig import Rig

@@ -2,7 +2,7 @@ import socket
 
 import pytest
 
-from noctule.core.lifecycle import Status
+from noctule.core.sessions.lifecycle import Status
 from tests.support.provider import Provider, Reply
 from tests.support.rig import Rig
 

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from noctule.config import load
-from noctule.core.lifecycle import Status
+from noctule.core.sessions.lifecycle import Status
 from tests.support.command_line import ROLES
 from tests.support.provider import Provider, Reply, Request
 from tests.support.rig import Rig

@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from noctule.core.events import Event, EventKind
-from noctule.core.lifecycle import Status
+from noctule.core.llm.events import Event, EventKind
+from noctule.core.sessions.lifecycle import Status
 from tests.support.provider import Provider, Reply, Request
 from tests.support.rig import CLOCK, Rig
 

@@ -3,8 +3,8 @@ from collections import Counter
 
 import pytest
 
-from noctule.core.attempts import Purpose
-from noctule.core.lifecycle import Status
+from noctule.core.llm.attempts import Purpose
+from noctule.core.sessions.lifecycle import Status
 from tests.support.command_line import ROLES
 from tests.support.postgres import fresh_database
 from tests.support.postgres_trouble import troubled_server

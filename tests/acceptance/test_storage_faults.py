@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from noctule.core.attempts import Purpose
-from noctule.core.lifecycle import Status
+from noctule.core.llm.attempts import Purpose
+from noctule.core.sessions.lifecycle import Status
 from tests.support.provider import Provider, Reply
 from tests.support.rig import CLOCK, Rig
 

@@ -6,8 +6,8 @@ from collections import Counter
 import psycopg
 import pytest
 
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.lifecycle import Status
 from tests.support.provider import Provider, Request
 from tests.support.replies import Reply, ToolCall
 from tests.support.rig import CLOCK, Rig

@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from noctule.core.budgets import Tally
-from noctule.core.lifecycle import Status
+from noctule.core.budgets.budgets import Tally
+from noctule.core.sessions.lifecycle import Status
 from tests.support.command_line import ROLES
 from tests.support.provider import Provider, Reply, Request
 from tests.support.rig import CLOCK, Rig

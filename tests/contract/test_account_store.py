@@ -1,8 +1,8 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from noctule.core.accounts import Account, Statement
-from noctule.core.ports import Database
+from noctule.core.budgets.accounts import Account, Statement
+from noctule.core.ports.models import Database
 from tests.support.stored_records import later
 
 SAID = Statement(

@@ -5,11 +5,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from noctule.core.attempts import CostSource, Usage
 from noctule.core.errors import OurBugError
-from noctule.core.outcomes import Outcome
-from noctule.core.ports import Database
-from noctule.core.token_parts import TokenParts
+from noctule.core.llm.attempts import CostSource, Usage
+from noctule.core.llm.token_parts import TokenParts
+from noctule.core.ports.models import Database
+from noctule.core.provider_errors.outcomes import Outcome
 from tests.support.fuzzing import examples
 from tests.support.stored_records import an_attempt, later
 

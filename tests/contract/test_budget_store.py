@@ -2,10 +2,10 @@ import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
-from noctule.core.books import Placed, Waits
-from noctule.core.budgets import HoldState
-from noctule.core.ports import Database
-from noctule.core.windows import WindowKind
+from noctule.core.budgets.budget_ledger import Placed, Waits
+from noctule.core.budgets.budgets import HoldState
+from noctule.core.ports.models import Database
+from noctule.core.times.windows import WindowKind
 from tests.contract.conftest import Opener
 from tests.support.budget_records import HOUR, a_bill, a_budget, a_claim
 from tests.support.stored_records import NOON, later

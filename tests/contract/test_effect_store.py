@@ -2,9 +2,9 @@ import asyncio
 
 import pytest
 
-from noctule.core.effects import Effect, EffectState
 from noctule.core.errors import OurBugError
-from noctule.core.ports import Database
+from noctule.core.ports.models import Database
+from noctule.core.tools.effects import Effect, EffectState
 from tests.support.stored_records import an_effect, later, with_turns
 
 

@@ -3,8 +3,8 @@ import asyncio
 import pytest
 
 from noctule.core.errors import OurBugError
-from noctule.core.events import EventKind
-from noctule.core.ports import Database
+from noctule.core.llm.events import EventKind
+from noctule.core.ports.models import Database
 from tests.contract.conftest import Opener
 from tests.support.stored_records import NOON, a_session, with_turns
 

@@ -1,8 +1,8 @@
 import pytest
 
 from noctule.core.errors import OurBugError
-from noctule.core.grants import Grant
-from noctule.core.ports import Database
+from noctule.core.ports.models import Database
+from noctule.core.sessions.grants import Grant
 from tests.support.stored_records import NOON, a_grant, a_session
 
 

@@ -1,6 +1,6 @@
-from noctule.core.limits import LimitKey
-from noctule.core.outcomes import Outcome
-from noctule.core.ports import Database
+from noctule.core.llm.limits import LimitKey
+from noctule.core.ports.models import Database
+from noctule.core.provider_errors.outcomes import Outcome
 from tests.support.stored_records import KEY, a_limit, later
 
 WHOLE = LimitKey("cloud", "f1", None)

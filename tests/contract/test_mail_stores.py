@@ -4,11 +4,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from noctule.core.chats import Chat, Pairing, Person, Watch, WatchKind
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.mail import Incoming, Outgoing, OutgoingKind, OutgoingState
-from noctule.core.ports import Database
+from noctule.core.llm.events import EventKind
+from noctule.core.messaging.chats import Chat, Pairing, Person, Watch, WatchKind
+from noctule.core.messaging.messages import Incoming, Outgoing, OutgoingKind, OutgoingState
+from noctule.core.ports.models import Database
+from noctule.core.sessions.lifecycle import Status
 from tests.support.stored_records import NOON, a_turn, later, with_turns
 
 TELEGRAM = "telegram"

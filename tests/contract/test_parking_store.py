@@ -4,9 +4,9 @@ from dataclasses import replace
 import pytest
 
 from noctule.core.errors import OurBugError
-from noctule.core.limits import LimitKey
-from noctule.core.parkings import ParkingKind
-from noctule.core.ports import Database, UnitOfWork
+from noctule.core.llm.limits import LimitKey
+from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.sessions.parkings import ParkingKind
 from tests.support.stored_records import KEY, NOON, a_parking, later, with_turns
 
 

@@ -1,9 +1,9 @@
 import pytest
 
 from noctule.core.errors import NotFoundError, OurBugError
-from noctule.core.lifecycle import Status
-from noctule.core.ports import Database
-from noctule.core.questions import QuestionKind
+from noctule.core.ports.models import Database
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.questions import QuestionKind
 from tests.support.stored_records import NOON, a_question, a_session, a_turn, later, with_turns
 
 

@@ -11,7 +11,7 @@ from langchain_core.messages import AIMessage, HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Send
 
-from graphs.savers import NoctuleSaver, open_saver
+from graphs.checkpointers import NoctuleSaver, open_saver
 from noctule.core.errors import UsageError
 from tests.support.checkpoint_line import Line, at
 

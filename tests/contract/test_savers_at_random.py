@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import HumanMessage
 from langgraph.checkpoint.memory import InMemorySaver
 
-from graphs.savers import SqliteSaver
-from graphs.savers.index import split
+from graphs.checkpointers import SqliteSaver
+from graphs.checkpointers.index import split
 from tests.support.checkpoint_line import Line, at
 from tests.support.fuzzing import examples
 

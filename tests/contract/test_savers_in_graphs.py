@@ -20,7 +20,7 @@ from langgraph.graph.message import add_messages
 from langgraph.types import Command, Send, interrupt
 from pydantic import BaseModel
 
-from graphs.savers import SqliteSaver, open_saver
+from graphs.checkpointers import SqliteSaver, open_saver
 from tests.support.counting_graph import run_turn
 from tests.support.refusing_model import ParkNode, Refusing
 

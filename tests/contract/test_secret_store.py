@@ -2,13 +2,13 @@ from dataclasses import replace
 
 import sqlalchemy as sa
 
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.mail import Incoming, Outgoing, OutgoingKind
-from noctule.core.ports import Database
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity, DecidedBy, Route
-from noctule.core.secrets import Ended, Replacer
+from noctule.core.base.roles import Role
+from noctule.core.base.secrets import Ended, Replacer
+from noctule.core.llm.events import EventKind
+from noctule.core.llm.routes import Complexity, DecidedBy, Route
+from noctule.core.messaging.messages import Incoming, Outgoing, OutgoingKind
+from noctule.core.ports.models import Database
+from noctule.core.sessions.lifecycle import Status
 from storage.tables import metadata
 from tests.support.stored_records import (
     a_grant,

@@ -2,11 +2,11 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from noctule.core.chats import Chat
 from noctule.core.errors import NotFoundError, OurBugError
-from noctule.core.events import EventKind
-from noctule.core.ports import Database
-from noctule.core.sessions import SessionKind
+from noctule.core.llm.events import EventKind
+from noctule.core.messaging.chats import Chat
+from noctule.core.ports.models import Database
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.stored_records import (
     NOON,
     a_parking,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from graphs.savers import SqliteSaver
+from graphs.checkpointers import SqliteSaver
 from noctule.core.errors import DatabaseTooNewError, StorageError
 from tests.support.checkpoint_line import Line, at
 

@@ -8,8 +8,8 @@ import psycopg
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.events import EventKind
-from noctule.core.ports import Database
+from noctule.core.llm.events import EventKind
+from noctule.core.ports.models import Database
 from storage.open import open_database
 from tests.contract.conftest import Opener
 from tests.support.stored_records import NOON, a_session, with_turns
@@ -19,7 +19,7 @@ import asyncio, sys
 from pathlib import Path
 import noctule
 from noctule.core.clock import SystemClock
-from noctule.core.events import EventKind
+from noctule.core.llm.events import EventKind
 from storage.open import open_database
 
 async def main() -> None:

@@ -12,9 +12,9 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from noctule.core.clock import SystemClock
 from noctule.core.errors import IllegalMoveError
-from noctule.core.lifecycle import MOVES, Status
-from noctule.core.ports import Database, UnitOfWork
-from noctule.core.sessions import Turn
+from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.sessions.lifecycle import MOVES, Status
+from noctule.core.sessions.sessions import Turn
 from storage.open import open_database
 from tests.support.fuzzing import examples
 from tests.support.stored_records import NOON, a_session, a_turn

@@ -14,12 +14,12 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 import storage.migrations
-from noctule.core.attempts import Attempt, Usage
 from noctule.core.clock import SystemClock
-from noctule.core.grants import Grant
-from noctule.core.sessions import Session, Turn
-from noctule.core.steers import Steer
-from noctule.core.token_parts import TokenParts
+from noctule.core.llm.attempts import Attempt, Usage
+from noctule.core.llm.token_parts import TokenParts
+from noctule.core.sessions.grants import Grant
+from noctule.core.sessions.sessions import Session, Turn
+from noctule.core.sessions.steers import Steer
 from storage.migrations import NEWEST, REVISIONS
 from storage.open import open_database
 from storage.tables import attempts, grants, metadata, sessions, steers, turns

@@ -4,11 +4,11 @@ from contextlib import AsyncExitStack
 import psycopg
 import pytest
 
-from graphs.savers import EPOCH, open_saver
+from graphs.checkpointers import EPOCH, open_saver
 from noctule.core.clock import SystemClock
 from noctule.core.errors import SupersededError
-from noctule.core.ports import Database
-from noctule.core.tenures import Tenure, TenuredDatabase
+from noctule.core.ports.models import Database
+from noctule.core.workers.tenures import Tenure, TenuredDatabase
 from storage.open import open_database
 from tests.contract.conftest import Opener
 from tests.support.postgres_trouble import Cable

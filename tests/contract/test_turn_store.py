@@ -1,10 +1,10 @@
 import pytest
 
-from noctule.core.acceptance import Standing
 from noctule.core.errors import IllegalMoveError, NotFoundError, OurBugError
-from noctule.core.lifecycle import Status
-from noctule.core.ports import Database
-from noctule.core.sessions import Order, Verdict
+from noctule.core.ports.models import Database
+from noctule.core.reports.answer_cost import Standing
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Order, Verdict
 from noctule.core.settings.role import OnLimit
 from tests.support.stored_records import NOON, a_session, a_turn, later, with_turns
 

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from noctule.core.accounts import Account, Statement, account_key
-from noctule.core.budgets import BudgetKey
+from noctule.core.budgets.accounts import Account, Statement, account_key
+from noctule.core.budgets.budgets import BudgetKey
 from noctule.core.clock import SystemClock
 from noctule.core.errors import LimitError, NoModelError
-from noctule.core.ports import Database
-from noctule.core.refusals import Evidence
+from noctule.core.ports.models import Database
+from noctule.core.provider_errors.refusals import Evidence
 from tests.support.paid_stage import paid_stage
 from tests.support.provider import Fault, Provider, Reply
 from tests.support.stage import Act, Stage, refused, settle

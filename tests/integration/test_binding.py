@@ -7,16 +7,16 @@ import pytest
 from langchain_core.exceptions import ContextOverflowError, ModelError
 from langchain_core.messages import HumanMessage
 
-from noctule.core.attempts import CostSource, Purpose
+from noctule.core.base.roles import Role
 from noctule.core.errors import LimitError, NoModelError
-from noctule.core.events import EventKind
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity
-from noctule.core.routing import Wish
+from noctule.core.llm.attempts import CostSource, Purpose
+from noctule.core.llm.events import EventKind
+from noctule.core.llm.routes import Complexity
+from noctule.core.llm.routing import Wish
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.settings import OnLimit
-from noctule.models.call import Call
+from noctule.models.request.chat_request import Call
 from tests.support.stage import Act, Stage, asking, refused
 
 TOOL = {"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}

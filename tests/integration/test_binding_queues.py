@@ -3,11 +3,11 @@ from datetime import timedelta
 
 import pytest
 
+from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
 from noctule.core.errors import LimitError
-from noctule.core.outcomes import Outcome
-from noctule.core.roles import Role
-from noctule.core.routing import Wish
+from noctule.core.llm.routing import Wish
+from noctule.core.provider_errors.outcomes import Outcome
 from tests.support.stage import Act, Stage, asking, refused, settle
 
 

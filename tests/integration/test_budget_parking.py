@@ -6,16 +6,16 @@ from typing import Any
 
 import pytest
 
-from noctule.core.accounts import account_key
-from noctule.core.books import Bill, Claim, Placed
-from noctule.core.coverage import Coverage, Payer
-from noctule.core.lifecycle import Status
-from noctule.core.parkings import ParkingKind
-from noctule.core.roles import Role
-from noctule.core.sessions import SessionKind
-from noctule.models.teller import Teller
-from noctule.sessions.desk import Request
-from noctule.sessions.raised import wake_raised
+from noctule.core.base.roles import Role
+from noctule.core.budgets.accounts import account_key
+from noctule.core.budgets.budget_ledger import Bill, Claim, Placed
+from noctule.core.budgets.budget_scopes import Coverage, Payer
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.parkings import ParkingKind
+from noctule.core.sessions.sessions import SessionKind
+from noctule.models.spend.budget_writer import Teller
+from noctule.sessions.service.budget_changes import wake_raised
+from noctule.sessions.service.service import Request
 from tests.support.paid_stage import paid_stage, tally_of
 from tests.support.stage import make_settings
 from tests.support.theatre import open_theatre

@@ -5,14 +5,14 @@ import httpx
 import pytest
 from langchain_core.messages import HumanMessage
 
-from noctule.core.attempts import Usage
-from noctule.core.budgets import BudgetKey
+from noctule.core.base.roles import Role
+from noctule.core.budgets.budgets import BudgetKey
 from noctule.core.errors import LimitError, NoModelError
-from noctule.core.events import EventKind
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence
-from noctule.core.roles import Role
-from noctule.models.call import Call
+from noctule.core.llm.attempts import Usage
+from noctule.core.llm.events import EventKind
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Evidence
+from noctule.models.request.chat_request import Call
 from tests.support.paid_stage import paid_stage, tally_of
 from tests.support.stage import Act, asking, refused, settle
 

@@ -10,10 +10,10 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_core.tools import tool
 from pydantic import BaseModel
 
+from noctule.core.base.roles import Role
 from noctule.core.errors import LimitError, OurBugError
-from noctule.core.outcomes import Outcome
-from noctule.core.roles import Role
-from noctule.models.structured import UnfitAnswerError
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.models.binding.structured import UnfitAnswerError
 from tests.support.stage import Act, Stage, refused, settle
 
 

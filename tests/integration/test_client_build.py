@@ -10,13 +10,13 @@ import pytest
 from langchain_core.messages import HumanMessage
 
 from noctule.core.clock import SystemClock
-from noctule.core.outcomes import Outcome
+from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings
-from noctule.models.client import Client, ModelRequest
+from noctule.models.base.client import Client, ModelRequest
 from noctule.models.clients.build import build_client
-from noctule.models.failures import explain
-from noctule.models.pieces import join
+from noctule.models.completion.failures import explain
+from noctule.models.wire.chunks import join
 from tests.support.provider import Fault, Provider, Reply
 
 KINDS = [EndpointKind.OPENAI, EndpointKind.ANTHROPIC, EndpointKind.OLLAMA]

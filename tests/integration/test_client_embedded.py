@@ -16,18 +16,18 @@ from langchain_core.messages import (
 )
 from langchain_core.tools import tool
 
+from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
-from noctule.core.prompt_ports import Fitted, Reader
-from noctule.core.roles import Role
+from noctule.core.ports.prompts import Fitted, Reader
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings
-from noctule.models.call import Call
-from noctule.models.client import Client, ModelRequest
+from noctule.models.base.client import Client, ModelRequest
 from noctule.models.clients.build import build_client
 from noctule.models.clients.embedded import options_of
 from noctule.models.embedded.server import ServerAddress
 from noctule.models.embedded.weights import PACKAGED_SHA256
-from noctule.models.pieces import join
+from noctule.models.request.chat_request import Call
+from noctule.models.wire.chunks import join
 from tests.support.embedded import SharedServer
 from tests.support.provider import Provider
 from tests.support.stage import Stage

@@ -10,9 +10,9 @@ from langchain_core.tools import tool
 from noctule.core.clock import SystemClock
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings
-from noctule.models.client import Client, ModelRequest, PresentModel
+from noctule.models.base.client import Client, ModelRequest, PresentModel
 from noctule.models.clients.build import build_client
-from noctule.models.pieces import join
+from noctule.models.wire.chunks import join
 from tests.support.provider import FakeModel, Fault, Provider, Reply
 from tests.support.replies import ToolCall, Usage
 

@@ -17,9 +17,9 @@ from pydantic import SecretStr
 from noctule.core.clock import SystemClock
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings
-from noctule.models.client import Client, ModelRequest
+from noctule.models.base.client import Client, ModelRequest
 from noctule.models.clients.build import build_client
-from noctule.models.pieces import join
+from noctule.models.wire.chunks import join
 from tests.support.provider import Fault, Provider, Reply
 from tests.support.replies import ToolCall, Usage
 

@@ -11,10 +11,10 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from noctule.core.clock import SystemClock
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings
-from noctule.models.client import Client, ModelRequest
+from noctule.models.base.client import Client, ModelRequest
 from noctule.models.clients.build import build_client
-from noctule.models.clients.openai_wire import OpenAIWire
-from noctule.models.pieces import join
+from noctule.models.clients.openai.wire import OpenAIWire
+from noctule.models.wire.chunks import join
 from tests.support.provider import FakeModel, Provider, Reply
 
 ASKED = ModelRequest(model="small", messages=[HumanMessage("Hello")])

@@ -4,8 +4,8 @@ import httpx
 import pytest
 
 from noctule.config import load_text
-from noctule.models.discovery import discover, memory_bytes
-from noctule.models.proposal import propose
+from noctule.setup.config_writer import propose
+from noctule.setup.discover import discover, memory_bytes
 from tests.support.provider import FakeModel, Provider
 
 

@@ -1,8 +1,8 @@
 from langchain_core.messages import HumanMessage
 
-from noctule.models.budgets import TELL_BEFORE_LEAVING
-from noctule.models.client import ModelRequest
-from noctule.models.clients.leaving import told_before_leaving
+from noctule.models.base.client import ModelRequest
+from noctule.models.spend.budgets import TELL_BEFORE_LEAVING
+from noctule.models.wire.sending import told_before_leaving
 from tests.support.every_client import MODEL, every_client
 from tests.support.provider import Provider
 

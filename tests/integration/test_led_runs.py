@@ -8,14 +8,14 @@ from pathlib import Path
 from noctule.bootstrap import open_records, open_runtime
 from noctule.config import Loaded
 from noctule.core.clock import SystemClock
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.proofs import ProofOutcome
-from noctule.core.sessions import SessionKind
-from noctule.models.manner import FINISH
-from noctule.models.models import Models
-from noctule.models.prices import Prices
-from noctule.sessions.desk import Request as Wanted
+from noctule.core.llm.events import EventKind
+from noctule.core.llm.proofs import ProofOutcome
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
+from noctule.models.binding.models import Models
+from noctule.models.spend.prices import Prices
+from noctule.models.tool_calls.manner import FINISH
+from noctule.sessions.service.service import Request as Wanted
 from tests.integration.test_manners import in_words, is_probe, single, writes
 from tests.support.provider import FakeModel, Provider, Reply, Request
 from tests.support.replies import ToolCall

@@ -7,13 +7,13 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 from agents.roster import ROSTER
-from graphs.context import TurnContext
-from graphs.equipment import Equipment
-from graphs.loop import build_loop
-from noctule.core.lifecycle import Status
-from noctule.core.masking import Masker
-from noctule.core.roles import Role
-from noctule.core.sessions import LOCAL_OWNER, Session, SessionKind, Turn
+from graphs.loop.loop import build_loop
+from graphs.state.context import TurnContext
+from graphs.state.tool_env import Equipment
+from noctule.core.base.masking import Masker
+from noctule.core.base.roles import Role
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import LOCAL_OWNER, Session, SessionKind, Turn
 from tests.support.stage import Stage
 from tests.support.toolkit import Board, calls
 from tools.registry import Toolbox

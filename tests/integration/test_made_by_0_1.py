@@ -3,10 +3,10 @@ from typing import Any
 
 import pytest
 
-from graphs.savers import open_saver
+from graphs.checkpointers import open_saver
 from noctule.bootstrap import checkpoints_url, open_runtime, open_worker
-from noctule.core.lifecycle import Status
-from noctule.core.questions import Approval
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.questions import Approval
 from tests.support import made_by_0_1 as old
 from tests.support.provider import Provider
 from tests.support.rig import Rig

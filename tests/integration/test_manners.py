@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from noctule.core.proofs import BY_TEXT, Proof, ProofOutcome
-from noctule.core.roles import Role
-from noctule.models.manner import FINISH
-from noctule.models.probe_cases import GUIDED, SYSTEM, TEXT_CASES, ProbeCase
+from noctule.core.base.roles import Role
+from noctule.core.llm.proofs import BY_TEXT, Proof, ProofOutcome
+from noctule.models.capabilities.probe_cases import GUIDED, SYSTEM, TEXT_CASES, ProbeCase
+from noctule.models.tool_calls.manner import FINISH
 from tests.integration.test_probe import Shop, shop
 from tests.support.good_replies import case_in, right_reply
 from tests.support.imitations import OFFERED
@@ -66,8 +66,8 @@ async def in_loop(there: Shop, **call: Any) -> Any:
     """Ask as a loop does."""
     from langchain_core.messages import HumanMessage  # noqa: PLC0415 - as the shop does
 
-    from noctule.core.calls import CallContext  # noqa: PLC0415 - as the shop does
-    from noctule.models.call import Call  # noqa: PLC0415 - as the shop does
+    from noctule.core.llm.calls import CallContext  # noqa: PLC0415 - as the shop does
+    from noctule.models.request.chat_request import Call  # noqa: PLC0415 - as the shop does
 
     tools = [
         {"name": name, "description": "Does it.", "parameters": schema}

@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from graphs.offer import schemas
+from graphs.tools.tool_selection import schemas
 from noctule.core.clock import ManualClock, SystemClock
-from noctule.core.effects import EffectClass
 from noctule.core.settings import Permission
+from noctule.core.tools.effects import EffectClass
 from tests.support.mcp_stage import (
     a_hub,
     a_program,
@@ -20,7 +20,7 @@ from tests.support.mcp_stage import (
     tool_called,
 )
 from tests.support.tool_calls import a_context, call
-from tools.tool import ToolError
+from tools.base.tool import ToolError
 
 pytestmark = pytest.mark.process
 

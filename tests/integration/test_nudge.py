@@ -1,6 +1,6 @@
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.stage import Stage
 from tests.support.theatre import open_theatre
 from tests.support.toolkit import Board, calls

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from noctule.core.errors import UsageError
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.parkings import ParkingKind
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.parkings import ParkingKind
 from noctule.core.settings import OnLimit
 from tests.support.stage import Act, Stage, refused, settle
 from tests.support.theatre import open_theatre

@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
-from noctule.core.answers import RawAnswer
 from noctule.core.clock import ManualClock
-from noctule.core.evidence import margin_seconds
-from noctule.core.lifecycle import Status
-from noctule.core.outcomes import Outcome
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.parse import margin_seconds
+from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.sessions.lifecycle import Status
 from noctule.models.clients.scripted import ScriptedRefusal
 from tests.support.refusal_cases import DISTINCT, NOW, RefusalCase
 from tests.support.stage import Act, Stage, refused

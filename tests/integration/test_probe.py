@@ -11,18 +11,18 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 
-from noctule.core.attempts import Attempt, Purpose
-from noctule.core.calls import CallContext
+from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
 from noctule.core.errors import LimitError, NoModelError
-from noctule.core.outcomes import Outcome
-from noctule.core.proofs import Proof, ProofOutcome
-from noctule.core.roles import Role
-from noctule.models.call import Call
-from noctule.models.models import Models
-from noctule.models.prices import Prices
-from noctule.models.probe_cases import ProbeCase
-from noctule.models.reply import Reply as Answer
+from noctule.core.llm.attempts import Attempt, Purpose
+from noctule.core.llm.calls import CallContext
+from noctule.core.llm.proofs import Proof, ProofOutcome
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.models.base.reply import Reply as Answer
+from noctule.models.binding.models import Models
+from noctule.models.capabilities.probe_cases import ProbeCase
+from noctule.models.request.chat_request import Call
+from noctule.models.spend.prices import Prices
 from storage.sqlite.database import SqliteDatabase
 from tests.support.good_replies import right_reply
 from tests.support.imitations import CLEAR, OFFERED, UNCLEAR

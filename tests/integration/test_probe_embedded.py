@@ -1,10 +1,10 @@
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.proofs import ProofOutcome
+from noctule.core.llm.proofs import ProofOutcome
+from noctule.models.binding.models import Models
 from noctule.models.embedded.weights import PACKAGED_SHA256
-from noctule.models.models import Models
-from noctule.models.prices import Prices
+from noctule.models.spend.prices import Prices
 from tests.support.scratch import scratch_database
 from tests.support.stage import make_settings
 

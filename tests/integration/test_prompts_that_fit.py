@@ -5,12 +5,12 @@ from typing import Any, cast
 
 from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
 
-from noctule.core.attempts import Purpose, Usage
-from noctule.core.lifecycle import Status
-from noctule.core.proofs import Proof, ProofKey, ProofOutcome
-from noctule.core.sessions import SessionKind
-from noctule.models.client import ModelRequest
-from noctule.models.meter import Meter
+from noctule.core.llm.attempts import Purpose, Usage
+from noctule.core.llm.proofs import Proof, ProofKey, ProofOutcome
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
+from noctule.models.base.client import ModelRequest
+from noctule.models.request.meter import Meter
 from tests.support.stage import Act, Stage, refused
 from tests.support.theatre import Theatre, open_theatre
 from tests.support.toolkit import Board, Look, calls

@@ -12,9 +12,9 @@ import pytest
 import pytest_asyncio
 from langchain_core.language_models import BaseChatModel
 
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence, Refusal
-from noctule.models.failures import explain
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Evidence, Refusal
+from noctule.models.completion.failures import explain
 from tests.support.chat_clients import KEY, ask, chat_client, close_client
 from tests.support.provider import Fault, Provider, Reply
 from tests.support.refusal_cases import CASES, GROUPS, NOW, RefusalCase

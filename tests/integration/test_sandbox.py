@@ -8,15 +8,15 @@ from uuid import uuid4
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.effects import EffectClass
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
+from noctule.core.tools.effects import EffectClass
 from tests.support.workbench import a_context, a_workspace
-from tools.commands import command_tools
-from tools.python import Python, PythonArguments
-from tools.sandbox import Sandbox
-from tools.shell import Shell, ShellArguments
-from tools.tool import ToolContext, ToolError, ToolResult
-from tools.workspace import PathError, open_workspace
+from tools.base.tool import ToolContext, ToolError, ToolResult
+from tools.base.workspace import PathError, open_workspace
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.commands import command_tools
+from tools.shell.python import Python, PythonArguments
+from tools.shell.shell import Shell, ShellArguments
 
 pytestmark = pytest.mark.process
 
@@ -283,8 +283,8 @@ async def test_a_command_ends_when_noctule_is_killed(tmp_path: Path):
         "from pathlib import Path\n"
         "from noctule.core.settings.tools import ToolsSettings\n"
         "from tests.support.workbench import a_context, a_workspace\n"
-        "from tools.sandbox import Sandbox\n"
-        "from tools.shell import Shell, ShellArguments\n"
+        "from tools.sandbox.sandbox import Sandbox\n"
+        "from tools.shell.shell import Shell, ShellArguments\n"
         "settings = ToolsSettings()\n"
         "context = a_context(a_workspace(Path(sys.argv[1])))\n"
         f"call = Shell(settings, Sandbox(settings)).run(ShellArguments(command={nap!r}), context)\n"

@@ -10,11 +10,11 @@ import pytest
 
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context
-from tools.git_guard import GitGuard, settle
-from tools.sandbox import Sandbox
-from tools.shell import Shell, ShellArguments
-from tools.tool import ToolError, ToolResult
-from tools.workspace import PathError, Workspace
+from tools.base.tool import ToolError, ToolResult
+from tools.base.workspace import PathError, Workspace
+from tools.sandbox.git_guard import GitGuard, settle
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.shell import Shell, ShellArguments
 
 pytestmark = pytest.mark.process
 
@@ -217,8 +217,8 @@ def killed_in_the_middle(root: Path) -> None:
     program = (
         "import os, signal, subprocess, sys\n"
         "from pathlib import Path\n"
-        "from tools.git_guard import GitGuard\n"
-        "from tools.workspace import Workspace\n"
+        "from tools.sandbox.git_guard import GitGuard\n"
+        "from tools.base.workspace import Workspace\n"
         "root = Path(sys.argv[1])\n"
         "guard = GitGuard(Workspace(root, 1, own=False, records=root.parent / 'records'))\n"
         "guard.begin()\n"

@@ -3,12 +3,12 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from noctule.core.attempts import Purpose
 from noctule.core.errors import LimitError, ModelFailureError, NoModelError
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Refusal
-from noctule.models.call import Call
-from noctule.models.errors import TooLongError
+from noctule.core.llm.attempts import Purpose
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Refusal
+from noctule.models.base.errors import TooLongError
+from noctule.models.request.chat_request import Call
 from tests.support.stage import Act, Stage, refused
 
 TOOL = {

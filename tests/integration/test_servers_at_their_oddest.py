@@ -4,17 +4,17 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage
 
-from noctule.core.calls import CallContext
+from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
 from noctule.core.errors import LimitError, NoModelError
-from noctule.core.events import EventKind
-from noctule.core.outcomes import Outcome
-from noctule.core.roles import Role
-from noctule.models.call import Call
-from noctule.models.errors import TooLongError
-from noctule.models.models import Models
-from noctule.models.prices import Prices
-from noctule.models.reply import Reply as Answer
+from noctule.core.llm.calls import CallContext
+from noctule.core.llm.events import EventKind
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.models.base.errors import TooLongError
+from noctule.models.base.reply import Reply as Answer
+from noctule.models.binding.models import Models
+from noctule.models.request.chat_request import Call
+from noctule.models.spend.prices import Prices
 from tests.support.provider import Provider, Reply
 from tests.support.scratch import scratch_database
 from tests.support.stage import RecordingSink, make_settings

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 from langchain_core.messages import AIMessage, HumanMessage
 
-from noctule.models.client import Client, ModelRequest
-from noctule.models.clients.texts import text_of, thought_of
-from noctule.models.pieces import join
-from noctule.models.telling import apart
+from noctule.models.base.client import Client, ModelRequest
+from noctule.models.completion.streaming import apart
+from noctule.models.wire.chunks import join
+from noctule.models.wire.texts import text_of, thought_of
 from tests.support.every_client import MODEL, every_client
 from tests.support.provider import Provider, Reply
 from tests.support.strange_replies import (

@@ -7,7 +7,7 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from noctule.models.client import ModelRequest
+from noctule.models.base.client import ModelRequest
 from tests.support.every_client import MODEL, both_ways, every_client
 from tests.support.provider import Provider
 from tests.support.strict_servers import strict_reply

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from noctule.core.sessions import Turn
+from noctule.core.sessions.sessions import Turn
 from tests.support.provider import Provider, Reply
 from tests.support.telegram_rig import Bot, open_bot
 

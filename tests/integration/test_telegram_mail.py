@@ -5,10 +5,10 @@ from typing import Any
 
 import pytest
 
-from noctule.channels.telegram.letters import Letter, document, formatted, plain
-from noctule.channels.telegram.places import CHANNEL, Place
-from noctule.channels.telegram.sender import MOST_FILE_BYTES, REPEATED
-from noctule.core.mail import OutgoingKind, OutgoingState
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.outgoing import Letter, document, formatted, plain
+from noctule.channels.telegram.delivery.sender import MOST_FILE_BYTES, REPEATED
+from noctule.core.messaging.messages import OutgoingKind, OutgoingState
 from tests.support.telegram.faults import Fault, Trouble
 from tests.support.telegram.phone import Phone
 from tests.support.telegram.refusals import Refusal, bad_request

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from noctule.channels.telegram.raw import UNREAD, UpdatesRequest, posted_update
+from noctule.channels.telegram.inbound.raw_updates import UNREAD, UpdatesRequest, posted_update
 from noctule.core.clock import SystemClock
 from tests.support.fuzzing import examples
 from tests.support.provider import Provider, Reply

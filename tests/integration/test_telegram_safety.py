@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from noctule.channels.telegram.incoming_files import safe_name
-from noctule.channels.telegram.places import Place
-from noctule.channels.telegram.presses import HEADS_ONLY, PRESSES
-from noctule.channels.telegram.signing import Signer
+from noctule.channels.telegram.base.callback_tokens import Signer
+from noctule.channels.telegram.buttons.presses import HEADS_ONLY, PRESSES
+from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.handlers.incoming_files import safe_name
 from noctule.core.clock import SystemClock
 from tests.support.provider import Provider, Reply
 from tests.support.telegram.faults import Fault, Trouble

@@ -8,16 +8,16 @@ from typing import Any
 
 import pytest
 
-from noctule.channels.telegram.countdown import Countdown
-from noctule.channels.telegram.morning import Mornings
-from noctule.channels.telegram.office import Office
-from noctule.channels.telegram.outbox import Outbox
-from noctule.channels.telegram.pace import Pace
-from noctule.channels.telegram.signing import Signer
+from noctule.channels.telegram.base.callback_tokens import Signer
+from noctule.channels.telegram.base.context import Office
+from noctule.channels.telegram.delivery.outbox import Outbox
+from noctule.channels.telegram.delivery.throttle import Pace
+from noctule.channels.telegram.views.countdown import Countdown
+from noctule.channels.telegram.views.daily_digest import Mornings
+from noctule.core.base.ids import new_id
 from noctule.core.clock import Clock
-from noctule.core.ids import new_id
-from noctule.core.lifecycle import Status
-from noctule.core.suspensions import Suspension
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.suspensions import Suspension
 from tests.support.command_line import ROLES
 from tests.support.provider import Provider, Request
 from tests.support.replies import Reply, ToolCall, Usage

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from noctule.core.sessions import Verdict
+from noctule.core.sessions.sessions import Verdict
 from tests.support.provider import Provider, Reply
 from tests.support.telegram.messages import Message
 from tests.support.telegram_rig import Bot, open_bot

@@ -16,17 +16,17 @@ from telegram.error import NetworkError
 from telegram.ext import ExtBot
 from telegram.request import HTTPXRequest
 
-from noctule.channels.telegram.inbox import (
+from noctule.channels.telegram.inbound.inbox import (
     CUT_OFFS,
     TRIES,
     Inbox,
 )
-from noctule.channels.telegram.poller import Poller
-from noctule.channels.telegram.raw import UnreadableError
-from noctule.channels.telegram.webhook import Webhook
+from noctule.channels.telegram.inbound.poller import Poller
+from noctule.channels.telegram.inbound.raw_updates import UnreadableError
+from noctule.channels.telegram.inbound.webhook import Webhook
 from noctule.core.clock import ManualClock, SystemClock
 from noctule.core.errors import DatabaseBusyError, StorageUnavailableError, UsageError
-from noctule.core.mail import Incoming
+from noctule.core.messaging.messages import Incoming
 from noctule.core.settings import TelegramSettings
 from storage.sqlite.database import SqliteDatabase
 from tests.support.provider import Provider, Reply

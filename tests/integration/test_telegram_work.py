@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from noctule.core.lifecycle import Status
+from noctule.core.sessions.lifecycle import Status
 from tests.support.provider import Provider, Request
 from tests.support.replies import Reply, ToolCall
 from tests.support.telegram.messages import Message

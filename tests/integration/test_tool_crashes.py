@@ -4,10 +4,10 @@ from contextlib import suppress
 import pytest
 from langchain_core.messages import ToolMessage
 
-from noctule.core.effects import EffectState
-from noctule.core.lifecycle import Status
-from noctule.core.questions import Approval, CheckAnswer, QuestionKind
-from noctule.core.sessions import SessionKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.questions import Approval, CheckAnswer, QuestionKind
+from noctule.core.sessions.sessions import SessionKind
+from noctule.core.tools.effects import EffectState
 from tests.support.stage import Stage
 from tests.support.theatre import open_theatre
 from tests.support.toolkit import Board, calls

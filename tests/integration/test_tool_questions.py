@@ -5,10 +5,10 @@ import pytest
 from langchain_core.messages import ToolMessage
 
 from noctule.core.errors import UsageError
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.questions import Approval, QuestionKind
-from noctule.core.sessions import SessionKind
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.questions import Approval, QuestionKind
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.stage import Stage, refused
 from tests.support.theatre import Theatre, open_theatre
 from tests.support.toolkit import Board, Look, Put, Send, Server, calls

@@ -5,9 +5,9 @@ import pytest
 
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context, a_workspace
-from tools.file_search import SearchArguments, SearchFiles
-from tools.sandbox import Sandbox
-from tools.tool import ToolContext, ToolError
+from tools.base.tool import ToolContext, ToolError
+from tools.files.file_search import SearchArguments, SearchFiles
+from tools.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.process
 

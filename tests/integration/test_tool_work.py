@@ -3,14 +3,14 @@ from typing import Any
 import pytest
 from langchain_core.messages import HumanMessage, ToolMessage
 
-from noctule.core.attempts import Purpose
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind
+from noctule.core.llm.attempts import Purpose
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.stage import Stage, refused
 from tests.support.theatre import Theatre, open_theatre
 from tests.support.toolkit import Board, Look, calls
-from tools.tool import ToolResult
+from tools.base.tool import ToolResult
 
 WORK = {"kind": SessionKind.RUN, "role": "engineer"}
 TOOLS = {"engineer": {"tools": ["look", "put", "send", "ask"]}}

@@ -3,10 +3,10 @@ from decimal import Decimal
 
 import pytest
 
+from noctule.core.base.roles import Role
+from noctule.core.budgets.budget_scopes import RUN_BUDGET
 from noctule.core.clock import ManualClock
-from noctule.core.coverage import RUN_BUDGET
-from noctule.core.lifecycle import Status
-from noctule.core.roles import Role
+from noctule.core.sessions.lifecycle import Status
 from noctule.core.settings import Settings
 from tests.support.scratch import scratch_database
 from tests.support.stored_records import (
@@ -19,10 +19,10 @@ from tests.support.stored_records import (
     later,
 )
 from tests.support.tool_calls import a_context, call
-from tools.budgets_view import MyBudgetsTool
-from tools.notes import ForgetTool, RecallTool, RememberTool
-from tools.sessions_view import MySessionsTool, SessionDetailsTool
-from tools.tool import ToolError
+from tools.base.tool import ToolError
+from tools.records.budgets_view import MyBudgetsTool
+from tools.records.notes import ForgetTool, RecallTool, RememberTool
+from tools.records.sessions_view import MySessionsTool, SessionDetailsTool
 
 SETTINGS = Settings.model_validate(
     {

@@ -2,9 +2,9 @@ import pytest
 from langchain_core.messages import HumanMessage, SystemMessage
 
 from noctule.core.errors import UsageError
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.stage import Act, Stage, refused
 from tests.support.theatre import open_theatre
 

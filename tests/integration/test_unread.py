@@ -2,8 +2,8 @@ from typing import Any
 
 from langchain_core.messages import ToolMessage
 
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.stage import Stage
 from tests.support.theatre import open_theatre
 from tests.support.toolkit import calls

@@ -3,15 +3,15 @@ from datetime import UTC, date, datetime, timedelta
 import pytest
 from pydantic import ValidationError
 
+from noctule.core.budgets.plan_ends import Nearness, PlanEnd, plan_ends
 from noctule.core.errors import NoModelError
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.plan_ends import Nearness, PlanEnd, plan_ends
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.lifecycle import Status
 from noctule.core.settings import EndpointSettings
 from noctule.core.settings.until import moment_of
 from noctule.doctor.finding import Level
 from noctule.doctor.machine import plans
-from noctule.sessions.ends_watch import EndsWatch
+from noctule.sessions.workers.plan_end_notices import EndsWatch
 from tests.support.paid_stage import paid_stage
 from tests.support.stage import Stage, make_settings
 from tests.support.stored_records import a_session, a_turn

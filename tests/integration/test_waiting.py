@@ -3,8 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.stage import Act, Stage, refused
 from tests.support.theatre import Theatre, open_theatre
 

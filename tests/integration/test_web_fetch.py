@@ -12,10 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from noctule.core.clock import ManualClock, SystemClock
 from tests.support.tool_calls import a_context, call
 from tests.support.web_site import web_site
-from tools.addresses import AddressPolicy
-from tools.fetch import FetchTool
-from tools.pages import PageReader
-from tools.tool import ToolError
+from tools.base.tool import ToolError
+from tools.web.addresses import AddressPolicy
+from tools.web.fetch import FetchTool
+from tools.web.http_fetcher import PageReader
 
 PAGE = """<!doctype html><html><head><title>Bats at night</title>
 <meta property="article:published_time" content="2026-03-04T10:00:00Z"></head><body>

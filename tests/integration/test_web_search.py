@@ -6,8 +6,8 @@ import pytest
 from noctule.core.settings import SearchEngine, SearchSettings
 from tests.support.tool_calls import a_context, call
 from tests.support.web_site import web_site
-from tools.search import Found, PublicEngines, SearchTool, web_search
-from tools.tool import ToolError
+from tools.base.tool import ToolError
+from tools.web.search import Found, PublicEngines, SearchTool, web_search
 
 ROWS = [
     {"title": "Noctule", "url": "https://bats.example/noctule", "content": "A  large\nbat."},

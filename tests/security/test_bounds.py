@@ -11,9 +11,9 @@ import pytest
 from noctule.core.clock import SystemClock
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context, a_workspace
-from tools.holdings import memory_is_short
-from tools.sandbox import Sandbox
-from tools.shell import Shell, ShellArguments
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.holdings import memory_is_short
+from tools.shell.shell import Shell, ShellArguments
 
 pytestmark = pytest.mark.process
 

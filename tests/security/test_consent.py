@@ -21,32 +21,32 @@ from prompt_toolkit.input.typeahead import get_typeahead, store_typeahead
 from prompt_toolkit.key_binding import KeyPress
 from prompt_toolkit.keys import Keys
 
-from noctule.channels.telegram.log_lines import log_line
-from noctule.channels.telegram.questions import offered
+from noctule.channels.telegram.views.log_lines import log_line
+from noctule.channels.telegram.views.questions import offered
 from noctule.channels.terminal.asking import open_asking
 from noctule.channels.terminal.question_page import question_lines
-from noctule.cli.documents import question_document
-from noctule.cli.session_log import log_lines
-from noctule.core.events import EventKind
-from noctule.core.grants import changes
-from noctule.core.lifecycle import Status
-from noctule.core.plain_sight import in_plain_sight, odd_letters, unseen_escaped
-from noctule.core.questions import Approval, QuestionKind
-from noctule.core.sessions import SessionKind
+from noctule.cli.frame.documents import question_document
+from noctule.cli.sessions.log import log_lines
+from noctule.core.llm.events import EventKind
+from noctule.core.sessions.grants import changes
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.questions import Approval, QuestionKind
+from noctule.core.sessions.sessions import SessionKind
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
+from noctule.core.tools.approval_text import in_plain_sight, odd_letters, unseen_escaped
 from tests.support.stage import Stage
 from tests.support.stored_records import a_question, a_turn
 from tests.support.theatre import open_theatre
 from tests.support.toolkit import calls
 from tests.support.workbench import a_context, a_workspace
-from tools.command_seal import code_seal, command_seal
-from tools.python import Python
-from tools.sandbox import Sandbox
-from tools.shell import Shell
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.command_seal import code_seal, command_seal
+from tools.shell.python import Python
+from tools.shell.shell import Shell
 
 if TYPE_CHECKING:
-    from noctule.channels.terminal.screen import Screen
-    from noctule.sessions.desk import Desk
+    from noctule.channels.terminal.screens.screen import Screen
+    from noctule.sessions.service.service import Desk
 
 PLANTED = (
     "sitecustomize.py", "usercustomize.py", "random.py", "hashlib.py", "runpy.py", "encodings.py",

@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from noctule.channels.telegram.feedback import ON
-from noctule.channels.telegram.places import Place
-from noctule.channels.telegram.signing import Signer
+from noctule.channels.telegram.base.callback_tokens import Signer
+from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.views.feedback import ON
 from noctule.core.errors import UsageError
-from noctule.core.questions import Question
-from noctule.sessions.desk import Request
+from noctule.core.sessions.questions import Question
+from noctule.sessions.service.service import Request
 from tests.integration.test_telegram_safety import handled
 from tests.integration.test_telegram_work import ASKS, calls
 from tests.support.provider import Provider

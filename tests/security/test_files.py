@@ -9,18 +9,18 @@ from pathlib import Path
 import pytest
 
 from noctule.bootstrap import close_home
-from noctule.cli import logs
-from noctule.core.errors import UsageError
-from noctule.core.private_files import (
+from noctule.cli.frame import logs
+from noctule.core.base.private_files import (
     make_folder,
     narrow_home,
     open_to_others,
     persons_umask,
     write_private,
 )
+from noctule.core.errors import UsageError
 from noctule.doctor import machine
 from tests.support.command_line import CommandLine, wait_until
-from tools.workspace import open_workspace
+from tools.base.workspace import open_workspace
 
 ANSWER = {"reply": "Done."}
 

@@ -11,8 +11,8 @@ import psycopg
 import pytest
 
 from noctule.channels.discretion import masked_body, masked_document
-from noctule.core.secrets import Replacer
-from noctule.sessions.forgetting import AFTER_SECONDS
+from noctule.core.base.secrets import Replacer
+from noctule.sessions.turns.forgetting import AFTER_SECONDS
 from storage.sqlite.home_files import HomeFiles
 from storage.sqlite.wiping import holds, wipe
 from tests.support.command_line import CommandLine, wait_until

@@ -4,8 +4,8 @@ import sqlite3
 from contextlib import closing
 from pathlib import Path
 
-from noctule.core.plain_files import overwrite
-from noctule.core.secrets import Replacer
+from noctule.core.base.plain_files import overwrite
+from noctule.core.base.secrets import Replacer
 from storage.sqlite.wiping import wipe
 from tests.support.command_line import CommandLine
 

@@ -12,13 +12,13 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from noctule.core.plain_sight import in_plain_sight
-from noctule.core.shell_guises import guises, open_ends
-from noctule.core.shell_words import read_commands
+from noctule.core.tools.approval_text import in_plain_sight
+from noctule.core.tools.shell_guises import guises, open_ends
+from noctule.core.tools.shell_words import read_commands
 from tests.support.fuzzing import examples
-from tools.addresses import AddressPolicy, parse_url
-from tools.json_schemas import MOST_CHARS, SchemaError, plain_schema
-from tools.tool import ToolError
+from tools.base.json_schemas import MOST_CHARS, SchemaError, plain_schema
+from tools.base.tool import ToolError
+from tools.web.addresses import AddressPolicy, parse_url
 
 PLAIN_WORDS = st.text(
     st.characters(exclude_characters="\0", exclude_categories=["Cs"]), min_size=1, max_size=12

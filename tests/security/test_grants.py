@@ -8,16 +8,16 @@ from typing import Any
 import pytest
 from langchain_core.messages import ToolMessage
 
-from noctule.core.grants import Grant, changes
-from noctule.core.lifecycle import Status
-from noctule.core.questions import Question
-from noctule.core.sessions import SessionKind
+from noctule.core.sessions.grants import Grant, changes
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.questions import Question
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.mcp_stage import a_program
 from tests.support.stage import Stage
 from tests.support.stored_records import NOON
 from tests.support.theatre import Theatre, open_theatre
 from tests.support.toolkit import calls
-from tools.command_seal import command_seal
+from tools.shell.command_seal import command_seal
 
 WORK: dict[str, Any] = {"kind": SessionKind.RUN, "role": "engineer"}
 BUILD = ("shell", {"command": "sh build.sh"})

@@ -10,10 +10,10 @@ from noctule.core.settings.tools import ToolsSettings
 from tests.support.fuzzing import examples, factor
 from tests.support.layouts import Layout, MountTable, breaches, build, layouts
 from tests.support.workbench import a_context
-from tools.mounts import Repositories, mounts_of
-from tools.sandbox import Sandbox
-from tools.shell import Shell, ShellArguments
-from tools.workspace import Workspace
+from tools.base.workspace import Workspace
+from tools.sandbox.mounts import Repositories, mounts_of
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.shell import Shell, ShellArguments
 
 ROOT = Path("/srv/project")
 MIB = 1024 * 1024

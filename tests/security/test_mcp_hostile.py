@@ -9,20 +9,20 @@ from pathlib import Path
 
 import pytest
 
-from graphs.face import lean_schema
-from graphs.offer import schemas
+from graphs.prompts.face import lean_schema
+from graphs.tools.tool_selection import schemas
 from noctule.core.clock import SystemClock
-from noctule.core.lifecycle import Status
-from noctule.core.outside_text import without_data
-from noctule.core.sessions import SessionKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
 from noctule.core.settings import McpServerSettings
+from noctule.core.tools.outside_text import without_data
 from tests.support import mcp_hostile
 from tests.support.mcp_stage import a_hub, a_program, a_url, free_port, tool_called
 from tests.support.stage import Stage
 from tests.support.theatre import open_theatre
 from tests.support.tool_calls import a_context, call
 from tests.support.toolkit import calls
-from tools.tool import ToolError
+from tools.base.tool import ToolError
 
 pytestmark = pytest.mark.process
 

@@ -10,14 +10,14 @@ from noctule.core.settings import Settings
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.small_config import CONFIG
 from tests.support.workbench import a_context
-from tools.file_writing import WriteFile
-from tools.git_places import GitWalk, repository_made
-from tools.kept import kept_paths, noctules_own
-from tools.mounts import Mount, MountError, check, mounts_of
-from tools.sandbox import Sandbox
-from tools.shell import Shell, ShellArguments
-from tools.tool import ToolError
-from tools.workspace import PathError, Workspace, open_workspace
+from tools.base.git_places import GitWalk, repository_made
+from tools.base.protected_paths import kept_paths, noctules_own
+from tools.base.tool import ToolError
+from tools.base.workspace import PathError, Workspace, open_workspace
+from tools.files.file_writing import WriteFile
+from tools.sandbox.mounts import Mount, MountError, check, mounts_of
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.shell import Shell, ShellArguments
 
 ROOT = Path("/work")
 MIB = 1024 * 1024

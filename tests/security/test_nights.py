@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from noctule.cli.foresight import read_choice, with_foreseen
+from noctule.cli.input.foresight import read_choice, with_foreseen
 from noctule.core.errors import UsageError
-from noctule.core.foreseen import Foreseen
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind
-from noctule.sessions.desk import Request
-from noctule.sessions.foresight import foreseen
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
+from noctule.core.tools.foreseen import Foreseen
+from noctule.sessions.service.foresight import foreseen
+from noctule.sessions.service.service import Request
 from tests.support.command_line import CommandLine
 from tests.support.stage import Stage
 from tests.support.terminal import terminal

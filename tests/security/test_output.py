@@ -16,15 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noctule.channels.terminal.border import Border
-from noctule.cli.logs import Discreet, FileLog
+from noctule.channels.terminal.screens.border import Border
+from noctule.cli.frame.logs import Discreet, FileLog
+from noctule.core.base.printable import STEERING, printable, spelt_out
+from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
-from noctule.core.events import EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.outcomes import Outcome
-from noctule.core.printable import STEERING, printable, spelt_out
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity, DecidedBy, Route
+from noctule.core.llm.events import EventKind
+from noctule.core.llm.routes import Complexity, DecidedBy, Route
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.sessions.lifecycle import Status
 from storage.open import open_database
 from tests.support.command_line import CommandLine
 from tests.support.fuzzing import examples

@@ -16,11 +16,15 @@ from telegram import Bot
 from agents.agent import read_prompt
 from agents.orchestrator import plan_messages, review_messages, route_messages
 from agents.rules import route_by_rules
-from noctule.channels.telegram.sender import FileGoneError, Sender
+from noctule.channels.telegram.delivery.sender import FileGoneError, Sender
+from noctule.core.base.roles import Role
 from noctule.core.clock import ManualClock, SystemClock
-from noctule.core.lifecycle import Status
-from noctule.core.mail import Outgoing, OutgoingKind
-from noctule.core.outside_text import (
+from noctule.core.messaging.messages import Outgoing, OutgoingKind
+from noctule.core.provider_errors.refusals import Refusal
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
+from noctule.core.settings.tools import ToolsSettings
+from noctule.core.tools.outside_text import (
     as_data,
     as_replied,
     end_of,
@@ -28,16 +32,12 @@ from noctule.core.outside_text import (
     own_words,
     without_data,
 )
-from noctule.core.refusals import Refusal
-from noctule.core.roles import Role
-from noctule.core.sessions import SessionKind
-from noctule.core.settings.tools import ToolsSettings
-from noctule.models.client import ModelRequest
-from noctule.models.manner import Manner, read_text
-from noctule.models.quotations import Quotations
-from noctule.models.repair import repair
-from noctule.sessions.desk import title_of
-from noctule.sessions.outgoing import copied
+from noctule.models.base.client import ModelRequest
+from noctule.models.tool_calls.manner import Manner, read_text
+from noctule.models.tool_calls.quotations import Quotations
+from noctule.models.tool_calls.tool_call_repair import repair
+from noctule.sessions.service.outgoing_files import copied
+from noctule.sessions.service.service import title_of
 from storage.open import open_database
 from tests.support.fuzzing import examples
 from tests.support.imitations import CLEAR, OFFERED, UNCLEAR
@@ -50,14 +50,14 @@ from tests.support.theatre import open_theatre
 from tests.support.tool_calls import a_context as a_tool_context
 from tests.support.tool_calls import call
 from tests.support.toolkit import Board, Send, calls
-from tools.file_reading import ReadFile
-from tools.file_search import SearchFiles
-from tools.notes import ForgetTool, RecallTool, RememberTool
+from tools.base.tool import ToolError
+from tools.files.file_reading import ReadFile
+from tools.files.file_search import SearchFiles
+from tools.records.notes import ForgetTool, RecallTool, RememberTool
+from tools.records.sessions_view import session_tools
 from tools.registry import Toolbox
-from tools.sandbox import Sandbox
-from tools.sessions_view import session_tools
-from tools.shell import Shell
-from tools.tool import ToolError
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.shell import Shell
 
 FORMS = {**CLEAR, **UNCLEAR}
 TOOLS = [{"name": name, "parameters": schema} for name, schema in OFFERED.items()]

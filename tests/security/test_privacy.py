@@ -3,9 +3,9 @@
 import sqlite3
 from pathlib import Path
 
-from graphs.savers.sqlite import SqliteSaver
-from noctule.core.masking import MASK, Masker
-from noctule.core.private_files import keep_private
+from graphs.checkpointers.sqlite import SqliteSaver
+from noctule.core.base.masking import MASK, Masker
+from noctule.core.base.private_files import keep_private
 from noctule.doctor import machine
 from noctule.doctor.finding import Level
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tools.mcp_wire import as_started
+from tools.mcp.wire import as_started
 
 PLANTED = ("bwrap", "nice", "rg", "tickets", "sh", "bash", "python3", "git", "env")
 PROGRAM = """
@@ -15,11 +15,11 @@ import asyncio
 from pathlib import Path
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
 from tests.support.workbench import a_context, a_workspace
-from tools.file_search import SearchFiles
-from tools.mcp_wire import running
-from tools.programs import persons_path, persons_program
-from tools.sandbox import Sandbox
-from tools.shell import Shell
+from tools.files.file_search import SearchFiles
+from tools.mcp.wire import running
+from tools.base.programs import persons_path, persons_program
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.shell import Shell
 
 async def main():
     settings = ToolsSettings()

@@ -14,11 +14,11 @@ from tests.support.layouts import MountTable, breaches, layouts
 from tests.support.ordinary_user import run_as_ordinary_user, why_not
 from tests.support.seatbelt_rules import Order, Profile, writes
 from tests.support.workbench import a_context
-from tools.mounts import MountError, Repositories, mounts_of
-from tools.sandbox import Sandbox
-from tools.seatbelt import PROGRAM, Seatbelt, profile
-from tools.shell import Shell, ShellArguments
-from tools.workspace import Workspace
+from tools.base.workspace import Workspace
+from tools.sandbox.mounts import MountError, Repositories, mounts_of
+from tools.sandbox.sandbox import Sandbox
+from tools.sandbox.seatbelt import PROGRAM, Seatbelt, profile
+from tools.shell.shell import Shell, ShellArguments
 
 ROOT = Path("/Users/me/project")
 TEMP = Path("/private/tmp/noctule.x")
@@ -147,10 +147,10 @@ import asyncio, sys
 from pathlib import Path
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context
-from tools.sandbox import Sandbox
-from tools.seatbelt import Seatbelt
-from tools.shell import Shell, ShellArguments
-from tools.workspace import Workspace
+from tools.sandbox.sandbox import Sandbox
+from tools.sandbox.seatbelt import Seatbelt
+from tools.shell.shell import Shell, ShellArguments
+from tools.base.workspace import Workspace
 
 place = Path.home() / "sandbox-exec"
 stand_in = f"exec {sys.executable} -m tests.support.seatbelt_stand_in"

@@ -17,9 +17,9 @@ from noctule.core.settings.tools import ToolsSettings
 from tests.support.bpf import answer
 from tests.support.fuzzing import examples
 from tests.support.workbench import a_context, a_workspace
-from tools.sandbox import Sandbox
-from tools.seccomp import ARCHITECTURES, program_for, refusals
-from tools.shell import Shell, ShellArguments
+from tools.sandbox.sandbox import Sandbox
+from tools.sandbox.seccomp import ARCHITECTURES, program_for, refusals
+from tools.shell.shell import Shell, ShellArguments
 
 ALLOW, ERROR = 0x7FFF0000, 0x00050000
 REFUSED = {number | ERROR for number in (errno.EPERM, errno.ENOSYS, errno.EAFNOSUPPORT)}

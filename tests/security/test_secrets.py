@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from noctule.core.masking import MASK, Masker, without_secrets
+from noctule.core.base.masking import MASK, Masker, without_secrets
 from tests.support.mcp_stage import a_hub, a_program, tool_called
 
 S = "h7Jq-92kdLw0Zx4m"

@@ -7,11 +7,11 @@ import pytest
 
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context, a_workspace
-from tools import set_id
-from tools.mounts import MountError
-from tools.sandbox import Sandbox
-from tools.set_id import set_id_files
-from tools.shell import Shell, ShellArguments
+from tools.sandbox import set_id
+from tools.sandbox.mounts import MountError
+from tools.sandbox.sandbox import Sandbox
+from tools.sandbox.set_id import set_id_files
+from tools.shell.shell import Shell, ShellArguments
 
 ATTACK = """
 import mmap, os, shutil

@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from noctule.core.effects import EffectClass
-from noctule.core.permissions import Act, decide, rule_for
 from noctule.core.settings import Permission
+from noctule.core.tools.effects import EffectClass
+from noctule.core.tools.permissions import Act, decide, rule_for
 from tests.support.fuzzing import examples, factor
 from tests.support.shell_lines import Done, missing, random_line, run_lines
 

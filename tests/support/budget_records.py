@@ -4,9 +4,9 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from noctule.core.books import Bill, Claim
-from noctule.core.budgets import Budget, BudgetKey
-from noctule.core.windows import Window, WindowKind
+from noctule.core.budgets.budget_ledger import Bill, Claim
+from noctule.core.budgets.budgets import Budget, BudgetKey
+from noctule.core.times.windows import Window, WindowKind
 from tests.support.stored_records import NOON
 
 HOUR = timedelta(hours=1)

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import noctule  # noqa: F401 - first: it puts the role folders on the path
-from noctule.core.books import Bill, Claim
+from noctule.core.budgets.budget_ledger import Bill, Claim
 from noctule.core.clock import SystemClock
 from storage.open import open_database
 from tests.support.budget_records import a_budget

@@ -17,8 +17,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import Turn
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Turn
 from tests.support.rig import CLOCK, Rig
 from tests.support.workshop import SAYINGS, STEPS, Asked, Step, read_log, reply_to, running_workshop
 

@@ -16,7 +16,7 @@ from langgraph.graph import END, START, StateGraph
 from langgraph.graph.state import CompiledStateGraph
 from langgraph.types import Overwrite, Send
 
-from graphs.savers import NoctuleSaver, open_saver
+from graphs.checkpointers import NoctuleSaver, open_saver
 
 THREAD: RunnableConfig = {"configurable": {"thread_id": "t"}, "recursion_limit": 10_000}
 

@@ -30,8 +30,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from noctule.bootstrap import open_records, open_runtime, open_worker
 from noctule.config import Loaded, load
 from noctule.core.clock import SystemClock
-from noctule.core.sessions import SessionKind
-from noctule.sessions.desk import Request
+from noctule.core.sessions.sessions import SessionKind
+from noctule.sessions.service.service import Request
 from tests.support.command_line import ROLES, CommandLine
 from tests.support.workshop import SAYINGS
 
@@ -42,8 +42,8 @@ _WORKER_SECONDS = 90
 _LOADED_BY_WORKERS = (
     "graphs.turn",
     "langchain_openai",
-    "noctule.models.models",
-    "noctule.sessions.worker",
+    "noctule.models.binding.models",
+    "noctule.sessions.workers.worker",
 )
 
 

@@ -15,10 +15,10 @@ from langchain_core.messages import AIMessage
 from noctule.core.clock import SystemClock
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings
-from noctule.models.client import Client, ModelRequest
+from noctule.models.base.client import Client, ModelRequest
 from noctule.models.clients.build import build_client
 from noctule.models.embedded.server import ServerAddress
-from noctule.models.pieces import join
+from noctule.models.wire.chunks import join
 from tests.support.provider import Provider
 
 MODEL = "small"

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any
 from tests.support.replies import Reply, ToolCall
 
 if TYPE_CHECKING:
-    from noctule.models.probe_cases import ProbeCase
+    from noctule.models.capabilities.probe_cases import ProbeCase
 
 
 def case_in(body: dict[str, Any]) -> "ProbeCase | None":
     """Return the case that a request asks; None when it is no probe."""
     if not body.get("tools"):
         return None
-    from noctule.models.probe_cases import CASES, SYSTEM  # noqa: PLC0415 - loads LangChain
+    from noctule.models.capabilities.probe_cases import CASES, SYSTEM  # noqa: PLC0415 - loads LangChain
 
     asked = json.dumps(body, ensure_ascii=False)
     if SYSTEM not in asked:

@@ -1,9 +1,10 @@
 """Layouts of workspaces at random, and what the kernel makes of bubblewrap's words for them.
 
-The model knows nothing of ``tools/mounts.py``: it reads the words that bubblewrap is told and does
-what mount(2), rename(2) and bubblewrap's manual say. A path may be written where the topmost mount
-that covers it may; it may be moved, deleted or replaced where the folder it lies in may be written
-and it is no mount point itself (EBUSY); a folder with a mount point in it may be moved.
+The model knows nothing of ``tools/sandbox/mounts.py``: it reads the words that bubblewrap is told
+and does what mount(2), rename(2) and bubblewrap's manual say. A path may be written where the
+topmost mount that covers it may; it may be moved, deleted or replaced where the folder it lies in
+may be written and it is no mount point itself (EBUSY); a folder with a mount point in it may be
+moved.
 """
 
 from collections.abc import Iterator, Sequence

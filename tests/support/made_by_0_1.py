@@ -19,8 +19,8 @@ from typing import Any
 
 import psycopg
 
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind
 from tests.support.command_line import ROLES
 from tests.support.postgres import fresh_database, running_server
 from tests.support.provider import Provider, Request

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tools.programs import system_program
+from tools.base.programs import system_program
 
 USER_ID = 65534
 """nobody: it owns nothing."""

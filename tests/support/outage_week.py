@@ -16,13 +16,13 @@ from zoneinfo import ZoneInfo
 
 import httpx
 
-from noctule.core.answers import RawAnswer
 from noctule.core.clock import ManualClock
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind, Turn
-from noctule.models.client import ModelRequest
+from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind, Turn
+from noctule.models.base.client import ModelRequest
 from noctule.models.clients.scripted import ScriptedRefusal
-from noctule.sessions.desk import Request
+from noctule.sessions.service.service import Request
 from tests.support.stage import Act, Stage, StageClient
 from tests.support.theatre import Theatre, open_theatre
 

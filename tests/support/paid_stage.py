@@ -3,8 +3,8 @@
 from typing import Any
 
 from noctule.core.clock import Clock
-from noctule.core.ports import Database
-from noctule.models.prices import Prices
+from noctule.core.ports.models import Database
+from noctule.models.spend.prices import Prices
 from tests.support.stage import Stage, make_settings
 
 A_CENT_A_TOKEN = {"input": 0, "output": 10_000}

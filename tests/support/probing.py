@@ -6,7 +6,7 @@ from typing import Any
 from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import tool_call
 
-from noctule.models.probe_cases import CASES, ProbeCase
+from noctule.models.capabilities.probe_cases import CASES, ProbeCase
 from tests.support.good_replies import case_in, right_reply
 from tests.support.provider import Reply, Request
 

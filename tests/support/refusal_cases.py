@@ -15,10 +15,10 @@ from typing import Any
 
 import yaml
 
-from noctule.core.answers import RawAnswer
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence, Refusal
-from noctule.core.windows import Window
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.refusals import Evidence, Refusal
+from noctule.core.times.windows import Window
 
 _FOLDER = Path(__file__).parent.parent / "fixtures" / "refusals"
 

@@ -24,10 +24,10 @@ from typing import Any, Self
 from noctule.bootstrap import Records, open_records
 from noctule.config import load
 from noctule.core.clock import SystemClock
-from noctule.core.events import Event
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import SessionKind, Turn
-from noctule.sessions.desk import Request
+from noctule.core.llm.events import Event
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import SessionKind, Turn
+from noctule.sessions.service.service import Request
 from tests.support.command_line import ROLES, CommandLine
 from tests.support.json_documents import check_document
 

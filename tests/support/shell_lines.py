@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import Random
 
-from tools.programs import system_program
+from tools.base.programs import system_program
 
 HARMLESS = (
     "git status", "git status -s", "git status --short .", "git log --oneline -3", "git diff HEAD",

@@ -22,21 +22,21 @@ from typing import Any, Self
 from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage
 from langchain_core.messages.tool import tool_call_chunk
 
-from noctule.core.answers import RawAnswer
-from noctule.core.attempts import Attempt, CostSource, Usage
-from noctule.core.calls import CallContext
+from noctule.core.base.roles import Role
 from noctule.core.clock import Clock, ManualClock
-from noctule.core.events import EventKind
-from noctule.core.ports import Database
-from noctule.core.roles import Role
+from noctule.core.llm.attempts import Attempt, CostSource, Usage
+from noctule.core.llm.calls import CallContext
+from noctule.core.llm.events import EventKind
+from noctule.core.ports.models import Database
+from noctule.core.provider_errors.provider_response import RawAnswer
 from noctule.core.settings import Settings
-from noctule.models.call import Call
-from noctule.models.client import Conclusion, ModelRequest, PresentModel
+from noctule.models.base.client import Conclusion, ModelRequest, PresentModel
+from noctule.models.base.reply import Reply
+from noctule.models.binding.dependencies import Price
+from noctule.models.binding.models import Models
 from noctule.models.clients.scripted import ScriptedRefusal
-from noctule.models.layer import Price
-from noctule.models.models import Models
-from noctule.models.pieces import join
-from noctule.models.reply import Reply
+from noctule.models.request.chat_request import Call
+from noctule.models.wire.chunks import join
 from tests.support.scratch import scratch_database
 
 SOME_TOKENS = Usage(input_tokens=10, output_tokens=5)

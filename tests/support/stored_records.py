@@ -5,21 +5,21 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from noctule.core.attempts import Attempt, CostSource, Purpose, SkippedModel, Usage
-from noctule.core.effects import Effect
-from noctule.core.grants import Grant, digest_of
-from noctule.core.lifecycle import Status
-from noctule.core.limits import Limit, LimitKey
-from noctule.core.notes import Note
-from noctule.core.outcomes import Outcome
-from noctule.core.parkings import Parking, ParkingKind
-from noctule.core.ports import Database
-from noctule.core.proofs import Proof, ProofKey, ProofOutcome
-from noctule.core.questions import Question, QuestionKind
-from noctule.core.refusals import Evidence
-from noctule.core.sessions import Session, SessionKind, Turn
-from noctule.core.steers import Steer
-from noctule.core.token_parts import TokenParts
+from noctule.core.llm.attempts import Attempt, CostSource, Purpose, SkippedModel, Usage
+from noctule.core.llm.limits import Limit, LimitKey
+from noctule.core.llm.proofs import Proof, ProofKey, ProofOutcome
+from noctule.core.llm.token_parts import TokenParts
+from noctule.core.ports.models import Database
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Evidence
+from noctule.core.sessions.grants import Grant, digest_of
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.parkings import Parking, ParkingKind
+from noctule.core.sessions.questions import Question, QuestionKind
+from noctule.core.sessions.sessions import Session, SessionKind, Turn
+from noctule.core.sessions.steers import Steer
+from noctule.core.tools.effects import Effect
+from noctule.core.tools.notes import Note
 
 NOON = datetime(2026, 11, 22, 12, 0, 0, 123456, tzinfo=UTC)
 KEY = LimitKey("cloud", "f1", "haiku")

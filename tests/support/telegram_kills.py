@@ -10,8 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from noctule.channels.telegram.places import CHANNEL
-from noctule.channels.telegram.sender import REPEATED
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL
+from noctule.channels.telegram.delivery.sender import REPEATED
 from noctule.core.clock import SystemClock
 from tests.support.provider import Provider, Reply, Request
 from tests.support.rig import Command, Rig

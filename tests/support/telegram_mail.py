@@ -16,14 +16,14 @@ from typing import Any
 from telegram.ext import AIORateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
-from noctule.channels.telegram.letters import Letter, plain
-from noctule.channels.telegram.outbox import Outbox
-from noctule.channels.telegram.pace import Pace
-from noctule.channels.telegram.places import CHANNEL, Place
-from noctule.channels.telegram.sender import Sender
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.outbox import Outbox
+from noctule.channels.telegram.delivery.outgoing import Letter, plain
+from noctule.channels.telegram.delivery.sender import Sender
+from noctule.channels.telegram.delivery.throttle import Pace
 from noctule.core.clock import ManualClock, SystemClock
-from noctule.core.mail import Outgoing
-from noctule.core.ports import Database
+from noctule.core.messaging.messages import Outgoing
+from noctule.core.ports.models import Database
 from tests.support.scratch import scratch_database
 from tests.support.telegram.phone import Phone
 from tests.support.telegram.server import TelegramServer

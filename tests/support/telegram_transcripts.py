@@ -12,7 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
-from noctule.channels.telegram.places import CHANNEL
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL
 from tests.support.provider import Provider, Reply
 from tests.support.telegram.messages import Message
 from tests.support.telegram.people import Person

@@ -16,13 +16,13 @@ from typing import Any
 
 from noctule.bootstrap import Runtime, open_records, open_runtime
 from noctule.config import Loaded
-from noctule.core.attempts import Attempt
-from noctule.core.events import Event, EventKind
-from noctule.core.sessions import Turn
-from noctule.sessions.desk import Request
+from noctule.core.llm.attempts import Attempt
+from noctule.core.llm.events import Event, EventKind
+from noctule.core.sessions.sessions import Turn
+from noctule.sessions.service.service import Request
 from tests.support.stage import Stage
+from tools.base.tool import Tool
 from tools.registry import Toolbox
-from tools.tool import Tool
 
 
 @dataclass

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from noctule.core.calls import NoSink
+from noctule.core.base.roles import Role
 from noctule.core.clock import Clock, ManualClock
-from noctule.core.ports import Database
-from noctule.core.roles import Role
+from noctule.core.llm.calls import NoSink
+from noctule.core.ports.models import Database
 from tests.support.scratch import scratch_database
-from tools.tool import Tool, ToolContext, ToolResult
-from tools.workspace import Workspace
+from tools.base.tool import Tool, ToolContext, ToolResult
+from tools.base.workspace import Workspace
 
 
 def a_context(

@@ -26,15 +26,15 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from noctule.bootstrap import open_records, open_runtime, open_worker
 from noctule.config import Loaded, load
 from noctule.core.clock import SystemClock
-from noctule.core.effects import EffectClass
-from noctule.core.questions import Approval, CheckAnswer, Question, QuestionKind
-from noctule.core.sessions import SessionKind
-from noctule.sessions.desk import Request
+from noctule.core.sessions.questions import Approval, CheckAnswer, Question, QuestionKind
+from noctule.core.sessions.sessions import SessionKind
+from noctule.core.tools.effects import EffectClass
+from noctule.sessions.service.service import Request
 from tests.support.command_line import ROLES, CommandLine
 from tests.support.crash_sweep import in_child
-from tools.files import file_tools
+from tools.base.tool import Tool, ToolResult
+from tools.files.files import file_tools
 from tools.registry import Toolbox
-from tools.tool import Tool, ToolResult
 
 LEDGER = "ledger.txt"
 SCRIPT = {
@@ -209,7 +209,7 @@ def _main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--points", required=True, help="numbers with commas; a range like 1-80")
     options = parser.parse_args()
-    for name in ("graphs.turn", "noctule.models.models", "noctule.sessions.worker"):
+    for name in ("graphs.turn", "noctule.models.binding.models", "noctule.sessions.workers.worker"):
         importlib.import_module(name)  # once, before the forks
     template = _prepare(options.folder / "template")
     in_child(lambda: _work(template))  # makes the databases once, to be copied

@@ -16,11 +16,11 @@ from typing import Any
 
 from pydantic import BaseModel, Field
 
-from noctule.core.effects import EffectClass
 from noctule.core.settings import Permission
+from noctule.core.tools.effects import EffectClass
 from tests.support.stage import Act
 from tools.ask import AskTool
-from tools.tool import Tool, ToolContext, ToolError, ToolResult
+from tools.base.tool import Tool, ToolContext, ToolError, ToolResult
 
 
 def calls(*called: tuple[str, Mapping[str, Any]], text: str = "") -> Act:

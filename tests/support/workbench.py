@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from noctule.core.calls import NoSink
+from noctule.core.base.roles import Role
 from noctule.core.clock import Clock, SystemClock
-from noctule.core.roles import Role
+from noctule.core.llm.calls import NoSink
 from tests.support.scratch import scratch_database
-from tools.tool import ToolContext
-from tools.workspace import Workspace
+from tools.base.tool import ToolContext
+from tools.base.workspace import Workspace
 
 MOST_BYTES = 8 * 1024 * 1024
 

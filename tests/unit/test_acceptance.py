@@ -4,13 +4,13 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.acceptance import AnswerPrice, Standing, price_answers
-from noctule.core.attempts import Purpose
-from noctule.core.lifecycle import Status
-from noctule.core.outcomes import Outcome
-from noctule.core.roles import Role
-from noctule.core.routes import Complexity, DecidedBy, Route
-from noctule.core.sessions import Verdict
+from noctule.core.base.roles import Role
+from noctule.core.llm.attempts import Purpose
+from noctule.core.llm.routes import Complexity, DecidedBy, Route
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.reports.answer_cost import AnswerPrice, Standing, price_answers
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Verdict
 from tests.support.stored_records import an_attempt
 
 DONE = Standing(Status.DONE)

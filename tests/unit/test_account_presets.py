@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from noctule.core.accounts import Statement, read_statement
+from noctule.core.budgets.accounts import Statement, read_statement
 from noctule.core.settings.account import AccountSettings
 
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC)

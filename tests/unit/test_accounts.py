@@ -7,14 +7,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.accounts import (
+from noctule.core.budgets.accounts import (
     Account,
     Statement,
     account_endpoint,
     account_key,
     read_statement,
 )
-from noctule.core.budgets import BudgetKey
+from noctule.core.budgets.budgets import BudgetKey
 from noctule.core.settings.account import AccountSettings
 
 NOW = datetime(2026, 11, 18, 12, 30, tzinfo=UTC)  # a Wednesday

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.addresses import AddressPolicy, own_addresses, parse_url, shut_because
-from tools.tool import ToolError
+from tools.base.tool import ToolError
+from tools.web.addresses import AddressPolicy, own_addresses, parse_url, shut_because
 
 SHUT = [
     "0.0.0.0", "0.1.2.3", "10.0.0.1", "100.64.0.1", "100.127.255.255", "127.0.0.1",
@@ -173,7 +173,7 @@ async def test_names_of_private_networks_are_no_pages(host):
 def test_this_machine_and_its_neighbours_are_shut_by_public_addresses_too(monkeypatch):
     """What is behind one router shares the first half of an IPv6 address."""
     own = [IPv4Address("8.8.4.4"), IPv6Address("2a02:1:2:3::5")]
-    monkeypatch.setattr("tools.addresses.own_addresses", lambda: own)
+    monkeypatch.setattr("tools.web.addresses.own_addresses", lambda: own)
     for near in ("8.8.4.4", "2a02:1:2:3::5", "2a02:1:2:3:ffff::1"):
         assert "neighbours" in (shut_because(near) or "")
     for far in ("8.8.4.5", "2a02:1:2:4::5"):

@@ -1,6 +1,6 @@
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Refusal
-from noctule.models.advice import for_refusal, look_at
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Refusal
+from noctule.models.binding.hints import for_refusal, look_at
 from tests.support.stage import make_settings
 
 

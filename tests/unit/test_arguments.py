@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.models.arguments import misfit
+from noctule.models.base.arguments import misfit
 
 SCHEMA = {
     "type": "object",

@@ -2,9 +2,9 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from noctule.core.books import Books, Exhausted, Placed, Settled, Waits
-from noctule.core.budgets import BudgetKey, Hold, HoldState, Tally, frees_at
-from noctule.core.windows import WindowKind
+from noctule.core.budgets.budget_ledger import Books, Exhausted, Placed, Settled, Waits
+from noctule.core.budgets.budgets import BudgetKey, Hold, HoldState, Tally, frees_at
+from noctule.core.times.windows import WindowKind
 from tests.support.budget_records import HOUR, a_bill, a_budget, a_claim
 from tests.support.stored_records import NOON, later
 

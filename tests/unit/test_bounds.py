@@ -7,13 +7,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 
-from noctule.core.attempts import Usage
-from noctule.core.pricing import cost_of
+from noctule.core.llm.attempts import Usage
+from noctule.core.llm.pricing import cost_of
 from noctule.core.settings import PriceSettings
-from noctule.models.bounds import most_input_tokens, most_output_tokens, most_usd
-from noctule.models.call import Call
-from noctule.models.meter import Meter
-from noctule.models.prices import Prices
+from noctule.models.request.chat_request import Call
+from noctule.models.request.meter import Meter
+from noctule.models.spend.cost_bounds import most_input_tokens, most_output_tokens, most_usd
+from noctule.models.spend.prices import Prices
 from tests.support.stage import make_settings
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)

@@ -5,7 +5,7 @@ import pytest
 from pydantic import ValidationError
 
 from noctule.core.settings import BudgetSettings, NamedBudgetSettings, find_problems
-from noctule.core.windows import CalendarUnit, WindowKind
+from noctule.core.times.windows import CalendarUnit, WindowKind
 from tests.support.stage import make_settings
 
 

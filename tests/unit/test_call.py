@@ -4,11 +4,11 @@ import pytest
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage
 from langchain_core.tools import tool
 
-from noctule.core.calls import CallContext
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
+from noctule.core.llm.calls import CallContext
 from noctule.core.settings import RoleSettings
-from noctule.models.call import ANSWER_TOKENS, Call, answer_room
-from noctule.models.timeouts import Timeouts
+from noctule.models.base.timeouts import Timeouts
+from noctule.models.request.chat_request import ANSWER_TOKENS, Call, answer_room
 from tests.support.stage import make_settings
 
 ROLE = RoleSettings(primary="first")

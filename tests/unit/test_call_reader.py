@@ -3,9 +3,9 @@ from typing import Any
 
 from langchain_core.messages import AIMessageChunk
 
-from noctule.models.call_arguments import read_arguments
-from noctule.models.clients.call_reader import CallReader
-from noctule.models.pieces import join
+from noctule.models.wire.call_arguments import read_arguments
+from noctule.models.wire.call_reader import CallReader
+from noctule.models.wire.chunks import join
 
 ARGS = {"path": "a.txt", "content": "alpha"}
 TEXT = json.dumps(ARGS)

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from noctule.core.clock import SystemClock
-from tools.cgroups import Cgroups, Group
-from tools.processes import Bounds, Order, run_bounded
+from tools.shell.cgroups import Cgroups, Group
+from tools.shell.processes import Bounds, Order, run_bounded
 
 FILES = ("memory.max", "pids.max", "memory.swap.max", "memory.oom.group", "cgroup.kill")
 

@@ -1,8 +1,14 @@
 import pytest
 
-from noctule.core.choices import approvals_for, choices_of, granted_rule, read_answer, reason_of
 from noctule.core.errors import UsageError
-from noctule.core.questions import Approval, CheckAnswer, QuestionKind
+from noctule.core.sessions.choices import (
+    approvals_for,
+    choices_of,
+    granted_rule,
+    read_answer,
+    reason_of,
+)
+from noctule.core.sessions.questions import Approval, CheckAnswer, QuestionKind
 from tests.support.stored_records import a_question
 
 CHECK = a_question(kind=QuestionKind.CHECK, choices=tuple(CheckAnswer))

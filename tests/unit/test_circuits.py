@@ -5,14 +5,14 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from noctule.core.clock import ManualClock
-from noctule.core.limits import LimitKey
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Refusal
+from noctule.core.llm.limits import LimitKey
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import LimitsSettings
-from noctule.models.circuits import LONGEST_PAUSE_S, Circuits
-from noctule.models.fingerprint import Fingerprints
-from noctule.models.ledger import Ledger
-from noctule.models.limits import Limits
+from noctule.models.base.fingerprint import Fingerprints
+from noctule.models.base.ledger import Ledger
+from noctule.models.capacity.circuit_breaker import LONGEST_PAUSE_S, Circuits
+from noctule.models.capacity.limits import Limits
 from tests.support.fuzzing import examples
 from tests.support.scratch import scratch_database
 from tests.support.stage import make_settings

@@ -1,6 +1,6 @@
 import pytest
 
-from noctule.models.clients.dialects import dialect_of
+from noctule.models.wire.dialects import dialect_of
 
 ON_AND_OFF = [
     ("https://api.openai.com/v1", "gpt-5-mini", "reasoning_effort", "medium", "minimal"),

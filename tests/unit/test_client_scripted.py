@@ -12,11 +12,11 @@ from noctule.core.clock import Clock, ManualClock
 from noctule.core.errors import ConfigError
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings
-from noctule.models.client import Client, ModelRequest
+from noctule.models.base.client import Client, ModelRequest
 from noctule.models.clients.build import build_client
 from noctule.models.clients.script import Line, Script, ScriptedError, ScriptedToolCall
 from noctule.models.clients.scripted import ScriptedRefusal
-from noctule.models.pieces import join
+from noctule.models.wire.chunks import join
 
 MODELS = {"small": ModelSettings(endpoint="play", name="played", context=4096)}
 

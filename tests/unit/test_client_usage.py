@@ -5,11 +5,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.attempts import Usage
-from noctule.models.clients.finish import finish_reason
-from noctule.models.clients.openai_catalogue import present_models
-from noctule.models.clients.openai_stream import StreamTail
-from noctule.models.clients.usage import anthropic_usage, ollama_usage, openai_usage
+from noctule.core.llm.attempts import Usage
+from noctule.models.clients.openai.catalogue import present_models
+from noctule.models.clients.openai.stream import StreamTail
+from noctule.models.wire.finish import finish_reason
+from noctule.models.wire.usage import anthropic_usage, ollama_usage, openai_usage
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from noctule.config.choosing import Origin, choose
 from noctule.config.project import Project, read_project
 from noctule.config.trust import FILE, TrustStore
 from noctule.core.errors import ConfigError, UsageError
-from noctule.sessions.workspaces import accepted_workspace
+from noctule.sessions.service.workspaces import accepted_workspace
 
 OURS = """\
 endpoints:

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.attempts import CostSource, Usage
-from noctule.core.costs import Spend, compare, dearest, place_of, report_costs, share
-from noctule.core.money import show_usd
-from noctule.core.monthly import break_even, report_month
-from noctule.core.outcomes import Outcome
-from noctule.core.pricing import cost_of
+from noctule.core.base.money import show_usd
+from noctule.core.llm.attempts import CostSource, Usage
+from noctule.core.llm.pricing import cost_of
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.reports.costs import Spend, compare, dearest, place_of, report_costs, share
+from noctule.core.reports.monthly import break_even, report_month
 from noctule.core.settings import PriceSettings
 from tests.support.stored_records import NOON, an_attempt, later
 

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from noctule.cli.costs import since_moment
+from noctule.cli.commands.costs import since_moment
 from noctule.core.errors import UsageError
 from tests.support.stored_records import NOON
 

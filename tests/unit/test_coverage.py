@@ -2,9 +2,9 @@ from decimal import Decimal
 
 import pytest
 
-from noctule.core.budgets import BudgetKey
-from noctule.core.coverage import RUN_BUDGET, Coverage, Payer
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
+from noctule.core.budgets.budget_scopes import RUN_BUDGET, Coverage, Payer
+from noctule.core.budgets.budgets import BudgetKey
 from tests.support.stage import make_settings
 
 ONE = {"usd": 1, "window": "5h"}

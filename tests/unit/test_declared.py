@@ -1,6 +1,6 @@
 import pytest
 
-from noctule.models.clients.declared import (
+from noctule.models.wire.declared import (
     capabilities_of_profile,
     capabilities_of_props,
     is_llama_cpp,

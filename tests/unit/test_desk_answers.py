@@ -4,22 +4,22 @@ from pathlib import Path
 import pytest
 
 from noctule.config.loading import load_text
-from noctule.core.choices import approvals_for
 from noctule.core.clock import ManualClock
 from noctule.core.errors import NotFoundError, UsageError
-from noctule.core.events import EventKind
-from noctule.core.grants import Grant
-from noctule.core.lifecycle import Status
-from noctule.core.parkings import ParkingKind
-from noctule.core.ports import Database
-from noctule.core.questions import QuestionKind
-from noctule.core.sessions import Turn
-from noctule.sessions.desk import Desk, Request
-from noctule.sessions.workspaces import workspace_of
+from noctule.core.llm.events import EventKind
+from noctule.core.ports.models import Database
+from noctule.core.sessions.choices import approvals_for
+from noctule.core.sessions.grants import Grant
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.parkings import ParkingKind
+from noctule.core.sessions.questions import QuestionKind
+from noctule.core.sessions.sessions import Turn
+from noctule.sessions.service.service import Desk, Request
+from noctule.sessions.service.workspaces import workspace_of
 from tests.support.scratch import scratch_database
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import NOON, a_parking, a_question, a_session, a_turn
-from tools.workspace import open_workspace
+from tools.base.workspace import open_workspace
 
 
 @pytest.fixture

@@ -84,7 +84,7 @@ def test_an_announced_command_without_a_module_is_left_out():
         def format_commands(self, ctx, formatter):
             pass
 
-    lines = list(generate.commands(Lazy(name="noctule.cli.someday")))
+    lines = list(generate.commands(Lazy(name="noctule.cli.commands.someday")))
     assert sum(line.startswith("## ") for line in lines) == 1
     with pytest.raises(ModuleNotFoundError):
         list(generate.commands(Lazy(name="elsewhere")))

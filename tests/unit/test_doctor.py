@@ -6,9 +6,9 @@ import pytest
 
 from noctule.bootstrap import prompt_rooms
 from noctule.config import load_text
-from noctule.core.attempts import CostSource, Usage
 from noctule.core.clock import SystemClock
-from noctule.core.outcomes import Outcome
+from noctule.core.llm.attempts import CostSource, Usage
+from noctule.core.provider_errors.outcomes import Outcome
 from noctule.doctor import machine
 from noctule.doctor.bindings import advise
 from noctule.doctor.finding import Level
@@ -16,7 +16,7 @@ from noctule.doctor.presence import compare, missing_models
 from noctule.doctor.prompts import prompt_findings
 from noctule.doctor.told_windows import told_windows
 from noctule.doctor.traffic import traffic
-from noctule.models.client import PresentModel
+from noctule.models.base.client import PresentModel
 from tests.support.stored_records import NOON, an_attempt, later
 
 BASE = """\

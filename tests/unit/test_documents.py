@@ -1,4 +1,4 @@
-from noctule.models.clients.documents import Document, DocumentDecoder, documents_in
+from noctule.models.wire.documents import Document, DocumentDecoder, documents_in
 
 A, B = Document({"a": 1}), Document({"b": 2})
 END = Document(None, ends=True)

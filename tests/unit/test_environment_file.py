@@ -5,7 +5,7 @@ import stat
 import subprocess
 from pathlib import Path
 
-from noctule.cli.service_file import service_for
+from noctule.cli.setup.service_file import service_for
 from noctule.config.environment import environment_file, keep_in_file, take_environment
 
 VALUES = {"A_TOKEN": "7:AAE-x_y", "ODD": 'it\'s $HOME "q" \\ #%', "EMPTY": ""}

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.answers import RawAnswer
-from noctule.core.evidence import margin_seconds, read_refusal
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence
-from noctule.core.windows import CalendarUnit, Window, WindowKind
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.parse import margin_seconds, read_refusal
+from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.refusals import Evidence
+from noctule.core.times.windows import CalendarUnit, Window, WindowKind
 from tests.support.refusal_cases import CASES, NOW
 
 SECONDS = st.floats(min_value=0.001, max_value=300 * 86400, allow_nan=False)

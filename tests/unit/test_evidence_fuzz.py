@@ -11,12 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noctule.core.answers import RawAnswer
-from noctule.core.evidence import read_refusal
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence, Refusal
-from noctule.core.spoken_waits import spoken_waits
-from noctule.models.failures import explain
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.parse import read_refusal
+from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.refusals import Evidence, Refusal
+from noctule.core.provider_errors.spoken_waits import spoken_waits
+from noctule.models.completion.failures import explain
 from tests.support.fuzzing import examples
 from tests.support.refusal_cases import CASES, NOW
 
@@ -145,18 +145,18 @@ def test_an_answer_without_end_is_read_up_to_a_bound():
 
 
 READERS = [
-    "noctule.core.answers",
-    "noctule.core.evidence_class",
-    "noctule.core.host_zones",
-    "noctule.core.moments",
-    "noctule.core.overflow_words",
-    "noctule.core.provider_vocabulary",
-    "noctule.core.provider_words",
-    "noctule.core.ratelimit_header",
-    "noctule.core.reset_names",
-    "noctule.core.spoken_waits",
-    "noctule.core.written_days",
-    "noctule.core.written_times",
+    "noctule.core.provider_errors.provider_response",
+    "noctule.core.provider_errors.classify",
+    "noctule.core.provider_errors.host_zones",
+    "noctule.core.times.moments",
+    "noctule.core.provider_errors.overflow_words",
+    "noctule.core.provider_errors.vocabulary",
+    "noctule.core.provider_errors.provider_words",
+    "noctule.core.provider_errors.ratelimit_header",
+    "noctule.core.provider_errors.reset_names",
+    "noctule.core.provider_errors.spoken_waits",
+    "noctule.core.times.written_days",
+    "noctule.core.times.written_times",
 ]
 AT_ONE_PLACE = {"_SPLIT", "_JOINT", "_SEPARATORS"}
 """Matched where they stand or split by, never searched for."""

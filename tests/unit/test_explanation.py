@@ -1,10 +1,10 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from noctule.core.attempts import CostSource, SkippedModel
-from noctule.core.events import Event, EventKind
-from noctule.core.explanation import explain
-from noctule.core.outcomes import Outcome
+from noctule.core.llm.attempts import CostSource, SkippedModel
+from noctule.core.llm.events import Event, EventKind
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.reports.explanation import explain
 from tests.support.stored_records import a_session, a_turn, an_attempt, later
 
 

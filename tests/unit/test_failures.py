@@ -17,9 +17,9 @@ from openai.types.chat import ChatCompletion
 from pydantic import TypeAdapter, ValidationError
 
 from noctule.core.errors import ModelFailureError
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence, Refusal
-from noctule.models.failures import explain
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Evidence, Refusal
+from noctule.models.completion.failures import explain
 from tests.support.refusal_cases import NOW
 
 REQUEST = httpx2.Request("POST", "http://127.0.0.1/v1/chat/completions")
@@ -198,7 +198,7 @@ def test_an_exception_that_cannot_be_read_is_survived():
 def test_explaining_imports_no_client_library():
     """The module is as cheap to import as the rules it uses."""
     code = (
-        "import sys, noctule.models.failures\n"
+        "import sys, noctule.models.completion.failures\n"
         "heavy = {'openai', 'anthropic', 'ollama', 'httpx', 'httpx2', 'langchain_core'}\n"
         "print(sorted(heavy & sys.modules.keys()))"
     )

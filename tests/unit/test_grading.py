@@ -5,11 +5,11 @@ import pytest
 from langchain_core.messages import AIMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
-from noctule.core.outcomes import Outcome
-from noctule.core.proofs import ProofOutcome
-from noctule.core.refusals import Refusal
-from noctule.models.grading import Grade, Mark, grade, refuses_tools, verdict
-from noctule.models.probe_cases import CASES
+from noctule.core.llm.proofs import ProofOutcome
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Refusal
+from noctule.models.capabilities.grading import Grade, Mark, grade, refuses_tools, verdict
+from noctule.models.capabilities.probe_cases import CASES
 from tests.support.probing import BY_NAME, right_arguments, right_message
 
 

@@ -2,7 +2,7 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from graphs.middleware.guard import Effort, circle, tool_results_since_model, why_stop
+from graphs.loop.loop_limits import Effort, circle, tool_results_since_model, why_stop
 
 CAPS = Effort(steps=30, calls=20, worked_s=3600.0)
 LITTLE = Effort(steps=1, calls=1, worked_s=0.0)

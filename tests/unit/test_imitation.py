@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.models.holding import HeldText, may_become_imitation
-from noctule.models.imitation import find_imitation
+from noctule.models.tool_calls.stream_buffer import HeldText, may_become_imitation
+from noctule.models.tool_calls.text_tool_calls import find_imitation
 from tests.support.imitations import ANSWERS, CLEAR, OFFERED, UNCLEAR
 
 

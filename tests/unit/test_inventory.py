@@ -1,5 +1,5 @@
-from noctule.core.inventory import health_of
-from noctule.core.outcomes import Outcome
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.reports.inventory import health_of
 from tests.support.stored_records import an_attempt
 
 

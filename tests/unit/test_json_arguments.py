@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from tools.json_arguments import arguments_like
-from tools.mcp import tool_name
+from tools.base.json_arguments import arguments_like
+from tools.mcp.servers import tool_name
 
 SCHEMA = {
     "type": "object",

@@ -9,8 +9,8 @@ from jsonschema import Draft202012Validator
 from pydantic import ValidationError
 
 from tests.support.fuzzing import examples
-from tools.json_arguments import arguments_like
-from tools.json_schemas import MOST_CHARS, SchemaError, plain_schema
+from tools.base.json_arguments import arguments_like
+from tools.base.json_schemas import MOST_CHARS, SchemaError, plain_schema
 
 NODE = {
     "type": "object",

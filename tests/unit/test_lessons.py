@@ -1,9 +1,9 @@
 from langchain_core.messages import AIMessage, ToolMessage
 
-from graphs.lessons import with_lesson, without_lesson
-from graphs.middleware.guard import circle
-from graphs.tool_call import Told
-from tools.command_words import is_command_line, is_python
+from graphs.loop.loop_limits import circle
+from graphs.tools.tool_call import Told
+from graphs.tools.tool_hints import with_lesson, without_lesson
+from tools.shell.command_words import is_command_line, is_python
 
 
 def asked(number, where="here"):

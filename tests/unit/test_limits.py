@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noctule.core.clock import ManualClock
-from noctule.core.limits import Limit
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence, Refusal
-from noctule.models.fingerprint import Fingerprints
-from noctule.models.ledger import Ledger
-from noctule.models.limits import Limits
+from noctule.core.llm.limits import Limit
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Evidence, Refusal
+from noctule.models.base.fingerprint import Fingerprints
+from noctule.models.base.ledger import Ledger
+from noctule.models.capacity.limits import Limits
 from storage.sqlite.database import SqliteDatabase
 from tests.support.scratch import scratch_database
 from tests.support.stage import make_settings, settle

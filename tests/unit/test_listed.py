@@ -1,9 +1,9 @@
 import pytest
 
 from noctule.core.settings import EndpointKind, ModelSettings
-from noctule.models.client import PresentModel
-from noctule.models.clients.openai_catalogue import present_models
-from noctule.models.listed import find_listed
+from noctule.models.base.client import PresentModel
+from noctule.models.capabilities.model_lookup import find_listed
+from noctule.models.clients.openai.catalogue import present_models
 
 
 @pytest.mark.parametrize(

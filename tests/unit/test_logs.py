@@ -1,6 +1,6 @@
 import logging
 
-from noctule.cli.logs import Discreet
+from noctule.cli.frame.logs import Discreet
 
 
 def test_a_traceback_in_the_log_holds_no_key_whoever_it_belongs_to():

@@ -3,12 +3,12 @@ from typing import Any
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Refusal
-from noctule.models.client import ModelRequest
-from noctule.models.leading import is_small
-from noctule.models.manner import FINISH, Manner
-from noctule.models.one_call import OneCall
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Refusal
+from noctule.models.base.client import ModelRequest
+from noctule.models.tool_calls.leading import is_small
+from noctule.models.tool_calls.manner import FINISH, Manner
+from noctule.models.tool_calls.one_call import OneCall
 from tests.support.stage import make_settings
 
 LOOK: dict[str, Any] = {

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
-from noctule.channels.telegram.letters import TEXT_UNITS, split, units
-from noctule.channels.telegram.parts import MOST_ENTITIES
-from noctule.channels.terminal.reply import Reply
+from noctule.channels.telegram.delivery.outgoing import TEXT_UNITS, split, units
+from noctule.channels.telegram.delivery.splitting import MOST_ENTITIES
+from noctule.channels.terminal.screens.reply import Reply
 from tests.support.fuzzing import examples
 
 _BORDERS = re.compile(r"[\s│─┼━┃╇▌•]+")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr
 
-from noctule.core.masking import MASK, Masker, secrets_of
+from noctule.core.base.masking import MASK, Masker, secrets_of
 
 SECRET = "correct-horse-42/battery"
 KEYS = [

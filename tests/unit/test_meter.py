@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from PIL import Image
 
-from noctule.models.meter import FIRST_FACTOR, Meter
-from noctule.models.token_estimate import estimate_tokens
+from noctule.models.request.meter import FIRST_FACTOR, Meter
+from noctule.models.request.token_estimate import estimate_tokens
 from tests.support.fuzzing import examples
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "token_counts.json"

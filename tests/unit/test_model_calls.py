@@ -1,13 +1,13 @@
 from langchain_core.messages import AIMessage, ToolMessage
 from pydantic import BaseModel
 
-from graphs.middleware.guard import seconds_since_model
-from graphs.model_calls import MOST_CALLS, fit_calls, refused_call
-from graphs.offer import schemas
-from graphs.record import spelled_out, with_record, work_record
-from graphs.tool_call import Told
-from noctule.core.effects import EffectClass
-from tools.tool import Tool, ToolResult
+from graphs.loop.loop_limits import seconds_since_model
+from graphs.tools.model_calls import MOST_CALLS, fit_calls, refused_call
+from graphs.tools.tool_call import Told
+from graphs.tools.tool_selection import schemas
+from graphs.tools.work_log import spelled_out, with_record, work_record
+from noctule.core.tools.effects import EffectClass
+from tools.base.tool import Tool, ToolResult
 
 
 def reply(count: int, **changes) -> AIMessage:

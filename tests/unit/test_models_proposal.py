@@ -12,13 +12,13 @@ from noctule.config import load_text
 from noctule.core.errors import UsageError
 from noctule.core.settings import EndpointKind
 from noctule.core.settings.root import RouteBy
-from noctule.models.context_room import cache_bytes, context_of
-from noctule.models.discovery import OLLAMA_URL, Found, FoundModel, ollama_url
-from noctule.models.known_prices import require_prices
-from noctule.models.picking import pick
-from noctule.models.prices import Prices
-from noctule.models.proposal import propose, questions
-from noctule.models.services import SERVICES, azure_in, keys_in
+from noctule.models.spend.known_prices import require_prices
+from noctule.models.spend.prices import Prices
+from noctule.setup.config_writer import propose, questions
+from noctule.setup.context_room import cache_bytes, context_of
+from noctule.setup.discover import OLLAMA_URL, Found, FoundModel, ollama_url
+from noctule.setup.hosted import SERVICES, azure_in, keys_in
+from noctule.setup.recommend import pick
 
 GB = 1_000_000_000
 CAN = frozenset({"completion", "tools"})
@@ -284,7 +284,7 @@ def test_every_proposal_loads(ollama, keys, telegram, memory):
 @pytest.mark.parametrize("extra", [None, "a gap"])
 def test_a_proposal_for_everything_at_once_has_forty_lines(monkeypatch, extra):
     """Four local models, every key, Azure without a price, two notes and the bot: forty lines."""
-    monkeypatch.setattr("noctule.models.proposal.gap", lambda _: extra)
+    monkeypatch.setattr("noctule.setup.config_writer.gap", lambda _: extra)
     poet = FoundModel("poet:30b", 18 * GB, frozenset({"completion"}))
     code = replace(CODER, name="devstral:24b")
     found = Found(

@@ -7,11 +7,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from noctule.core.attempts import Attempt, Purpose, Usage
-from noctule.core.lifecycle import Status
-from noctule.core.morning import MorningReport, is_new_day, morning_report
-from noctule.core.outcomes import Outcome
-from noctule.core.sessions import Session, SessionKind, Turn
+from noctule.core.llm.attempts import Attempt, Purpose, Usage
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.reports.daily_digest import MorningReport, is_new_day, morning_report
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Session, SessionKind, Turn
 
 BERLIN = ZoneInfo("Europe/Berlin")
 EVENING = datetime(2026, 11, 21, 21, 0, tzinfo=UTC)

@@ -12,8 +12,8 @@ from langchain_core.messages import (
     convert_to_openai_messages,
 )
 
-from noctule.models.clients.orders import ORPHAN, UNANSWERED, orderly
-from noctule.models.clients.texts import text_of
+from noctule.models.wire.message_order import ORPHAN, UNANSWERED, orderly
+from noctule.models.wire.texts import text_of
 from tests.support.fuzzing import examples
 from tests.support.strict_servers import complaints
 

@@ -1,10 +1,10 @@
 import json
 from datetime import UTC, datetime
 
-from noctule.core.answers import RawAnswer
-from noctule.core.evidence import read_refusal
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Refusal
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.parse import read_refusal
+from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.refusals import Refusal
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 

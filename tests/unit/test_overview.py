@@ -1,5 +1,5 @@
-from noctule.core.lifecycle import Status
-from noctule.core.overview import first_to_wake, is_resting, standing_turn, wakes_at
+from noctule.core.reports.overview import first_to_wake, is_resting, standing_turn, wakes_at
+from noctule.core.sessions.lifecycle import Status
 from tests.support.stored_records import NOON, a_parking, a_turn, later
 
 

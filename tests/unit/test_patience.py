@@ -4,7 +4,7 @@ import pytest
 
 from noctule.core.clock import ManualClock
 from noctule.core.errors import DatabaseBusyError, StorageError, StorageUnavailableError
-from noctule.core.patience import LONGEST_WAIT_S, Patience
+from noctule.core.workers.patience import LONGEST_WAIT_S, Patience
 from tests.support.stage import settle
 
 

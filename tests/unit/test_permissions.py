@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.effects import EffectClass
-from noctule.core.permissions import Act, decide, rule_for
 from noctule.core.settings import Permission
-from noctule.core.shell_guises import guises
-from noctule.core.shell_words import read_commands
+from noctule.core.tools.effects import EffectClass
+from noctule.core.tools.permissions import Act, decide, rule_for
+from noctule.core.tools.shell_guises import guises
+from noctule.core.tools.shell_words import read_commands
 
 ALLOW, ASK, DENY = Permission.ALLOW, Permission.ASK, Permission.DENY
 READ, WRITE, OUTSIDE = EffectClass.READ, EffectClass.WRITE, EffectClass.OUTSIDE

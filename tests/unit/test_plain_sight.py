@@ -1,7 +1,7 @@
 import pytest
 
-from noctule.core.masking import Masker
-from noctule.core.plain_sight import hides_more_than_words, in_plain_sight
+from noctule.core.base.masking import Masker
+from noctule.core.tools.approval_text import hides_more_than_words, in_plain_sight
 
 
 @pytest.mark.parametrize(

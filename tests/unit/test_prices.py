@@ -3,10 +3,10 @@ from decimal import Decimal
 
 import pytest
 
-from noctule.core.attempts import CostSource, Usage
+from noctule.core.llm.attempts import CostSource, Usage
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings, PriceSettings
-from noctule.models.prices import FREE, Prices
+from noctule.models.spend.prices import FREE, Prices
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
 MILLION = Usage(input_tokens=1_000_000, output_tokens=1_000_000)

@@ -3,8 +3,8 @@ from decimal import Decimal
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.attempts import Usage
-from noctule.core.pricing import cost_of, split_input
+from noctule.core.llm.attempts import Usage
+from noctule.core.llm.pricing import cost_of, split_input
 from noctule.core.settings.model import PriceSettings
 
 HAIKU = PriceSettings(

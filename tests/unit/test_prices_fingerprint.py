@@ -3,7 +3,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from pydantic import SecretStr
 
-from noctule.models.fingerprint import Fingerprints
+from noctule.models.base.fingerprint import Fingerprints
 
 
 def test_a_fingerprint_tells_keys_apart_and_does_not_hold_them():

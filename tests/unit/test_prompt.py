@@ -16,10 +16,10 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from graphs.cut import clipped_output, paired
-from graphs.prompt import Script, build, whole
-from noctule.core.prompt_ports import NoRoomError, Reader, TooLong, reply_tokens
-from noctule.models.meter import Meter
+from graphs.prompts.cut import clipped_output, paired
+from graphs.prompts.prompt import Script, build, whole
+from noctule.core.ports.prompts import NoRoomError, Reader, TooLong, reply_tokens
+from noctule.models.request.meter import Meter
 from tests.support.fuzzing import examples
 
 WINDOWS = (2_048, 3_000, 4_096, 6_144, 8_192, 16_384, 32_768, 131_072, 200_000, 1_000_000)

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.needs import needs_tools, uses_tools
-from noctule.core.proofs import Proof, ProofKey, ProofOutcome
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
+from noctule.core.llm.proofs import Proof, ProofKey, ProofOutcome
+from noctule.core.llm.requirements import needs_tools, uses_tools
 from noctule.core.settings.role import RoleSettings
 
 KEY = ProofKey("here", "model", "1")

@@ -10,15 +10,15 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from ollama import ResponseError
 
 from noctule.core.errors import ModelFailureError
-from noctule.models.client import Conclusion
-from noctule.models.clients.anthropic_reader import MessageReader
-from noctule.models.clients.documents import DocumentDecoder
-from noctule.models.clients.ollama_reader import OllamaReader
-from noctule.models.clients.openai_reader import AnswerReader
-from noctule.models.clients.usage import anthropic_usage, ollama_usage, openai_usage
-from noctule.models.flaws import find_flaw, with_reasons
-from noctule.models.pieces import join
-from noctule.models.telling import apart
+from noctule.models.base.client import Conclusion
+from noctule.models.clients.anthropic.reader import MessageReader
+from noctule.models.clients.ollama.reader import OllamaReader
+from noctule.models.clients.openai.reader import AnswerReader
+from noctule.models.completion.response_validation import find_flaw, with_reasons
+from noctule.models.completion.streaming import apart
+from noctule.models.wire.chunks import join
+from noctule.models.wire.documents import DocumentDecoder
+from noctule.models.wire.usage import anthropic_usage, ollama_usage, openai_usage
 from tests.support.fuzzing import examples
 
 _NAMES = st.sampled_from(

@@ -1,9 +1,9 @@
 from langchain_core.messages import AIMessage, HumanMessage
 
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Refusal
-from noctule.models.client import ModelRequest
-from noctule.models.repair import repair
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Refusal
+from noctule.models.base.client import ModelRequest
+from noctule.models.tool_calls.tool_call_repair import repair
 from tests.support.imitations import CLEAR, OFFERED, UNCLEAR
 
 NAMES = frozenset(OFFERED)

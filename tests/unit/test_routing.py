@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.limits import Limit, LimitKey
-from noctule.core.needs import Need
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence
-from noctule.core.routes import Complexity
-from noctule.core.routing import ModelFacts, Resolution, Wish, resolve
+from noctule.core.llm.limits import Limit, LimitKey
+from noctule.core.llm.requirements import Need
+from noctule.core.llm.routes import Complexity
+from noctule.core.llm.routing import ModelFacts, Resolution, Wish, resolve
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.settings import OnLimit, RoleSettings
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)

@@ -3,11 +3,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from noctule.core.attempts import CostSource, Purpose, Usage
-from noctule.core.events import Event, EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.outcomes import Outcome
-from noctule.core.run_report import report_run
+from noctule.core.llm.attempts import CostSource, Purpose, Usage
+from noctule.core.llm.events import Event, EventKind
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.reports.run_report import report_run
+from noctule.core.sessions.lifecycle import Status
 from tests.support.stored_records import a_turn, an_attempt, later
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from storage.words import closeness, holds_all, words_of
+from storage.base.words import closeness, holds_all, words_of
 
 
 @pytest.mark.parametrize(

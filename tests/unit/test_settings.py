@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 from noctule.core.settings import Settings, find_problems
 from noctule.core.settings.fields import every_field, keys_under, match
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.durations import parse_duration, show_duration, write_duration
+from noctule.core.times.durations import parse_duration, show_duration, write_duration
 
 YEARS = timedelta(days=36_500)
 UNITS = {

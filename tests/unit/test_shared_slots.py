@@ -6,8 +6,8 @@ import pytest
 
 from noctule.core.clock import ManualClock
 from noctule.core.settings import Settings
-from noctule.models.caps import shared_caps
-from noctule.models.shared_slots import SharedSlots
+from noctule.models.capacity.caps import shared_caps
+from noctule.models.capacity.shared_concurrency import SharedSlots
 from tests.support.command_line import ROLES
 from tests.support.stage import settle
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.short_ids import short_ids
+from noctule.core.base.short_ids import short_ids
 
 IDS = st.sets(st.text("01a-", min_size=1, max_size=8), max_size=12)
 

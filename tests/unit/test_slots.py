@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noctule.core.clock import ManualClock
-from noctule.models.slots import OVERTAKEN_AT_MOST, Slot, Slots
+from noctule.models.capacity.concurrency import OVERTAKEN_AT_MOST, Slot, Slots
 from tests.support.fuzzing import examples
 from tests.support.stage import settle
 

@@ -2,7 +2,7 @@ import errno
 import sqlite3
 from pathlib import Path
 
-from graphs.savers.failures import explain as explain_checkpoint
+from graphs.checkpointers.failures import explain as explain_checkpoint
 from noctule.core.errors import DatabaseBusyError, OurBugError, StorageError
 from noctule.core.errors import StorageUnavailableError as Away
 from storage.sqlite.faults import explain

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 import pytest
 
 from noctule.core.clock import ManualClock
-from noctule.sessions import subsec
+from noctule.sessions.workers import sqlite_compat as subsec
 
 NOW = datetime(2026, 11, 22, 4, 0, 0, 250_000, tzinfo=UTC)
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.cli.tables import Column, Fit, cell_width, print_table, shortened
+from noctule.cli.frame.tables import Column, Fit, cell_width, print_table, shortened
 
 COLUMNS = (
     Column("id", rank=0),

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from noctule.channels.telegram.charts import Day, spend_chart
-from noctule.channels.telegram.course import Course
-from noctule.channels.telegram.work import edit_seconds, status_lines
-from noctule.core.events import Event, EventKind
-from noctule.core.lifecycle import Status
-from noctule.core.limits import Limit, LimitKey
-from noctule.core.outcomes import Outcome
-from noctule.core.parkings import Parking, ParkingKind
-from noctule.core.understudy import understudy
+from noctule.channels.telegram.views.charts import Day, spend_chart
+from noctule.channels.telegram.views.run_progress import Course
+from noctule.channels.telegram.views.run_view import edit_seconds, status_lines
+from noctule.core.llm.events import Event, EventKind
+from noctule.core.llm.limits import Limit, LimitKey
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.sessions.alternatives import understudy
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.parkings import Parking, ParkingKind
 from tests.support.stage import make_settings
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)

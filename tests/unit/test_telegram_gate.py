@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from noctule.channels.telegram.gate import (
+from noctule.channels.telegram.base.access import (
     MOST_PENDING,
     WRONG_TRIES,
     Gate,
@@ -13,7 +13,7 @@ from noctule.channels.telegram.gate import (
     Invitation,
     Stranger,
 )
-from noctule.channels.telegram.places import CHANNEL, Place
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
 from noctule.core.clock import ManualClock
 from noctule.core.settings import TelegramSettings
 from tests.support.scratch import scratch_database

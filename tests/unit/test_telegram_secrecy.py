@@ -6,7 +6,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from noctule.channels.telegram.secrecy import MaskToken, keep_quiet, speak_again, trail
+from noctule.channels.telegram.delivery.log_redaction import (
+    MaskToken,
+    keep_quiet,
+    speak_again,
+    trail,
+)
 
 TOKEN = "7000000001:AAE-secret-secret-secret"
 

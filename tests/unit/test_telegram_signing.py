@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.channels.telegram.places import Place
-from noctule.channels.telegram.signing import LIFE, Pressed, Signer
+from noctule.channels.telegram.base.callback_tokens import LIFE, Pressed, Signer
+from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.core.base.ids import new_id
 from noctule.core.clock import ManualClock
 from noctule.core.errors import OurBugError
-from noctule.core.ids import new_id
 
 HERE = Place(7)
 VERBS = st.text(string.ascii_lowercase, min_size=1, max_size=8)

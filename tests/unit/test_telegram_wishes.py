@@ -8,7 +8,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from noctule.channels.telegram.commands.wishes import (
+from noctule.channels.telegram.base.error_text import for_phones
+from noctule.channels.telegram.base.hours import hour, left
+from noctule.channels.telegram.commands.requests import (
     Wishes,
     after_session,
     after_turn,
@@ -16,11 +18,9 @@ from noctule.channels.telegram.commands.wishes import (
     with_setting,
     with_wish,
 )
-from noctule.channels.telegram.hours import hour, left
-from noctule.channels.telegram.letters import split
-from noctule.channels.telegram.markdown import bare
-from noctule.channels.telegram.sentences import for_phones
-from noctule.core.chats import Chat
+from noctule.channels.telegram.delivery.markdown import bare
+from noctule.channels.telegram.delivery.outgoing import split
+from noctule.core.messaging.chats import Chat
 
 CHAT = Chat("telegram", "7", "local", settings={"footer": False})
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -3,9 +3,9 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from noctule.core.books import Placed
+from noctule.core.budgets.budget_ledger import Placed
 from noctule.core.clock import SystemClock
-from noctule.models.teller import Refused, Teller
+from noctule.models.spend.budget_writer import Refused, Teller
 from storage.sqlite.database import SqliteDatabase
 from tests.support.budget_records import a_bill, a_claim
 from tests.support.scratch import scratch_database

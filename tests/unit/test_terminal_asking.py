@@ -5,13 +5,13 @@ from pathlib import Path
 import pytest
 
 from noctule.channels.terminal.asking import Asking, open_asking
-from noctule.channels.terminal.plain import PlainScreen
+from noctule.channels.terminal.screens.plain import PlainScreen
 from noctule.config.loading import load_text
 from noctule.core.clock import ManualClock
-from noctule.core.lifecycle import Status
-from noctule.core.ports import Database
-from noctule.core.questions import QuestionKind
-from noctule.sessions.desk import Desk
+from noctule.core.ports.models import Database
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.questions import QuestionKind
+from noctule.sessions.service.service import Desk
 from tests.support.scratch import scratch_database
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import NOON, a_question, a_session, a_turn

@@ -1,8 +1,8 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.channels.terminal.blocks import finished_length
-from noctule.channels.terminal.printable import printable
+from noctule.channels.terminal.screens.blocks import finished_length
+from noctule.channels.terminal.screens.printable import printable
 
 LINES = st.sampled_from(
     ["", "text", "- item", "1. one", "   more", "```python", "```", "~~~", "# head", "| a | b |"]

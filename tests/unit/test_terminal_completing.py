@@ -1,8 +1,8 @@
 from prompt_toolkit.completion import CompleteEvent
 from prompt_toolkit.document import Document
 
-from noctule.channels.terminal.completing import SlashCompleter
-from noctule.channels.terminal.suggestions import session_suggestions
+from noctule.channels.terminal.input.completion import SlashCompleter
+from noctule.channels.terminal.input.suggestions import session_suggestions
 
 SESSIONS = [
     ("01a2-0000-bbbbaaaaaaaa", "Fix the failing test"),

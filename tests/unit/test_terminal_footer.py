@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from noctule.channels.terminal.footer import footer
-from noctule.channels.terminal.said import Said
-from noctule.core.attempts import Purpose, SkippedModel, Usage
-from noctule.core.lifecycle import Status
-from noctule.core.outcomes import Outcome
+from noctule.channels.terminal.turn_result import Said
+from noctule.core.llm.attempts import Purpose, SkippedModel, Usage
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.sessions.lifecycle import Status
 from tests.support.stored_records import NOON, a_turn, an_attempt, later
 
 DONE = a_turn(status=Status.DONE, started_at=NOON, ended_at=later(3.1))

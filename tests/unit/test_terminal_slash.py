@@ -1,6 +1,6 @@
 import pytest
 
-from noctule.channels.terminal.slash import HELP, Slash, read_slash
+from noctule.channels.terminal.input.slash import HELP, Slash, read_slash
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,9 @@ from io import StringIO
 
 import pytest
 
-from noctule.channels.terminal.plain import PlainScreen
-from noctule.channels.terminal.view import TurnView
-from noctule.core.events import Event, EventKind
+from noctule.channels.terminal.screens.plain import PlainScreen
+from noctule.channels.terminal.screens.view import TurnView
+from noctule.core.llm.events import Event, EventKind
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 

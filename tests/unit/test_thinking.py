@@ -1,7 +1,7 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noctule.models.thinking import ThoughtSplitter, split_thinking
+from noctule.models.tool_calls.thinking import ThoughtSplitter, split_thinking
 from tests.support.fuzzing import examples
 
 HARMONY = "<|channel|>analysis<|message|>PLAN<|end|><|start|>assistant"

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.times_of_day import parse_moment
-from noctule.core.written_times import TimeTrouble, read_time
+from noctule.core.times.times_of_day import parse_moment
+from noctule.core.times.written_times import TimeTrouble, read_time
 
 BERLIN = ZoneInfo("Europe/Berlin")
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)  # 13:00 in Berlin

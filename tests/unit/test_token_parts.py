@@ -3,12 +3,12 @@ from hypothesis import strategies as st
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
 from langchain_core.tools import tool
 
-from noctule.core.attempts import Purpose
-from noctule.core.calls import CallContext
-from noctule.core.roles import Role
-from noctule.core.token_parts import TokenParts
-from noctule.models.call import Call
-from noctule.models.parts import parts_of
+from noctule.core.base.roles import Role
+from noctule.core.llm.attempts import Purpose
+from noctule.core.llm.calls import CallContext
+from noctule.core.llm.token_parts import TokenParts
+from noctule.models.request.chat_request import Call
+from noctule.models.request.token_breakdown import parts_of
 
 COUNT = st.integers(0, 10**7)
 PARTS = st.builds(TokenParts, COUNT, COUNT, COUNT, COUNT)

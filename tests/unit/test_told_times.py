@@ -2,10 +2,10 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from noctule.core.answers import RawAnswer
-from noctule.core.evidence import read_refusal
-from noctule.core.outcomes import Outcome
-from noctule.core.refusals import Evidence, Refusal
+from noctule.core.provider_errors.outcomes import Outcome
+from noctule.core.provider_errors.parse import read_refusal
+from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.refusals import Evidence, Refusal
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 IN_3_HOURS = NOW + timedelta(hours=3)

@@ -3,13 +3,13 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
-from noctule.core.effects import EffectClass
 from noctule.core.settings.tools import ToolsSettings
+from noctule.core.tools.effects import EffectClass
 from tests.support.workbench import a_context, a_workspace
-from tools.file_reading import ListArguments, ListFiles, ReadArguments, ReadFile
-from tools.file_writing import EditArguments, EditFile, WriteArguments, WriteFile
-from tools.files import file_tools
-from tools.tool import ToolContext, ToolError, ToolResult
+from tools.base.tool import ToolContext, ToolError, ToolResult
+from tools.files.file_reading import ListArguments, ListFiles, ReadArguments, ReadFile
+from tools.files.file_writing import EditArguments, EditFile, WriteArguments, WriteFile
+from tools.files.files import file_tools
 
 SETTINGS = ToolsSettings()
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.output import Output
+from tools.shell.output import Output
 
 
 @given(st.lists(st.binary(max_size=40).map(lambda piece: piece.hex().encode()), max_size=20))

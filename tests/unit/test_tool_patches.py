@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context, a_workspace
-from tools.patches import PatchError, apply_hunks, read_patch
-from tools.patching import ApplyPatch, PatchArguments
-from tools.tool import ToolContext, ToolError, ToolResult
+from tools.base.tool import ToolContext, ToolError, ToolResult
+from tools.files.patches import PatchError, apply_hunks, read_patch
+from tools.files.patching import ApplyPatch, PatchArguments
 
 LINES = st.lists(
     st.sampled_from(["a\n", "b\n", "\n", "-- x\n", "++ y\n", "  c\n", "@@ -1 +1 @@\n", "\\ z\n"])

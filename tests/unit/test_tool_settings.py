@@ -1,6 +1,6 @@
 import pytest
 
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 from noctule.core.settings import Settings, find_problems
 
 

@@ -4,8 +4,8 @@ import pytest
 
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context, a_workspace
-from tools.fetch import web_fetch
-from tools.files import file_tools
+from tools.files.files import file_tools
+from tools.web.fetch import web_fetch
 
 TOOLS = {tool.name: tool for tool in file_tools(ToolsSettings())}
 

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.support.workbench import a_workspace
-from tools.workspace import PART_PREFIX, PathError, Workspace, open_workspace
+from tools.base.workspace import PART_PREFIX, PathError, Workspace, open_workspace
 
 
 @pytest.fixture

@@ -6,14 +6,14 @@ import pytest
 from pydantic import BaseModel
 
 from agents.engineer import ENGINEER
+from noctule.core.base.roles import Role
+from noctule.core.base.tool_names import BUILT_IN
 from noctule.core.clock import ManualClock
-from noctule.core.effects import EffectClass
-from noctule.core.roles import Role
 from noctule.core.settings import Settings
-from noctule.core.tool_names import BUILT_IN
+from noctule.core.tools.effects import EffectClass
 from tests.support.tool_calls import a_context, call
+from tools.base.tool import Tool, ToolError, ToolResult
 from tools.registry import Toolbox
-from tools.tool import Tool, ToolError, ToolResult
 
 BASE = {
     "endpoints": {"near": {"kind": "scripted"}},

@@ -9,13 +9,13 @@ from agents.engineer import ENGINEER
 from agents.research import RESEARCH
 from agents.writer import WRITER
 from noctule.config.loading import load_text
-from noctule.core.effects import EffectClass
-from noctule.core.permissions import Act, decide
+from noctule.core.base.tool_names import BUILT_IN
 from noctule.core.settings import Permission, Settings
 from noctule.core.settings.tools import ToolsSettings
-from noctule.core.tool_names import BUILT_IN
+from noctule.core.tools.effects import EffectClass
+from noctule.core.tools.permissions import Act, decide
 from tests.support.small_config import CONFIG
-from tools.own import own_tools
+from tools.custom import own_tools
 
 GUIDE = (Path(__file__).parents[2] / "docs/guides/tools.md").read_text(encoding="utf-8")
 YAML = re.findall(r"```yaml\n(.*?)```", GUIDE, re.DOTALL)

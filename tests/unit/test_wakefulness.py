@@ -5,10 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 from noctule.core.clock import ManualClock, SystemClock
-from noctule.core.lifecycle import Status
-from noctule.core.suspensions import Suspension, lost
-from noctule.sessions.night_watch import NightWatch
-from noctule.sessions.wakefulness import Inhibitor, Wakefulness, find_inhibitor
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.suspensions import Suspension, lost
+from noctule.sessions.workers.keep_awake import NightWatch
+from noctule.sessions.workers.wakefulness import Inhibitor, Wakefulness, find_inhibitor
 from tests.support.scratch import scratch_database
 from tests.support.stored_records import a_session, a_turn
 
@@ -76,7 +76,7 @@ async def test_its_end_is_that_of_this_process(tmp_path) -> None:
         "-c",
         "import asyncio, sys\n"
         "from noctule.core.clock import SystemClock\n"
-        "from noctule.sessions.wakefulness import Inhibitor, Wakefulness\n"
+        "from noctule.sessions.workers.wakefulness import Inhibitor, Wakefulness\n"
         "async def main():\n"
         "    awake = Wakefulness(Inhibitor('holds', (sys.argv[1],)), SystemClock())\n"
         "    with awake.needed():\n"

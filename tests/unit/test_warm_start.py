@@ -3,8 +3,8 @@
 from types import SimpleNamespace
 from typing import Any, cast
 
-from noctule.cli import warm_start
-from noctule.cli.warm_start import WarmStart, worth_warming
+from noctule.cli.models import warm_start
+from noctule.cli.models.warm_start import WarmStart, worth_warming
 from noctule.config import load_text
 from noctule.core.clock import ManualClock
 from tests.support.command_line import ROLES

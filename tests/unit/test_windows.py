@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.core.windows import CalendarUnit, Window, WindowKind
+from noctule.core.times.windows import CalendarUnit, Window, WindowKind
 
 ZONES = st.sampled_from(
     [

@@ -5,7 +5,7 @@ import pytest
 
 from noctule.core.clock import ManualClock
 from noctule.core.errors import DatabaseBusyError
-from noctule.sessions.lock import WorkerLock
+from noctule.sessions.workers.lock import WorkerLock
 from tests.support.stage import settle
 
 

@@ -4,7 +4,7 @@ from zoneinfo import ZoneInfo
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from noctule.core.written_times import TimeTrouble, read_time
+from noctule.core.times.written_times import TimeTrouble, read_time
 from tests.support.fuzzing import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -13,28 +13,28 @@ from telegram.error import InvalidToken, TelegramError
 from telegram.ext import AIORateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
+from noctule.channels.telegram.base.access import Gate
+from noctule.channels.telegram.base.callback_tokens import Signer
+from noctule.channels.telegram.base.context import Office
+from noctule.channels.telegram.base.subscriptions import Watching
+from noctule.channels.telegram.base.typing_indicator import Signs
+from noctule.channels.telegram.buttons.presses import HEADS_ONLY, PRESSES
 from noctule.channels.telegram.commands import COMMANDS, menu
-from noctule.channels.telegram.countdown import Countdown
-from noctule.channels.telegram.gate import Gate
-from noctule.channels.telegram.inbox import Inbox
-from noctule.channels.telegram.messages import on_message
-from noctule.channels.telegram.morning import Mornings
-from noctule.channels.telegram.narrators import NARRATORS
-from noctule.channels.telegram.office import Office
-from noctule.channels.telegram.outbox import Outbox
-from noctule.channels.telegram.pace import Pace
-from noctule.channels.telegram.places import CHANNEL, Place
-from noctule.channels.telegram.poller import KINDS, Poller
-from noctule.channels.telegram.presses import HEADS_ONLY, PRESSES
-from noctule.channels.telegram.raw import UpdatesRequest
-from noctule.channels.telegram.reception import Reception
-from noctule.channels.telegram.refusals import is_missing
-from noctule.channels.telegram.secrecy import keep_quiet, speak_again, trail
-from noctule.channels.telegram.sender import Sender
-from noctule.channels.telegram.signing import Signer
-from noctule.channels.telegram.signs import Signs
-from noctule.channels.telegram.watching import Watching
-from noctule.channels.telegram.webhook import Webhook
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.delivery_errors import is_missing
+from noctule.channels.telegram.delivery.log_redaction import keep_quiet, speak_again, trail
+from noctule.channels.telegram.delivery.outbox import Outbox
+from noctule.channels.telegram.delivery.sender import Sender
+from noctule.channels.telegram.delivery.throttle import Pace
+from noctule.channels.telegram.handlers.dispatcher import Reception
+from noctule.channels.telegram.handlers.messages import on_message
+from noctule.channels.telegram.inbound.inbox import Inbox
+from noctule.channels.telegram.inbound.poller import KINDS, Poller
+from noctule.channels.telegram.inbound.raw_updates import UpdatesRequest
+from noctule.channels.telegram.inbound.webhook import Webhook
+from noctule.channels.telegram.views.countdown import Countdown
+from noctule.channels.telegram.views.daily_digest import Mornings
+from noctule.channels.telegram.views.narrators import NARRATORS
 from noctule.core.errors import NoctuleError, PersonMustActError
 from noctule.core.settings import TelegramSettings
 

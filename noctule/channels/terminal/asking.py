@@ -5,13 +5,13 @@ from collections.abc import Awaitable, Callable
 from typing import TYPE_CHECKING
 
 from noctule.channels.terminal.question_page import how_to_answer, question_lines
-from noctule.channels.terminal.screen import Screen
+from noctule.channels.terminal.screens.screen import Screen
 from noctule.core.errors import UsageError
-from noctule.core.questions import Question
-from noctule.core.sessions import Turn
+from noctule.core.sessions.questions import Question
+from noctule.core.sessions.sessions import Turn
 
 if TYPE_CHECKING:
-    from noctule.sessions.desk import Desk
+    from noctule.sessions.service.service import Desk
 
 Ask = Callable[[str], Awaitable[str | None]]
 """Asks for a line behind a label; None means the person leaves."""
@@ -96,10 +96,10 @@ def open_asking(desk: "Desk", screen: Screen | None) -> Asking | None:
     if screen is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
         return None
 
-    from noctule.channels.terminal.prompt import forget_typed_ahead  # noqa: PLC0415 - only to type
+    from noctule.channels.terminal.input.prompt import forget_typed_ahead  # noqa: PLC0415 - only to type
 
     async def ask(label: str) -> str | None:
-        from noctule.channels.terminal.prompt import Prompt  # noqa: PLC0415 - only to type
+        from noctule.channels.terminal.input.prompt import Prompt  # noqa: PLC0415 - only to type
 
         return await Prompt(None).ask(label)
 

@@ -5,15 +5,15 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from noctule.channels.terminal.footer import footer
-from noctule.channels.terminal.said import Said
-from noctule.channels.terminal.screen import Screen
-from noctule.channels.terminal.slash import HELP, Slash, read_slash
+from noctule.channels.terminal.input.slash import HELP, Slash, read_slash
+from noctule.channels.terminal.screens.screen import Screen
 from noctule.channels.terminal.talk import Talk
-from noctule.core.attempts import Attempt
-from noctule.core.durations import show_duration
+from noctule.channels.terminal.turn_result import Said
+from noctule.core.base.money import show_usd
+from noctule.core.base.roles import ANSWERING
 from noctule.core.errors import PersonMustActError
-from noctule.core.money import show_usd
-from noctule.core.roles import ANSWERING
+from noctule.core.llm.attempts import Attempt
+from noctule.core.times.durations import show_duration
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -102,7 +102,7 @@ class Conversation:
             )
 
     async def _say(self, text: str) -> None:
-        from noctule.sessions.desk import Request  # noqa: PLC0415 - loaded with the runtime
+        from noctule.sessions.service.service import Request  # noqa: PLC0415 - loaded with the runtime
 
         wishes = self._wishes
         begins = wishes.session_id is None

@@ -1,7 +1,7 @@
 """The dim line under a reply on a terminal."""
 
-from noctule.channels.terminal.said import Said
-from noctule.core.footer import footer_of
+from noctule.channels.terminal.turn_result import Said
+from noctule.core.reports.footer import footer_of
 
 
 def footer(said: Said) -> str | None:

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from noctule.core.attempts import Attempt
-from noctule.core.durations import show_duration
-from noctule.core.money import show_usd
-from noctule.core.spending import total_usd
+from noctule.core.base.money import show_usd
+from noctule.core.llm.attempts import Attempt
+from noctule.core.llm.spending import total_usd
+from noctule.core.times.durations import show_duration
 
 
 def attempts_table(attempts: Sequence[Attempt]) -> Table:

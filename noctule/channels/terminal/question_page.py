@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
-from noctule.core.choices import choices_of
-from noctule.core.questions import Question, as_offered
+from noctule.core.sessions.choices import choices_of
+from noctule.core.sessions.questions import Question, as_offered
 
 
 def question_lines(question: Question) -> Iterator[str]:

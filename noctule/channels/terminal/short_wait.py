@@ -5,12 +5,12 @@ import math
 from collections.abc import Callable
 
 from noctule.channels.terminal.interrupts import Interrupts
-from noctule.channels.terminal.screen import Screen
+from noctule.channels.terminal.screens.screen import Screen
 from noctule.core.clock import Clock
-from noctule.core.lifecycle import Status
-from noctule.core.ports import Database
-from noctule.core.sessions import Turn
-from noctule.sessions.lock import WorkerLock
+from noctule.core.ports.models import Database
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Turn
+from noctule.sessions.workers.lock import WorkerLock
 
 PATIENCE_S = 30.0
 """How long a person is kept waiting in all; a longer sleep ends the command instead."""

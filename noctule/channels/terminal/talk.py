@@ -6,17 +6,17 @@ from typing import TYPE_CHECKING
 
 from noctule.channels.terminal.asking import Asking
 from noctule.channels.terminal.interrupts import Interrupts
-from noctule.channels.terminal.said import FAILED, Said
-from noctule.channels.terminal.screen import Screen, teller
+from noctule.channels.terminal.screens.screen import Screen, teller
 from noctule.channels.terminal.short_wait import ShortWait
+from noctule.channels.terminal.turn_result import FAILED, Said
 from noctule.channels.terminal.watch import Watch
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import Turn
-from noctule.sessions.lock import WorkerLock
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Turn
+from noctule.sessions.workers.lock import WorkerLock
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Runtime
-    from noctule.sessions.desk import Request
+    from noctule.sessions.service.service import Request
 
 
 class Talk:

@@ -5,14 +5,14 @@ from contextlib import suppress
 from datetime import tzinfo
 
 from noctule.channels.terminal.question_page import how_to_answer, question_lines
-from noctule.channels.terminal.screen import Screen, teller
+from noctule.channels.terminal.screens.screen import Screen, teller
 from noctule.core.clock import Clock
-from noctule.core.lifecycle import Status
-from noctule.core.ports import Database
-from noctule.core.questions import Question
-from noctule.core.sessions import Turn
-from noctule.sessions.drive import Leave
-from noctule.sessions.lock import WorkerLock
+from noctule.core.ports.models import Database
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.questions import Question
+from noctule.core.sessions.sessions import Turn
+from noctule.sessions.workers.inline_worker import Leave
+from noctule.sessions.workers.lock import WorkerLock
 
 _LOOK_S = 2.0
 """How often it looks: a machine that was suspended meanwhile is late by no more."""

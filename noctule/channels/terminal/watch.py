@@ -5,13 +5,13 @@ import logging
 from contextlib import aclosing
 from typing import TYPE_CHECKING
 
-from noctule.channels.terminal.screen import Screen
-from noctule.channels.terminal.view import TurnView
-from noctule.core.events import Event, EventKind
-from noctule.core.sessions import Turn
+from noctule.channels.terminal.screens.screen import Screen
+from noctule.channels.terminal.screens.view import TurnView
+from noctule.core.llm.events import Event, EventKind
+from noctule.core.sessions.sessions import Turn
 
 if TYPE_CHECKING:
-    from noctule.sessions.events import EventLog
+    from noctule.sessions.turns.events import EventLog
 
 _LOG = logging.getLogger(__name__)
 

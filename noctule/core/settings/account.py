@@ -9,9 +9,9 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 
-from noctule.core.durations import parse_duration
-from noctule.core.json_paths import steps_of
+from noctule.core.base.json_paths import steps_of
 from noctule.core.settings.base import Section
+from noctule.core.times.durations import parse_duration
 
 Found = tuple[tuple[str, ...], str, str]
 """Path, what is wrong, what to write instead."""

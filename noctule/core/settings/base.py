@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from noctule.core.durations import parse_duration
+from noctule.core.times.durations import parse_duration
 
 
 class Section(BaseModel):

@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, Field
 from noctule.core.settings.base import Section
 from noctule.core.settings.endpoint import WindowSettings
 from noctule.core.settings.until import Until
-from noctule.core.windows import CalendarUnit
+from noctule.core.times.windows import CalendarUnit
 
 _CALENDAR = frozenset(unit.value for unit in CalendarUnit)
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator
 from difflib import get_close_matches
 
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 from noctule.core.settings.budget import BudgetScope, BudgetSettings, NamedBudgetSettings
 from noctule.core.settings.model import Tier
 from noctule.core.settings.parts import Parts

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from noctule.core.roles import ANSWERING, Role
+from noctule.core.base.roles import ANSWERING, Role
 from noctule.core.settings.account import account_findings
 from noctule.core.settings.budget_checks import budget_findings
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings, WindowSettings

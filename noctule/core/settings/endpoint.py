@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, SecretStr
 
-from noctule.core.durations import Duration
 from noctule.core.settings.account import AccountSettings, as_account
 from noctule.core.settings.base import PositiveDuration, Section
 from noctule.core.settings.until import Until
-from noctule.core.windows import Window
+from noctule.core.times.durations import Duration
+from noctule.core.times.windows import Window
 
 
 class EndpointKind(StrEnum):

@@ -13,9 +13,9 @@ from annotated_types import Ge, Gt, Le
 from pydantic import SecretStr
 from pydantic.fields import FieldInfo
 
-from noctule.core.durations import write_duration
 from noctule.core.settings.base import Section
 from noctule.core.settings.root import Settings
+from noctule.core.times.durations import write_duration
 
 ANY_NAME = "*"
 """Stands in a path for a name of the person's choice."""

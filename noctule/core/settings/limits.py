@@ -4,8 +4,8 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from noctule.core.durations import Duration
 from noctule.core.settings.base import PositiveDuration, Section
+from noctule.core.times.durations import Duration
 
 
 class LimitsSettings(Section):

@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 from noctule.core.settings.base import Section
 from noctule.core.settings.budget import NamedBudgetSettings
 from noctule.core.settings.endpoint import EndpointSettings

@@ -6,11 +6,11 @@ from typing import Annotated
 
 from pydantic import BeforeValidator, Field
 
-from noctule.core.durations import Duration
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 from noctule.core.settings.base import PositiveDuration, Section
 from noctule.core.settings.budget import BudgetSettings
 from noctule.core.settings.tools import Permission
+from noctule.core.times.durations import Duration
 
 
 class OnLimit(StrEnum):

@@ -4,7 +4,7 @@ from enum import StrEnum
 
 from pydantic import Field, SecretStr
 
-from noctule.core.roles import Role
+from noctule.core.base.roles import Role
 from noctule.core.settings.base import Section
 from noctule.core.settings.budget import NamedBudgetSettings
 from noctule.core.settings.endpoint import EndpointSettings

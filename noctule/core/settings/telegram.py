@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from pydantic import Field, SecretStr
 
-from noctule.core.durations import Duration
 from noctule.core.settings.base import PositiveDuration, Section
+from noctule.core.times.durations import Duration
 
 
 class StreamBy(StrEnum):

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from urllib.parse import urlsplit
 
+from noctule.core.base.tool_names import FAMILIES, MCP_PREFIX, known_names
 from noctule.core.settings.parts import Parts
 from noctule.core.settings.tools import SearchEngine, ToolsSettings
-from noctule.core.tool_names import FAMILIES, MCP_PREFIX, known_names
 
 Found = tuple[tuple[str, ...], str, str]
 """Path, what is wrong, what to write instead."""

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 from noctule.core.clock import Clock
 from noctule.core.settings.endpoint import EndpointKind, EndpointSettings
 from noctule.core.settings.model import ModelSettings
-from noctule.models.client import Client
+from noctule.models.base.client import Client
 
 if TYPE_CHECKING:
     from noctule.models.clients.embedded import Served
@@ -38,15 +38,15 @@ def build_client(
     own = {known: model for known, model in models.items() if model.endpoint == name}
     match endpoint.kind:
         case EndpointKind.OPENAI:
-            from noctule.models.clients.openai import OpenAIClient  # noqa: PLC0415 - by kind
+            from noctule.models.clients.openai.client import OpenAIClient  # noqa: PLC0415 - by kind
 
             return OpenAIClient(endpoint, own)
         case EndpointKind.ANTHROPIC:
-            from noctule.models.clients.anthropic import AnthropicClient  # noqa: PLC0415 - by kind
+            from noctule.models.clients.anthropic.client import AnthropicClient  # noqa: PLC0415 - by kind
 
             return AnthropicClient(endpoint, own)
         case EndpointKind.OLLAMA:
-            from noctule.models.clients.ollama import OllamaClient  # noqa: PLC0415 - by kind
+            from noctule.models.clients.ollama.client import OllamaClient  # noqa: PLC0415 - by kind
 
             return OllamaClient(endpoint, own)
         case EndpointKind.EMBEDDED:

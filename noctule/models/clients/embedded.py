@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 from noctule.core.clock import Clock
 from noctule.core.settings.endpoint import EndpointSettings
 from noctule.core.settings.model import ModelSettings
-from noctule.models.client import ModelRequest, PresentModel
-from noctule.models.clients.openai import OpenAIClient, build_wire
+from noctule.models.base.client import ModelRequest, PresentModel
+from noctule.models.clients.openai.client import OpenAIClient, build_wire
 from noctule.models.embedded.options import EmbeddedOptions
 from noctule.models.embedded.server import EmbeddedServer, ServerAddress
 from noctule.models.embedded.templates import template_version
 from noctule.models.embedded.weights import weights_version
 
 if TYPE_CHECKING:
-    from noctule.models.clients.openai_wire import OpenAIWire, WireChat
+    from noctule.models.clients.openai.wire import OpenAIWire, WireChat
 
 DEFAULT_CONTEXT = 8192
 

@@ -14,9 +14,9 @@ from typing import Annotated, Any, Literal
 import yaml
 from pydantic import BeforeValidator, Field, ValidationError
 
-from noctule.core.durations import Duration
 from noctule.core.errors import ConfigError, Problem
 from noctule.core.settings.base import Section
+from noctule.core.times.durations import Duration
 
 FOREVER = "forever"
 

@@ -24,20 +24,20 @@ from langchain_core.messages import (
 from langchain_core.messages.ai import UsageMetadata
 from langchain_core.messages.tool import tool_call_chunk
 
-from noctule.core.answers import RawAnswer
-from noctule.core.attempts import Usage
 from noctule.core.clock import Clock
+from noctule.core.llm.attempts import Usage
+from noctule.core.provider_errors.provider_response import RawAnswer
 from noctule.core.settings.model import ModelSettings
-from noctule.models.client import Conclusion, ModelRequest, PresentModel
-from noctule.models.clients.finish import STOP, TOOL_CALLS, finish_reason
+from noctule.models.base.client import Conclusion, ModelRequest, PresentModel
 from noctule.models.clients.script import Line, Script, ScriptedUsage
-from noctule.models.clients.texts import text_of
+from noctule.models.wire.finish import STOP, TOOL_CALLS, finish_reason
+from noctule.models.wire.texts import text_of
 
 _TOKEN = re.compile(r"\s*\S+\s*?(?=\s|$)|\s+")
 
 
 class ScriptedRefusal(Exception):  # noqa: N818 - it is what a provider said, not our error
-    """The script answered with an error; ``models.failures`` reads it like a provider's.
+    """The script answered with an error; ``models.completion.failures`` reads it like a provider's.
 
     Args:
         answer: status, headers and body as they would have come over the wire.

@@ -8,8 +8,8 @@ import os
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 
+from noctule.core.base.masking import without_secrets
 from noctule.core.errors import EmbeddedModelError
-from noctule.core.masking import without_secrets
 from noctule.models.embedded.order import Order
 
 logger = logging.getLogger(__name__)

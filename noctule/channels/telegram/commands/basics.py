@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable
 
+from noctule.channels.telegram.base.context import Office, Said, going_on
 from noctule.channels.telegram.commands.command import Command, answer
-from noctule.channels.telegram.commands.wishes import after_session
-from noctule.channels.telegram.office import Office, Said, going_on
+from noctule.channels.telegram.commands.requests import after_session
 
 Commands = Callable[[], Iterable[Command]]
 
@@ -56,7 +56,7 @@ async def _new(office: Office, said: Said) -> None:
         await work.chats.put(going_on(after_session(chat), said.owner, None))
         await work.commit()
     if said.text:
-        from noctule.channels.telegram.messages import on_message  # noqa: PLC0415 - it comes later
+        from noctule.channels.telegram.handlers.messages import on_message  # noqa: PLC0415 - it comes later
 
         await on_message(office, said)
     else:

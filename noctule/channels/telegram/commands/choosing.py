@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
-from noctule.channels.telegram.cards import models_of, tag_of
+from noctule.channels.telegram.base.context import Office, Press, Said
 from noctule.channels.telegram.commands.command import Command, answer
-from noctule.channels.telegram.commands.wishes import wishes_of, with_setting, with_wish
-from noctule.channels.telegram.letters import Button, Letter, plain
-from noctule.channels.telegram.office import Office, Press, Said
-from noctule.channels.telegram.places import Place
-from noctule.core.chats import Chat
+from noctule.channels.telegram.commands.requests import wishes_of, with_setting, with_wish
+from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.outgoing import Button, Letter, plain
+from noctule.channels.telegram.views.cards import models_of, tag_of
+from noctule.core.base.roles import ANSWERING
 from noctule.core.errors import UsageError
-from noctule.core.roles import ANSWERING
-from noctule.core.sessions import LOCAL_OWNER
+from noctule.core.messaging.chats import Chat
+from noctule.core.sessions.sessions import LOCAL_OWNER
 
 CHOOSE = "choose"
 _FREE = frozenset({"auto", "off", "none", "free"})

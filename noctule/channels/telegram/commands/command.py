@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from noctule.channels.telegram.letters import Letter, formatted
-from noctule.channels.telegram.markdown import bare
-from noctule.channels.telegram.office import Office, Said
-from noctule.channels.telegram.sentences import for_phones
+from noctule.channels.telegram.base.context import Office, Said
+from noctule.channels.telegram.base.error_text import for_phones
+from noctule.channels.telegram.delivery.markdown import bare
+from noctule.channels.telegram.delivery.outgoing import Letter, formatted
 from noctule.core.errors import NotFoundError, UsageError
 
 

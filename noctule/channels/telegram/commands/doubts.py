@@ -6,14 +6,14 @@ The question carries everything that was said, so that it can be answered after 
 import hashlib
 from collections.abc import Awaitable, Callable
 
+from noctule.channels.telegram.base.context import Office, Part, Press, Said
+from noctule.channels.telegram.base.hours import hour
+from noctule.channels.telegram.base.preferences import Preferences
 from noctule.channels.telegram.commands.run_words import Offer, Unsure
-from noctule.channels.telegram.hours import hour
-from noctule.channels.telegram.letters import Letter, plain
-from noctule.channels.telegram.office import Office, Part, Press, Said
-from noctule.channels.telegram.preferences import Preferences
-from noctule.channels.telegram.reading import SAID
+from noctule.channels.telegram.delivery.outgoing import Letter, plain
+from noctule.channels.telegram.inbound.update_reader import SAID
 from noctule.core.errors import UsageError
-from noctule.core.mail import OutgoingKind
+from noctule.core.messaging.messages import OutgoingKind
 
 MEANT = "meant"
 """The verb of its buttons."""

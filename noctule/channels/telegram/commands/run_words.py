@@ -11,10 +11,10 @@ from datetime import datetime, tzinfo
 from decimal import Decimal, InvalidOperation
 from difflib import get_close_matches
 
-from noctule.core.roles import ANSWERING
-from noctule.core.time_words import NUMBERS
-from noctule.core.tool_names import BUILT_IN, FAMILIES, MCP_PREFIX
-from noctule.core.written_times import TimeReading, TimeTrouble, read_time
+from noctule.core.base.roles import ANSWERING
+from noctule.core.base.tool_names import BUILT_IN, FAMILIES, MCP_PREFIX
+from noctule.core.times.time_words import NUMBERS
+from noctule.core.times.written_times import TimeReading, TimeTrouble, read_time
 
 TEXT_FROM_HERE = "--"
 """Everything behind it is the work, whatever it looks like."""

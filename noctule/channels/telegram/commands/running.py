@@ -3,24 +3,24 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from noctule.channels.telegram import beforehand
+from noctule.channels.telegram.base.context import Office, Said, session_in
+from noctule.channels.telegram.base.ownership import own_session
+from noctule.channels.telegram.base.preferences import Preferences
 from noctule.channels.telegram.commands import doubts
 from noctule.channels.telegram.commands.command import Command, answer
+from noctule.channels.telegram.commands.requests import wishes_of
 from noctule.channels.telegram.commands.run_words import RunWords, Unsure, parse_run
-from noctule.channels.telegram.commands.wishes import wishes_of
-from noctule.channels.telegram.incoming_files import attached_files, fetch
-from noctule.channels.telegram.markdown import bare
-from noctule.channels.telegram.messages import quoted
-from noctule.channels.telegram.office import Office, Said, session_in
-from noctule.channels.telegram.ownership import own_session
-from noctule.channels.telegram.places import CHANNEL, Place
-from noctule.channels.telegram.preferences import Preferences
-from noctule.core.chats import WatchKind
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.markdown import bare
+from noctule.channels.telegram.handlers import beforehand
+from noctule.channels.telegram.handlers.incoming_files import attached_files, fetch
+from noctule.channels.telegram.handlers.messages import quoted
+from noctule.core.base.ids import new_id
 from noctule.core.errors import UsageError
-from noctule.core.ids import new_id
-from noctule.core.lifecycle import Status
-from noctule.core.sessions import LOCAL_OWNER, Session, SessionKind, Turn
-from noctule.sessions.desk import Request
+from noctule.core.messaging.chats import WatchKind
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import LOCAL_OWNER, Session, SessionKind, Turn
+from noctule.sessions.service.service import Request
 
 _ACTIVE = frozenset({Status.QUEUED, Status.RUNNING})
 _ASLEEP = frozenset({Status.PARKED, Status.WAITING})

@@ -1,22 +1,22 @@
 """``/status`` and ``/sessions``: what there is, how far it has come, and going back to it."""
 
-from noctule.channels.telegram.amounts import shown_cost
+from noctule.channels.telegram.base.amounts import shown_cost
+from noctule.channels.telegram.base.context import Office, Press, Said, going_on, session_in
+from noctule.channels.telegram.base.hours import hour
+from noctule.channels.telegram.base.ownership import own_session
+from noctule.channels.telegram.base.preferences import Preferences
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.running import underway
-from noctule.channels.telegram.hours import hour
-from noctule.channels.telegram.letters import Button, Letter, plain
-from noctule.channels.telegram.markdown import bare
-from noctule.channels.telegram.office import Office, Press, Said, going_on, session_in
-from noctule.channels.telegram.ownership import own_session
-from noctule.channels.telegram.places import CHANNEL, Place
-from noctule.channels.telegram.preferences import Preferences
-from noctule.core.chats import WatchKind
-from noctule.core.lifecycle import Status
-from noctule.core.mail import OutgoingKind
-from noctule.core.overview import Overview, standing_turn
-from noctule.core.ports import UnitOfWork
-from noctule.core.sessions import Session
-from noctule.core.spending import total_usd
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.markdown import bare
+from noctule.channels.telegram.delivery.outgoing import Button, Letter, plain
+from noctule.core.llm.spending import total_usd
+from noctule.core.messaging.chats import WatchKind
+from noctule.core.messaging.messages import OutgoingKind
+from noctule.core.ports.models import UnitOfWork
+from noctule.core.reports.overview import Overview, standing_turn
+from noctule.core.sessions.lifecycle import Status
+from noctule.core.sessions.sessions import Session
 
 SWITCH, PAGE = "switch", "page"
 

@@ -4,16 +4,16 @@ from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
+from noctule.channels.telegram.base.context import Office, Press, Said
+from noctule.channels.telegram.base.preferences import Preferences
 from noctule.channels.telegram.commands.command import Command
-from noctule.channels.telegram.commands.wishes import with_setting
-from noctule.channels.telegram.letters import Letter, plain
-from noctule.channels.telegram.morning import AT
-from noctule.channels.telegram.office import Office, Press, Said
-from noctule.channels.telegram.places import Place
-from noctule.channels.telegram.preferences import Preferences
-from noctule.core.chats import Chat
+from noctule.channels.telegram.commands.requests import with_setting
+from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.outgoing import Letter, plain
+from noctule.channels.telegram.views.daily_digest import AT
 from noctule.core.errors import UsageError
-from noctule.core.mail import OutgoingKind
+from noctule.core.messaging.chats import Chat
+from noctule.core.messaging.messages import OutgoingKind
 
 SET = "set"
 

@@ -8,25 +8,25 @@ from decimal import Decimal
 from pathlib import Path
 
 from noctule.bootstrap import prices_of
-from noctule.channels.telegram.amounts import shown_cost
+from noctule.channels.telegram.base.amounts import shown_cost
+from noctule.channels.telegram.base.context import Office, Said, session_in
+from noctule.channels.telegram.base.hours import hour
+from noctule.channels.telegram.base.ownership import own_session
+from noctule.channels.telegram.base.preferences import Preferences
 from noctule.channels.telegram.commands.command import Command, answer
-from noctule.channels.telegram.explaining import explanation_lines
-from noctule.channels.telegram.hours import hour
-from noctule.channels.telegram.letters import Letter
-from noctule.channels.telegram.markdown import bare
-from noctule.channels.telegram.office import Office, Said, session_in
-from noctule.channels.telegram.ownership import own_session
-from noctule.channels.telegram.preferences import Preferences
-from noctule.core.attempts import Attempt
-from noctule.core.budget_report import BudgetLine
-from noctule.core.costs import Spend, compare, dearest
-from noctule.core.coverage import RUN_BUDGET
+from noctule.channels.telegram.delivery.markdown import bare
+from noctule.channels.telegram.delivery.outgoing import Letter
+from noctule.channels.telegram.views.explanations import explanation_lines
+from noctule.core.base.private_files import make_folder, write_private
+from noctule.core.budgets.budget_scopes import RUN_BUDGET
 from noctule.core.errors import UsageError
-from noctule.core.explanation import Explanation, explain
-from noctule.core.mail import OutgoingKind
-from noctule.core.private_files import make_folder, write_private
-from noctule.core.sessions import LOCAL_OWNER, Turn
-from noctule.sessions.allowance import read_budgets
+from noctule.core.llm.attempts import Attempt
+from noctule.core.messaging.messages import OutgoingKind
+from noctule.core.reports.budget_report import BudgetLine
+from noctule.core.reports.costs import Spend, compare, dearest
+from noctule.core.reports.explanation import Explanation, explain
+from noctule.core.sessions.sessions import LOCAL_OWNER, Turn
+from noctule.sessions.service.spend_preview import read_budgets
 
 _DAYS = 14
 _WEEK = 7
@@ -134,7 +134,7 @@ def _budgets(lines: Sequence[BudgetLine], wants: Preferences, now: datetime) -> 
 async def _chart(
     office: Office, said: Said, dated: Sequence[tuple[date, Attempt]], first: date
 ) -> None:
-    from noctule.channels.telegram.charts import Day, spend_chart  # noqa: PLC0415 - loads Pillow
+    from noctule.channels.telegram.views.charts import Day, spend_chart  # noqa: PLC0415 - loads Pillow
 
     sums: defaultdict[date, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for day, attempt in dated:

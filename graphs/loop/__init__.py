@@ -1,0 +1,1 @@
+"""The agent loop of one role, and what stands around each of its steps."""

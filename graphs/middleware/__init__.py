@@ -1,1 +1,0 @@
-"""What stands around every model call of an agent loop."""

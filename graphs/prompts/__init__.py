@@ -1,0 +1,1 @@
+"""Prompts: what a model is sent, cut to fit its window."""

@@ -1,0 +1,1 @@
+"""State: what is stored of a turn, and what its nodes are given besides."""

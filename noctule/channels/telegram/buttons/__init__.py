@@ -1,0 +1,1 @@
+"""Buttons: what each one does when it is pressed."""

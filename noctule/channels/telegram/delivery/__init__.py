@@ -1,0 +1,1 @@
+"""Delivery: messages out, stored first, sent once and in order."""

@@ -1,0 +1,1 @@
+"""Inbound: updates from Telegram, stored before they are acknowledged, handled once."""

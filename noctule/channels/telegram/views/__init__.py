@@ -1,0 +1,1 @@
+"""Views: what the bot shows, made from the events of sessions."""

@@ -1,0 +1,1 @@
+"""Input: where a person types, and what the terminal completes."""

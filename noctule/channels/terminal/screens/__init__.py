@@ -1,0 +1,1 @@
+"""Screens: what a turn is shown on, redrawn or appended to."""

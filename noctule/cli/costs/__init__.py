@@ -1,0 +1,1 @@
+"""``noctule costs`` and ``noctule budgets``: pages, documents, tables."""

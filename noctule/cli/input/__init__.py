@@ -1,0 +1,1 @@
+"""Input: what a person gives a command that begins work."""

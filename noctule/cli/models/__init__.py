@@ -1,0 +1,1 @@
+"""``noctule models``: the list, probes, and models warmed up beside the work."""

@@ -1,0 +1,1 @@
+"""``noctule init``, ``demo`` and ``serve``: what they show and set up."""

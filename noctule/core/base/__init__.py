@@ -1,0 +1,1 @@
+"""Ground: ids, money, roles, and what keeps secrets out of sight."""

@@ -1,0 +1,1 @@
+"""Budgets: how much may be spent, what is reserved, and whose money it is."""

@@ -1,0 +1,1 @@
+"""Model calls as values: requirements, candidates, attempts, limits, proofs, prices."""

@@ -1,0 +1,1 @@
+"""Messaging: chats, and messages in and out."""

@@ -1,0 +1,1 @@
+"""Ports: what the parts of Noctule ask of one another."""

@@ -1,0 +1,1 @@
+"""Reports: what it cost, why it was answered so, how budgets stand."""

@@ -1,0 +1,1 @@
+"""Sessions: turns and their states, parking, questions, approvals, plans."""

@@ -1,0 +1,1 @@
+"""Times: durations, windows, and times as people and providers write them."""

@@ -1,0 +1,1 @@
+"""Tools as values: permissions, effects, notes, and what an approval shows."""

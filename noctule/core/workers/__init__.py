@@ -1,0 +1,1 @@
+"""Workers: what processes that share a database agree on."""

@@ -1,0 +1,1 @@
+"""Ground of the model layer: what a client is, endpoints, errors, the ledger."""

@@ -1,0 +1,1 @@
+"""Binding: how a role reaches a model; the one retry loop."""

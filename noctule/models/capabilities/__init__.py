@@ -1,0 +1,1 @@
+"""Capabilities: which models really call tools, proven by asking them."""

@@ -1,0 +1,1 @@
+"""Capacity: concurrency, circuit breakers, and what is refused until when."""

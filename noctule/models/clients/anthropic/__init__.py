@@ -1,0 +1,1 @@
+"""``kind: anthropic``: Claude by its own API."""

@@ -1,0 +1,1 @@
+"""``kind: ollama``: Ollama by its own API."""

@@ -1,0 +1,1 @@
+"""``kind: openai``: any OpenAI-compatible URL."""

@@ -1,0 +1,1 @@
+"""The request: what is asked, and how many tokens that is."""

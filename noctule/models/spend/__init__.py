@@ -1,0 +1,1 @@
+"""Spend: money is reserved before a call and settled after it."""

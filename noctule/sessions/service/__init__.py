@@ -1,0 +1,1 @@
+"""Service: what people ask of sessions, checked and stored."""

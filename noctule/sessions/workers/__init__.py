@@ -1,0 +1,1 @@
+"""Workers: who carries turns, when, and never two of them the same."""

@@ -1,0 +1,1 @@
+"""Setup: what a machine has, and a first configuration for it."""

@@ -1,0 +1,1 @@
+"""Ground of storage: column types, transactions, faults, and what stores share."""

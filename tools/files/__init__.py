@@ -1,0 +1,1 @@
+"""The family ``files``: reading, searching, writing and patching the workspace."""

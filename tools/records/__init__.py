@@ -1,0 +1,1 @@
+"""Tools that look at Noctule's own records, and the notes agents keep."""

@@ -1,0 +1,1 @@
+"""The family ``web``: searching, and reading pages of public addresses."""
