@@ -24,15 +24,15 @@ from langchain_core.messages import HumanMessage
 
 import noctule  # noqa: F401 - first: it puts the role folders on the path
 from noctule.core.base.roles import Role
-from noctule.core.budgets.budget_scopes import Payer
+from noctule.core.budgets.budget_scopes import BudgetSubject
 from noctule.core.clock import SystemClock
 from noctule.core.llm.attempts import CostSource, Usage
 from noctule.core.ports.models import Database
 from noctule.core.settings import Settings
 from noctule.heap import settle_heap
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.request.meter import Meter
-from noctule.models.spend.budgets import Budgets, Funds, Shortage, Size
+from noctule.models.spend.budgets import Budgets, CallHold, InsufficientBudget, Size
 from noctule.models.spend.cost_bounds import (
     DEFAULT_MAX_TOKENS,
     LEAST_ANSWER_TOKENS,
@@ -92,10 +92,10 @@ async def _measure(folder: Path) -> None:
             for _ in range(ROUNDS if not pause_s else ROUNDS // 4):
                 begun = time.perf_counter()
                 funds = await _place(budgets)
-                if isinstance(funds, Funds):
+                if isinstance(funds, CallHold):
                     await budgets.leaves(funds)
                 held = time.perf_counter()
-                if isinstance(funds, Shortage):
+                if isinstance(funds, InsufficientBudget):
                     raise SystemExit(funds.reason)
                 await SystemClock().sleep(pause_s)
                 paid = time.perf_counter()
@@ -122,7 +122,7 @@ async def _overspend(folder: Path) -> None:
 
     async def call() -> bool:
         funds = await _place(budgets, output_tokens=20)
-        if not isinstance(funds, Funds):
+        if not isinstance(funds, CallHold):
             return False
         await SystemClock().sleep(0.05)
         await budgets.settle(funds, Decimal("0.00021"))
@@ -149,10 +149,10 @@ async def _unspent() -> None:
         meter.learn([HumanMessage(f"{number} {text}")], (), tokens)
     for how, known in (("bytes", None), ("counts", meter)):
         budgets = _budgets(_settings(str(cost * 8), {"input": 1, "output": 5}))
-        counts = partial(most_input_tokens, Call(messages=prompt), known)
+        counts = partial(most_input_tokens, ChatRequest(messages=prompt), known)
         size = Size(counts, DEFAULT_MAX_TOKENS, LEAST_ANSWER_TOKENS)
-        payer, calls = Payer(Role.ENGINEER, "s1", "local"), 0
-        while isinstance(funds := await budgets.place("first", payer, size, most_s=60), Funds):
+        subject, calls = BudgetSubject(Role.ENGINEER, "s1", "local"), 0
+        while isinstance(funds := await budgets.place("first", subject, size, most_s=60), CallHold):
             await budgets.settle(funds, cost)
             calls += 1
         await budgets.close()
@@ -251,9 +251,9 @@ def _told(where: str, count: int, calls: int, begun: float) -> None:
     )
 
 
-async def _place(budgets: Budgets, *, output_tokens: int = 100) -> Funds | Shortage:
-    payer = Payer(Role.ENGINEER, "s1", "local")
-    return await budgets.place("first", payer, Size(lambda: 0, output_tokens), most_s=60)
+async def _place(budgets: Budgets, *, output_tokens: int = 100) -> CallHold | InsufficientBudget:
+    subject = BudgetSubject(Role.ENGINEER, "s1", "local")
+    return await budgets.place("first", subject, Size(lambda: 0, output_tokens), most_s=60)
 
 
 def _budgets(settings: Settings, database: Database | None = None) -> Budgets:

@@ -58,7 +58,7 @@ async def _round(runtime: Runtime, chats: list[str | None], number: int) -> None
     for place, session_id in enumerate(chats):
         text = f"hello for the {number}th time, what do the bats do tonight at place {place}?"
         said = Request(text, session_id=session_id, kind=SessionKind.CHAT, role="chat")
-        turn = await runtime.records.desk.submit(said)
+        turn = await runtime.records.service.submit(said)
         chats[place] = turn.session_id
         turns.append(turn)
     while turns:

@@ -30,13 +30,13 @@ from noctule.config import load
 from noctule.core.errors import NoModelError
 from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.calls import CallContext
-from noctule.core.llm.routing import Wish
+from noctule.core.llm.routing import RoutingPreference
 from noctule.models.binding.models import Models
 from noctule.models.capabilities.grading import grade
 from noctule.models.capabilities.probe import role_for
 from noctule.models.capabilities.probe_cases import CASES
 from noctule.models.capabilities.tool_ability import tool_bound
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.tool_calls.text_tool_calls import find_imitation
 
 KINDS = ("simple_python", "multiple", "parallel", "irrelevance")
@@ -170,8 +170,8 @@ def _schema(value: Any) -> Any:
 async def ask(models: Models, model: str, role: Any, question: Question) -> AIMessage:
     """Ask one question; an answer that is none is empty."""
     tools = [{"type": "function", "function": tool} for tool in question.tools]
-    call = Call(messages=[HumanMessage(question.text)], tools=tools, max_tokens=MOST_TOKENS)
-    context = CallContext(role=role, purpose=Purpose.PROBE, wish=Wish(forced=model))
+    call = ChatRequest(messages=[HumanMessage(question.text)], tools=tools, max_tokens=MOST_TOKENS)
+    context = CallContext(role=role, purpose=Purpose.PROBE, wish=RoutingPreference(forced=model))
     try:
         return (await models.call(call, context)).message
     except NoModelError:

@@ -32,7 +32,7 @@ from tools.base.workspace import Workspace
 from tools.sandbox.mounts import mounts_of
 from tools.sandbox.sandbox import Sandbox
 from tools.shell.command_tool import environment
-from tools.shell.processes import Bounds, Order, limited, run_bounded
+from tools.shell.processes import Bounds, ProgramRun, limited, run_bounded
 
 SETTINGS = ToolsSettings()
 BOUNDS = Bounds(seconds=60, memory_bytes=2**31, file_bytes=2**30)
@@ -52,7 +52,7 @@ async def run(argv: list[str], root: Path, sandbox: Sandbox | None) -> float:
     words = limited(argv, BOUNDS, contained=True)
     if sandbox is not None:
         words = sandbox.wrapped(words, Workspace(root, 2**30), env)
-    await run_bounded(Order(words, root, env, contained=True), BOUNDS, CLOCK)
+    await run_bounded(ProgramRun(words, root, env, contained=True), BOUNDS, CLOCK)
     return time.perf_counter() - begun
 
 

@@ -74,14 +74,14 @@ async def _turns(home: Path, count: int, *, parked: bool) -> Costs:
     """Carry turns one after another, each refused first and resumed when it is to park."""
     lines = [_refusal(3600), {"reply": "Good evening to you."}] * count if parked else [GOOD]
     async with _runtime(home, lines) as runtime:
-        desk, advancer = runtime.records.desk, runtime.advancer
+        service, advancer = runtime.records.service, runtime.advancer
         begun = CLOCK.monotonic()
         for _ in range(count):
-            turn = await desk.submit(Request("hello"))
+            turn = await service.submit(Request("hello"))
             rest = (await advancer.advance(turn.id)).turn
             if parked:
                 assert rest.status is Status.PARKED, rest
-                await desk.resume(turn.session_id)
+                await service.resume(turn.session_id)
                 rest = (await advancer.advance(turn.id)).turn
             assert rest.status is Status.DONE, rest
         ms = 1000 * (CLOCK.monotonic() - begun) / count
@@ -116,10 +116,10 @@ async def _herd(home: Path, sleepers: int) -> dict[str, float]:
     """Let many sleep on one limit; count what its resets cost."""
     lines = [_refusal(15), _refusal(3), GOOD]
     async with _runtime(home, lines) as runtime, open_worker(runtime):
-        desk = runtime.records.desk
-        turns = [await desk.submit(Request("hello"))]
+        service = runtime.records.service
+        turns = [await service.submit(Request("hello"))]
         await _until(runtime, turns, Status.PARKED)
-        turns += [await desk.submit(Request("hello")) for _ in range(sleepers - 1)]
+        turns += [await service.submit(Request("hello")) for _ in range(sleepers - 1)]
         await _until(runtime, turns, Status.PARKED)
         assert await _calls(runtime) == (0, 1)
         await _until(runtime, turns, Status.DONE)

@@ -174,7 +174,7 @@ def settings_with(compact_tokens: int) -> Settings:
 
 
 async def a_turn(runtime: Runtime) -> None:
-    turn = await runtime.records.desk.submit(Request("Read all of it.", role="engineer"))
+    turn = await runtime.records.service.submit(Request("Read all of it.", role="engineer"))
     progress = await runtime.advancer.advance(turn.id)
     assert progress.turn.status is Status.DONE, progress.turn
 

@@ -59,7 +59,7 @@ def _settings(home: Path, reply: str) -> Settings:
 
 
 async def _routed_turn(runtime: Runtime, session_id: str | None, text: str) -> str:
-    turn = await runtime.records.desk.submit(Request(text, session_id=session_id))
+    turn = await runtime.records.service.submit(Request(text, session_id=session_id))
     progress = await runtime.advancer.advance(turn.id)
     assert progress.turn.status is Status.DONE, progress.turn
     return turn.session_id

@@ -52,7 +52,7 @@ class Stop:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class GraphPosition:
     """Where a session's graph stands.
 
     Args:
@@ -110,7 +110,7 @@ class TurnRunner:
         """
         await self._saver.atake(tenure.session_id, tenure.epoch)
 
-    async def standing(self, session_id: str) -> Standing:
+    async def standing(self, session_id: str) -> GraphPosition:
         """Read where a session's graph stands.
 
         A turn is finished when it is the last one taken and no task is left. (An empty ``next``
@@ -118,7 +118,7 @@ class TurnRunner:
         """
         snapshot = await self._graph.aget_state(_config(session_id))
         values = snapshot.values
-        return Standing(
+        return GraphPosition(
             turn_id=values.get("turn_id"),
             graph_version=values.get("graph_version"),
             unfinished=bool(snapshot.tasks),
@@ -126,7 +126,7 @@ class TurnRunner:
             answer=values.get("answer"),
         )
 
-    async def start(self, context: TurnContext, drain: Drain) -> Standing:
+    async def start(self, context: TurnContext, drain: Drain) -> GraphPosition:
         """Give a session's graph a new turn and run it until it ends, waits or is drained.
 
         Whatever an earlier turn left undone is dropped.
@@ -135,7 +135,9 @@ class TurnRunner:
         given = new_turn(turn.id, turn.text, turn.attachments)
         return await self._run(given, context, drain)
 
-    async def go_on(self, context: TurnContext, wake: Mapping[str, Any], drain: Drain) -> Standing:
+    async def go_on(
+        self, context: TurnContext, wake: Mapping[str, Any], drain: Drain
+    ) -> GraphPosition:
         """Go on with the turn a session's graph is in, at the step where it stopped.
 
         Args:
@@ -147,7 +149,7 @@ class TurnRunner:
         given: Command[Any] | None = Command(resume=dict(wake)) if wake else None
         return await self._run(given, context, drain)
 
-    async def _run(self, given: Any, context: TurnContext, drain: Drain) -> Standing:
+    async def _run(self, given: Any, context: TurnContext, drain: Drain) -> GraphPosition:
         try:
             values = await self._graph.ainvoke(
                 given,
@@ -160,7 +162,7 @@ class TurnRunner:
             return await self.standing(context.session.id)
         if values.get(_INTERRUPTS):
             return await self.standing(context.session.id)  # the other branches wait too
-        return Standing(
+        return GraphPosition(
             turn_id=values["turn_id"],
             graph_version=values["graph_version"],
             unfinished=False,

@@ -18,7 +18,7 @@ from noctule.config import Loaded, vetter
 from noctule.core.base.ids import new_id
 from noctule.core.base.masking import Masker, secrets_of
 from noctule.core.base.private_files import folder_key, narrow_home
-from noctule.core.budgets.budget_scopes import Coverage
+from noctule.core.budgets.budget_scopes import BudgetScopes
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.errors import UsageError
 from noctule.core.ports.models import Database
@@ -27,18 +27,18 @@ from noctule.core.settings import Settings
 
 if TYPE_CHECKING:
     from graphs.checkpointers import NoctuleSaver
-    from graphs.state.tool_env import Equipment
+    from graphs.state.tool_env import ToolEnvironment
     from noctule.models.binding.models import Models
     from noctule.models.spend.prices import Prices
     from noctule.sessions.service.run_reports import RunReports
-    from noctule.sessions.service.service import Desk
+    from noctule.sessions.service.service import SessionService
     from noctule.sessions.turns.contexts import Contexts
     from noctule.sessions.turns.events import EventLog
-    from noctule.sessions.turns.executor import Advancer
+    from noctule.sessions.turns.executor import TurnExecutor
     from noctule.sessions.turns.forgetting import Forgetting
     from noctule.sessions.turns.orders import Orders
-    from noctule.sessions.turns.transitions import Rest
-    from noctule.sessions.workers.inline_worker import Driver
+    from noctule.sessions.turns.transitions import TurnTransitions
+    from noctule.sessions.workers.inline_worker import InlineWorker
     from noctule.sessions.workers.worker import Reporter, Worker
     from tools.registry import Toolbox
 
@@ -55,7 +55,7 @@ class Records:
         clock: the time.
         zone: where times are shown.
         database: everything that is kept.
-        desk: takes requests and orders.
+        service: takes requests and orders.
         events: what watchers see.
         config: the file the configuration was read from; None when it was not read from one.
         vet: says why an MCP server may not be started now, by its name; None lets each start.
@@ -66,7 +66,7 @@ class Records:
     clock: Clock
     zone: tzinfo
     database: Database
-    desk: "Desk"
+    service: "SessionService"
     events: "EventLog"
     config: Path | None = None
     vet: "Callable[[str], str | None] | None" = None
@@ -91,9 +91,9 @@ class Runtime:
     records: Records
     models: "Models"
     orders: "Orders"
-    rest: "Rest"
-    advancer: "Advancer"
-    driver: "Driver"
+    rest: "TurnTransitions"
+    advancer: "TurnExecutor"
+    driver: "InlineWorker"
     contexts: "Contexts"
     toolbox: "Toolbox"
     forgetting: "Forgetting"
@@ -110,7 +110,7 @@ async def open_records(
         clock: None means the machine's.
         database: None opens the configured one, and closes it at the end.
     """
-    from noctule.sessions.service.service import Desk  # noqa: PLC0415 - only what the command needs
+    from noctule.sessions.service.service import SessionService  # noqa: PLC0415 - only what the command needs
     from noctule.sessions.turns.events import EventLog  # noqa: PLC0415 - likewise
 
     clock = clock or SystemClock()
@@ -130,7 +130,7 @@ async def open_records(
             clock=clock,
             zone=zone_of(loaded.settings),
             database=database,
-            desk=Desk(loaded.settings, database, clock, home=loaded.home),
+            service=SessionService(loaded.settings, database, clock, home=loaded.home),
             config=loaded.path,
             vet=vetter(loaded),
             events=events,
@@ -233,10 +233,10 @@ async def open_runtime(
     from graphs.runner import TurnRunner  # noqa: PLC0415 - loads LangGraph
     from noctule.sessions.service.budget_changes import wake_raised  # noqa: PLC0415 - likewise
     from noctule.sessions.turns.contexts import Contexts  # noqa: PLC0415 - likewise
-    from noctule.sessions.turns.executor import Advancer  # noqa: PLC0415 - loads the graph
+    from noctule.sessions.turns.executor import TurnExecutor  # noqa: PLC0415 - loads the graph
     from noctule.sessions.turns.orders import Orders  # noqa: PLC0415 - likewise
-    from noctule.sessions.turns.transitions import Rest  # noqa: PLC0415 - likewise
-    from noctule.sessions.workers.inline_worker import Driver  # noqa: PLC0415 - likewise
+    from noctule.sessions.turns.transitions import TurnTransitions  # noqa: PLC0415 - likewise
+    from noctule.sessions.workers.inline_worker import InlineWorker  # noqa: PLC0415 - likewise
     from noctule.sessions.workers.lock import WorkerLock  # noqa: PLC0415 - likewise
     from noctule.sessions.workers.wakefulness import (  # noqa: PLC0415 - likewise
         Wakefulness,
@@ -260,12 +260,12 @@ async def open_runtime(
             )
             for problem in toolbox.problems:
                 _LOG.warning("%s", problem)
-        await wake_raised(database, Coverage(settings), clock)
+        await wake_raised(database, BudgetScopes(settings), clock)
         saver = await stack.enter_async_context(
             open_saver(checkpoints_url(records), patience=database.patience)
         )
         orders = Orders(database)
-        rest = Rest(
+        rest = TurnTransitions(
             database=database,
             events=records.events,
             bounds=settings.parking,
@@ -276,7 +276,7 @@ async def open_runtime(
         stack.push_async_callback(forgetting.close)
         equipment = equipment_of(records, toolbox)
         contexts = Contexts(settings, models, database, clock, equipment)
-        advancer = Advancer(
+        advancer = TurnExecutor(
             database=database,
             runner=TurnRunner(saver),
             events=records.events,
@@ -286,7 +286,7 @@ async def open_runtime(
             clock=clock,
             forgetting=forgetting,
         )
-        driver = Driver(
+        driver = InlineWorker(
             database=database,
             advancer=advancer,
             orders=orders,
@@ -330,11 +330,11 @@ def forgetting_of(records: Records, saver: "NoctuleSaver") -> "Forgetting":
     )
 
 
-def equipment_of(records: Records, toolbox: "Toolbox") -> "Equipment":
+def equipment_of(records: Records, toolbox: "Toolbox") -> "ToolEnvironment":
     """Return what agents act with, under the configuration as it is now."""
-    from graphs.state.tool_env import Equipment  # noqa: PLC0415 - loads the tools
+    from graphs.state.tool_env import ToolEnvironment  # noqa: PLC0415 - loads the tools
 
-    return Equipment(
+    return ToolEnvironment(
         toolbox=toolbox,
         settings=records.settings,
         masker=Masker(secrets_of(records.settings, os.environ)),
@@ -430,7 +430,7 @@ async def delete_session(records: Records, session_id: str) -> None:
 
     from graphs.checkpointers import open_saver  # noqa: PLC0415 - loads LangGraph
 
-    session = await records.desk.remove(session_id)
+    session = await records.service.remove(session_id)
     async with open_saver(checkpoints_url(records)) as saver:
         await saver.adelete_thread(session.id)
     if session.workspace is None:  # a folder that was given is the person's

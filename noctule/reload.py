@@ -11,7 +11,7 @@ from noctule.bootstrap import Runtime, build_models, equipment_of
 from noctule.config import Loaded
 from noctule.config.changes import Change, change
 from noctule.config.watching import WatchedFile
-from noctule.core.budgets.budget_scopes import Coverage
+from noctule.core.budgets.budget_scopes import BudgetScopes
 from noctule.core.errors import ConfigError, NoctuleError
 from noctule.core.settings import Settings
 from noctule.sessions.service.budget_changes import wake_raised
@@ -108,7 +108,7 @@ class Reload:
         models = build_models(replace(records, settings=found.settings), instead_of=runtime.models)
         self._built.append(models)
         records.settings, runtime.models = found.settings, models
-        records.desk.use(found.settings)
+        records.service.use(found.settings)
         runtime.toolbox.use(found.settings)
         runtime.rest.use(found.settings.parking)
         if self._worker is not None:
@@ -119,6 +119,6 @@ class Reload:
         """Wake who slept on a budget that was raised."""
         records = self._runtime.records
         try:
-            await wake_raised(records.database, Coverage(records.settings), records.clock)
+            await wake_raised(records.database, BudgetScopes(records.settings), records.clock)
         except NoctuleError as error:
             self._say(f"Sessions parked on a raised budget could not be woken: {error}")

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from graphs.checkpointers.chunks import Entry, Part
+from graphs.checkpointers.chunks import Chunk, Entry
 
 
 @dataclass(slots=True)
@@ -14,7 +14,7 @@ class Contents:
     """
 
     entries: Mapping[str | int, Entry]
-    parts: Mapping[bytes, Part]
+    parts: Mapping[bytes, Chunk]
 
 
 @dataclass(slots=True, kw_only=True)

@@ -38,7 +38,7 @@ _MSGPACK = "msgpack"
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class Chunk:
     """Bytes stored once per thread, and the digests of the parts they refer to."""
 
     payload: bytes
@@ -68,7 +68,7 @@ class Encoder:
     """
 
     def __init__(self, serde: JsonPlusSerializer, known: KnownRuns | None = None) -> None:
-        self.parts: dict[bytes, Part] = {}
+        self.parts: dict[bytes, Chunk] = {}
         self._serde = serde
         self._known = known
 
@@ -128,7 +128,7 @@ class Encoder:
 
     def _add(self, payload: bytes, refs: Sequence[bytes]) -> bytes:
         digest = digest_of(payload)
-        self.parts[digest] = Part(payload, tuple(refs))
+        self.parts[digest] = Chunk(payload, tuple(refs))
         return digest
 
     def _pack(self, value: object) -> bytes:

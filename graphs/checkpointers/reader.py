@@ -12,7 +12,7 @@ from graphs.checkpointers.statements import slices
 from noctule.core.errors import StorageError
 
 
-class Place(NamedTuple):
+class CheckpointRef(NamedTuple):
     """Where a checkpoint stands; ``id`` None means the newest."""
 
     thread: str
@@ -24,7 +24,7 @@ class Place(NamedTuple):
 class StoredCheckpoint:
     """One checkpoint with everything its entries refer to."""
 
-    place: Place
+    place: CheckpointRef
     parent: str | None
     metadata: bytes
     body: bytes
@@ -33,7 +33,7 @@ class StoredCheckpoint:
     parts: dict[bytes, bytes]
 
 
-def read(connection: sqlite3.Connection, place: Place) -> StoredCheckpoint | None:
+def read(connection: sqlite3.Connection, place: CheckpointRef) -> StoredCheckpoint | None:
     """Return one checkpoint; None when there is none.
 
     Raises:
@@ -73,7 +73,7 @@ def read(connection: sqlite3.Connection, place: Place) -> StoredCheckpoint | Non
 
 def places(
     connection: sqlite3.Connection, thread: str | None, namespace: str | None, before: str | None
-) -> list[Place]:
+) -> list[CheckpointRef]:
     """Return which checkpoints there are, newest first; None asks for any."""
     rows = connection.execute(
         "SELECT thread.name, namespace.name, checkpoint.id "
@@ -84,10 +84,10 @@ def places(
         "ORDER BY thread.key, namespace.key, seq DESC",
         (thread, namespace, before),
     )
-    return [Place(*row) for row in rows]
+    return [CheckpointRef(*row) for row in rows]
 
 
-def damaged(place: Place, why: str) -> StorageError:
+def damaged(place: CheckpointRef, why: str) -> StorageError:
     """Return the error that says whose state cannot be read."""
     return StorageError(
         f"The stored state of session {place.thread} is damaged ({why}). "
@@ -96,7 +96,7 @@ def damaged(place: Place, why: str) -> StorageError:
     )
 
 
-def _channels(column: bytes, place: Place) -> dict[str, Entry]:
+def _channels(column: bytes, place: CheckpointRef) -> dict[str, Entry]:
     try:
         return unpack_channels(column)
     except (ValueError, TypeError, AttributeError) as error:
@@ -104,7 +104,7 @@ def _channels(column: bytes, place: Place) -> dict[str, Entry]:
 
 
 def _parts(
-    connection: sqlite3.Connection, thread: int, entries: Iterable[Entry], place: Place
+    connection: sqlite3.Connection, thread: int, entries: Iterable[Entry], place: CheckpointRef
 ) -> dict[bytes, bytes]:
     found: dict[bytes, bytes] = {}
     wanted = {ref for entry in entries for ref in entry.refs}

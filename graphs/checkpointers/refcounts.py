@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from graphs.checkpointers.changes import Contents
-from graphs.checkpointers.chunks import Part
+from graphs.checkpointers.chunks import Chunk
 from graphs.checkpointers.index import Index, ThreadIndex, gather, join, split
 from graphs.checkpointers.statements import delete, insert, slices
 
@@ -25,7 +25,7 @@ class Counts:
         self._index = index
         self._threads: dict[int, ThreadIndex] = {}
         self._changes: Counter[Key] = Counter()
-        self._fresh: dict[Key, Part] = {}
+        self._fresh: dict[Key, Chunk] = {}
 
     def look_up(self, wanted: Iterable[tuple[ThreadIndex, Contents]]) -> None:
         """Learn from the file which of the parts named are stored."""
@@ -40,7 +40,7 @@ class Counts:
 
     def adopt(self, thread: ThreadIndex, contents: Contents) -> bool:
         """Take in the parts that are new; False when one is neither stored nor given."""
-        new: dict[bytes, Part] = {}
+        new: dict[bytes, Chunk] = {}
         open_ = [ref for entry in contents.entries.values() for ref in entry.refs]
         while open_:
             digest = open_.pop()

@@ -31,9 +31,9 @@ from graphs.checkpointers.changes import (
 )
 from graphs.checkpointers.chunks import Decoder, Encoder, Entry
 from graphs.checkpointers.epochs import epoch_of
-from graphs.checkpointers.reader import Place, StoredCheckpoint, damaged, places, read
+from graphs.checkpointers.reader import CheckpointRef, StoredCheckpoint, damaged, places, read
 from graphs.checkpointers.runs import KnownRuns
-from graphs.checkpointers.writer import Writer
+from graphs.checkpointers.writer import CheckpointWriter
 from noctule.core.base.private_files import keep_private
 from noctule.core.errors import OurBugError
 from noctule.core.workers.patience import Patience
@@ -63,7 +63,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
     plain data.
     """
 
-    def __init__(self, writer: Writer, patience: Patience | None = None) -> None:
+    def __init__(self, writer: CheckpointWriter, patience: Patience | None = None) -> None:
         super().__init__(serde=JsonPlusSerializer(allowed_msgpack_modules=None))
         self._writer = writer
         self._patience = patience
@@ -89,7 +89,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
         """
         with suppress(OSError):  # opening it says what is wrong
             keep_private(path)
-        writer = Writer(path, max(1, keep))
+        writer = CheckpointWriter(path, max(1, keep))
         await writer.open()
         try:
             yield cls(writer, patience)
@@ -264,7 +264,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
     # taking apart and putting together
 
     def _contents(
-        self, place: Place, values: Mapping[str, Any], versions: ChannelVersions
+        self, place: CheckpointRef, values: Mapping[str, Any], versions: ChannelVersions
     ) -> Contents:
         """Return the entries of all channels, making only those whose version is new."""
         known = self._stored.get(place[:2], {})
@@ -294,7 +294,7 @@ class SqliteSaver(BaseCheckpointSaver[str]):
                 "please report this."
             ) from error
 
-    def _remember(self, place: Place, stored: dict[str, _Version]) -> None:
+    def _remember(self, place: CheckpointRef, stored: dict[str, _Version]) -> None:
         self._stored[place[:2]] = stored
         self._stored.move_to_end(place[:2])
         if len(self._stored) > REMEMBERED:
@@ -338,12 +338,14 @@ def _refuse() -> None:
     )
 
 
-def _place(config: RunnableConfig) -> Place:
+def _place(config: RunnableConfig) -> CheckpointRef:
     asked = config["configurable"]
-    return Place(str(asked["thread_id"]), asked.get("checkpoint_ns", ""), get_checkpoint_id(config))
+    return CheckpointRef(
+        str(asked["thread_id"]), asked.get("checkpoint_ns", ""), get_checkpoint_id(config)
+    )
 
 
-def _config(place: Place) -> RunnableConfig:
+def _config(place: CheckpointRef) -> RunnableConfig:
     return {
         "configurable": {
             "thread_id": place.thread,

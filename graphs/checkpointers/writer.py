@@ -42,7 +42,7 @@ class _Job:
     error: BaseException | None = None
 
 
-class Writer:
+class CheckpointWriter:
     """Writes to and reads from one checkpoint file, in a thread of its own.
 
     Args:

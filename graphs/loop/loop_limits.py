@@ -21,7 +21,7 @@ _LONGEST_CIRCLE = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Effort:
+class LoopUsage:
     """What a loop has spent since a person last let it go on, or what it may spend.
 
     Args:
@@ -35,7 +35,7 @@ class Effort:
     worked_s: float
 
 
-def why_stop(messages: Sequence[AnyMessage], *, spent: Effort, caps: Effort) -> str | None:
+def why_stop(messages: Sequence[AnyMessage], *, spent: LoopUsage, caps: LoopUsage) -> str | None:
     """Return why a loop should stop before its next model call; None when it may go on.
 
     Args:

@@ -24,7 +24,7 @@ from langgraph.types import Command, interrupt
 from agents.agent import Agent
 from graphs.loop.compaction import Digest, begin, compacted, shown
 from graphs.loop.loop_limits import (
-    Effort,
+    LoopUsage,
     circle,
     seconds_since_model,
     tool_results_since_model,
@@ -39,7 +39,7 @@ from graphs.state.context import TurnContext
 from graphs.state.limit import limit_state
 from graphs.tools.model_calls import fit_calls
 from graphs.tools.tool_call import NOTED
-from graphs.tools.tool_selection import Offer, offer
+from graphs.tools.tool_selection import ToolSelection, offer
 from graphs.tools.work_log import work_record
 from noctule.core.errors import LimitError, NoModelError
 from noctule.core.llm.attempts import Purpose
@@ -90,7 +90,7 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         state: Any = request.state
         messages = state["messages"]
         context = request.runtime.context
-        spent = Effort(
+        spent = LoopUsage(
             steps=state.get("steps", 0) + 1 + tool_results_since_model(messages),
             calls=state.get("calls", 0) + 1,
             worked_s=state.get("worked_s", 0.0) + seconds_since_model(messages),
@@ -134,7 +134,7 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         state: Any = request.state
         context, known = request.runtime.context, state.get("digest")
         digest = Digest(**known) if known else begin(messages)
-        offered = Offer() if stuck else await offer(self._agent, context)
+        offered = ToolSelection() if stuck else await offer(self._agent, context)
         if not known:
             _tell_once(offered, context)
         call = context.call(self._agent.role, Purpose.ANSWER)
@@ -152,7 +152,7 @@ class ModelStep(AgentMiddleware[ParkState, TurnContext, Any]):
         except (LimitError, NoModelError):
             if not offered.dispensable:
                 raise
-            prompt.offered = Offer()
+            prompt.offered = ToolSelection()
             return await handler(bound(request, prompt, reader)), digest, prompt
 
     def _fit(
@@ -217,7 +217,7 @@ async def _heard_out(messages: Sequence[AnyMessage], context: TurnContext) -> di
     return {"jump_to": "model"} if await said_meanwhile(messages, context) else None
 
 
-def _tell_once(offered: Offer, context: TurnContext) -> None:
+def _tell_once(offered: ToolSelection, context: TurnContext) -> None:
     if offered.without is not None:
         context.tagged_sink.emit(EventKind.NOTICE, text=offered.without)
 
@@ -228,10 +228,10 @@ def _no_step(rest: dict[str, Any]) -> ExtendedModelResponse[Any]:
     )
 
 
-def _caps(context: TurnContext) -> Effort:
+def _caps(context: TurnContext) -> LoopUsage:
     limits = context.limits
     is_run = context.session.kind is SessionKind.RUN
-    return Effort(
+    return LoopUsage(
         steps=limits.max_run_steps if is_run else limits.max_steps,
         calls=limits.max_model_calls,
         worked_s=limits.max_turn_time.total_seconds(),

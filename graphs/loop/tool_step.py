@@ -14,21 +14,21 @@ from langgraph.types import Command
 
 from agents.agent import Agent
 from graphs.state.context import TurnContext
-from graphs.state.tool_env import Equipment
-from graphs.tools.call_ordering import Sequence
-from graphs.tools.human_input import Asked, hear
+from graphs.state.tool_env import ToolEnvironment
+from graphs.tools.call_ordering import CallOrdering
+from graphs.tools.human_input import HumanQuestion, ask_human
 from graphs.tools.model_calls import refused_call
-from graphs.tools.permission import Refused, may_follow, permitted
-from graphs.tools.tool_call import Told, ToolCall, read_arguments
+from graphs.tools.permission import CallDenied, may_follow, permitted
+from graphs.tools.tool_call import ToldResult, ToolCall, read_arguments
 from graphs.tools.tool_hints import with_lesson
-from graphs.tools.tool_journal import once
-from graphs.tools.tool_result import Outcome, told
+from graphs.tools.tool_journal import run_once
+from graphs.tools.tool_result import ToolOutcome, tool_result
 from graphs.tools.tool_selection import known_tools, look_again
 from graphs.tools.unread import unread
 from graphs.tools.ways_out import leaving
 from noctule.core.llm.events import EventKind
 from noctule.core.sessions.questions import QuestionKind
-from noctule.core.tools.approval_text import in_plain_sight
+from noctule.core.tools.approval_text import reveal_hidden
 from noctule.core.tools.effects import EffectClass
 from tools.base.tool import ToolContext, ToolError
 from tools.base.workspace import PathError
@@ -54,7 +54,7 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
     def __init__(self, agent: Agent) -> None:
         super().__init__()
         self._agent = agent
-        self._sequence = Sequence()
+        self._sequence = CallOrdering()
 
     async def awrap_tool_call(
         self,
@@ -67,7 +67,7 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
         context: Any = request.runtime.context
         await look_again(asked["name"], self._agent, context)
         call = self._prepared(asked["name"], str(asked["id"]), asked["args"], context)
-        if isinstance(call, Told):
+        if isinstance(call, ToldResult):
             said = call
         else:
             reply, number = _place(request.state, call.id)
@@ -77,37 +77,41 @@ class ToolStep(AgentMiddleware[AgentState[Any], TurnContext, Any]):
         said = with_lesson(said, asked, request.state["messages"])
         return said.message(call_id=str(asked["id"]), tool=asked["name"])
 
-    async def _take(self, call: ToolCall, messages: Messages) -> Told:
+    async def _take(self, call: ToolCall, messages: Messages) -> ToldResult:
         if call.tool.asks_person:
             return await _ask(call)
         blind = await unread(call, messages)
         if blind is not None:
-            return await told(call, blind, entry=None)
+            return await tool_result(call, blind, entry=None)
         permission = await permitted(replace(call, leaves=await leaving(call, messages)))
-        if isinstance(permission, Refused):
-            return Told(call.mask(permission.text), failed=True)
+        if isinstance(permission, CallDenied):
+            return ToldResult(call.mask(permission.text), failed=True)
         call = _wary(permission)
-        return await once(call, lambda: _perform(call))
+        return await run_once(call, lambda: _perform(call))
 
-    def _prepared(self, name: str, id_: str, given: Any, context: TurnContext) -> ToolCall | Told:
+    def _prepared(
+        self, name: str, id_: str, given: Any, context: TurnContext
+    ) -> ToolCall | ToldResult:
         unfit = refused_call(given)
         if unfit is not None:
-            return Told(unfit, failed=True)
+            return ToldResult(unfit, failed=True)
         equipment = context.equipment
         offered = {tool.name: tool for tool in known_tools(self._agent, context)}
         if equipment is None or name not in offered:
-            return Told(_unknown(name, list(offered)), failed=True)
+            return ToldResult(_unknown(name, list(offered)), failed=True)
         tool = offered[name]
         arguments = read_arguments(tool, given)
         if isinstance(arguments, str):
-            return Told(equipment.masker.mask(arguments), failed=True)
+            return ToldResult(equipment.masker.mask(arguments), failed=True)
         try:
             circumstances = self._circumstances(id_, context, equipment)
         except PathError as error:
-            return Told(str(error), failed=True)
+            return ToldResult(str(error), failed=True)
         return ToolCall(id_, tool, arguments, given, circumstances, context, equipment)
 
-    def _circumstances(self, id_: str, context: TurnContext, equipment: Equipment) -> ToolContext:
+    def _circumstances(
+        self, id_: str, context: TurnContext, equipment: ToolEnvironment
+    ) -> ToolContext:
         session, turn = context.session, context.turn
         return ToolContext(
             session_id=session.id,
@@ -139,12 +143,12 @@ def _place(state: Any, call_id: str) -> tuple[str, int]:
     return call_id, 0
 
 
-async def _ask(call: ToolCall) -> Told:
+async def _ask(call: ToolCall) -> ToldResult:
     """Ask the person what the agent wants to know."""
     arguments: Any = call.arguments
     asking: Any = call.tool
-    answer = await hear(
-        Asked(
+    answer = await ask_human(
+        HumanQuestion(
             key=call.id,
             kind=QuestionKind.QUESTION,
             text=_plainly(call, arguments.question),
@@ -152,14 +156,14 @@ async def _ask(call: ToolCall) -> Told:
         ),
         call.turn,
     )
-    return await told(call, Outcome(asking.answered(answer).text), entry=None)
+    return await tool_result(call, ToolOutcome(asking.answered(answer).text), entry=None)
 
 
 def _plainly(call: ToolCall, text: str) -> str:
-    return in_plain_sight(call.mask(text), most=_LONGEST_QUESTION)
+    return reveal_hidden(call.mask(text), most=_LONGEST_QUESTION)
 
 
-async def _perform(call: ToolCall) -> Outcome:
+async def _perform(call: ToolCall) -> ToolOutcome:
     """Run the tool and tell watchers; whatever it raises becomes what the agent is told."""
     sink, clock = call.context.sink, call.context.clock
     named = {"call": call.id, "tool": call.tool.name}
@@ -167,7 +171,7 @@ async def _perform(call: ToolCall) -> Outcome:
     role, effect = call.context.role.value, call.effect.value
     sink.emit(EventKind.TOOL_STARTED, **named, subject=subject, effect=effect, role=role)
     begun = clock.monotonic()
-    outcome = Outcome("", failed=True)
+    outcome = ToolOutcome("", failed=True)
     try:
         outcome = await _run(call)
     finally:  # also when it is cancelled
@@ -182,7 +186,7 @@ async def _perform(call: ToolCall) -> Outcome:
     return replace(outcome, duration_s=duration_s)
 
 
-async def _run(call: ToolCall) -> Outcome:
+async def _run(call: ToolCall) -> ToolOutcome:
     try:
         # Only tools that act on our own records meet storage that does not answer; they may run
         # again.
@@ -190,19 +194,19 @@ async def _run(call: ToolCall) -> Outcome:
             lambda: call.tool.run(call.arguments, call.context)
         )
     except ToolError as error:
-        return Outcome(str(error), failed=True, outside=error.outside, private=error.private)
+        return ToolOutcome(str(error), failed=True, outside=error.outside, private=error.private)
     except asyncio.CancelledError:
         raise
     except Exception as error:  # noqa: BLE001 - whatever a tool does, its siblings go on
         _LOG.error("%s broke: %s", call.tool.name, call.mask(f"{type(error).__name__}: {error}"))
-        return Outcome(
+        return ToolOutcome(
             f"{type(error).__name__}: {error}",
             failed=True,
             outside=call.tool.family not in _OURS,  # what it says of it may be anybody's words
             notice=f"{call.tool.name} broke. It may have done part of its work: look before you "
             "call it again. What it says:",
         )
-    return Outcome(
+    return ToolOutcome(
         result.text,
         outside=result.outside,
         private=result.private,

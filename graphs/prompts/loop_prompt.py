@@ -9,9 +9,9 @@ from langchain_core.messages import AnyMessage
 from agents.agent import Agent, read_prompt
 from graphs.prompts.cut import Cut
 from graphs.prompts.face import Face, face_of
-from graphs.prompts.prompt import Script, build, whole
+from graphs.prompts.prompt import PromptSource, build, whole
 from graphs.state.context import TurnContext
-from graphs.tools.tool_selection import Offer
+from graphs.tools.tool_selection import ToolSelection
 from noctule.core.base.secret_forms import PLACEHOLDER
 from noctule.core.ports.prompts import Fitted, Reader
 
@@ -35,7 +35,7 @@ class LoopPrompt:
 
     agent: Agent
     context: TurnContext
-    offered: Offer
+    offered: ToolSelection
     messages: Sequence[AnyMessage]
     task: str | None
     cuts: dict[str, Cut] = field(default_factory=dict)
@@ -65,14 +65,14 @@ class LoopPrompt:
         left_out = {key: cut.as_state() for key, cut in self.cuts.items() if cut != Cut()}
         return dict(list(left_out.items())[-_MOST_CUTS:])
 
-    def _script(self, reader: Reader) -> Script:
+    def _script(self, reader: Reader) -> PromptSource:
         face = self.face(reader)
         system = face.system
         if not face.tools and any(_MARK in message.text for message in self.messages):
             system += f"\n\n{read_prompt('data')}"  # what others wrote is data without tools too
         if any(_REMOVED in message.text for message in self.messages):
             system += f"\n\n{read_prompt('secrets')}"
-        return Script(system, self.messages, self.task, face.tools)
+        return PromptSource(system, self.messages, self.task, face.tools)
 
 
 def cuts_of(stored: Mapping[str, Any] | None) -> dict[str, Cut]:

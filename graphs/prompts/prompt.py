@@ -36,7 +36,7 @@ _STUB_CHARS = 160
 
 
 @dataclass(frozen=True, slots=True)
-class Script:
+class PromptSource:
     """What a prompt is made of.
 
     Args:
@@ -67,7 +67,7 @@ class Prompt:
     tokens: int
 
 
-def build(script: Script, reader: Reader, cut: Cut | None = None) -> Prompt:
+def build(script: PromptSource, reader: Reader, cut: Cut | None = None) -> Prompt:
     """Return the prompt of a conversation for one model.
 
     Args:
@@ -81,13 +81,13 @@ def build(script: Script, reader: Reader, cut: Cut | None = None) -> Prompt:
     return _Builder(script, reader).build(cut or Cut())
 
 
-def whole(script: Script) -> list[AnyMessage]:
+def whole(script: PromptSource) -> list[AnyMessage]:
     """Return a conversation's prompt with nothing left out, however long it is."""
     return _sent(script, [spelled_out(message) for message in _named(script.messages)])
 
 
 class _Builder:
-    def __init__(self, script: Script, reader: Reader) -> None:
+    def __init__(self, script: PromptSource, reader: Reader) -> None:
         self._script = script
         self._reader = reader
         self._room = reader.prompt_tokens
@@ -283,7 +283,7 @@ def _all_text(message: AnyMessage) -> str:
     return message.text + str(message.tool_calls if isinstance(message, AIMessage) else "")
 
 
-def _sent(script: Script, messages: Sequence[AnyMessage]) -> list[AnyMessage]:
+def _sent(script: PromptSource, messages: Sequence[AnyMessage]) -> list[AnyMessage]:
     told = list(messages) if script.tools else in_words(messages)
     return [SystemMessage(script.system), *told]
 

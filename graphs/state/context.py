@@ -7,14 +7,14 @@ from typing import Any
 
 from langchain_core.language_models import BaseChatModel
 
-from graphs.state.tool_env import Equipment
+from graphs.state.tool_env import ToolEnvironment
 from noctule.core.base.roles import Role
 from noctule.core.clock import Clock
 from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.calls import CallContext, EventSink
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.routes import Complexity
-from noctule.core.llm.routing import Wish
+from noctule.core.llm.routing import RoutingPreference
 from noctule.core.ports.models import ChatModels, Database
 from noctule.core.sessions.sessions import Session, Turn
 from noctule.core.settings import LimitsSettings
@@ -63,7 +63,7 @@ class TurnContext:
     default_role: Role
     limits: LimitsSettings
     clock: Clock
-    equipment: Equipment | None = None
+    equipment: ToolEnvironment | None = None
     complexity: Complexity = Complexity.SIMPLE
     hand_over_allowed: bool = True
     part: str | None = None
@@ -121,15 +121,15 @@ class TurnContext:
             budget_usd=self.session.budget_usd,
             private=self.turn.private or self.session.private,
             complexity=self.complexity,
-            wish=Wish(forced=forced) if forced else self._wish(role, purpose),
+            wish=RoutingPreference(forced=forced) if forced else self._wish(role, purpose),
             stream=stream,
             sink=self.tagged_sink,
             loop=loop,
             awaited_since=self.awaited_since,
         )
 
-    def _wish(self, role: Role, purpose: Purpose) -> Wish:
+    def _wish(self, role: Role, purpose: Purpose) -> RoutingPreference:
         # A forced model is the person's choice for the answer; routing keeps its cheap one.
         forced = self.turn.model if purpose is Purpose.ANSWER else None
         pinned = self.session.chat_model if role is Role.CHAT else None
-        return Wish(forced=forced, pinned=pinned, on_limit=self.turn.on_limit)
+        return RoutingPreference(forced=forced, pinned=pinned, on_limit=self.turn.on_limit)

@@ -16,7 +16,7 @@ _MIB = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Equipment:
+class ToolEnvironment:
     """What agents act with.
 
     Args:

@@ -22,7 +22,7 @@ class _Place:
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
 
-class Sequence:
+class CallOrdering:
     """The calls under way, by the reply they stand in."""
 
     def __init__(self) -> None:

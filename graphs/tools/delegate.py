@@ -16,7 +16,7 @@ from tools.base.tool import Tool, ToolContext, ToolError, ToolResult
 _WRITERS = {Role.ENGINEER: ("write_code", "code"), Role.WRITER: ("write_text", "text")}
 
 
-class WriteArguments(BaseModel):
+class DelegateArguments(BaseModel):
     """What is to be written."""
 
     task: str = Field(
@@ -29,7 +29,7 @@ class WriteArguments(BaseModel):
     )
 
 
-class WriteTool(Tool[WriteArguments]):
+class WriteTool(Tool[DelegateArguments]):
     """Has a text written by the model that is best at it.
 
     Args:
@@ -41,7 +41,7 @@ class WriteTool(Tool[WriteArguments]):
     name: ClassVar[str] = "write"
     family: ClassVar[str] = "write"
     description: ClassVar[str] = ""
-    arguments = WriteArguments
+    arguments = DelegateArguments
     effect = EffectClass.READ
 
     def __init__(self, agent: Agent, model: str, context: TurnContext) -> None:
@@ -56,7 +56,7 @@ class WriteTool(Tool[WriteArguments]):
         self._model = model
         self._context = context
 
-    async def run(self, arguments: WriteArguments, context: ToolContext) -> ToolResult:
+    async def run(self, arguments: DelegateArguments, context: ToolContext) -> ToolResult:
         """Ask the model.
 
         Raises:

@@ -22,7 +22,7 @@ WITHOUT = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class HumanQuestion:
     """What a branch wants to hear.
 
     Args:
@@ -63,7 +63,7 @@ class Asked:
         }
 
 
-async def hear(asked: Asked, context: TurnContext) -> str | None:
+async def ask_human(asked: HumanQuestion, context: TurnContext) -> str | None:
     """Return a person's answer; sleeps until there is one.
 
     Returns:
@@ -79,7 +79,7 @@ async def hear(asked: Asked, context: TurnContext) -> str | None:
     return question.answer or None
 
 
-async def _question(asked: Asked, context: TurnContext) -> Question | None:
+async def _question(asked: HumanQuestion, context: TurnContext) -> Question | None:
     session_id = context.session.id
     return await look_up(
         context.database, lambda work: work.questions.of_call(session_id, asked.key)

@@ -8,7 +8,7 @@ person is asked again and told what.
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from graphs.tools.human_input import Asked, hear
+from graphs.tools.human_input import HumanQuestion, ask_human
 from graphs.tools.known_addresses import host_of
 from graphs.tools.tool_call import ToolCall
 from graphs.tools.ways_out import redirected
@@ -21,10 +21,10 @@ from noctule.core.sessions.sessions import LOCAL_OWNER, Session
 from noctule.core.settings import Permission
 from noctule.core.tools.approval_text import (
     hides_more_than_words,
-    in_plain_sight,
     odd_letters,
     on_one_line,
     quoted,
+    reveal_hidden,
 )
 from noctule.core.tools.effects import EffectClass
 from noctule.core.tools.permissions import Act, Decision, decide
@@ -49,7 +49,7 @@ _OF_A_GUEST = "(In a session of {owner}; it acts under the account of this Noctu
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class CallDenied:
     """A call that may not happen.
 
     Args:
@@ -72,19 +72,19 @@ class _Standing:
     differences: tuple[str, ...] = ()
 
 
-async def permitted(call: ToolCall) -> ToolCall | Refused:
+async def permitted(call: ToolCall) -> ToolCall | CallDenied:
     """Return a call that may happen, or why it may not; asks a person where rules say so."""
     standing = await _stand(call)
     decision = standing.decision
     if decision.permission is Permission.ASK:
         if hides_more_than_words(call.equipment.masker.hidden(call.subject or "")):
-            return Refused(_UNSEEN.format(tool=call.tool.name))
+            return CallDenied(_UNSEEN.format(tool=call.tool.name))
         refused = await _ask(call, standing)
         if refused is not None:
             return refused
         decision = (await _stand(call, approved=True)).decision
     if decision.permission is Permission.DENY:
-        return Refused(
+        return CallDenied(
             f"{call.tool.name} is not allowed here: {decision.why}. Do not try to reach the same "
             "in another way; do without it, or say what you could not do."
         )
@@ -107,7 +107,7 @@ async def may_unasked(call: ToolCall) -> bool:
     return (await _stand(call)).decision.permission is Permission.ALLOW
 
 
-async def _ask(call: ToolCall, standing: _Standing) -> Refused | None:
+async def _ask(call: ToolCall, standing: _Standing) -> CallDenied | None:
     """Ask until what was allowed is what is there; return why the call may not happen, if so."""
     if await _has_begun(call):
         return None
@@ -116,9 +116,9 @@ async def _ask(call: ToolCall, standing: _Standing) -> Refused | None:
         shown = await _shown(call)
         key = call.id if number == 1 else f"{call.id}/{number}"
         asked = _question(call, standing.decision, shown, said)
-        answer = await hear(replace(asked, key=key), call.turn)
+        answer = await ask_human(replace(asked, key=key), call.turn)
         if answer not in _GIVEN:
-            return Refused(_no(call, answer))
+            return CallDenied(_no(call, answer))
         question = await _stored(call, key)
         same = question is None or question.subject == _masked_subject(call)
         if question is None or (same and question.seal is None):
@@ -127,7 +127,7 @@ async def _ask(call: ToolCall, standing: _Standing) -> Refused | None:
         if same and question.seal == now:
             return None
         said = (f"You allowed it; until it could run {changes(question.seal or {}, now)}.",)
-    return Refused(_CHANGING.format(tool=call.tool.name, times=_MOST_QUESTIONS))
+    return CallDenied(_CHANGING.format(tool=call.tool.name, times=_MOST_QUESTIONS))
 
 
 async def _stored(call: ToolCall, key: str) -> Question | None:
@@ -220,14 +220,14 @@ def _masked_subject(call: ToolCall) -> str | None:
 
 def _question(
     call: ToolCall, decision: Decision, shown: Shown, differences: Sequence[str]
-) -> Asked:
+) -> HumanQuestion:
     subject = _masked_subject(call)
     acts_on = ""
     if subject is not None:
         noted = "".join(
             f"{line}\n" for line in (odd_letters(subject), _rest(call, subject)) if line
         )
-        acts_on = f":\n{quoted(in_plain_sight(subject, most=_SHOWN_SUBJECT))}\n{noted}"
+        acts_on = f":\n{quoted(reveal_hidden(subject, most=_SHOWN_SUBJECT))}\n{noted}"
     owner = call.context.owner
     account = "" if owner == LOCAL_OWNER else _OF_A_GUEST.format(owner=owner)
     may = f"May {call.context.role.value} use {call.tool.name}{acts_on or '? '}({decision.why})"
@@ -238,7 +238,7 @@ def _question(
     left_out = not_covered(shown.tool, server=shown.server)
     if left_out is not None:
         lines.append(f"For longer than once a yes covers {_covers(shown)}. {left_out}")
-    return Asked(
+    return HumanQuestion(
         key=call.id,
         kind=QuestionKind.APPROVAL,
         text="\n".join(lines),
@@ -251,7 +251,7 @@ def _question(
 
 def _rest(call: ToolCall, subject: str) -> str | None:
     """Return how long a subject is and where all of it is shown, when a question shows a part."""
-    if len(in_plain_sight(subject, most=len(subject) * 10)) <= _SHOWN_SUBJECT:
+    if len(reveal_hidden(subject, most=len(subject) * 10)) <= _SHOWN_SUBJECT:
         return None
     lines = subject.count("\n") + 1
     return (

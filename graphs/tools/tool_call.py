@@ -9,7 +9,7 @@ from langchain_core.messages import ToolMessage
 from pydantic import BaseModel, ValidationError
 
 from graphs.state.context import TurnContext
-from graphs.state.tool_env import Equipment
+from graphs.state.tool_env import ToolEnvironment
 from noctule.core.tools.effects import EffectClass
 from tools.base.tool import ToolContext
 from tools.registry import AnyTool
@@ -42,7 +42,7 @@ class ToolCall:
     given: Mapping[str, Any]
     context: ToolContext
     turn: TurnContext
-    equipment: Equipment
+    equipment: ToolEnvironment
     leaves: str | None = None
 
     @property
@@ -65,7 +65,7 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ToldResult:
     """What an agent is told of a call.
 
     Args:

@@ -7,12 +7,14 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, AnyMessage, ToolMessage
 
-from graphs.tools.tool_call import Told
+from graphs.tools.tool_call import ToldResult
 
 _AGAIN = "You made this very call before, with the same result:\n"
 
 
-def with_lesson(said: Told, asked: Mapping[str, Any], messages: Sequence[AnyMessage]) -> Told:
+def with_lesson(
+    said: ToldResult, asked: Mapping[str, Any], messages: Sequence[AnyMessage]
+) -> ToldResult:
     """Return a result that says so when the same call had the same result before.
 
     Args:

@@ -9,23 +9,23 @@ import logging
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from graphs.tools.human_input import Asked, hear
-from graphs.tools.tool_call import Told, ToolCall
-from graphs.tools.tool_result import Outcome, told
+from graphs.tools.human_input import HumanQuestion, ask_human
+from graphs.tools.tool_call import ToldResult, ToolCall
+from graphs.tools.tool_result import ToolOutcome, tool_result
 from noctule.core.errors import OurBugError
 from noctule.core.ports.models import UnitOfWork
 from noctule.core.sessions.questions import CheckAnswer, QuestionKind
-from noctule.core.tools.approval_text import in_plain_sight, quoted
+from noctule.core.tools.approval_text import quoted, reveal_hidden
 from noctule.core.tools.effects import Effect, EffectClass, EffectState
 from noctule.core.workers.patience import carry_out
 
 _LOG = logging.getLogger(__name__)
 _KEPT_ARGUMENT_CHARS = 2000
 
-Perform = Callable[[], Awaitable[Outcome]]
+Perform = Callable[[], Awaitable[ToolOutcome]]
 
 
-async def once(call: ToolCall, perform: Perform) -> Told:
+async def run_once(call: ToolCall, perform: Perform) -> ToldResult:
     """Return what came of a call, which happens now unless it happened before.
 
     Args:
@@ -33,22 +33,22 @@ async def once(call: ToolCall, perform: Perform) -> Told:
         perform: does it; never raises for anything a tool does.
     """
     if call.effect is EffectClass.READ:
-        return await told(call, await perform(), entry=None)
+        return await tool_result(call, await perform(), entry=None)
     key, number = call.id, 1
     while True:
         stood = await _start(call, key)
         if stood is None:
-            return await told(call, await perform(), entry=key)
+            return await tool_result(call, await perform(), entry=key)
         if stood.state is EffectState.DONE:
-            return Told(stood.result or "", failed=stood.failed)
+            return ToldResult(stood.result or "", failed=stood.failed)
         settled = await _after_crash(call, key, stood)
         if settled is CheckAnswer.AGAIN:
             number += 1
             key = f"{call.id}/{number}"
-        elif isinstance(settled, Outcome):
-            return await told(call, settled, entry=key)
+        elif isinstance(settled, ToolOutcome):
+            return await tool_result(call, settled, entry=key)
         else:  # it did not happen, and the tool knows
-            return await told(call, await perform(), entry=key)
+            return await tool_result(call, await perform(), entry=key)
 
 
 async def _start(call: ToolCall, key: str) -> Effect | None:
@@ -80,7 +80,7 @@ async def _start(call: ToolCall, key: str) -> Effect | None:
     return stood
 
 
-async def _after_crash(call: ToolCall, key: str, stood: Effect) -> Outcome | CheckAnswer | None:
+async def _after_crash(call: ToolCall, key: str, stood: Effect) -> ToolOutcome | CheckAnswer | None:
     """Return what came of a call that was cut off; AGAIN to begin anew, None when it did not."""
     try:
         happened = await call.tool.happened(call.arguments, call.context, stood.before)
@@ -90,28 +90,28 @@ async def _after_crash(call: ToolCall, key: str, stood: Effect) -> Outcome | Che
     if happened is False:
         return None
     if happened is not None and happened is not True:
-        return Outcome(
+        return ToolOutcome(
             happened.text, outside=happened.outside, private=happened.private, files=happened.files
         )
-    answer = await hear(_check(call, key), call.turn)
+    answer = await ask_human(_check(call, key), call.turn)
     if answer == CheckAnswer.AGAIN:
         return CheckAnswer.AGAIN
     if answer == CheckAnswer.DONE:
-        return Outcome(
+        return ToolOutcome(
             f"{call.tool.name} was cut off by a restart. The person says that it happened; what "
             "it returned is lost."
         )
-    return Outcome(
+    return ToolOutcome(
         f"{call.tool.name} was cut off by a restart; whether it happened is not known, and it was "
         "not done again. Look before you rely on it.",
         failed=True,
     )
 
 
-def _check(call: ToolCall, key: str) -> Asked:
+def _check(call: ToolCall, key: str) -> HumanQuestion:
     subject = None if call.subject is None else call.mask(call.subject)
     shown = (
-        f":\n{quoted(in_plain_sight(subject, most=_KEPT_ARGUMENT_CHARS))}\n"
+        f":\n{quoted(reveal_hidden(subject, most=_KEPT_ARGUMENT_CHARS))}\n"
         if subject is not None
         else ". "
     )
@@ -119,7 +119,7 @@ def _check(call: ToolCall, key: str) -> Asked:
         f"{call.tool.name} was cut off by a restart, and nobody can tell whether it "
         f"happened{shown}Did it (done), is it to be done again (again), or left (skip)?"
     )
-    return Asked(
+    return HumanQuestion(
         key=f"{key}/check",
         kind=QuestionKind.CHECK,
         text=text,

@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from graphs.tools.tool_call import Told, ToolCall
+from graphs.tools.tool_call import ToldResult, ToolCall
 from noctule.core.ports.models import UnitOfWork
 from noctule.core.sessions.sessions import Session
 from noctule.core.tools.outside_text import as_data
@@ -15,7 +15,7 @@ _HEAD_SHARE = 0.7
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class ToolOutcome:
     """What a tool returned, or why it did not.
 
     Args:
@@ -37,7 +37,7 @@ class Outcome:
     notice: str = ""
 
 
-async def told(call: ToolCall, outcome: Outcome, *, entry: str | None) -> Told:
+async def tool_result(call: ToolCall, outcome: ToolOutcome, *, entry: str | None) -> ToldResult:
     """Return what the agent is told of an outcome, after everything to be kept of it is kept.
 
     Args:
@@ -51,12 +51,12 @@ async def told(call: ToolCall, outcome: Outcome, *, entry: str | None) -> Told:
     if outcome.notice:
         text = f"{call.mask(outcome.notice)}\n{text}".rstrip()
     files = tuple(map(call.mask, outcome.files))
-    said = Told(text, outcome.failed, files, outcome.duration_s)
+    said = ToldResult(text, outcome.failed, files, outcome.duration_s)
     await _keep(call, said, entry, await _new_marks(call, outcome))
     return said
 
 
-async def _keep(call: ToolCall, said: Told, entry: str | None, marks: "_Marks") -> None:
+async def _keep(call: ToolCall, said: ToldResult, entry: str | None, marks: "_Marks") -> None:
     context = call.context
     if entry is None and not any(marks):
         return
@@ -91,7 +91,7 @@ class _Marks(NamedTuple):
         )
 
 
-async def _new_marks(call: ToolCall, outcome: Outcome) -> _Marks:
+async def _new_marks(call: ToolCall, outcome: ToolOutcome) -> _Marks:
     marks = _Marks(outcome.outside, outcome.private).beyond(call.turn.session)
     if not any(marks):
         return marks

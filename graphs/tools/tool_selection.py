@@ -20,7 +20,7 @@ TALKERS = frozenset({Role.CHAT, Role.WRITER})
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ToolSelection:
     """What an agent is given.
 
     Args:
@@ -49,7 +49,7 @@ async def look_again(name: str, agent: Agent, context: TurnContext) -> None:
         await context.models.tools_of(agent.role)
 
 
-async def offer(agent: Agent, context: TurnContext) -> Offer:
+async def offer(agent: Agent, context: TurnContext) -> ToolSelection:
     """Return what an agent is given for its next model call.
 
     A role whose configuration names its tools is offered them whatever is known of its models:
@@ -58,26 +58,28 @@ async def offer(agent: Agent, context: TurnContext) -> Offer:
     """
     equipment = context.equipment
     if equipment is None:
-        return Offer()
+        return ToolSelection()
     await equipment.toolbox.prepare(agent.role, agent.tools)
     tools = known_tools(agent, context)
     insists, forced = equipment.insists_on_tools(agent.role), context.turn.model
     if not tools or (insists and not may_delegate(agent, context)):
-        return Offer(tools)
+        return ToolSelection(tools)
     if forced is not None:
         facts = context.models.facts().get(forced)
-        return Offer(tools) if facts is None or facts.tools is not False else Offer()
+        return (
+            ToolSelection(tools) if facts is None or facts.tools is not False else ToolSelection()
+        )
     abilities = await context.models.tools_of(
         agent.role, prove=agent.role is not Role.CHAT, sink=context.tagged_sink
     )
     # Only now is it known whether the primary calls tools, and so whether there is one more.
     tools = known_tools(agent, context)
     if insists:
-        return Offer(tools)
+        return ToolSelection(tools)
     if any(one.able and _may_serve(one, agent, context) for one in abilities):
         others = agent.role in TALKERS and any(one.able is not True for one in abilities)
-        return Offer(tools, dispensable=others)
-    return Offer(without=_why_without(agent, abilities))
+        return ToolSelection(tools, dispensable=others)
+    return ToolSelection(without=_why_without(agent, abilities))
 
 
 def schemas(tools: Sequence[AnyTool]) -> list[dict[str, Any]]:

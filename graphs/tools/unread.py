@@ -14,7 +14,7 @@ from langchain_core.messages import AIMessage, AnyMessage, HumanMessage, ToolMes
 
 from graphs.tools.permission import may_unasked
 from graphs.tools.tool_call import ToolCall, read_arguments
-from graphs.tools.tool_result import Outcome
+from graphs.tools.tool_result import ToolOutcome
 from graphs.tools.work_log import recorded_paths
 from noctule.core.tools.effects import EffectState
 from tools.base.tool import ToolError, ToolResult
@@ -32,7 +32,7 @@ _NUMBERED = re.compile(r"^(?:\s*\d+\t|.{0,300}?:\d+: ?)")
 _NOTHING_WRITTEN = "Nothing was written:"
 
 
-async def unread(call: ToolCall, messages: Sequence[AnyMessage]) -> Outcome | None:
+async def unread(call: ToolCall, messages: Sequence[AnyMessage]) -> ToolOutcome | None:
     """Return what the agent is told instead of a call that would replace a file unseen.
 
     Args:
@@ -133,15 +133,15 @@ def _sized(size: int, held: bytes | None) -> str:
     return f"{lines:,} {'line' if lines == 1 else 'lines'}, {readable_size(size)}"
 
 
-async def _refusal(call: ToolCall, name: str, size: str) -> Outcome:
+async def _refusal(call: ToolCall, name: str, size: str) -> ToolOutcome:
     said = f"{_NOTHING_WRITTEN} {name} exists and you have not read it ({size})."
     todo = (
         f"To change a part of it use edit_file. If all of it shall go, call {call.tool.name} again."
     )
     head = await _head(call, name)
     if head is None:
-        return Outcome("", failed=True, notice=f"{said} {todo}")
-    return Outcome(
+        return ToolOutcome("", failed=True, notice=f"{said} {todo}")
+    return ToolOutcome(
         head.text,
         failed=True,
         outside=head.outside,

@@ -36,7 +36,7 @@ class Origin(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Choice:
+class ChosenConfig:
     """The configuration to use.
 
     Args:
@@ -77,7 +77,7 @@ def choose(
     cwd: Path,
     home: Path,
     ask: Ask | None = None,
-) -> Choice:
+) -> ChosenConfig:
     """Return the configuration to use; nothing in it is run or checked.
 
     Args:
@@ -93,7 +93,7 @@ def choose(
     """
     named = named_config(option, environ=environ, cwd=cwd)
     if named is not None:
-        return Choice(named, Origin.NAMED)
+        return ChosenConfig(named, Origin.NAMED)
     store = TrustStore.of(home)
     usual = _usual(environ, store)
     here = project_config(cwd)
@@ -105,13 +105,13 @@ def choose(
     return _project(here, content, usual, store, ask)
 
 
-def _usual(environ: Mapping[str, str], store: TrustStore) -> Choice:
+def _usual(environ: Mapping[str, str], store: TrustStore) -> ChosenConfig:
     own = user_config(environ=environ)
     if not own.is_file():
-        return Choice(packaged_default(), Origin.PACKAGED)
+        return ChosenConfig(packaged_default(), Origin.PACKAGED)
     if given_to_agents(own, store.home) and not _is_trusted(own, store):
         raise _turned_up(own)  # somebody gave agents a folder around it, like ~/.config
-    return Choice(own, Origin.USER)
+    return ChosenConfig(own, Origin.USER)
 
 
 def _is_trusted(path: Path, store: TrustStore) -> bool:
@@ -121,8 +121,8 @@ def _is_trusted(path: Path, store: TrustStore) -> bool:
 
 
 def _project(
-    here: Path, content: bytes, usual: Choice, store: TrustStore, ask: Ask | None
-) -> Choice:
+    here: Path, content: bytes, usual: ChosenConfig, store: TrustStore, ask: Ask | None
+) -> ChosenConfig:
     known = store.verdict(here, content)
     trusted = known.trusted if known is not None and known.same else None
     if trusted is None and given_to_agents(here, store.home):
@@ -134,10 +134,12 @@ def _project(
             store.remember(here, content, trusted=answer)
             trusted, code = answer, {}
     if trusted and code:
-        return Choice(here, Origin.PROJECT, content, _changed_code(here, code), tuple(code))
+        return ChosenConfig(here, Origin.PROJECT, content, _changed_code(here, code), tuple(code))
     if trusted:
-        return Choice(here, Origin.PROJECT, content)
-    return Choice(usual.path, usual.origin, warning=_untrusted(here, said_no=trusted is False))
+        return ChosenConfig(here, Origin.PROJECT, content)
+    return ChosenConfig(
+        usual.path, usual.origin, warning=_untrusted(here, said_no=trusted is False)
+    )
 
 
 def _untrusted(here: Path, *, said_no: bool) -> str:

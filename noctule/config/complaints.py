@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from noctule.config.document import Document, KeyPath
+from noctule.config.document import ConfigDocument, KeyPath
 from noctule.core.errors import Problem
 from noctule.core.settings import Settings
 from noctule.core.settings.fields import SettingField, is_named, keys_under, match
@@ -43,7 +43,7 @@ _LIKE_OPENAI = frozenset(
 """What people write as a kind for servers that speak as OpenAI does."""
 
 
-def structural_problems(document: Document, data: Mapping[str, Any]) -> Iterator[Problem]:
+def structural_problems(document: ConfigDocument, data: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield a problem for each key that is unknown, missing or of the wrong kind.
 
     Args:
@@ -74,7 +74,7 @@ def place(kind: str, loc: Sequence[str | int]) -> KeyPath:
     return tuple(loc[:known])
 
 
-def _problem(document: Document, path: KeyPath, kind: str, said: str) -> Problem:
+def _problem(document: ConfigDocument, path: KeyPath, kind: str, said: str) -> Problem:
     if kind == "extra_forbidden":
         return document.complain(path, "there is no such setting.", _other_key(path))
     _, field = match(path)

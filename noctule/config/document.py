@@ -21,7 +21,7 @@ _MAX_NODES = 50_000  # aliases can make a small file endless
 
 
 @dataclass(slots=True)
-class Document:
+class ConfigDocument:
     """A configuration file that was read.
 
     Args:
@@ -61,9 +61,9 @@ def dotted(path: KeyPath) -> str:
     return text.removeprefix(".")
 
 
-def read_document(path: Path) -> Document:
+def read_document(path: Path) -> ConfigDocument:
     """Read a configuration file; what is wrong with it is in its ``problems``."""
-    document = Document(str(path))
+    document = ConfigDocument(str(path))
     try:
         with path.open("rb") as stream:
             raw = stream.read(MAX_BYTES + 1)
@@ -83,14 +83,14 @@ def read_document(path: Path) -> Document:
     return parse_document(raw, str(path))
 
 
-def parse_document(raw: bytes, file: str) -> Document:
+def parse_document(raw: bytes, file: str) -> ConfigDocument:
     """Read configuration text.
 
     Args:
         raw: UTF-8.
         file: what problems call it.
     """
-    document = Document(file)
+    document = ConfigDocument(file)
     if len(raw) > MAX_BYTES:
         message = f"it is longer than {MAX_BYTES:,} bytes; a configuration has a few thousand."
         document.problems.append(document.complain((), message, "name the right file."))
@@ -107,7 +107,7 @@ def parse_document(raw: bytes, file: str) -> Document:
     return document
 
 
-def _compose(document: Document, text: str) -> None:
+def _compose(document: ConfigDocument, text: str) -> None:
     try:
         node = yaml.compose(text, Loader=_Loader)
         if node is None:
@@ -131,7 +131,7 @@ def _compose(document: Document, text: str) -> None:
         document.problems.append(document.complain((), "it is nested too deep.", "flatten it."))
 
 
-def _syntax(document: Document, error: yaml.MarkedYAMLError) -> Problem:
+def _syntax(document: ConfigDocument, error: yaml.MarkedYAMLError) -> Problem:
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else None
     said = error.problem or "it cannot be parsed"
@@ -215,7 +215,7 @@ for _tag, _pattern, _first in (
 class _Walk:
     """Turns YAML nodes into plain data, noting lines and complaints."""
 
-    def __init__(self, document: Document) -> None:
+    def __init__(self, document: ConfigDocument) -> None:
         self._document = document
         self._open: set[int] = set()
         self._nodes = 0

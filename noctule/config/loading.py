@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noctule.config.choosing import Ask, Choice, Origin, choose
+from noctule.config.choosing import Ask, ChosenConfig, Origin, choose
 from noctule.config.code import leave_out, server_part
 from noctule.config.complaints import structural_problems
-from noctule.config.document import Document, KeyPath, parse_document, read_document
+from noctule.config.document import ConfigDocument, KeyPath, parse_document, read_document
 from noctule.config.installed import gaps
 from noctule.config.places import find_home, packaged_template
 from noctule.config.secrets import hide, written_secrets
@@ -41,7 +41,7 @@ class Loaded:
     path: Path
     home: Path
     absent: tuple[Problem, ...] = ()
-    choice: Choice | None = None
+    choice: ChosenConfig | None = None
 
 
 def load(
@@ -163,7 +163,7 @@ def require_telegram(loaded: Loaded) -> TelegramSettings:
 
 
 def _check(
-    document: Document, environ: Mapping[str, str], folder: Path, *, to_be_used: bool = False
+    document: ConfigDocument, environ: Mapping[str, str], folder: Path, *, to_be_used: bool = False
 ) -> tuple[Settings, tuple[Problem, ...]]:
     if not document.data:
         raise ConfigError(document.problems)
@@ -198,7 +198,7 @@ def _distinct(problems: list[Problem]) -> list[Problem]:
 
 
 def _missing(
-    document: Document, filled: Substitution, parts: Parts
+    document: ConfigDocument, filled: Substitution, parts: Parts
 ) -> tuple[tuple[Problem, ...], list[Problem]]:
     """Sort the missing variables into those nothing needs yet and those that are problems."""
     bound = parts.bound_endpoints()
@@ -217,7 +217,9 @@ def _missing(
     return tuple(absent), needed
 
 
-def _between_sections(document: Document, filled: Substitution, parts: Parts) -> Iterator[Problem]:
+def _between_sections(
+    document: ConfigDocument, filled: Substitution, parts: Parts
+) -> Iterator[Problem]:
     """Yield what does not fit together, but no missing key of an endpoint whose url is missing."""
     missing = {path for path, _ in filled.missing if path[0] == "endpoints"}
     incomplete = missing | {(*path[:2], "key") for path in missing}
@@ -230,7 +232,7 @@ def _is_endpoint_key(path: KeyPath) -> bool:
     return path[:1] == ("endpoints",) and path[2:] in {("key",), ("account", "key")}
 
 
-def _malformed(document: Document, filled: Substitution) -> Iterator[Problem]:
+def _malformed(document: ConfigDocument, filled: Substitution) -> Iterator[Problem]:
     for path in filled.malformed:
         yield document.complain(
             path,
@@ -253,7 +255,7 @@ def _anchor_paths(data: dict[str, Any], folder: Path) -> None:
         tools["folder"] = str(folder / Path(tools["folder"]).expanduser())
 
 
-def _missing_files(document: Document, parts: Parts) -> Iterator[Problem]:
+def _missing_files(document: ConfigDocument, parts: Parts) -> Iterator[Problem]:
     for name in parts.bound_endpoints():
         endpoint = parts.endpoints.get(name)
         for key in _ENDPOINT_FILES if endpoint else ():
@@ -266,7 +268,7 @@ def _missing_files(document: Document, parts: Parts) -> Iterator[Problem]:
                 )
 
 
-def _not_installed(document: Document, parts: Parts) -> Iterator[Problem]:
+def _not_installed(document: ConfigDocument, parts: Parts) -> Iterator[Problem]:
     for path, gap in gaps(parts):
         message = f"this needs {gap.what}, not installed yet."
         yield document.complain(path, message, f"run `{gap.command}`, or configure something else.")

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from noctule.config.document import MAX_BYTES, KeyPath, dotted, parse_document
-from noctule.config.trust import Verdict
+from noctule.config.trust import TrustDecision
 from noctule.core.base.masking import Masker
-from noctule.core.tools.approval_text import in_plain_sight
+from noctule.core.tools.approval_text import reveal_hidden
 
 _SECTIONS = ("endpoints", "models", "roles")
 _WRITTEN = re.compile(rf"^({'|'.join(_SECTIONS)})[ \t]*:", re.MULTILINE)
@@ -50,7 +50,7 @@ class Project:
     before: str | None = None
 
     @classmethod
-    def compared(cls, path: Path, content: bytes, known: Verdict | None) -> "Project":
+    def compared(cls, path: Path, content: bytes, known: TrustDecision | None) -> "Project":
         """Return a project file with what is new in it since a person looked at it."""
         if known is None or not known.trusted:
             return cls(path, content)
@@ -71,7 +71,7 @@ class Project:
             lines += changed[:_MOST_LINES]
             if len(changed) > _MOST_LINES:
                 lines.append(f"and {len(changed) - _MOST_LINES} more lines of {self.path.name}")
-        return [in_plain_sight(_MASKER.mask(line), most=_SHOWN) for line in lines]
+        return [reveal_hidden(_MASKER.mask(line), most=_SHOWN) for line in lines]
 
     def consequences(self) -> list[str]:
         """Return what using it would start, reach and allow, a line each, for a person to judge."""
@@ -81,7 +81,7 @@ class Project:
         variables = sorted(set(_VARIABLE.findall(self.content.decode("utf-8", "replace"))))
         if variables:
             found.append(f"reads the environment variables {', '.join(variables)}")
-        return [in_plain_sight(line, most=_SHOWN) for line in found]
+        return [reveal_hidden(line, most=_SHOWN) for line in found]
 
 
 def read_project(path: Path) -> bytes | None:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from noctule.config.document import Document, KeyPath
+from noctule.config.document import ConfigDocument, KeyPath
 from noctule.core.errors import Problem
 
 _WHOLE_REFERENCE = re.compile(r"\s*\$\{[^}]*\}\s*")
@@ -21,7 +21,7 @@ _HIDDEN = "(hidden)"
 _SHORTEST = 3  # a variable's value shorter than this is no secret and would hide plain words
 
 
-def written_secrets(document: Document) -> Iterator[Problem]:
+def written_secrets(document: ConfigDocument) -> Iterator[Problem]:
     """Yield a problem for each secret that is written into the file itself."""
     for path, text in _texts(document.data, ()):
         variable = _variable(document.data, path)

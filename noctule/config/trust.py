@@ -26,7 +26,7 @@ FILE = "trusted-configurations.json"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TrustDecision:
     """What a person said about a file.
 
     Args:
@@ -64,7 +64,7 @@ class TrustStore:
         """Return the store of a data folder, on the machine's clock."""
         return cls(home, SystemClock())
 
-    def verdict(self, path: Path, content: bytes) -> Verdict | None:
+    def verdict(self, path: Path, content: bytes) -> TrustDecision | None:
         """Return what was said about a file; None when nobody was asked yet.
 
         Args:
@@ -75,7 +75,7 @@ class TrustStore:
         if entry is None:
             return None
         before = entry.get("text")
-        return Verdict(
+        return TrustDecision(
             trusted=entry.get("trusted") is True,
             same=entry.get("sha256") == _digest(content),
             changed=differences(_stored_code(entry), _code(path, content)),

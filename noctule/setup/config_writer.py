@@ -9,9 +9,9 @@ from decimal import Decimal, InvalidOperation
 from noctule.core.base.extras import Extra, Gap, gap
 from noctule.core.errors import UsageError
 from noctule.setup.context_room import context_of
-from noctule.setup.discover import Found, FoundModel
+from noctule.setup.discover import Discovery, FoundModel
 from noctule.setup.first_roles import Bound, Hosted, bind
-from noctule.setup.hosted import SERVICES, Service
+from noctule.setup.hosted import SERVICES, HostedService
 from noctule.setup.recommend import Picked, calls_tools, pick
 
 _GB = 1_000_000_000
@@ -53,7 +53,7 @@ roles:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class SetupQuestion:
     """Something only the person can decide.
 
     Args:
@@ -69,9 +69,9 @@ class Question:
     default: str
 
 
-def questions(found: Found) -> list[Question]:
+def questions(found: Discovery) -> list[SetupQuestion]:
     """Return what is worth asking; [] when there is nothing to decide."""
-    asked: list[Question] = []
+    asked: list[SetupQuestion] = []
     services = _usable(found)
     if services:
         local = pick_local(found) is not None
@@ -82,16 +82,16 @@ def questions(found: Found) -> list[Question]:
         )
         choices = (*names, _NONE)
         text = f"Which hosted service for {what}?{others}"
-        asked.append(Question("cloud", text, choices, names[0]))
+        asked.append(SetupQuestion("cloud", text, choices, names[0]))
         text = "How many US dollars may a role spend there in five hours?"
-        asked.append(Question("budget_usd", text, (), "1.00"))
+        asked.append(SetupQuestion("budget_usd", text, (), "1.00"))
     if found.telegram:
         text = "Start the Telegram bot with `noctule serve`?"
-        asked.append(Question("telegram", text, ("yes", "no"), "yes"))
+        asked.append(SetupQuestion("telegram", text, ("yes", "no"), "yes"))
     return asked
 
 
-def needs_packaged_model(found: Found, answers: Mapping[str, str]) -> bool:
+def needs_packaged_model(found: Discovery, answers: Mapping[str, str]) -> bool:
     """Return whether there is nothing but the packaged model that could answer.
 
     Args:
@@ -101,7 +101,7 @@ def needs_packaged_model(found: Found, answers: Mapping[str, str]) -> bool:
     return pick_local(found) is None and (not _usable(found) or answers.get("cloud") == _NONE)
 
 
-def propose(found: Found, answers: Mapping[str, str] | None = None) -> str:
+def propose(found: Discovery, answers: Mapping[str, str] | None = None) -> str:
     """Write a configuration for what was found.
 
     Args:
@@ -124,12 +124,12 @@ def propose(found: Found, answers: Mapping[str, str] | None = None) -> str:
     return "\n".join(_head(found)) + "\n\n" + body + "".join(_telegram(found, given))
 
 
-def pick_local(found: Found) -> Picked | None:
+def pick_local(found: Discovery) -> Picked | None:
     """Return which local models would do what; None where none could."""
     return pick(found.ollama or (), found.memory_bytes)
 
 
-def _usable(found: Found) -> list[Service]:
+def _usable(found: Discovery) -> list[HostedService]:
     """Return the services a role can be bound to now: with models, prices and what they need.
 
     A service whose client is not installed is one only where there is no other.
@@ -138,11 +138,11 @@ def _usable(found: Found) -> list[Service]:
     return [service for service in known if _extra(service) is None] or known
 
 
-def _extra(service: Service) -> Gap | None:
+def _extra(service: HostedService) -> Gap | None:
     return gap(Extra.ANTHROPIC) if service.kind == "anthropic" else None
 
 
-def _hosted(found: Found, first: str) -> list[Hosted]:
+def _hosted(found: Discovery, first: str) -> list[Hosted]:
     """Name the models of the services, the chosen one first; [] when none is wanted."""
     if first == _NONE:
         return []
@@ -160,7 +160,7 @@ def _hosted(found: Found, first: str) -> list[Hosted]:
     ]
 
 
-def _checked(found: Found, answers: Mapping[str, str]) -> dict[str, str]:
+def _checked(found: Discovery, answers: Mapping[str, str]) -> dict[str, str]:
     given: dict[str, str] = {}
     for question in questions(found):
         answer = answers.get(question.key, "").strip() or question.default
@@ -185,7 +185,7 @@ def _money(text: str) -> str:
     return f"{amount:f}"
 
 
-def _head(found: Found) -> Iterator[str]:
+def _head(found: Discovery) -> Iterator[str]:
     yield "# Written by `noctule init`. `noctule docs reference/configuration` describes every key;"
     yield "# `noctule doctor` checks it against this machine. Secrets stay in the environment."
     if found.ollama_trouble:
@@ -197,7 +197,7 @@ def _head(found: Found) -> Iterator[str]:
 
 
 def _body(
-    found: Found, picked: Picked | None, hosted: Sequence[Hosted], budget: str
+    found: Discovery, picked: Picked | None, hosted: Sequence[Hosted], budget: str
 ) -> Iterator[str]:
     yield "endpoints:"
     if picked:
@@ -225,7 +225,9 @@ def _body(
     yield ""
 
 
-def _split(found: Found, hosted: Sequence[Hosted]) -> tuple[list[Service], list[Service]]:
+def _split(
+    found: Discovery, hosted: Sequence[Hosted]
+) -> tuple[list[HostedService], list[HostedService]]:
     """Return the services that get an endpoint, and those that could but are too many."""
     if not hosted:
         return [], []
@@ -234,7 +236,9 @@ def _split(found: Found, hosted: Sequence[Hosted]) -> tuple[list[Service], list[
     return [service for service in found.services if service not in others], others
 
 
-def _local_models(found: Found, picked: Picked | None, names: Mapping[str, str]) -> Iterator[str]:
+def _local_models(
+    found: Discovery, picked: Picked | None, names: Mapping[str, str]
+) -> Iterator[str]:
     for model in picked.models if picked else ():
         context = context_of(model, picked.models if picked else (), found.memory_bytes)
         yield f"  {names[model.name]}: {{{', '.join(_model_keys(model, context))}}}"
@@ -263,7 +267,7 @@ def _hosted_models(one: Hosted) -> Iterator[str]:
         yield f"  {one.strong}: {{{head}, name: {_text(one.service.strong)}, tier: frontier}}"
 
 
-def _left_out(found: Found, hosted: Sequence[Hosted]) -> Iterator[str]:
+def _left_out(found: Discovery, hosted: Sequence[Hosted]) -> Iterator[str]:
     """Say of endpoints without a bound model what is missing."""
     bound = {one.service.endpoint for one in hosted}
     for service in _split(found, hosted)[0]:
@@ -291,7 +295,7 @@ def _role(bound: Bound, budget: str) -> str:
     return f"  {bound.role + ':':13} {{{', '.join(keys)}}}"
 
 
-def _telegram(found: Found, given: Mapping[str, str]) -> Iterator[str]:
+def _telegram(found: Discovery, given: Mapping[str, str]) -> Iterator[str]:
     if given.get("telegram") == "yes":
         url = f", base_url: {_text(found.telegram_url)}" if found.telegram_url else ""
         keys = f'token: "${{TELEGRAM_BOT_TOKEN}}"{url}, allow: []'

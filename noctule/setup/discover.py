@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from noctule.setup.hosted import Service, azure_in, keys_in, services_of
+from noctule.setup.hosted import HostedService, azure_in, keys_in, services_of
 
 if TYPE_CHECKING:
     import httpx
@@ -43,7 +43,7 @@ class FoundModel:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class Discovery:
     """What was found.
 
     Args:
@@ -62,20 +62,20 @@ class Found:
     ollama: tuple[FoundModel, ...] | None = None
     ollama_trouble: str | None = None
     keys: tuple[str, ...] = ()
-    azure: Service | None = None
+    azure: HostedService | None = None
     notes: tuple[str, ...] = ()
     telegram: bool = False
     telegram_url: str = ""
     memory_bytes: int | None = None
 
     @property
-    def services(self) -> list[Service]:
+    def services(self) -> list[HostedService]:
         """The hosted services whose keys are set, under the variables that hold them."""
         found = services_of(self.keys)
         return found if self.azure is None else [*found, self.azure]
 
 
-async def discover(environ: Mapping[str, str], http: "httpx.AsyncClient") -> Found:
+async def discover(environ: Mapping[str, str], http: "httpx.AsyncClient") -> Discovery:
     """Look around; asks nobody but Ollama, and waits for it a few seconds at most.
 
     Args:
@@ -86,7 +86,7 @@ async def discover(environ: Mapping[str, str], http: "httpx.AsyncClient") -> Fou
     models, trouble = await _ask_ollama(url, http)
     keys, notes = keys_in(environ)
     azure, missing = azure_in(environ)
-    return Found(
+    return Discovery(
         ollama_url=url,
         ollama=models,
         ollama_trouble=trouble,

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from noctule.setup.hosted import Service
+from noctule.setup.hosted import HostedService
 from noctule.setup.recommend import Picked, calls_tools
 
 
@@ -34,7 +34,7 @@ class Hosted:
         strong: that of the model for what is hard.
     """
 
-    service: Service
+    service: HostedService
     quick: str
     strong: str
 

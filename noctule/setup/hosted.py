@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class HostedService:
     """A hosted service.
 
     Args:
@@ -39,7 +39,7 @@ class Service:
 # Addresses and models as in each service's own documentation and in genai-prices, checked
 # 2026-11; the order is that in which they are proposed.
 SERVICES = (
-    Service(
+    HostedService(
         "Anthropic",
         "ANTHROPIC_API_KEY",
         "anthropic",
@@ -48,8 +48,8 @@ SERVICES = (
         "claude-haiku-4-5",
         "claude-opus-4-7",
     ),
-    Service("OpenAI", "OPENAI_API_KEY", "openai", "openai", None, "gpt-5.4-mini", "gpt-5.4"),
-    Service(
+    HostedService("OpenAI", "OPENAI_API_KEY", "openai", "openai", None, "gpt-5.4-mini", "gpt-5.4"),
+    HostedService(
         "OpenRouter",
         "OPENROUTER_API_KEY",
         "openrouter",
@@ -58,7 +58,7 @@ SERVICES = (
         "openai/gpt-oss-120b",
         "anthropic/claude-haiku-4.5",
     ),
-    Service(
+    HostedService(
         "Groq",
         "GROQ_API_KEY",
         "groq",
@@ -67,7 +67,7 @@ SERVICES = (
         "openai/gpt-oss-20b",
         "openai/gpt-oss-120b",
     ),
-    Service(
+    HostedService(
         "Google Gemini",
         "GEMINI_API_KEY",
         "gemini",
@@ -77,7 +77,7 @@ SERVICES = (
         "gemini-3.5-flash",
         also=("GOOGLE_API_KEY",),
     ),
-    Service(
+    HostedService(
         "Mistral",
         "MISTRAL_API_KEY",
         "mistral",
@@ -86,7 +86,7 @@ SERVICES = (
         "mistral-small-latest",
         "mistral-medium-latest",
     ),
-    Service(
+    HostedService(
         "DeepSeek",
         "DEEPSEEK_API_KEY",
         "deepseek",
@@ -95,7 +95,7 @@ SERVICES = (
         "deepseek-chat",
         "deepseek-reasoner",
     ),
-    Service(
+    HostedService(
         "xAI",
         "XAI_API_KEY",
         "xai",
@@ -104,7 +104,7 @@ SERVICES = (
         "grok-4-1-fast-non-reasoning",
         "grok-4.3",
     ),
-    Service(
+    HostedService(
         "Together AI",
         "TOGETHER_API_KEY",
         "together",
@@ -113,7 +113,7 @@ SERVICES = (
         "openai/gpt-oss-120b",
         "moonshotai/Kimi-K3",
     ),
-    Service(
+    HostedService(
         "Cerebras",
         "CEREBRAS_API_KEY",
         "cerebras",
@@ -122,7 +122,7 @@ SERVICES = (
         "gpt-oss-120b",
         "zai-glm-4.7",
     ),
-    Service(
+    HostedService(
         "Fireworks AI",
         "FIREWORKS_API_KEY",
         "fireworks",
@@ -131,7 +131,7 @@ SERVICES = (
         "accounts/fireworks/models/gpt-oss-120b",
         "accounts/fireworks/models/kimi-k2p6",
     ),
-    Service(
+    HostedService(
         "Moonshot AI",
         "MOONSHOT_API_KEY",
         "moonshot",
@@ -140,7 +140,7 @@ SERVICES = (
         "kimi-k2.5",
         "kimi-k3",
     ),
-    Service(
+    HostedService(
         "Z.ai",
         "ZAI_API_KEY",
         "zai",
@@ -150,7 +150,7 @@ SERVICES = (
         "glm-4.7",
         also=("Z_AI_API_KEY",),
     ),
-    Service(
+    HostedService(
         "Cohere",
         "COHERE_API_KEY",
         "cohere",
@@ -198,7 +198,7 @@ def keys_in(environ: Mapping[str, str]) -> tuple[list[str], list[str]]:
     return found, notes
 
 
-def services_of(variables: Collection[str]) -> list[Service]:
+def services_of(variables: Collection[str]) -> list[HostedService]:
     """Return the services whose keys are in these variables, each once."""
     return [
         replace(service, variable=name)
@@ -207,7 +207,7 @@ def services_of(variables: Collection[str]) -> list[Service]:
     ]
 
 
-def azure_in(environ: Mapping[str, str]) -> tuple[Service | None, list[str]]:
+def azure_in(environ: Mapping[str, str]) -> tuple[HostedService | None, list[str]]:
     """Return Azure's OpenAI, whose address and deployment are the customer's own.
 
     Its v1 API takes the key as OpenAI's does, and the deployment's name as the model ("Azure OpenAI
@@ -240,7 +240,9 @@ def azure_in(environ: Mapping[str, str]) -> tuple[Service | None, list[str]]:
         )
     name = deployment or ""
     url = f"{base}/openai/v1/"
-    azure = Service("Azure OpenAI", AZURE_KEY, "azure", "openai", url, name, name, priced=priced)
+    azure = HostedService(
+        "Azure OpenAI", AZURE_KEY, "azure", "openai", url, name, name, priced=priced
+    )
     return azure, notes
 
 

@@ -158,7 +158,7 @@ class Names(TypeDecorator[tuple[str, ...]]):
         return () if value in {None, "[]"} else tuple(json.loads(value or "[]"))
 
 
-class Choice(TypeDecorator[StrEnum]):
+class EnumText(TypeDecorator[StrEnum]):
     """One of a fixed set of words.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 
-class Watch(AsyncGenerator[None, None]):
+class ChangeWatch(AsyncGenerator[None, None]):
     """Yields once at the start and then whenever it was woken; wakes in between fold into one.
 
     Nothing has to be closed: a watch that nobody holds any more is forgotten.
@@ -47,7 +47,7 @@ class Watches:
     """
 
     def __init__(self, on_first: Callable[[], None]) -> None:
-        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+        self._watches: weakref.WeakSet[ChangeWatch] = weakref.WeakSet()
         self._on_first = on_first
         self._ended = False
 
@@ -55,9 +55,9 @@ class Watches:
         """Whether there is anybody to tell."""
         return bool(self._watches)
 
-    def add(self) -> Watch:
+    def add(self) -> ChangeWatch:
         """Return a new watch; one of a closed database ends at once."""
-        watch = Watch()
+        watch = ChangeWatch()
         if self._ended:
             watch.end()
             return watch

@@ -25,7 +25,7 @@ from storage.sqlite.disk import Disk
 from storage.sqlite.faults import explain
 from storage.sqlite.threads import in_thread
 from storage.sqlite.transactions import Readers, Reading, Writing
-from storage.sqlite.writer import Writer
+from storage.sqlite.writer import WriteQueue
 from storage.stores.tenures import take
 from storage.unit_of_work import SqlUnitOfWork
 
@@ -51,7 +51,7 @@ class SqliteDatabase:
         self._session_locks = SessionLocks()
         self._readers = Readers(engine)
         disk = Disk(path, executor)
-        self._writer = Writer(
+        self._writer = WriteQueue(
             engine.connect(), disk, self._watches, executor=executor, place=self._place
         )
         self._looking: asyncio.Task[None] | None = None

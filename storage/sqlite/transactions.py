@@ -19,7 +19,7 @@ from storage.base.transaction import P, T
 from storage.sqlite.connection import raw
 from storage.sqlite.faults import explain, primary_code
 from storage.sqlite.threads import in_thread
-from storage.sqlite.writer import Writer
+from storage.sqlite.writer import WriteQueue
 
 
 class Writing:
@@ -34,7 +34,9 @@ class Writing:
 
     __slots__ = ("_durable", "_executor", "_open", "_place", "_writer")
 
-    def __init__(self, writer: Writer, *, durable: bool, executor: Executor, place: str) -> None:
+    def __init__(
+        self, writer: WriteQueue, *, durable: bool, executor: Executor, place: str
+    ) -> None:
         self._writer = writer
         self._durable = durable
         self._executor = executor

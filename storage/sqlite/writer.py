@@ -19,7 +19,7 @@ _SLICE_MS: Final = 200
 _BACKSTOP_PAGES: Final = 4000
 
 
-class Writer:
+class WriteQueue:
     """Gives the write lock to one unit of work after another, in the order they asked.
 
     In this process they queue for an asyncio lock. Against other processes it tries SQLite's

@@ -9,8 +9,15 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql
 
-from noctule.core.budgets.budget_ledger import Books, horizon
-from noctule.core.budgets.budgets import CLOCK_SLACK, Budget, BudgetKey, Hold, HoldState, Tally
+from noctule.core.budgets.budget_ledger import BudgetLedger, horizon
+from noctule.core.budgets.budgets import (
+    CLOCK_SLACK,
+    Budget,
+    BudgetKey,
+    BudgetUsage,
+    Hold,
+    HoldState,
+)
 from noctule.core.budgets.corrections import Correction
 from storage.base.transaction import Transaction
 from storage.base.upsert import upsert
@@ -72,11 +79,11 @@ class SqlBudgets:
 
     async def open_books(
         self, budgets: Sequence[Budget], hold_ids: Sequence[str], now: datetime
-    ) -> Books:
+    ) -> BudgetLedger:
         """Lock the rows of some budgets, in the order of their keys, and return their books."""
         return await self._transaction.run(_open, budgets, hold_ids, now)
 
-    async def keep(self, books: Books) -> None:
+    async def keep(self, books: BudgetLedger) -> None:
         """Write back what books say has changed."""
         await self._transaction.run(_keep, books)
 
@@ -88,7 +95,7 @@ class SqlBudgets:
         """Return what counts as spent in a rolling window, oldest first."""
         return await self._transaction.run_long(_holds, _SPENT, {"one": key.id})
 
-    async def tallies(self) -> list[Tally]:
+    async def tallies(self) -> list[BudgetUsage]:
         """Return every stored tally, in the order of keys."""
         return await self._transaction.run(_list)
 
@@ -131,7 +138,7 @@ def _corrections(connection: Connection) -> list[Correction]:
 
 def _open(
     connection: Connection, budgets: Sequence[Budget], hold_ids: Sequence[str], now: datetime
-) -> Books:
+) -> BudgetLedger:
     ids = sorted({budget.key.id for budget in budgets})
     tallies = _lock(connection, ids)
     holds: list[Hold] = []
@@ -144,10 +151,10 @@ def _open(
         reach = horizon(budget, now)
         if reach is not None:
             holds += _holds(connection, _PAST, {"one": budget.key.id, "horizon": reach})
-    return Books(now, tallies, holds)
+    return BudgetLedger(now, tallies, holds)
 
 
-def _lock(connection: Connection, ids: Sequence[str]) -> list[Tally]:
+def _lock(connection: Connection, ids: Sequence[str]) -> list[BudgetUsage]:
     if connection.dialect.name == "postgresql":
         _make(connection, ids)
     return [_tally(row) for row in connection.execute(_LOCK, {"budgets": ids})]
@@ -160,12 +167,12 @@ def _make(connection: Connection, ids: Sequence[str]) -> None:
     somebody who holds that row and waits for those.
     """
     known = set(connection.execute(_KNOWN, {"budgets": ids}).scalars())
-    new = [_columns(Tally(BudgetKey.read(name))) for name in ids if name not in known]
+    new = [_columns(BudgetUsage(BudgetKey.read(name))) for name in ids if name not in known]
     if new:
         connection.execute(_MAKE, new)
 
 
-def _keep(connection: Connection, books: Books) -> None:
+def _keep(connection: Connection, books: BudgetLedger) -> None:
     dialect = connection.dialect.name
     if books.tallies:
         connection.execute(_PUT_TALLY[dialect], [_columns(tally) for tally in books.tallies])
@@ -187,7 +194,7 @@ def _holds(connection: Connection, statement: sa.Select[Any], values: dict[str, 
     return list(_read(connection.execute(statement, values)))
 
 
-def _list(connection: Connection) -> list[Tally]:
+def _list(connection: Connection) -> list[BudgetUsage]:
     return sorted((_tally(row) for row in connection.execute(_TALLIES)), key=lambda t: t.key)
 
 
@@ -205,7 +212,7 @@ def _read(rows: Iterable[sa.Row[Any]]) -> Iterable[Hold]:
         )
 
 
-def _columns(tally: Tally) -> dict[str, Any]:
+def _columns(tally: BudgetUsage) -> dict[str, Any]:
     return {
         "id": tally.key.id,
         "limit_nano_usd": tally.usd,
@@ -221,8 +228,8 @@ def _columns(tally: Tally) -> dict[str, Any]:
     }
 
 
-def _tally(row: sa.Row[Any]) -> Tally:
-    return Tally(
+def _tally(row: sa.Row[Any]) -> BudgetUsage:
+    return BudgetUsage(
         key=BudgetKey.read(row.id),
         usd=row.limit_nano_usd,
         number=row.number,

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from noctule.core.messaging.chats import Chat, Pairing, Person, Watch
+from noctule.core.messaging.chats import Chat, Pairing, Person, Subscription
 from storage.base.transaction import Transaction
 from storage.tables import chats, outbox, pairings, persons, watches
 
@@ -97,18 +97,18 @@ class SqlChats:
         """Rename a place (a group became a supergroup), with its watches and waiting mail."""
         await self._transaction.run(_move, channel, place, to)
 
-    async def watch(self, watch: Watch) -> None:
+    async def watch(self, watch: Subscription) -> None:
         """Store or replace a watch."""
         await self._transaction.run(_put, _PUT_WATCH, _values(watches, watch))
 
-    async def watches(self, channel: str, *, place: str | None = None) -> list[Watch]:
+    async def watches(self, channel: str, *, place: str | None = None) -> list[Subscription]:
         """Return the watches of a messenger or of one place; in order of session."""
         values = {"in_channel": channel}
         if place is None:
             rows = await self._transaction.run(_rows, _WATCHES, values)
         else:
             rows = await self._transaction.run(_rows, _WATCHES_OF, values | {"in_place": place})
-        return [Watch(*row) for row in rows]
+        return [Subscription(*row) for row in rows]
 
     async def saw(self, channel: str, place: str, session_id: str, seq: int) -> None:
         """Note the last event that was told; an earlier one changes nothing."""

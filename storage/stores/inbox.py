@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 from sqlalchemy.dialects import postgresql, sqlite
 
-from noctule.core.messaging.messages import Incoming
+from noctule.core.messaging.messages import InboxUpdate
 from storage.base.transaction import Transaction
 from storage.tables import inbox
 from storage.tables.mail import unhandled
@@ -45,7 +45,7 @@ class SqlInbox:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    async def add(self, updates: Sequence[Incoming]) -> int:
+    async def add(self, updates: Sequence[InboxUpdate]) -> int:
         """Store updates; those with a stored number change nothing. Return how many were new."""
         return await self._transaction.run(_add, updates)
 
@@ -57,7 +57,7 @@ class SqlInbox:
         """Return when the last update was received; None when none is stored."""
         return await self._transaction.run(_newest_at, channel)
 
-    async def waiting(self, channel: str) -> list[Incoming]:
+    async def waiting(self, channel: str) -> list[InboxUpdate]:
         """Return the updates not handled yet, in order of number."""
         return await self._transaction.run_long(_waiting, channel)
 
@@ -76,7 +76,7 @@ class SqlInbox:
         return await self._transaction.run_long(_prune, channel, before)
 
 
-def _add(connection: Connection, updates: Sequence[Incoming]) -> int:
+def _add(connection: Connection, updates: Sequence[InboxUpdate]) -> int:
     added = 0
     for update in updates:
         values = {c.key: getattr(update, c.key) for c in inbox.columns}
@@ -96,8 +96,8 @@ def _newest_at(connection: Connection, channel: str) -> datetime | None:
     return newest
 
 
-def _waiting(connection: Connection, channel: str) -> list[Incoming]:
-    return [Incoming(*row) for row in connection.execute(_WAITING, {"in_channel": channel})]
+def _waiting(connection: Connection, channel: str) -> list[InboxUpdate]:
+    return [InboxUpdate(*row) for row in connection.execute(_WAITING, {"in_channel": channel})]
 
 
 def _change(

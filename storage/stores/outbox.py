@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.messaging.messages import Backlog, Outgoing, OutgoingKind, OutgoingState
+from noctule.core.messaging.messages import Backlog, OutboxMessage, OutgoingKind, OutgoingState
 from storage.base.transaction import Transaction
 from storage.tables import inbox, outbox
 from storage.tables.mail import underway, unhandled
@@ -62,30 +62,30 @@ class SqlOutbox:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    async def add(self, message: Outgoing) -> bool:
+    async def add(self, message: OutboxMessage) -> bool:
         """Store a message; return False when one with its key is there.
 
         An edit with the key of an edit that is still pending takes its place.
         """
         return await self._transaction.run(_add, message)
 
-    async def waiting(self, channel: str) -> list[Outgoing]:
+    async def waiting(self, channel: str) -> list[OutboxMessage]:
         """Return what is pending or was being sent, in order of id."""
         return await self._transaction.run_long(_list, _WAITING, {"in_channel": channel})
 
-    async def first(self, channel: str, place: str) -> Outgoing | None:
+    async def first(self, channel: str, place: str) -> OutboxMessage | None:
         """Return what goes out next at a place; None when nothing waits there."""
         values = {"in_channel": channel, "in_place": place}
         found = await self._transaction.run(_list, _FIRST, values)
         return found[0] if found else None
 
-    async def by_key(self, channel: str, key: str) -> Outgoing | None:
+    async def by_key(self, channel: str, key: str) -> OutboxMessage | None:
         """Return one message; None when none has the key. Of edits the newest."""
         values = {"in_channel": channel, "with_key": key}
         found = await self._transaction.run(_list, _BY_KEY, values)
         return found[0] if found else None
 
-    async def by_message(self, channel: str, place: str, message_id: str) -> Outgoing | None:
+    async def by_message(self, channel: str, place: str, message_id: str) -> OutboxMessage | None:
         """Return what was sent as a message of the messenger; None when it was not ours."""
         values = {"in_channel": channel, "in_place": place, "sent_as": message_id}
         found = await self._transaction.run(_list, _BY_MESSAGE, values)
@@ -135,7 +135,7 @@ class SqlOutbox:
         return await self._transaction.run_long(_prune, channel, before)
 
 
-def _add(connection: Connection, message: Outgoing) -> bool:
+def _add(connection: Connection, message: OutboxMessage) -> bool:
     key = {"in_channel": message.channel, "with_key": message.key}
     values = {c.key: getattr(message, c.key) for c in outbox.columns}
     values["body"] = dict(message.body)
@@ -151,8 +151,8 @@ def _add(connection: Connection, message: Outgoing) -> bool:
 
 def _list(
     connection: Connection, statement: sa.Select[Any], values: dict[str, Any]
-) -> list[Outgoing]:
-    return [Outgoing(*row) for row in connection.execute(statement, values)]
+) -> list[OutboxMessage]:
+    return [OutboxMessage(*row) for row in connection.execute(statement, values)]
 
 
 def _change(connection: Connection, message_id: str, changes: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection
 
 from noctule.core.base.masking import Masker
-from noctule.core.base.secrets import Ended
+from noctule.core.base.secrets import EndedTurn
 from storage.base.transaction import Transaction
 from storage.base.upsert import upsert
 from storage.base.words import words_of
@@ -72,7 +72,7 @@ class SqlSecrets:
     def __init__(self, transaction: Transaction) -> None:
         self._transaction = transaction
 
-    async def due(self, *, session_id: str | None = None, limit: int = 100) -> list[Ended]:
+    async def due(self, *, session_id: str | None = None, limit: int = 100) -> list[EndedTurn]:
         """Return turns whose secrets were not replaced since their end, the earliest first."""
         return await self._transaction.run_long(_due, session_id, limit)
 
@@ -80,32 +80,32 @@ class SqlSecrets:
         """Return whether a turn of a session has begun and not ended."""
         return await self._transaction.run(_is_begun, session_id)
 
-    async def replace(self, ended: Ended, masker: Masker) -> None:
+    async def replace(self, ended: EndedTurn, masker: Masker) -> None:
         """Replace what a masker finds in all rows of a turn."""
         await self._transaction.run_long(_replace, ended, masker)
 
-    async def done(self, ended: Ended) -> None:
+    async def done(self, ended: EndedTurn) -> None:
         """Note that nothing of a turn is left to be replaced."""
         await self._transaction.run(_done, ended)
 
 
-def _due(connection: Connection, session_id: str | None, limit: int) -> list[Ended]:
+def _due(connection: Connection, session_id: str | None, limit: int) -> list[EndedTurn]:
     statement = _DUE.limit(limit)
     if session_id is not None:
         statement = statement.where(turns.c.session_id == session_id)
-    return [Ended(*row) for row in connection.execute(statement)]
+    return [EndedTurn(*row) for row in connection.execute(statement)]
 
 
 def _is_begun(connection: Connection, session_id: str) -> bool:
     return connection.execute(_BEGUN.limit(1), {"session": session_id}).first() is not None
 
 
-def _done(connection: Connection, ended: Ended) -> None:
+def _done(connection: Connection, ended: EndedTurn) -> None:
     values = {"turn_id": ended.turn_id, "ended_at": ended.ended_at}
     connection.execute(_DONE[connection.dialect.name], values)
 
 
-def _replace(connection: Connection, ended: Ended, masker: Masker) -> None:
+def _replace(connection: Connection, ended: EndedTurn, masker: Masker) -> None:
     turn = connection.execute(
         sa.select(turns.c.created_at, sessions.c.owner)
         .join(sessions, sessions.c.id == turns.c.session_id)
@@ -126,7 +126,7 @@ def _replace(connection: Connection, ended: Ended, masker: Masker) -> None:
     _in_grants(connection, masker, owner, ended, since)
 
 
-def _mail_of(ended: Ended, since: datetime) -> sa.ColumnElement[bool]:
+def _mail_of(ended: EndedTurn, since: datetime) -> sa.ColumnElement[bool]:
     """Match letters about the session that belong to no turn."""
     return sa.and_(
         outbox.c.session_id == ended.session_id,
@@ -163,7 +163,7 @@ def _plain(value: Any) -> Any:
 
 
 def _in_notes(
-    connection: Connection, masker: Masker, owner: str, ended: Ended, since: datetime
+    connection: Connection, masker: Masker, owner: str, ended: EndedTurn, since: datetime
 ) -> None:
     written = sa.or_(notes.c.session_id == ended.session_id, notes.c.written_at >= since)
     found = connection.execute(
@@ -194,7 +194,7 @@ def _in_notes(
 
 
 def _in_grants(
-    connection: Connection, masker: Masker, owner: str, ended: Ended, since: datetime
+    connection: Connection, masker: Masker, owner: str, ended: EndedTurn, since: datetime
 ) -> None:
     """Drop what was allowed with a secret in it: with a placeholder it would mean another thing."""
     given = sa.or_(grants.c.session_id == ended.session_id, grants.c.granted_at >= since)

@@ -7,9 +7,9 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection
 
-from noctule.core.reports.answer_cost import Standing
+from noctule.core.reports.answer_cost import RatedTurn
 from noctule.core.sessions.lifecycle import Status, check_move
-from noctule.core.sessions.sessions import Order, Turn, Verdict
+from noctule.core.sessions.sessions import Order, Rating, Turn
 from storage.base.transaction import Transaction
 from storage.base.typed_ids import ByTypedId
 from storage.tables import sessions, turns
@@ -108,7 +108,7 @@ class SqlTurns:
         """Return queued, parked and waiting turns whose turn it is, oldest first."""
         return await self._transaction.run_long(_due, now)
 
-    async def standings(self) -> Mapping[str, Standing]:
+    async def standings(self) -> Mapping[str, RatedTurn]:
         """Return how far every turn has come and what its person thought of it, by id."""
         return await self._transaction.run_long(_standings)
 
@@ -156,7 +156,7 @@ class SqlTurns:
         """Note what a person ordered for a turn; None takes it back."""
         await self._transaction.run(_set, _ORDER, turn_id, {"wanted": order})
 
-    async def rate(self, turn_id: str, verdict: Verdict | None) -> None:
+    async def rate(self, turn_id: str, verdict: Rating | None) -> None:
         """Note what the person thought of the reply; None takes it back."""
         await self._transaction.run(_set, _RATE, turn_id, {"opinion": verdict})
 
@@ -187,9 +187,9 @@ def _count(connection: Connection) -> int:
     return connection.execute(_COUNT_UNFINISHED).scalar_one()
 
 
-def _standings(connection: Connection) -> dict[str, Standing]:
+def _standings(connection: Connection) -> dict[str, RatedTurn]:
     rows = connection.execute(_STANDINGS)
-    return {turn_id: Standing(status, verdict) for turn_id, status, verdict in rows}
+    return {turn_id: RatedTurn(status, verdict) for turn_id, status, verdict in rows}
 
 
 def _orders(connection: Connection, turn_ids: Sequence[str]) -> dict[str, Order]:

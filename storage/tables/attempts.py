@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from noctule.core.llm.attempts import CostSource, Purpose
 from noctule.core.provider_errors.outcomes import Outcome
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, Json, NanoUsd, UtcDateTime, Words
+from storage.base.types import EnumText, Id, Json, NanoUsd, UtcDateTime, Words
 
 attempts = sa.Table(
     "attempts",
@@ -18,10 +18,10 @@ attempts = sa.Table(
     sa.Column("session_id", Id),
     sa.Column("turn_id", Id),
     sa.Column("role", Words, nullable=False),
-    sa.Column("purpose", Choice(Purpose), nullable=False),
+    sa.Column("purpose", EnumText(Purpose), nullable=False),
     sa.Column("model", Words, nullable=False),
     sa.Column("endpoint", Words, nullable=False),
-    sa.Column("outcome", Choice(Outcome), nullable=False),
+    sa.Column("outcome", EnumText(Outcome), nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("wait_s", sa.Double, nullable=False),
     sa.Column("first_token_s", sa.Double),
@@ -33,7 +33,7 @@ attempts = sa.Table(
     sa.Column("reasoning_tokens", sa.BigInteger),
     sa.Column("reported_nano_usd", NanoUsd),
     sa.Column("cost_nano_usd", NanoUsd),
-    sa.Column("cost_source", Choice(CostSource)),
+    sa.Column("cost_source", EnumText(CostSource)),
     sa.Column("fallback_from", Words),
     sa.Column("skipped", Json, nullable=False),
     sa.Column("message", Words),

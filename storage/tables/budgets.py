@@ -7,7 +7,7 @@ import sqlalchemy as sa
 
 from noctule.core.budgets.budgets import HoldState
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, NanoUsd, UtcDateTime, Words
+from storage.base.types import EnumText, Id, NanoUsd, UtcDateTime, Words
 
 budget_windows = sa.Table(
     "budget_windows",
@@ -31,7 +31,7 @@ budget_holds = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("budget", Id, primary_key=True),
     sa.Column("amount_nano_usd", NanoUsd, nullable=False),
-    sa.Column("state", Choice(HoldState), nullable=False),
+    sa.Column("state", EnumText(HoldState), nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Column("expires_at", UtcDateTime, nullable=False),
     sa.Column("sent", sa.Boolean, nullable=False, server_default=sa.true()),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from noctule.core.messaging.chats import WatchKind
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, Json, UtcDateTime, Words
+from storage.base.types import EnumText, Id, Json, UtcDateTime, Words
 
 chats = sa.Table(
     "chats",
@@ -23,7 +23,7 @@ watches = sa.Table(
     sa.Column("channel", Id, primary_key=True),
     sa.Column("place", Id, primary_key=True),
     sa.Column("session_id", Id, sa.ForeignKey("sessions.id"), primary_key=True),
-    sa.Column("kind", Choice(WatchKind), nullable=False),
+    sa.Column("kind", EnumText(WatchKind), nullable=False),
     sa.Column("seen_seq", sa.BigInteger, nullable=False),
 )
 

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from noctule.core.tools.effects import EffectState
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, Json, UtcDateTime, Words
+from storage.base.types import EnumText, Id, Json, UtcDateTime, Words
 
 effects = sa.Table(
     "effects",
@@ -16,7 +16,7 @@ effects = sa.Table(
     sa.Column("arguments", Json, nullable=False),
     sa.Column("started_at", UtcDateTime, nullable=False),
     sa.Column("before", Json, nullable=False),
-    sa.Column("state", Choice(EffectState), nullable=False),
+    sa.Column("state", EnumText(EffectState), nullable=False),
     sa.Column("result", Words),
     sa.Column("failed", sa.Boolean, nullable=False),
     sa.Column("ended_at", UtcDateTime),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from noctule.core.llm.events import EventKind
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, Json, UtcDateTime
+from storage.base.types import EnumText, Id, Json, UtcDateTime
 
 # The counter stands apart from the rows: deltas are pruned, numbers are never given out twice.
 event_heads = sa.Table(
@@ -21,7 +21,7 @@ events = sa.Table(
     sa.Column("session_id", Id, sa.ForeignKey("sessions.id"), primary_key=True),
     sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
     sa.Column("turn_id", Id, nullable=False),
-    sa.Column("kind", Choice(EventKind), nullable=False),
+    sa.Column("kind", EnumText(EventKind), nullable=False),
     sa.Column("data", Json, nullable=False),
     sa.Column("at", UtcDateTime, nullable=False),
     sa.Index(None, "turn_id", "kind"),

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence
 from storage.base.metadata import metadata
-from storage.base.types import Choice, UtcDateTime, Words
+from storage.base.types import EnumText, UtcDateTime, Words
 
 WHOLE_KEY = ""
 """In ``model``: every model of the key (a primary key cannot hold NULL)."""
@@ -16,10 +16,10 @@ limits = sa.Table(
     sa.Column("endpoint", Words, primary_key=True),
     sa.Column("key_fingerprint", Words, primary_key=True),
     sa.Column("model", Words, primary_key=True),
-    sa.Column("outcome", Choice(Outcome), nullable=False),
+    sa.Column("outcome", EnumText(Outcome), nullable=False),
     sa.Column("reason", Words, nullable=False),
     sa.Column("not_before", UtcDateTime),
-    sa.Column("evidence", Choice(Evidence)),
+    sa.Column("evidence", EnumText(Evidence)),
     sa.Column("set_at", UtcDateTime, nullable=False),
     sa.Column("windows", sa.Integer, nullable=False),
     sa.Column("guesses", sa.Integer, nullable=False, server_default="0"),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from noctule.core.messaging.messages import OutgoingKind, OutgoingState
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, Json, UtcDateTime, Words
+from storage.base.types import EnumText, Id, Json, UtcDateTime, Words
 
 inbox = sa.Table(
     "inbox",
@@ -36,7 +36,7 @@ outbox = sa.Table(
     sa.Column("channel", Id, nullable=False),
     sa.Column("place", Id, nullable=False),
     sa.Column("key", Words, nullable=False),
-    sa.Column("kind", Choice(OutgoingKind), nullable=False),
+    sa.Column("kind", EnumText(OutgoingKind), nullable=False),
     sa.Column("purpose", Words, nullable=False),
     sa.Column("body", Json, nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
@@ -45,7 +45,7 @@ outbox = sa.Table(
     sa.Column("edits", Words),
     sa.Column("silent", sa.Boolean, nullable=False),
     sa.Column("not_before", UtcDateTime),
-    sa.Column("state", Choice(OutgoingState), nullable=False),
+    sa.Column("state", EnumText(OutgoingState), nullable=False),
     sa.Column("tries", sa.Integer, nullable=False),
     sa.Column("message_id", Words),
     sa.Column("repeated", sa.Boolean, nullable=False),

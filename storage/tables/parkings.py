@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.sessions.parkings import ParkingKind
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, Json, UtcDateTime, Words
+from storage.base.types import EnumText, Id, Json, UtcDateTime, Words
 
 parkings = sa.Table(
     "parkings",
@@ -13,11 +13,11 @@ parkings = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("turn_id", Id, sa.ForeignKey("turns.id"), nullable=False),
     sa.Column("session_id", Id, sa.ForeignKey("sessions.id"), nullable=False),
-    sa.Column("kind", Choice(ParkingKind), nullable=False),
+    sa.Column("kind", EnumText(ParkingKind), nullable=False),
     sa.Column("reason", Words, nullable=False),
     sa.Column("parked_at", UtcDateTime, nullable=False),
     sa.Column("wake_at", UtcDateTime),
-    sa.Column("evidence", Choice(Evidence)),
+    sa.Column("evidence", EnumText(Evidence)),
     sa.Column("key_endpoint", Words),
     sa.Column("key_fingerprint", Words),
     sa.Column("key_model", Words),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from noctule.core.llm.proofs import ProofOutcome
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Json, UtcDateTime, Words
+from storage.base.types import EnumText, Json, UtcDateTime, Words
 
 proofs = sa.Table(
     "proofs",
@@ -12,7 +12,7 @@ proofs = sa.Table(
     sa.Column("endpoint", Words, primary_key=True),
     sa.Column("model", Words, primary_key=True),
     sa.Column("version", Words, primary_key=True),
-    sa.Column("outcome", Choice(ProofOutcome), nullable=False),
+    sa.Column("outcome", EnumText(ProofOutcome), nullable=False),
     sa.Column("score", sa.Double, nullable=False),
     sa.Column("latency_s", sa.Double),
     sa.Column("probed_at", UtcDateTime, nullable=False),

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from noctule.core.sessions.questions import QuestionKind
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, Json, UtcDateTime, Words
+from storage.base.types import EnumText, Id, Json, UtcDateTime, Words
 
 questions = sa.Table(
     "questions",
@@ -13,7 +13,7 @@ questions = sa.Table(
     sa.Column("session_id", Id, sa.ForeignKey("sessions.id"), nullable=False),
     sa.Column("turn_id", Id, sa.ForeignKey("turns.id"), nullable=False),
     sa.Column("tool_call_id", Id, nullable=False),
-    sa.Column("kind", Choice(QuestionKind), nullable=False),
+    sa.Column("kind", EnumText(QuestionKind), nullable=False),
     sa.Column("text", Words, nullable=False),
     sa.Column("asked_at", UtcDateTime, nullable=False),
     sa.Column("choices", Json, nullable=False),

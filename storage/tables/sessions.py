@@ -4,14 +4,14 @@ import sqlalchemy as sa
 
 from noctule.core.sessions.sessions import SessionKind
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, NanoUsd, UtcDateTime, Words
+from storage.base.types import EnumText, Id, NanoUsd, UtcDateTime, Words
 
 sessions = sa.Table(
     "sessions",
     metadata,
     sa.Column("id", Id, primary_key=True),
     sa.Column("owner", Words, nullable=False),
-    sa.Column("kind", Choice(SessionKind), nullable=False),
+    sa.Column("kind", EnumText(SessionKind), nullable=False),
     sa.Column("title", Words),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("private", sa.Boolean, nullable=False),

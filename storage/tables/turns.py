@@ -3,10 +3,10 @@
 import sqlalchemy as sa
 
 from noctule.core.sessions.lifecycle import Status
-from noctule.core.sessions.sessions import Order, Verdict
+from noctule.core.sessions.sessions import Order, Rating
 from noctule.core.settings.role import OnLimit
 from storage.base.metadata import metadata
-from storage.base.types import Choice, Id, Names, UtcDateTime, Words
+from storage.base.types import EnumText, Id, Names, UtcDateTime, Words
 
 turns = sa.Table(
     "turns",
@@ -14,16 +14,16 @@ turns = sa.Table(
     sa.Column("id", Id, primary_key=True),
     sa.Column("session_id", Id, sa.ForeignKey("sessions.id"), nullable=False),
     sa.Column("text", Words, nullable=False),
-    sa.Column("status", Choice(Status), nullable=False),
+    sa.Column("status", EnumText(Status), nullable=False),
     sa.Column("created_at", UtcDateTime, nullable=False),
     sa.Column("role", Words),
     sa.Column("model", Words),
     sa.Column("private", sa.Boolean, nullable=False),
-    sa.Column("on_limit", Choice(OnLimit)),
+    sa.Column("on_limit", EnumText(OnLimit)),
     sa.Column("reply", Words),
     sa.Column("error", Words),
-    sa.Column("verdict", Choice(Verdict)),
-    sa.Column("order", Choice(Order)),
+    sa.Column("verdict", EnumText(Rating)),
+    sa.Column("order", EnumText(Order)),
     sa.Column("started_at", UtcDateTime),
     sa.Column("ended_at", UtcDateTime),
     sa.Column("wake_at", UtcDateTime),

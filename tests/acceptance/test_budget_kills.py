@@ -10,9 +10,9 @@ import pytest
 
 from noctule.bootstrap import run_reports
 from noctule.core.base.roles import Role
-from noctule.core.budgets.budget_ledger import Claim, Placed, Waits
-from noctule.core.budgets.budget_scopes import Coverage, Payer
-from noctule.core.budgets.budgets import Tally
+from noctule.core.budgets.budget_ledger import HoldPlaced, HoldRequest, MustWait
+from noctule.core.budgets.budget_scopes import BudgetScopes, BudgetSubject
+from noctule.core.budgets.budgets import BudgetUsage
 from noctule.core.clock import SystemClock
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Turn
@@ -33,17 +33,17 @@ two bounds fit, so that the next worker need not wait until the dead one must be
 
 async def killed_at(url: str, point: str) -> None:
     """Run a payer and end it with SIGKILL at a point."""
-    payer = await asyncio.create_subprocess_exec(
+    subject = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-m", "tests.support.budget_victim", url, point),
         cwd=ROOT,
         stdout=asyncio.subprocess.PIPE,
     )
-    assert payer.stdout is not None
+    assert subject.stdout is not None
     async with asyncio.timeout(60):
-        assert (await payer.stdout.readline()).decode().strip() == point
-    payer.kill()
-    await payer.wait()
+        assert (await subject.stdout.readline()).decode().strip() == point
+    subject.kill()
+    await subject.wait()
 
 
 @pytest.mark.parametrize(
@@ -72,13 +72,13 @@ async def test_a_kill_loses_no_money(
         assert now == [(Decimal(held), Decimal(settled))]
         soon = clock.now()
         for at, expected in ((soon, held), (soon + timedelta(minutes=7), "0")):
-            claim = Claim("next", Decimal("0.50"), (DAILY,), at + timedelta(minutes=6))
+            claim = HoldRequest("next", Decimal("0.50"), (DAILY,), at + timedelta(minutes=6))
             async with database.work() as work:
                 books = await work.budgets.open_books((DAILY,), [], at)
                 ruling = books.place(claim)
                 tally = books.open(DAILY)
                 if at is soon:
-                    assert isinstance(ruling, Waits if Decimal(expected) else Placed)
+                    assert isinstance(ruling, MustWait if Decimal(expected) else HoldPlaced)
                 else:
                     assert tally.recovered_usd == Decimal(recovered)
     finally:
@@ -127,10 +127,10 @@ async def the_turn(rig: Rig) -> Turn:
     return turn
 
 
-async def books_are_closed(rig: Rig) -> Tally:
+async def books_are_closed(rig: Rig) -> BudgetUsage:
     """Return the tally after the time at which every dead process must be gone."""
-    payer = Payer(Role.CHAT, "s", "local")
-    budgets = Coverage(rig.records.settings).of("loop", payer)
+    subject = BudgetSubject(Role.CHAT, "s", "local")
+    budgets = BudgetScopes(rig.records.settings).of("loop", subject)
     async with rig.records.database.work() as work:
         at = rig.records.clock.now() + timedelta(minutes=10)
         books = await work.budgets.open_books(budgets, [], at)

@@ -5,8 +5,8 @@ import pytest
 
 from noctule.config import load
 from noctule.core.base.roles import Role
-from noctule.core.budgets.budget_ledger import Bill, Claim
-from noctule.core.budgets.budget_scopes import RUN_BUDGET, Coverage, Payer
+from noctule.core.budgets.budget_ledger import Charge, HoldRequest
+from noctule.core.budgets.budget_scopes import RUN_BUDGET, BudgetScopes, BudgetSubject
 from noctule.core.budgets.budgets import BudgetKey
 from noctule.core.clock import SystemClock
 from noctule.core.sessions.lifecycle import Status
@@ -46,8 +46,8 @@ async def test_what_is_spent_held_left_and_who_sleeps_on_it(shell, tmp_path):
         ("each", None, 1),
     ]
     clock = SystemClock()
-    coverage = Coverage(load(tmp_path / "config.yaml", environ=shell.env).settings)
-    budgets = coverage.of("large", Payer(Role.WRITER, "s1", "local", Decimal(2)))
+    coverage = BudgetScopes(load(tmp_path / "config.yaml", environ=shell.env).settings)
+    budgets = coverage.of("large", BudgetSubject(Role.WRITER, "s1", "local", Decimal(2)))
     assert [budget.key.name for budget in budgets] == [RUN_BUDGET, "all", "each"]
     async with shell.records() as work:
         await work.sessions.add(a_session(budget_usd=Decimal(2)))
@@ -56,9 +56,9 @@ async def test_what_is_spent_held_left_and_who_sleeps_on_it(shell, tmp_path):
         await work.parkings.add(a_parking(kind=ParkingKind.BUDGET, key=key))
         books = await work.budgets.open_books(budgets, ["a"], clock.now())
         until = clock.now() + timedelta(minutes=6)
-        books.place(Claim("a", Decimal("0.5"), budgets, until))
-        books.settle(Bill("a", Decimal("0.25"), budgets))
-        books.place(Claim("b", Decimal("0.5"), budgets, until))
+        books.place(HoldRequest("a", Decimal("0.5"), budgets, until))
+        books.settle(Charge("a", Decimal("0.25"), budgets))
+        books.place(HoldRequest("b", Decimal("0.5"), budgets, until))
         await work.budgets.keep(books)
     run, every, each = (await shell("budgets", "--json")).json
     for line, left in ((run, 1.25), (every, 4.25), (each, 0.25)):
@@ -105,8 +105,8 @@ async def test_listing_budgets_loads_no_model_library(shell):
 async def test_what_counts_for_calls_that_died_is_taken_back_with_a_reason(shell, tmp_path):
     """The budget says so, forgives it once, keeps what was billed, and has it on record."""
     clock = SystemClock()
-    coverage = Coverage(load(tmp_path / "config.yaml", environ=shell.env).settings)
-    budgets = coverage.of("large", Payer(Role.WRITER, "s1", "local"))
+    coverage = BudgetScopes(load(tmp_path / "config.yaml", environ=shell.env).settings)
+    budgets = coverage.of("large", BudgetSubject(Role.WRITER, "s1", "local"))
     past = clock.now() - timedelta(minutes=1)
     async with shell.records() as work:
         await work.sessions.add(a_session())
@@ -114,9 +114,9 @@ async def test_what_counts_for_calls_that_died_is_taken_back_with_a_reason(shell
         key = BudgetKey("all").limit_key
         await work.parkings.add(a_parking(kind=ParkingKind.BUDGET, key=key))
         books = await work.budgets.open_books(budgets, ["a"], clock.now())
-        books.place(Claim("a", Decimal("0.5"), budgets, clock.now()))
-        books.settle(Bill("a", Decimal("0.25"), budgets))
-        books.place(Claim("b", Decimal("0.5"), budgets, past))
+        books.place(HoldRequest("a", Decimal("0.5"), budgets, clock.now()))
+        books.settle(Charge("a", Decimal("0.25"), budgets))
+        books.place(HoldRequest("b", Decimal("0.5"), budgets, past))
         await work.budgets.keep(books)
         books = await work.budgets.open_books(budgets, [], clock.now())
         for budget in budgets:
@@ -148,13 +148,13 @@ async def test_what_counts_for_calls_that_died_is_taken_back_with_a_reason(shell
 async def test_budgets_of_sessions_that_are_over_are_listed_when_asked_for(shell, tmp_path):
     """A run that is done leaves the list; `--all` shows its budget all the same."""
     clock = SystemClock()
-    coverage = Coverage(load(tmp_path / "config.yaml", environ=shell.env).settings)
-    budgets = coverage.of("large", Payer(Role.WRITER, "s1", "local", Decimal(2)))
+    coverage = BudgetScopes(load(tmp_path / "config.yaml", environ=shell.env).settings)
+    budgets = coverage.of("large", BudgetSubject(Role.WRITER, "s1", "local", Decimal(2)))
     async with shell.records() as work:
         await work.sessions.add(a_session(budget_usd=Decimal(2)))
         await work.turns.add(a_turn(status=Status.DONE, ended_at=clock.now()))
         books = await work.budgets.open_books(budgets, [], clock.now())
-        books.place(Claim("a", Decimal("0.5"), budgets, clock.now() + timedelta(minutes=6)))
+        books.place(HoldRequest("a", Decimal("0.5"), budgets, clock.now() + timedelta(minutes=6)))
         await work.budgets.keep(books)
         await work.commit()
     listed = (await shell("budgets", "--json")).json

@@ -12,7 +12,7 @@ from noctule.core.llm.attempts import CostSource, Usage
 from noctule.core.llm.routes import Complexity, DecidedBy, Route
 from noctule.core.llm.token_parts import TokenParts
 from noctule.core.sessions.lifecycle import Status
-from noctule.core.sessions.sessions import Verdict
+from noctule.core.sessions.sessions import Rating
 from tests.support.shell import SILENT, Shell
 from tests.support.small_config import CONFIG
 from tests.support.stored_records import a_session, a_turn, an_attempt
@@ -90,7 +90,7 @@ async def test_tokens_are_split_and_accepted_answers_priced(shell):
     """What was sent, by what it was, and what an accepted answer costs by role and model."""
     await spend(shell)
     async with shell.records() as work:
-        rated = a_turn("t2", status=Status.DONE, reply="x", verdict=Verdict.BAD)
+        rated = a_turn("t2", status=Status.DONE, reply="x", verdict=Rating.BAD)
         await work.turns.add(rated)
         before = an_attempt(
             "a4", turn_id="t2", model="large", cost_usd=Decimal("0.0045"), parts=None

@@ -44,8 +44,8 @@ async def test_run_ends_with_75_when_its_work_sleeps_and_with_1_when_it_fails(tm
         assert (code, document["status"]) == (75, "parked")
         assert document["wake_at"] is not None
         assert "noctule serve" in document["error"]
-        await rig.records.desk.cancel(document["session"])
-        await rig.records.desk.clear_limits()
+        await rig.records.service.cancel(document["session"])
+        await rig.records.service.clear_limits()
         run = await rig.start("run", "--json", "hello")
         code, out = await run.ended()
         assert (code, json.loads(out)["status"]) == (1, "failed")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from noctule.core.base.roles import Role
-from noctule.core.budgets.budget_scopes import Coverage, Payer
+from noctule.core.budgets.budget_scopes import BudgetScopes, BudgetSubject
 from noctule.core.sessions.lifecycle import Status
 from tests.support.command_line import ROLES
 from tests.support.provider import Fault, Provider, Reply, Request
@@ -45,7 +45,7 @@ async def counted(rig: Rig) -> Decimal:
 
 async def the_dead_are_known(rig: Rig) -> None:
     """Let the time pass after which every process that died must be gone."""
-    budgets = Coverage(rig.records.settings).of("loop", Payer(Role.CHAT, "s", "local"))
+    budgets = BudgetScopes(rig.records.settings).of("loop", BudgetSubject(Role.CHAT, "s", "local"))
     async with rig.records.database.work() as work:
         at = rig.records.clock.now() + rig.records.settings.limits.call_timeout * 3
         books = await work.budgets.open_books(budgets, [], at)

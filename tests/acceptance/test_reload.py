@@ -33,7 +33,7 @@ class Changing(Rig):
     def see(self) -> None:
         """Let this process's desk know what the file says, as a new command would."""
         settings = load(self.path, environ=self.command_line.env).settings
-        self.records.desk.use(settings)
+        self.records.service.use(settings)
 
 
 async def test_models_roles_and_mistakes_while_serving(tmp_path):

@@ -138,7 +138,7 @@ async def test_many_messages_to_one_busy_session_leave_room_for_others(tmp_path)
             await rig.say(f"hello {number}", first.session_id)
         other = await rig.say("hello from elsewhere")
         await rig.until(other, Status.DONE)
-        await rig.records.desk.cancel(first.session_id)
+        await rig.records.service.cancel(first.session_id)
         await rig.until(first, Status.CANCELLED)
 
 
@@ -149,8 +149,8 @@ async def test_cancel_and_park_reach_a_call_in_another_process(tmp_path):
         cancelled = await rig.say("hello, something long")
         parked = await rig.say("hello, something else that is long")
         await provider.until(lambda one: one.busy == 2)
-        await rig.records.desk.cancel(cancelled.session_id)
-        await rig.records.desk.park(parked.session_id)
+        await rig.records.service.cancel(cancelled.session_id)
+        await rig.records.service.park(parked.session_id)
         await rig.until(cancelled, Status.CANCELLED)
         await rig.until(parked, Status.PARKED)
         await provider.until(lambda one: one.busy == 0)
@@ -158,7 +158,7 @@ async def test_cancel_and_park_reach_a_call_in_another_process(tmp_path):
         provider.decide = None  # the next message comes to the model joined with the cancelled one
         again = await rig.say("hello again", cancelled.session_id)
         await rig.until(again, Status.DONE)
-        await rig.records.desk.resume(parked.session_id)
+        await rig.records.service.resume(parked.session_id)
         await rig.until(parked, Status.DONE)
 
 

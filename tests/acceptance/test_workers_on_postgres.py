@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from noctule.core.budgets.budgets import Tally
+from noctule.core.budgets.budgets import BudgetUsage
 from noctule.core.sessions.lifecycle import Status
 from tests.support.command_line import ROLES
 from tests.support.provider import Provider, Reply, Request
@@ -75,7 +75,7 @@ async def test_workers_under_one_budget_never_spend_more_than_it_pays(tmp_path, 
     }
     async with provider, Rig(tmp_path, provider.openai_url, **config) as rig:
         workers = await asyncio.gather(*(rig.serve("worker") for _ in range(3)))
-        tallies: list[Tally] = []
+        tallies: list[BudgetUsage] = []
         watch = asyncio.create_task(see_the_budget(rig, tallies))
         turns = [await rig.say(f"hello {number}") for number in range(count)]
         await rig.until(turns, Status.DONE)
@@ -128,7 +128,7 @@ async def test_caps_hold_for_all_workers_together(tmp_path, postgres_url):
         assert await workers[2].stop() == 0
 
 
-async def see_the_budget(rig: Rig, tallies: list[Tally]) -> None:
+async def see_the_budget(rig: Rig, tallies: list[BudgetUsage]) -> None:
     """Keep what the budget has come to, again and again."""
     while True:
         async with rig.records.database.read() as work:

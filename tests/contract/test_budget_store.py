@@ -2,7 +2,7 @@ import asyncio
 from dataclasses import replace
 from decimal import Decimal
 
-from noctule.core.budgets.budget_ledger import Placed, Waits
+from noctule.core.budgets.budget_ledger import HoldPlaced, MustWait
 from noctule.core.budgets.budgets import HoldState
 from noctule.core.ports.models import Database
 from noctule.core.times.windows import WindowKind
@@ -35,8 +35,8 @@ async def settle(database: Database, bill, at=NOON):
 
 async def test_a_hold_and_its_bill_survive_in_the_tally(database: Database) -> None:
     """Placed on two budgets, settled on both; the tallies come back in the order of keys."""
-    assert await place(database, a_claim("x", "0.7", *BOTH)) == Placed()
-    assert await place(database, a_claim("y", "0.7", *BOTH)) == Waits(BOTH[1])
+    assert await place(database, a_claim("x", "0.7", *BOTH)) == HoldPlaced()
+    assert await place(database, a_claim("y", "0.7", *BOTH)) == MustWait(BOTH[1])
     async with database.read() as work:
         held = await work.budgets.held()
         tallies = await work.budgets.tallies()
@@ -73,7 +73,7 @@ async def test_an_expired_hold_is_recovered_and_a_late_bill_corrects_it(
 ) -> None:
     """The rows of the dead come along when the budget is next used."""
     await place(database, a_claim("dead", "0.6"))
-    assert await place(database, a_claim("x", "0.1", at=later(360)), later(360)) == Placed()
+    assert await place(database, a_claim("x", "0.1", at=later(360)), later(360)) == HoldPlaced()
     async with database.read() as work:
         [tally] = await work.budgets.tallies()
         assert [hold.id for hold in await work.budgets.held()] == ["x"]
@@ -89,7 +89,7 @@ async def test_recovered_money_is_forgotten_with_its_window(database: Database) 
     await place(database, a_claim("dead", "0.6"))
     await place(database, a_claim("x", "0.1", at=later(360)), later(360))
     await settle(database, a_bill("x", "0.1"), later(361))
-    assert await place(database, a_claim("y", "1", at=NOON + HOUR), NOON + HOUR) == Placed()
+    assert await place(database, a_claim("y", "1", at=NOON + HOUR), NOON + HOUR) == HoldPlaced()
     await settle(database, a_bill("dead", "0.5"), NOON + HOUR)
     async with database.read() as work:
         [tally] = await work.budgets.tallies()
@@ -137,7 +137,7 @@ async def test_several_processes_never_overspend_together(open_again: Opener) ->
     async def call(number: int) -> bool:
         database = databases[number % 2]
         claim = a_claim(f"c{number:02}", "0.1", *reversed(BOTH), at=NOON)
-        if not isinstance(await place(database, claim), Placed):
+        if not isinstance(await place(database, claim), HoldPlaced):
             return False
         await settle(database, a_bill(claim.id, "0.1", *BOTH))
         return True

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from noctule.core.llm.events import EventKind
-from noctule.core.messaging.chats import Chat, Pairing, Person, Watch, WatchKind
-from noctule.core.messaging.messages import Incoming, Outgoing, OutgoingKind, OutgoingState
+from noctule.core.messaging.chats import Chat, Pairing, Person, Subscription, WatchKind
+from noctule.core.messaging.messages import InboxUpdate, OutboxMessage, OutgoingKind, OutgoingState
 from noctule.core.ports.models import Database
 from noctule.core.sessions.lifecycle import Status
 from tests.support.stored_records import NOON, a_turn, later, with_turns
@@ -14,14 +14,14 @@ from tests.support.stored_records import NOON, a_turn, later, with_turns
 TELEGRAM = "telegram"
 
 
-def an_update(number: int, **changes: Any) -> Incoming:
+def an_update(number: int, **changes: Any) -> InboxUpdate:
     """Return an update that was not handled yet."""
-    return replace(Incoming(TELEGRAM, number, "7", {"text": "hi 🦇"}, NOON), **changes)
+    return replace(InboxUpdate(TELEGRAM, number, "7", {"text": "hi 🦇"}, NOON), **changes)
 
 
-def a_message(name: str, **changes: Any) -> Outgoing:
+def a_message(name: str, **changes: Any) -> OutboxMessage:
     """Return a message that waits to be sent."""
-    message = Outgoing(
+    message = OutboxMessage(
         name, TELEGRAM, "7", f"key-{name}", OutgoingKind.TEXT, "reply", {"text": "hello"}, NOON
     )
     return replace(message, **changes)
@@ -129,7 +129,7 @@ async def test_a_chat_and_what_it_watches_come_back(database: Database) -> None:
     """What was told moves forward only; a group that became a supergroup keeps everything."""
     await with_turns(database, "t1")
     chat = Chat(TELEGRAM, "-7", "local", "s1", {"footer": False}, later(1))
-    watch = Watch(TELEGRAM, "-7", "s1", WatchKind.WORK, 3)
+    watch = Subscription(TELEGRAM, "-7", "s1", WatchKind.WORK, 3)
     async with database.work() as work:
         await work.chats.put(replace(chat, session_id=None))
         await work.chats.put(chat)

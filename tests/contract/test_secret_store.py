@@ -3,10 +3,10 @@ from dataclasses import replace
 import sqlalchemy as sa
 
 from noctule.core.base.roles import Role
-from noctule.core.base.secrets import Ended, Replacer
+from noctule.core.base.secrets import EndedTurn, Replacer
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.routes import Complexity, DecidedBy, Route
-from noctule.core.messaging.messages import Incoming, Outgoing, OutgoingKind
+from noctule.core.messaging.messages import InboxUpdate, OutboxMessage, OutgoingKind
 from noctule.core.ports.models import Database
 from noctule.core.sessions.lifecycle import Status
 from storage.tables import metadata
@@ -59,11 +59,11 @@ async def fill(database: Database) -> None:
         await work.notes.put(a_note(f"the {SAID}", f"it is {S}, {SAID}", id="n1"))
         await work.grants.add(a_grant("g1", rule=f"shell:deploy {SAID}", session_id="s1"))
         await work.grants.add(a_grant("g2", rule="shell:ls", session_id="s1"))
-        await work.inbox.add([Incoming("telegram", 1, "p", {"text": SAID}, later(0))])
+        await work.inbox.add([InboxUpdate("telegram", 1, "p", {"text": SAID}, later(0))])
         await work.inbox.handled("telegram", 1, at=later(1), error=SAID)
         for key, turn in (("k1", "t1"), ("k2", None)):
             await work.outbox.add(
-                Outgoing(
+                OutboxMessage(
                     id=key,
                     channel="telegram",
                     place="p",
@@ -86,7 +86,7 @@ async def test_a_secret_of_a_turn_that_ended_is_replaced_in_every_row_of_it(
 ) -> None:
     """Also where it stands alone; the text of a turn that has not ended stays as it was said."""
     await fill(database)
-    ended = Ended("t1", "s1", later(3))
+    ended = EndedTurn("t1", "s1", later(3))
     replacer = Replacer(b"key", ())
     async with database.work() as work:
         assert await work.secrets.due() == [ended]
@@ -114,15 +114,15 @@ async def test_a_turn_that_goes_on_and_ends_again_is_due_again(database: Databas
     """What it said the second time has not been looked at; removing a session forgets it."""
     await fill(database)
     async with database.work() as work:
-        await work.secrets.done(Ended("t1", "s1", later(3)))
+        await work.secrets.done(EndedTurn("t1", "s1", later(3)))
         assert await work.secrets.due() == []
         await work.turns.move("t1", Status.QUEUED, at=later(4))
         await work.turns.move("t1", Status.RUNNING, at=later(5))
         assert await work.secrets.due() == []
         assert await work.secrets.is_begun("s1")
         await work.turns.move("t1", Status.DONE, at=later(6), reply="ok")
-        assert await work.secrets.due() == [Ended("t1", "s1", later(6))]
-        await work.secrets.done(Ended("t1", "s1", later(6)))
+        assert await work.secrets.due() == [EndedTurn("t1", "s1", later(6))]
+        await work.secrets.done(EndedTurn("t1", "s1", later(6)))
         await work.turns.move("t2", Status.CANCELLED, at=later(7))
         await work.sessions.remove("s1")
         assert await work.secrets.due() == []

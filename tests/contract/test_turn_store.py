@@ -2,9 +2,9 @@ import pytest
 
 from noctule.core.errors import IllegalMoveError, NotFoundError, OurBugError
 from noctule.core.ports.models import Database
-from noctule.core.reports.answer_cost import Standing
+from noctule.core.reports.answer_cost import RatedTurn
 from noctule.core.sessions.lifecycle import Status
-from noctule.core.sessions.sessions import Order, Verdict
+from noctule.core.sessions.sessions import Order, Rating
 from noctule.core.settings.role import OnLimit
 from tests.support.stored_records import NOON, a_session, a_turn, later, with_turns
 
@@ -20,7 +20,7 @@ async def test_a_turn_comes_back_as_it_was_stored(database: Database) -> None:
         on_limit=OnLimit.PARK,
         reply="so far",
         error="sleeps",
-        verdict=Verdict.GOOD,
+        verdict=Rating.GOOD,
         order=Order.CANCEL,
         started_at=later(1),
         ended_at=later(2),
@@ -181,7 +181,7 @@ async def test_verdict_model_and_wake_time_can_be_changed(database: Database) ->
     """Each is set and taken back without touching the status."""
     await with_turns(database, "t1")
     async with database.work() as work:
-        await work.turns.rate("t1", Verdict.BAD)
+        await work.turns.rate("t1", Rating.BAD)
         await work.turns.choose_model("t1", "gemma")
         await work.turns.wake_at("t1", later(5))
         turn = await work.turns.get("t1")
@@ -189,7 +189,7 @@ async def test_verdict_model_and_wake_time_can_be_changed(database: Database) ->
         await work.turns.choose_model("t1", None)
         await work.turns.wake_at("t1", None)
         assert await work.turns.get("t1") == a_turn()
-    assert (turn.verdict, turn.model, turn.wake_at) == (Verdict.BAD, "gemma", later(5))
+    assert (turn.verdict, turn.model, turn.wake_at) == (Rating.BAD, "gemma", later(5))
     assert turn.status is Status.QUEUED
 
 
@@ -213,14 +213,14 @@ async def test_standings_are_those_of_all_turns(database: Database) -> None:
     """Status and verdict of each, finished or not, by id."""
     await with_turns(database, "t1", "t2", "t3")
     async with database.work() as work:
-        assert set((await work.turns.standings()).values()) == {Standing(Status.QUEUED)}
+        assert set((await work.turns.standings()).values()) == {RatedTurn(Status.QUEUED)}
         for status in (Status.RUNNING, Status.DONE):
             await work.turns.move("t1", status, at=NOON, reply="Bats.")
-        await work.turns.rate("t1", Verdict.AGAIN)
+        await work.turns.rate("t1", Rating.AGAIN)
         await work.turns.move("t2", Status.CANCELLED, at=NOON)
         standings = await work.turns.standings()
     assert standings == {
-        "t1": Standing(Status.DONE, Verdict.AGAIN),
-        "t2": Standing(Status.CANCELLED),
-        "t3": Standing(Status.QUEUED),
+        "t1": RatedTurn(Status.DONE, Rating.AGAIN),
+        "t2": RatedTurn(Status.CANCELLED),
+        "t3": RatedTurn(Status.QUEUED),
     }

@@ -12,11 +12,11 @@ from noctule.core.errors import LimitError, NoModelError
 from noctule.core.llm.attempts import CostSource, Purpose
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.routes import Complexity
-from noctule.core.llm.routing import Wish
+from noctule.core.llm.routing import RoutingPreference
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.settings import OnLimit
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from tests.support.stage import Act, Stage, asking, refused
 
 TOOL = {"name": "look", "description": "Look.", "parameters": {"type": "object", "properties": {}}}
@@ -51,7 +51,7 @@ async def test_the_answer_names_its_model_so_that_chat_can_keep_it() -> None:
         "call": reply.attempt.call_id,
     }
     stage = Stage()
-    reply = await stage.ask(wish=Wish(pinned="second"))
+    reply = await stage.ask(wish=RoutingPreference(pinned="second"))
     assert reply.attempt.model == "second"
 
 
@@ -122,7 +122,7 @@ async def test_an_answer_cut_at_max_tokens_is_an_answer() -> None:
     """The finish reason ``length`` alone is no failure, with a JSON schema neither."""
     stage = Stage()
     stage.will("first", Act('{"a": ', finish="length"))
-    call = Call(messages=[HumanMessage("x")], json_schema={"title": "A", "type": "object"})
+    call = ChatRequest(messages=[HumanMessage("x")], json_schema={"title": "A", "type": "object"})
     assert (await stage.ask(call=call)).attempt.model == "first"
 
 
@@ -341,7 +341,7 @@ async def test_a_private_call_stays_on_local_models() -> None:
 async def test_a_model_that_cannot_call_tools_is_passed_over() -> None:
     """A model said not to call tools is not asked to."""
     stage = Stage(models={"first": {"tools": False}})
-    call = Call(messages=[HumanMessage("x")], tools=[TOOL])
+    call = ChatRequest(messages=[HumanMessage("x")], tools=[TOOL])
     assert (await stage.ask(call=call)).attempt.model == "second"
     assert (await stage.ask()).attempt.model == "first"
 
@@ -350,7 +350,7 @@ async def test_a_picture_goes_to_a_model_that_sees() -> None:
     """A message with a picture needs a model that sees pictures."""
     stage = Stage(models={"second": {"vision": True}})
     picture: list[Any] = [{"type": "image_url", "image_url": {"url": "data:image/png;base64,AA=="}}]
-    call = Call(messages=[HumanMessage(picture)])
+    call = ChatRequest(messages=[HumanMessage(picture)])
     assert (await stage.ask(call=call)).attempt.model == "second"
 
 
@@ -406,10 +406,10 @@ async def test_a_forced_model_has_no_fallback() -> None:
     stage = Stage()
     stage.will("third", refused(429, retry_after=500))
     with pytest.raises(LimitError):
-        await stage.ask(wish=Wish(forced="third"))
+        await stage.ask(wish=RoutingPreference(forced="third"))
     assert stage.client.asked == ["third"]
     with pytest.raises(NoModelError, match="nosuch: is not in the configuration"):
-        await stage.ask(wish=Wish(forced="nosuch"))
+        await stage.ask(wish=RoutingPreference(forced="nosuch"))
 
 
 async def test_escalation_puts_the_stronger_model_first() -> None:
@@ -425,7 +425,7 @@ async def test_on_limit_park_keeps_the_model() -> None:
         stage = Stage()
         stage.will("first", failure)
         with pytest.raises(LimitError) as caught:
-            await stage.ask(wish=Wish(on_limit=OnLimit.PARK))
+            await stage.ask(wish=RoutingPreference(on_limit=OnLimit.PARK))
         assert caught.value.model == "first"
         assert stage.client.asked == ["first"]
 
@@ -435,7 +435,7 @@ async def test_on_limit_park_still_replaces_a_model_that_cannot() -> None:
     stage = Stage(role={"on_limit": "park"})
     stage.always("first", Act(text=""))
     assert (await stage.ask()).attempt.model == "second"
-    call = Call(messages=[HumanMessage("x")], tools=[TOOL])
+    call = ChatRequest(messages=[HumanMessage("x")], tools=[TOOL])
     stage = Stage(role={"on_limit": "park"}, models={"first": {"tools": False}})
     assert (await stage.ask(call=call)).attempt.model == "second"
 
@@ -468,7 +468,7 @@ async def test_role_and_call_decide_what_is_sent() -> None:
         models={"second": {"thinking": False}},
     )
     stage.will("first", refused(500))
-    call = Call(messages=[HumanMessage("x")], max_tokens=7, stop=["end"], extra={"seed": 1})
+    call = ChatRequest(messages=[HumanMessage("x")], max_tokens=7, stop=["end"], extra={"seed": 1})
     await stage.ask(call=call)
     first, second = stage.client.requests
     assert (first.max_tokens, first.temperature, first.thinking) == (7, 0.5, True)

@@ -13,7 +13,7 @@ from noctule.core.llm.calls import CallContext
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.models.base.reply import Reply as Answer
 from noctule.models.binding.models import Models
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.spend.prices import Prices
 from storage.sqlite.database import SqliteDatabase
 from tests.support.provider import Fault, Provider, Reply
@@ -34,7 +34,9 @@ class Street:
 
     async def ask(self, *, stream: bool, **call: Any) -> Answer:
         context = CallContext(role=Role.WRITER, stream=stream, sink=RecordingSink())
-        return await self.models.call(Call(messages=[HumanMessage("Hello")], **call), context)
+        return await self.models.call(
+            ChatRequest(messages=[HumanMessage("Hello")], **call), context
+        )
 
     async def attempts(self) -> list[Attempt]:
         async with self.database.read() as work:

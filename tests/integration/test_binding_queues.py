@@ -6,7 +6,7 @@ import pytest
 from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
 from noctule.core.errors import LimitError
-from noctule.core.llm.routing import Wish
+from noctule.core.llm.routing import RoutingPreference
 from noctule.core.provider_errors.outcomes import Outcome
 from tests.support.stage import Act, Stage, asking, refused, settle
 
@@ -90,8 +90,8 @@ async def test_with_everybody_busy_a_call_waits_instead_of_failing() -> None:
     for model, gate in gates.items():
         stage.will(model, Act(until=gate))
     async with (
-        asking(stage, wish=Wish(forced="first")) as one,
-        asking(stage, wish=Wish(forced="second")) as two,
+        asking(stage, wish=RoutingPreference(forced="first")) as one,
+        asking(stage, wish=RoutingPreference(forced="second")) as two,
         asking(stage) as waiting,
     ):
         await stage.clock.advance(30)
@@ -112,7 +112,7 @@ async def test_a_call_in_the_line_notices_that_a_limit_has_ended() -> None:
     """Waiting for a busy model, a call looks up now and then and takes one that is free again."""
     stage = Stage(models={"first": {"max_concurrent": 1}})
     stage.will("second", refused(429, retry_after=60))
-    await stage.ask(wish=Wish(pinned="second"))
+    await stage.ask(wish=RoutingPreference(pinned="second"))
     stage.will("first", Act(hangs=True))
     async with asking(stage), asking(stage) as waiting:
         for _ in range(6):

@@ -8,12 +8,12 @@ import pytest
 
 from noctule.core.base.roles import Role
 from noctule.core.budgets.accounts import account_key
-from noctule.core.budgets.budget_ledger import Bill, Claim, Placed
-from noctule.core.budgets.budget_scopes import Coverage, Payer
+from noctule.core.budgets.budget_ledger import Charge, HoldPlaced, HoldRequest
+from noctule.core.budgets.budget_scopes import BudgetScopes, BudgetSubject
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.parkings import ParkingKind
 from noctule.core.sessions.sessions import SessionKind
-from noctule.models.spend.budget_writer import Teller
+from noctule.models.spend.budget_writer import BudgetWriter
 from noctule.sessions.service.budget_changes import wake_raised
 from noctule.sessions.service.service import Request
 from tests.support.paid_stage import paid_stage, tally_of
@@ -74,7 +74,7 @@ async def test_forty_runs_under_a_budget_for_five_finish_over_the_windows(tmp_pa
         turns = []
         for _ in range(40):
             await theatre.clock.advance(0.001)
-            turns.append(await theatre.desk.submit(Request("hello there", kind=SessionKind.RUN)))
+            turns.append(await theatre.service.submit(Request("hello there", kind=SessionKind.RUN)))
         finished = []
         for _ in range(60):
             due = [t for t in turns if (await theatre.turn(t.id)).status is not Status.DONE]
@@ -103,15 +103,15 @@ async def test_a_raised_budget_wakes_its_sleepers_in_order(tmp_path):
         await theatre.say("hello there")
         sleeping = [await theatre.say("hello there", kind=SessionKind.RUN) for _ in range(3)]
         database, clock = theatre.runtime.records.database, theatre.clock
-        same = Coverage(theatre.stage.settings)
+        same = BudgetScopes(theatre.stage.settings)
         assert await wake_raised(database, same, clock) == 0
-        more = Coverage(paid_stage(**hourly("0.13")).settings)
+        more = BudgetScopes(paid_stage(**hourly("0.13")).settings)
         assert await wake_raised(database, more, clock) == 3
         wakes = [(await theatre.turn(turn.id)).wake_at - clock.now() for turn in sleeping]
         assert wakes == sorted(wakes)
         assert wakes[0] == timedelta(0)
         assert wakes[-1] < timedelta(seconds=3)
-        gone = Coverage(make_settings())
+        gone = BudgetScopes(make_settings())
         assert await wake_raised(database, gone, clock) == 3
 
 
@@ -123,7 +123,7 @@ async def test_a_run_stops_at_its_own_budget_and_goes_on_when_it_is_raised(tmp_p
         turn = await theatre.say("more", session_id=turn.session_id)
         assert (turn.status, turn.wake_at) == (Status.WAITING, None)
         assert f"`noctule budgets raise {turn.session_id} USD`" in turn.error
-        session = await theatre.desk.set_budget(turn.session_id, Decimal("0.50"))
+        session = await theatre.service.set_budget(turn.session_id, Decimal("0.50"))
         assert session.budget_usd == Decimal("0.50")
         assert (await theatre.rest(turn)).status is Status.DONE
 
@@ -138,7 +138,7 @@ async def test_a_budget_too_small_for_one_call_waits_by_name_and_goes_on_when_ra
             assert "--budget" in turn.error
             assert f"`noctule budgets raise {turn.session_id} USD`" in turn.error
             assert theatre.stage.client.asked == []
-            await theatre.desk.set_budget(turn.session_id, Decimal("0.90"))
+            await theatre.service.set_budget(turn.session_id, Decimal("0.90"))
             assert (await theatre.rest(turn)).status is Status.DONE
             theatre.stage.client.requests.clear()
 
@@ -162,10 +162,10 @@ async def test_a_late_bill_below_what_was_counted_wakes_the_sleepers_in_order(tm
     async with open_theatre(tmp_path, paid_stage(**hourly("0.15"))) as theatre:
         database = theatre.runtime.records.database
         clock = theatre.clock
-        budgets = Coverage(theatre.stage.settings).of("first", Payer(Role.ENGINEER))
-        teller = Teller(database, clock)
-        claim = Claim("dead", Decimal("0.10"), budgets, clock.now() + timedelta(seconds=1))
-        assert isinstance(await teller.enter(claim), Placed)
+        budgets = BudgetScopes(theatre.stage.settings).of("first", BudgetSubject(Role.ENGINEER))
+        budget_writer = BudgetWriter(database, clock)
+        claim = HoldRequest("dead", Decimal("0.10"), budgets, clock.now() + timedelta(seconds=1))
+        assert isinstance(await budget_writer.enter(claim), HoldPlaced)
         await clock.advance(2)
         sleepers = []
         for number in range(2):
@@ -173,7 +173,7 @@ async def test_a_late_bill_below_what_was_counted_wakes_the_sleepers_in_order(tm
             await clock.advance(1)
         assert [turn.status for turn in sleepers] == [Status.PARKED] * 2
         now = clock.now()
-        await teller.enter(Bill("dead", Decimal("0.10"), budgets))
+        await budget_writer.enter(Charge("dead", Decimal("0.10"), budgets))
         assert (await theatre.turn(sleepers[0].id)).wake_at > now  # it cost what was counted
         assert (await tally(theatre)).settled_usd == Decimal("0.10")
 
@@ -182,10 +182,10 @@ async def test_a_late_bill_of_nothing_wakes_the_sleepers_in_order(tmp_path):
     """The first at once, as the probe; the others after it."""
     async with open_theatre(tmp_path, paid_stage(**hourly("0.15"))) as theatre:
         clock = theatre.clock
-        budgets = Coverage(theatre.stage.settings).of("first", Payer(Role.ENGINEER))
-        teller = Teller(theatre.runtime.records.database, clock)
-        claim = Claim("dead", Decimal("0.10"), budgets, clock.now() + timedelta(seconds=1))
-        await teller.enter(claim)
+        budgets = BudgetScopes(theatre.stage.settings).of("first", BudgetSubject(Role.ENGINEER))
+        budget_writer = BudgetWriter(theatre.runtime.records.database, clock)
+        claim = HoldRequest("dead", Decimal("0.10"), budgets, clock.now() + timedelta(seconds=1))
+        await budget_writer.enter(claim)
         await clock.advance(2)
         sleepers = []
         for number in range(2):
@@ -193,7 +193,7 @@ async def test_a_late_bill_of_nothing_wakes_the_sleepers_in_order(tmp_path):
             await clock.advance(1)
         assert [turn.status for turn in sleepers] == [Status.PARKED] * 2
         now = clock.now()
-        await teller.enter(Bill("dead", Decimal(0), budgets))
+        await budget_writer.enter(Charge("dead", Decimal(0), budgets))
         first, second = [(await theatre.turn(turn.id)).wake_at for turn in sleepers]
         assert first == now
         assert second == now + timedelta(seconds=2.05)
@@ -214,6 +214,6 @@ async def test_sleepers_on_an_account_that_nobody_asks_for_any_more_wake(tmp_pat
             await work.commit()
         account = {"url": "http://127.0.0.1:9/", "left": "left"}
         asked = make_settings(endpoints={"here": {"account": account}})
-        assert await wake_raised(database, Coverage(asked), theatre.clock) == 0
-        assert await wake_raised(database, Coverage(make_settings()), theatre.clock) == 1
+        assert await wake_raised(database, BudgetScopes(asked), theatre.clock) == 0
+        assert await wake_raised(database, BudgetScopes(make_settings()), theatre.clock) == 1
         assert (await theatre.turn(turn.id)).wake_at == theatre.clock.now()

@@ -12,7 +12,7 @@ from noctule.core.llm.attempts import Usage
 from noctule.core.llm.events import EventKind
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from tests.support.paid_stage import paid_stage, tally_of
 from tests.support.stage import Act, asking, refused, settle
 
@@ -302,4 +302,4 @@ async def test_a_model_without_a_price_is_not_asked_under_a_budget() -> None:
     """Nobody knows what it would cost: it is passed over, never counted as free."""
     stage = paid_stage(models={"first": {"local": False}}, **a_dollar())
     with pytest.raises(NoModelError, match=r"models\.first\.price"):
-        await stage.ask(call=Call(messages=[HumanMessage("Hello")]))
+        await stage.ask(call=ChatRequest(messages=[HumanMessage("Hello")]))

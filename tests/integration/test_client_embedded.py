@@ -26,7 +26,7 @@ from noctule.models.clients.build import build_client
 from noctule.models.clients.embedded import options_of
 from noctule.models.embedded.server import ServerAddress
 from noctule.models.embedded.weights import PACKAGED_SHA256
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.wire.chunks import join
 from tests.support.embedded import SharedServer
 from tests.support.provider import Provider
@@ -130,7 +130,7 @@ async def test_a_tight_prompt_is_made_by_the_servers_own_count(client):
     said = [HumanMessage(text, id="task")]
     for reply in (64, 16):
         fit = Whole(said)
-        call = Call(messages=said, max_tokens=reply, fit=fit)
+        call = ChatRequest(messages=said, max_tokens=reply, fit=fit)
         await stage.models.call(call, stage.context(Role.CHAT))
     exact = await client.count_tokens(request(*said))
     assert stage.models.reader(stage.context(Role.CHAT)).counter.count(said) == exact

@@ -72,7 +72,7 @@ async def ran(folder: Path, probe: Callable[[Request], Reply | None], *replies: 
 
     async with house(folder, decide, board) as (runtime, provider):
         wanted = Wanted("Write hammer.", kind=SessionKind.RUN, role="engineer")
-        turn = await runtime.records.desk.submit(wanted)
+        turn = await runtime.records.service.submit(wanted)
         progress = await runtime.advancer.advance(turn.id)
         async with runtime.records.database.read() as work:
             events = await work.events.after(turn.session_id, 0)

@@ -9,7 +9,7 @@ from langgraph.types import Command
 from agents.roster import ROSTER
 from graphs.loop.loop import build_loop
 from graphs.state.context import TurnContext
-from graphs.state.tool_env import Equipment
+from graphs.state.tool_env import ToolEnvironment
 from noctule.core.base.masking import Masker
 from noctule.core.base.roles import Role
 from noctule.core.sessions.lifecycle import Status
@@ -32,7 +32,7 @@ def context_of(stage: Stage, board: Board, folder: Path) -> TurnContext:
         default_role=Role.CHAT,
         limits=stage.settings.limits,
         clock=stage.clock,
-        equipment=Equipment(
+        equipment=ToolEnvironment(
             toolbox=Toolbox(stage.settings, clock=stage.clock, tools=board.tools()),
             settings=stage.settings,
             masker=Masker(),

@@ -53,7 +53,7 @@ async def test_what_0_1_left_unfinished_is_finished_and_no_step_is_repeated(tmp_
         async with open_runtime(rig.records) as runtime, open_worker(runtime):
             await rig.until([turns[old.TWO_ROLES], turns[old.LOOP]], Status.DONE)
             assert (await rig.turn(turns[old.APPROVAL])).status is Status.WAITING
-            await rig.records.desk.answer(question.id, Approval.ONCE, by="local")
+            await rig.records.service.answer(question.id, Approval.ONCE, by="local")
             await rig.until(turns[old.APPROVAL], Status.DONE)
         replies = [(await rig.turn(turns[text])).reply for text in turns]
         assert sorted(map(str, replies)) == [
@@ -96,7 +96,7 @@ async def test_a_turn_begun_under_another_version_waits_and_says_how_to_end_it(
             assert progress.turn.status is Status.WAITING
             assert "another version of Noctule" in str(progress.turn.error)
             assert provider.requests == []
-            await rig.records.desk.cancel(turn.session_id)
+            await rig.records.service.cancel(turn.session_id)
             assert (await runtime.advancer.advance(turn.id)).turn.status is Status.CANCELLED
             again = await rig.say("Once more.", turn.session_id, role="engineer")
             assert (await runtime.advancer.advance(again.id)).turn.status is Status.DONE

@@ -67,7 +67,7 @@ async def in_loop(there: Shop, **call: Any) -> Any:
     from langchain_core.messages import HumanMessage  # noqa: PLC0415 - as the shop does
 
     from noctule.core.llm.calls import CallContext  # noqa: PLC0415 - as the shop does
-    from noctule.models.request.chat_request import Call  # noqa: PLC0415 - as the shop does
+    from noctule.models.request.chat_request import ChatRequest  # noqa: PLC0415 - as the shop does
 
     tools = [
         {"name": name, "description": "Does it.", "parameters": schema}
@@ -75,7 +75,7 @@ async def in_loop(there: Shop, **call: Any) -> Any:
     ]
     context = CallContext(role=Role.WRITER, stream=True, sink=there.sink, loop=True)
     return await there.models.call(
-        Call(messages=[HumanMessage("Hello")], tools=tools, **call), context
+        ChatRequest(messages=[HumanMessage("Hello")], tools=tools, **call), context
     )
 
 

@@ -166,7 +166,7 @@ async def test_resume_wakes_now_and_may_change_the_model(tmp_path):
     async with open_theatre(tmp_path, Stage(**ONLY_FIRST)) as theatre:
         theatre.stage.will("first", refused(429, retry_after=600))
         turn = await theatre.say("hello there")
-        await theatre.desk.resume(turn.session_id, model="third")
+        await theatre.service.resume(turn.session_id, model="third")
         done = await theatre.rest(turn)
         assert done.status is Status.DONE
         assert [a.model for a in await theatre.attempts()] == ["first", "third"]
@@ -189,7 +189,7 @@ async def test_a_cancelled_sleeper_leaves_the_session_usable(tmp_path):
     async with open_theatre(tmp_path, Stage(**ONLY_FIRST)) as theatre:
         theatre.stage.will("first", refused(429, retry_after=60), "Fresh.")
         first = await theatre.say("hello there")
-        await theatre.desk.cancel(first.session_id)
+        await theatre.service.cancel(first.session_id)
         assert (await theatre.turn(first.id)).status is Status.CANCELLED
         await theatre.clock.advance(90)
         second = await theatre.say("thanks", session_id=first.session_id)
@@ -207,7 +207,7 @@ async def test_cancel_reaches_a_call_in_flight(tmp_path):
                 await settle(1)
             async with theatre.runtime.records.database.read() as work:
                 session = (await work.sessions.list())[0]
-            await theatre.desk.cancel(session.id)
+            await theatre.service.cancel(session.id)
             turn = await task
         assert turn.status is Status.CANCELLED
         assert [a.outcome for a in await theatre.attempts()] == ["cancelled"]
@@ -224,12 +224,12 @@ async def test_park_by_hand_sleeps_until_somebody_resumes(tmp_path):
                 await settle(1)
             async with theatre.runtime.records.database.read() as work:
                 session = (await work.sessions.list())[0]
-            await theatre.desk.park(session.id)
+            await theatre.service.park(session.id)
             turn = await task
         assert (turn.status, turn.wake_at) == (Status.PARKED, None)
         await theatre.clock.advance(10 * 24 * 3600)
         assert (await theatre.rest(turn)).status is Status.PARKED
-        await theatre.desk.resume(turn.session_id)
+        await theatre.service.resume(turn.session_id)
         done = await theatre.rest(turn)
         assert (done.status, done.reply) == (Status.DONE, "Whole.")
 
@@ -262,7 +262,7 @@ async def test_a_model_that_is_gone_at_the_wake_makes_the_turn_wait(tmp_path):
         waiting = await theatre.rest(turn)
         assert waiting.status is Status.WAITING
         assert "'third'" in waiting.error
-        await theatre.desk.resume(turn.session_id, model="first")
+        await theatre.service.resume(turn.session_id, model="first")
         assert (await theatre.rest(turn)).status is Status.DONE
 
 
@@ -345,7 +345,7 @@ async def test_a_limit_cleared_by_hand_wakes_its_sleepers(tmp_path):
         theatre.stage.will("first", refused(429, code="insufficient_quota"))
         turns = [await theatre.say(f"hello {number}") for number in range(3)]
         assert {turn.status for turn in turns} == {Status.WAITING}
-        assert await theatre.desk.clear_limits() == 1
+        assert await theatre.service.clear_limits() == 1
         await theatre.clock.advance(5)
         for turn in turns:
             assert (await theatre.rest(turn)).status is Status.DONE
@@ -356,7 +356,7 @@ async def test_resume_asks_the_refused_model_again(tmp_path):
     async with open_theatre(tmp_path, Stage(**ONLY_FIRST)) as theatre:
         theatre.stage.will("first", refused(429, retry_after=6000), "Back.")
         turn = await theatre.say("hello there")
-        await theatre.desk.resume(turn.session_id)
+        await theatre.service.resume(turn.session_id)
         assert (await theatre.rest(turn)).reply == "Back."
 
 
@@ -366,7 +366,7 @@ async def test_stopping_a_queued_turn_leaves_the_sleeper_before_it(tmp_path):
         theatre.stage.will("first", refused(429, retry_after=60))
         first = await theatre.say("hello there")
         second = await theatre.say("thanks", session_id=first.session_id)
-        await theatre.desk.stop(second.id)
+        await theatre.service.stop(second.id)
         assert (await theatre.turn(second.id)).status is Status.CANCELLED
         assert (await theatre.turn(first.id)).status is Status.PARKED
 

@@ -6,7 +6,7 @@ import pytest
 from noctule.core.clock import ManualClock
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.parse import margin_seconds
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.sessions.lifecycle import Status
 from noctule.models.clients.scripted import ScriptedRefusal
 from tests.support.refusal_cases import DISTINCT, NOW, RefusalCase
@@ -26,7 +26,7 @@ def stage_at(moment: datetime) -> Stage:
 
 
 def refused_until(moment: str) -> ScriptedRefusal:
-    return ScriptedRefusal(RawAnswer(429, {"retry-after": moment}, "not now"))
+    return ScriptedRefusal(ProviderResponse(429, {"retry-after": moment}, "not now"))
 
 
 @pytest.mark.parametrize("case", REFUSALS, ids=lambda case: case.name)
@@ -41,7 +41,7 @@ async def test_each_format_of_a_refusal_parks_until_what_it_says(tmp_path, case:
             assert (turn.status, turn.wake_at) == (Status.WAITING, None), turn
             await theatre.clock.advance(48 * 3600)
             assert (await theatre.rest(turn)).status is Status.WAITING
-            await theatre.desk.resume(turn.session_id)
+            await theatre.service.resume(turn.session_id)
         else:
             assert turn.status is Status.PARKED, turn
             (parking,) = await theatre.parkings(turn.id)

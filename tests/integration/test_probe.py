@@ -21,7 +21,7 @@ from noctule.core.provider_errors.outcomes import Outcome
 from noctule.models.base.reply import Reply as Answer
 from noctule.models.binding.models import Models
 from noctule.models.capabilities.probe_cases import ProbeCase
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.spend.prices import Prices
 from storage.sqlite.database import SqliteDatabase
 from tests.support.good_replies import right_reply
@@ -57,7 +57,7 @@ class Shop:
     async def ask(self, *, role: Role = Role.WRITER, **call: Any) -> Answer:
         context = CallContext(role=role, stream=True, sink=self.sink)
         return await self.models.call(
-            Call(messages=[HumanMessage("Hello")], tools=TOOLS, **call), context
+            ChatRequest(messages=[HumanMessage("Hello")], tools=TOOLS, **call), context
         )
 
     async def attempts(self) -> list[Attempt]:
@@ -179,7 +179,7 @@ async def test_a_model_is_asked_once_for_all_who_wait(kind: str) -> None:
         again.insist_on_proofs()
         try:
             context = CallContext(role=Role.WRITER)
-            await again.call(Call(messages=[HumanMessage("Hello")], tools=TOOLS), context)
+            await again.call(ChatRequest(messages=[HumanMessage("Hello")], tools=TOOLS), context)
         finally:
             await again.close()
         assert len([request for request in there.first.requests if case_of(request)]) == 7
@@ -188,7 +188,9 @@ async def test_a_model_is_asked_once_for_all_who_wait(kind: str) -> None:
 async def test_calls_without_tools_wait_for_no_probe() -> None:
     """A model that nobody needs to call tools is never asked whether it does."""
     async with shop() as there:
-        await there.models.call(Call(messages=[HumanMessage("Hi")]), CallContext(role=Role.CHAT))
+        await there.models.call(
+            ChatRequest(messages=[HumanMessage("Hi")]), CallContext(role=Role.CHAT)
+        )
         assert len(there.first.requests) == 1
         assert await there.stored() == []
 

@@ -8,7 +8,7 @@ from noctule.core.llm.attempts import Purpose
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.models.base.errors import TooLongError
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from tests.support.stage import Act, Stage, refused
 
 TOOL = {
@@ -20,7 +20,7 @@ TOOL = {
         "required": ["at"],
     },
 }
-TOOLS = Call(messages=[HumanMessage("x")], tools=[TOOL])
+TOOLS = ChatRequest(messages=[HumanMessage("x")], tools=[TOOL])
 EMPTY, BLANK = Act(text=""), Act(text="  \n")
 TORN = Act(text="", tool=("look", '{"at": '))
 CUT = Act(text="", tool=("look", '{"at": "a'), finish="length")
@@ -184,7 +184,7 @@ async def test_after_an_overflow_the_one_with_a_larger_window_is_asked() -> None
     """What the first server holds is known now: only a model that holds more is asked."""
     told = Refusal(Outcome.CONTEXT_OVERFLOW, "n_ctx is 4096", context_tokens=4096)
     models = {"first": {"context": 32_000}, "second": {"context": 32_000}}
-    long = Call(messages=[HumanMessage("words " * 4000)])
+    long = ChatRequest(messages=[HumanMessage("words " * 4000)])
     stage = Stage(models=models)
     stage.always("first", ModelFailureError(told))
     assert (await stage.ask(call=long)).attempt.model == "second"
@@ -194,12 +194,12 @@ async def test_after_an_overflow_the_one_with_a_larger_window_is_asked() -> None
 async def test_local_models_are_asked_for_calls_at_a_low_temperature() -> None:
     """Where tools are offered and nobody set one; set is set, and others keep their own."""
 
-    async def sent(call: Call, **changes: Any) -> float | None:
+    async def sent(call: ChatRequest, **changes: Any) -> float | None:
         stage = Stage(**changes)
         await stage.ask(call=call)
         return stage.client.requests[0].temperature
 
-    plain, role = Call(messages=[HumanMessage("x")]), {"primary": "second"}
+    plain, role = ChatRequest(messages=[HumanMessage("x")]), {"primary": "second"}
     assert await sent(TOOLS) == 0.2
     assert await sent(plain) is None
     assert await sent(TOOLS, role=role) is None

@@ -13,7 +13,7 @@ from noctule.core.provider_errors.outcomes import Outcome
 from noctule.models.base.errors import TooLongError
 from noctule.models.base.reply import Reply as Answer
 from noctule.models.binding.models import Models
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.spend.prices import Prices
 from tests.support.provider import Provider, Reply
 from tests.support.scratch import scratch_database
@@ -48,7 +48,7 @@ class Alone:
 
     async def ask(self, *, tools: bool = False, stream: bool = True, **how: Any) -> Answer:
         context = CallContext(role=Role.WRITER, stream=stream, sink=self.sink, **how)
-        call = Call(messages=[HumanMessage("Hello")], tools=[WRITE] if tools else [])
+        call = ChatRequest(messages=[HumanMessage("Hello")], tools=[WRITE] if tools else [])
         return await self.models.call(call, context)
 
     async def outcomes(self) -> list[Outcome]:

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
-from noctule.channels.telegram.delivery.outgoing import Letter, document, formatted, plain
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage, document, formatted, plain
 from noctule.channels.telegram.delivery.sender import MOST_FILE_BYTES, REPEATED
 from noctule.core.messaging.messages import OutgoingKind, OutgoingState
 from tests.support.telegram.faults import Fault, Trouble
@@ -20,7 +20,7 @@ def texts(phone: Phone) -> list[str]:
     return [message.text for message in phone.answers()]
 
 
-def edit(mail: Mail, phone: Phone, of: str, text: str, **changes: Any) -> Letter:
+def edit(mail: Mail, phone: Phone, of: str, text: str, **changes: Any) -> OutgoingMessage:
     """Return an edit of the message with a key."""
     given = {"kind": OutgoingKind.EDIT, "edits": of} | changes
     return mail.letter(phone, text, **given)
@@ -212,9 +212,9 @@ async def test_who_blocked_the_bot_gets_nothing_and_holds_up_nobody() -> None:
 
 async def test_a_group_that_became_a_supergroup_gets_its_mail_there() -> None:
     """Whatever waits goes to the new id, in order, and the channel is told of the move."""
-    moves: list[tuple[Place, Place]] = []
+    moves: list[tuple[ChatRef, ChatRef]] = []
 
-    async def moved(place: Place, to: Place) -> None:
+    async def moved(place: ChatRef, to: ChatRef) -> None:
         moves.append((place, to))
 
     async with open_mail() as mail:
@@ -224,11 +224,11 @@ async def test_a_group_that_became_a_supergroup_gets_its_mail_there() -> None:
         new = mail.telegram.chats.upgrade(group)
         for number in (1, 2):
             await mail.outbox.post(
-                Letter(Place(group.id), f"group-{number}", "reply", plain(f"{number}"))
+                OutgoingMessage(ChatRef(group.id), f"group-{number}", "reply", plain(f"{number}"))
             )
         await mail.until(lambda: len(anna.answers(new)) == 2)
     assert [message.text for message in anna.answers(new)] == ["1", "2"]
-    assert moves == [(Place(group.id), Place(new.id))]
+    assert moves == [(ChatRef(group.id), ChatRef(new.id))]
 
 
 async def test_an_outage_of_hours_loses_nothing_and_keeps_the_order() -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from noctule.channels.telegram.base.callback_tokens import Signer
 from noctule.channels.telegram.buttons.presses import HEADS_ONLY, PRESSES
-from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
 from noctule.channels.telegram.handlers.incoming_files import safe_name
 from noctule.core.clock import SystemClock
 from tests.support.provider import Provider, Reply
@@ -203,7 +203,7 @@ async def test_only_the_owner_presses_what_only_the_owner_may(
             assert HEADS_ONLY
             assert set(PRESSES) >= HEADS_ONLY
             for verb in HEADS_ONLY:
-                data = signer.button(Place(team.id), "text", verb, "nothing").data
+                data = signer.button(ChatRef(team.id), "text", verb, "nothing").data
                 press = await bert.answered(bert.presses_data(answer, data))
                 assert press.answer == "Only my owner can use this button."
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from noctule.channels.telegram.base.callback_tokens import Signer
-from noctule.channels.telegram.base.context import Office
+from noctule.channels.telegram.base.context import BotContext
 from noctule.channels.telegram.delivery.outbox import Outbox
 from noctule.channels.telegram.delivery.throttle import Pace
 from noctule.channels.telegram.views.countdown import Countdown
@@ -261,14 +261,14 @@ async def test_the_report_comes_by_itself_at_the_time_that_was_chosen(tmp_path: 
     assert "✓ once" in reports[0].button_texts
 
 
-def an_office(bot: Bot) -> Office:
+def an_office(bot: Bot) -> BotContext:
     """Return one that only stores what it sends."""
     clock: Clock = bot.records.clock
     token = bot.records.settings.telegram.token
     assert token is not None
     unused: Any = None
     pace = Pace(clock)
-    return Office(
+    return BotContext(
         records=bot.records,
         bot=unused,
         quick=unused,

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from noctule.core.sessions.sessions import Verdict
+from noctule.core.sessions.sessions import Rating
 from tests.support.provider import Provider, Reply
 from tests.support.telegram.messages import Message
 from tests.support.telegram_rig import Bot, open_bot
@@ -261,7 +261,7 @@ async def test_thumbs_and_again_feed_the_ratings(tmp_path: Path) -> None:
             (session,) = await work.sessions.list()
             turns = await work.turns.of_session(session.id)
     assert second.id > first.id
-    assert [turn.verdict for turn in turns] == [Verdict.AGAIN, None]
+    assert [turn.verdict for turn in turns] == [Rating.AGAIN, None]
     assert provider.requests[-1].model == "other"
 
 
@@ -324,7 +324,7 @@ async def test_a_reaction_to_an_answer_is_a_rating(tmp_path: Path) -> None:
         async with bot.records.database.read() as work:
             (session,) = await work.sessions.list()
             (turn,) = await work.turns.of_session(session.id)
-    assert turn.verdict is Verdict.BAD
+    assert turn.verdict is Rating.BAD
 
 
 async def test_a_message_that_waits_for_its_turn_is_seen(tmp_path: Path) -> None:

@@ -26,7 +26,7 @@ from noctule.channels.telegram.inbound.raw_updates import UnreadableError
 from noctule.channels.telegram.inbound.webhook import Webhook
 from noctule.core.clock import ManualClock, SystemClock
 from noctule.core.errors import DatabaseBusyError, StorageUnavailableError, UsageError
-from noctule.core.messaging.messages import Incoming
+from noctule.core.messaging.messages import InboxUpdate
 from noctule.core.settings import TelegramSettings
 from storage.sqlite.database import SqliteDatabase
 from tests.support.provider import Provider, Reply
@@ -61,20 +61,20 @@ class Post:
     said: list[str] = field(default_factory=list)
     handled: list[str] = field(default_factory=list)
     gave_up: list[tuple[int, str]] = field(default_factory=list)
-    meddle: Callable[[Incoming], Awaitable[None]] | None = None
+    meddle: Callable[[InboxUpdate], Awaitable[None]] | None = None
     bundles: list[list[int]] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         self.inbox = Inbox(BOT, self.database, self._handle, self._give_up, self.clock)
 
-    async def _handle(self, updates: Sequence[Incoming]) -> None:
+    async def _handle(self, updates: Sequence[InboxUpdate]) -> None:
         for update in updates:
             if self.meddle is not None:
                 await self.meddle(update)
             self.handled.append(str(update.payload["message"]["text"]))
         self.bundles.append([update.number for update in updates])
 
-    async def _give_up(self, update: Incoming, why: str) -> None:
+    async def _give_up(self, update: InboxUpdate, why: str) -> None:
         self.gave_up.append((update.number, why))
 
     @asynccontextmanager
@@ -242,7 +242,7 @@ async def test_an_update_that_fails_is_tried_again_and_then_told(post: Post) -> 
     """A few times, with its reason in the end; the next one is handled."""
     tries = count(1)
 
-    async def fails(update: Incoming) -> None:
+    async def fails(update: InboxUpdate) -> None:
         if update.number == 1 and next(tries):
             raise UsageError("It cannot be. Do something else.")
 
@@ -258,7 +258,7 @@ async def test_what_a_break_says_is_in_no_log(post: Post, caplog: pytest.LogCapt
     """An error may quote a message: its kind and its place are logged, its words are not."""
     caplog.set_level(logging.DEBUG)
 
-    async def breaks(update: Incoming) -> None:
+    async def breaks(update: InboxUpdate) -> None:
         raise ValueError(f"bad value {update.payload['message']['text']!r}")
 
     post.meddle = breaks
@@ -273,7 +273,7 @@ async def test_a_database_that_is_busy_or_away_costs_an_update_no_try(post: Post
     """It is no fault of the update's."""
     tries = count()
 
-    async def busy(_: Incoming) -> None:
+    async def busy(_: InboxUpdate) -> None:
         number = next(tries)
         if number < TRIES * 2:
             raise DatabaseBusyError("The database is busy. Try again.")
@@ -290,7 +290,7 @@ async def test_an_outage_while_handling_is_waited_out(post: Post) -> None:
     """Files are fetched from Telegram: a minute without it loses no message."""
     tries = count()
 
-    async def unreachable(_: Incoming) -> None:
+    async def unreachable(_: InboxUpdate) -> None:
         if next(tries) < 60:
             raise NetworkError("nobody there")
 
@@ -303,8 +303,10 @@ async def test_an_outage_while_handling_is_waited_out(post: Post) -> None:
 async def test_an_update_that_ends_the_process_each_time_ends_once(post: Post) -> None:
     """Kills do not use up its tries quickly; only after a dozen it is given up, and said."""
     async with post.database.work() as work:
-        cut = Incoming(BOT, 1, "7", an_update(1, "killer"), post.clock.now(), tries=CUT_OFFS)
-        often = Incoming(BOT, 2, "7", an_update(2, "unlucky"), post.clock.now(), tries=CUT_OFFS - 1)
+        cut = InboxUpdate(BOT, 1, "7", an_update(1, "killer"), post.clock.now(), tries=CUT_OFFS)
+        often = InboxUpdate(
+            BOT, 2, "7", an_update(2, "unlucky"), post.clock.now(), tries=CUT_OFFS - 1
+        )
         await work.inbox.add([cut, often])
         await work.commit()
     await post.inbox.start()
@@ -392,7 +394,7 @@ async def test_a_chat_that_takes_long_holds_up_no_other(post: Post) -> None:
     """Updates of one chat wait for each other, those of two do not."""
     go = asyncio.Event()
 
-    async def slow(update: Incoming) -> None:
+    async def slow(update: InboxUpdate) -> None:
         if update.place == "7":
             await go.wait()
 
@@ -461,7 +463,7 @@ async def test_an_update_that_cannot_be_read_is_given_up_at_once(post: Post) -> 
     """Trying again would change nothing; the ones behind it are handled."""
     tries = count(1)
 
-    async def cannot(update: Incoming) -> None:
+    async def cannot(update: InboxUpdate) -> None:
         if update.number == 1 and next(tries):
             raise UnreadableError("its chat is none")
 
@@ -509,7 +511,7 @@ async def test_what_0_1_stored_is_still_handled(tmp_path: Path) -> None:
             open_bot(tmp_path, provider, works=False) as bot,
             bot.records.database.work() as work,
         ):
-            old = Incoming(channel, 41, str(OWNER.id), stored, bot.records.clock.now())
+            old = InboxUpdate(channel, 41, str(OWNER.id), stored, bot.records.clock.now())
             await work.inbox.add([old])
             await work.commit()
         async with open_bot(tmp_path, provider) as bot:

@@ -93,8 +93,8 @@ async def test_an_approval_answered_at_the_terminal_is_said_in_the_chat(tmp_path
             said = bot.owner.says("/run role engineer Say hi in the shell")
             question = await bot.owner.hears("May engineer use shell", after=said)
             once = question.button("once").data
-            (open_one,) = await bot.records.desk.questions()
-            await bot.records.desk.answer(open_one.id, "no")
+            (open_one,) = await bot.records.service.questions()
+            await bot.records.service.answer(open_one.id, "no")
             await bot.owner.until(lambda _: not question.button_texts)
             await bot.owner.hears("I did without.", after=said)
             late = await bot.owner.answered(bot.owner.presses_data(question, str(once)))

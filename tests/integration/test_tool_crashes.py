@@ -52,8 +52,8 @@ class Play:
 
     async def answer(self, said):
         async with self.open() as theatre:
-            (question,) = await theatre.desk.questions()
-            await theatre.desk.answer(question.id, said)
+            (question,) = await theatre.service.questions()
+            await theatre.service.answer(question.id, said)
         return question
 
     async def effects(self):

@@ -30,7 +30,7 @@ async def open_questions(theatre: Theatre, session_id: str):
 async def answer(theatre: Theatre, turn, said: str, by: str = "local"):
     """Answer the only open question of a session and carry it on."""
     (question,) = await open_questions(theatre, turn.session_id)
-    await theatre.desk.answer(question.id, said, by=by)
+    await theatre.service.answer(question.id, said, by=by)
     return await theatre.rest(turn)
 
 
@@ -103,10 +103,10 @@ async def test_a_second_answer_and_somebody_elses_are_refused(tmp_path):
         turn = await theatre.say("send it", owner="anna", **WORK)
         (question,) = await open_questions(theatre, turn.session_id)
         with pytest.raises(UsageError):
-            await theatre.desk.answer(question.id, Approval.ONCE, by="mallory")
-        await theatre.desk.answer(question.id, Approval.ONCE, by="anna")
+            await theatre.service.answer(question.id, Approval.ONCE, by="mallory")
+        await theatre.service.answer(question.id, Approval.ONCE, by="anna")
         with pytest.raises(UsageError):
-            await theatre.desk.answer(question.id, Approval.ALWAYS, by="anna")
+            await theatre.service.answer(question.id, Approval.ALWAYS, by="anna")
         turn = await theatre.rest(turn)
         assert (turn.status, board.sent) == (Status.DONE, ["a"])
 
@@ -117,7 +117,7 @@ async def test_resumed_by_hand_an_approval_counts_as_no(tmp_path):
     async with open_theatre(tmp_path, tooled(), tools=board.tools()) as theatre:
         theatre.stage.will("first", calls(("send", {"what": "a"})), "Done.")
         turn = await theatre.say("send it", **WORK)
-        await theatre.desk.resume(turn.session_id)
+        await theatre.service.resume(turn.session_id)
         turn = await theatre.rest(turn)
         assert (turn.status, board.sent) == (Status.DONE, [])
         assert [text[:23] for text in told(theatre)] == ["The person did not answ"]
@@ -186,7 +186,7 @@ async def test_text_from_outside_makes_effects_outside_ask(tmp_path):
         assert f"</{tag}>" not in page
         for question in await open_questions(theatre, turn.session_id):
             assert "steering" in question.text
-            await theatre.desk.answer(question.id, Approval.NO, by="local")
+            await theatre.service.answer(question.id, Approval.NO, by="local")
         turn = await theatre.rest(turn)
         assert (turn.status, board.sent) == (Status.DONE, ["before"])
 
@@ -304,7 +304,7 @@ async def test_a_cancelled_tool_leaves_its_effect_started(tmp_path):
         async with theatre.runtime.records.database.read() as work:
             (turn,) = await work.turns.running()
         async with theatre.runtime.orders.watching():
-            await theatre.desk.cancel(turn.session_id)
+            await theatre.service.cancel(turn.session_id)
             turn = await working
         async with theatre.runtime.records.database.read() as work:
             (effect,) = await work.effects.of_session(turn.session_id)

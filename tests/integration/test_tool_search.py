@@ -6,7 +6,7 @@ import pytest
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.workbench import a_context, a_workspace
 from tools.base.tool import ToolContext, ToolError
-from tools.files.file_search import SearchArguments, SearchFiles
+from tools.files.file_search import FileSearchArguments, SearchFiles
 from tools.sandbox.sandbox import Sandbox
 
 pytestmark = pytest.mark.process
@@ -47,7 +47,7 @@ def context(tmp_path: Path) -> ToolContext:
 
 
 async def finding(tool: SearchFiles, context: ToolContext, pattern: str, **more) -> list[str]:
-    result = await tool.run(SearchArguments(pattern=pattern, **more), context)
+    result = await tool.run(FileSearchArguments(pattern=pattern, **more), context)
     return result.text.splitlines()
 
 
@@ -81,7 +81,7 @@ async def test_a_folder_that_tools_made_is_searched_when_it_is_named(
     tool: SearchFiles, context: ToolContext
 ):
     """Kept output can be searched, and is marked as data from outside."""
-    result = await tool.run(SearchArguments(pattern="one", path=".noctule"), context)
+    result = await tool.run(FileSearchArguments(pattern="one", path=".noctule"), context)
     assert result.text == ".noctule/call_1.txt:1: one"
     assert result.outside
     assert await finding(tool, context, "one", path=".git") == [".git/config:1: one"]
@@ -101,7 +101,7 @@ async def test_what_cannot_be_searched_is_said(tool: SearchFiles, context: ToolC
 async def test_thousands_of_finds_are_bounded(tool: SearchFiles, context: ToolContext):
     """They do not fill the model's context."""
     (context.workspace.root / "many").write_text("found it here\n" * 100_000)
-    result = await tool.run(SearchArguments(pattern="found", most=1000), context)
+    result = await tool.run(FileSearchArguments(pattern="found", most=1000), context)
     assert len(result.text) <= SETTINGS.output_bytes
     assert "perhaps more" in result.text
 

@@ -66,7 +66,7 @@ async def test_a_remark_is_read_before_the_next_call_once(tmp_path):
         theatre.stage.will("first", calls(("put", {"what": "b"})), "Done.")
         turn = await theatre.say("work", **WORK)
         assert turn.status is Status.PARKED
-        await theatre.desk.steer(turn.id, "be brief")
+        await theatre.service.steer(turn.id, "be brief")
         await theatre.clock.advance(120)
         turn = await theatre.rest(turn)
         assert turn.status is Status.DONE
@@ -88,7 +88,7 @@ async def test_a_remark_during_the_last_answer_is_answered_too(tmp_path):
         async def steering(request):
             if not steered:
                 (turn,) = await running(theatre)
-                steered.append(await theatre.desk.steer(turn.id, "and in blue"))
+                steered.append(await theatre.service.steer(turn.id, "and in blue"))
             async for piece in real(request):
                 yield piece
 

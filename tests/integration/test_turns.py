@@ -231,7 +231,7 @@ async def test_a_turn_nobody_can_answer_fails_with_a_sentence_and_can_be_tried_a
         turn = await theatre.say("hello there")
         assert turn.status is Status.FAILED
         assert "key" in (turn.error or "")
-        again = await theatre.desk.resume(turn.session_id)
+        again = await theatre.service.resume(turn.session_id)
         done = await theatre.rest(again)
         assert (done.status, done.error) == (Status.DONE, None)
 
@@ -245,7 +245,7 @@ async def test_only_the_last_turn_can_be_tried_again(tmp_path):
         theatre.stage.always("first", "Yes.")
         await theatre.say("thanks", session_id=failed.session_id)
         with pytest.raises(UsageError, match="nothing to resume"):
-            await theatre.desk.resume(failed.session_id)
+            await theatre.service.resume(failed.session_id)
 
 
 async def test_what_is_too_long_for_the_window_is_left_out_from_the_front(tmp_path):

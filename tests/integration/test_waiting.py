@@ -198,7 +198,7 @@ async def test_limits_cleared_by_hand_close_a_circuit_of_the_running_process(tmp
         assert (limit.is_outage, limit.key.model) == (True, "first")
         assert limit.in_force(theatre.clock.now())
         theatre.stage.always("first", "Here.")
-        assert await theatre.desk.clear_limits("here") == 1
+        assert await theatre.service.clear_limits("here") == 1
         await theatre.clock.advance(5)
         for turn in turns:
             assert (await theatre.rest(turn)).status is Status.DONE
@@ -244,7 +244,7 @@ async def test_credit_that_pays_for_no_answer_waits_for_the_person(tmp_path):
         assert (turn.status, turn.wake_at) == (Status.WAITING, None)
         assert "only afford 90" in turn.error
         assert "Add credit at the provider of endpoint here, or lower max_tokens" in turn.error
-        await theatre.desk.resume(turn.session_id)
+        await theatre.service.resume(turn.session_id)
         assert (await theatre.rest(turn)).status is Status.DONE
 
 

@@ -7,7 +7,7 @@ from noctule.core.settings import SearchEngine, SearchSettings
 from tests.support.tool_calls import a_context, call
 from tests.support.web_site import web_site
 from tools.base.tool import ToolError
-from tools.web.search import Found, PublicEngines, SearchTool, web_search
+from tools.web.search import PublicEngines, SearchHit, SearchTool, web_search
 
 ROWS = [
     {"title": "Noctule", "url": "https://bats.example/noctule", "content": "A  large\nbat."},
@@ -93,7 +93,7 @@ async def test_nothing_found_is_no_error():
 
 async def test_more_than_asked_for_is_left_out_and_searches_wait_in_line():
     """An engine that gives twenty does not flood the agent, nor do ten searches at once."""
-    told = Told(*(Found(f"t{n}", f"https://x.example/{n}", "") for n in range(20)))
+    told = Told(*(SearchHit(f"t{n}", f"https://x.example/{n}", "") for n in range(20)))
     search = SearchTool(told)
     answers = await asyncio.gather(
         *(call(search, {"query": "a", "max_results": 2}) for _ in range(10))

@@ -33,7 +33,7 @@ from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.questions import Approval, QuestionKind
 from noctule.core.sessions.sessions import SessionKind
 from noctule.core.settings.tools import SandboxChoice, ToolsSettings
-from noctule.core.tools.approval_text import in_plain_sight, odd_letters, unseen_escaped
+from noctule.core.tools.approval_text import odd_letters, reveal_hidden, unseen_escaped
 from tests.support.stage import Stage
 from tests.support.stored_records import a_question, a_turn
 from tests.support.theatre import open_theatre
@@ -46,7 +46,7 @@ from tools.shell.shell import Shell
 
 if TYPE_CHECKING:
     from noctule.channels.terminal.screens.screen import Screen
-    from noctule.sessions.service.service import Desk
+    from noctule.sessions.service.service import SessionService
 
 PLANTED = (
     "sitecustomize.py", "usercustomize.py", "random.py", "hashlib.py", "runpy.py", "encodings.py",
@@ -170,16 +170,16 @@ def test_no_character_that_shows_as_nothing_is_left_unspelt():
         left = [
             hex(ord(letter))
             for letter in map(chr, (*IGNORABLE, *BIDI))
-            if letter in in_plain_sight(text.format(letter), most=999)
+            if letter in reveal_hidden(text.format(letter), most=999)
         ]
         assert left == []
-    assert UNSEEN.isdisjoint(in_plain_sight("a".join(sorted(UNSEEN)), most=10**7))
+    assert UNSEEN.isdisjoint(reveal_hidden("a".join(sorted(UNSEEN)), most=10**7))
 
 
 @given(ANY)
 def test_whatever_is_written_is_shown_without_loss(text):
     """No unseen character is left, and what is spelt out means what was there."""
-    shown = in_plain_sight(text, most=10_000)
+    shown = reveal_hidden(text, most=10_000)
     assert UNSEEN.isdisjoint(shown)
     assume("[..." not in shown)
     assert CODE.sub(lambda found: chr(int(found[1] or found[2], 16)), shown) == text
@@ -188,7 +188,7 @@ def test_whatever_is_written_is_shown_without_loss(text):
 @given(ANY, st.integers(1, 40))
 def test_what_is_cut_off_is_counted_and_neither_end_is_lost(text, most):
     """Who is asked sees that there is more, and how much."""
-    whole, shown = in_plain_sight(text, most=10_000), in_plain_sight(text, most=most)
+    whole, shown = reveal_hidden(text, most=10_000), reveal_hidden(text, most=most)
     assert UNSEEN.isdisjoint(shown)
     if len(whole) > most:
         assert f"[... {len(whole) - most:,} characters are not shown here" in shown
@@ -217,7 +217,7 @@ async def test_an_agent_s_question_never_looks_like_an_approval(tmp_path: Path):
     async with open_theatre(tmp_path, stage) as theatre:
         stage.will("first", calls(("ask", {"question": IMITATION, "choices": CHOICES})))
         turn = await theatre.say("do it", kind=SessionKind.RUN, role="engineer")
-        (question,) = await theatre.desk.questions(session_id=turn.session_id)
+        (question,) = await theatre.service.questions(session_id=turn.session_id)
         events = await theatre.events(turn.session_id)
     (asked,) = [event for event in events if event.kind is EventKind.QUESTION]
     parked = [event.data["reason"] for event in events if event.kind is EventKind.PARKED]
@@ -257,7 +257,7 @@ async def test_nothing_in_a_command_or_a_name_stands_as_a_line_of_ours(tmp_path:
         command = f"cat *.sh\n: '\n{lines}'"
         stage.will("first", calls(("shell", {"command": command})))
         turn = await theatre.say("x", kind=SessionKind.RUN, role="engineer", workspace=str(project))
-        (question,) = await theatre.desk.questions(session_id=turn.session_id)
+        (question,) = await theatre.service.questions(session_id=turn.session_id)
     ours = [line for line in question.text.split("\n") if not line.startswith("\u2502 ")]
     assert [line.split(" ")[0] for line in ours] == ["May", "(the", "For"]
     assert f"a\\n{lines}.sh".replace("\n", "\\n") in ours[-1].replace("\\\\n", "\\n")
@@ -271,7 +271,7 @@ async def test_who_asks_for_whom_and_how_long_it_is_stands_on_a_question(tmp_pat
         for owner in ("local", "telegram:7"):
             stage.will("first", calls(("shell", {"command": command})))
             turn = await theatre.say("x", kind=SessionKind.RUN, role="engineer", owner=owner)
-            (question,) = await theatre.desk.questions(session_id=turn.session_id)
+            (question,) = await theatre.service.questions(session_id=turn.session_id)
             assert (owner == "local") == question.text.startswith(
                 "May engineer use shell:\n\u2502 echo"
             )
@@ -283,9 +283,9 @@ async def test_who_asks_for_whom_and_how_long_it_is_stands_on_a_question(tmp_pat
 
 def test_marks_are_shown_on_letters_and_spelt_in_heaps():
     """An accent is an accent; forty of them cover the lines above."""
-    assert in_plain_sight("e\u0301te\u0301", most=99) == "e\u0301te\u0301"
-    assert in_plain_sight("a" + "\u0335" * 40, most=999).count("\\u0335") == 38
-    assert in_plain_sight("rm \u20e0x", most=99) == "rm \\u20e0x"
+    assert reveal_hidden("e\u0301te\u0301", most=99) == "e\u0301te\u0301"
+    assert reveal_hidden("a" + "\u0335" * 40, most=999).count("\\u0335") == 38
+    assert reveal_hidden("rm \u20e0x", most=99) == "rm \\u20e0x"
 
 
 def test_letters_of_other_scripts_in_a_command_are_counted_and_named():
@@ -321,7 +321,7 @@ async def test_what_was_typed_before_a_question_stood_there_answers_none(monkeyp
         async def ask(label):
             return "2"
 
-        asking = open_asking(cast("Desk", Questions()), cast("Screen", Shown()))
+        asking = open_asking(cast("SessionService", Questions()), cast("Screen", Shown()))
         assert asking is not None
         monkeypatch.setattr(asking, "_ask", ask)
         store_typeahead(app.input, [KeyPress("1"), KeyPress(Keys.Enter)])

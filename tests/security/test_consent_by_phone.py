@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from noctule.channels.telegram.base.callback_tokens import Signer
-from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
 from noctule.channels.telegram.views.feedback import ON
 from noctule.core.errors import UsageError
 from noctule.core.sessions.questions import Question
@@ -33,7 +33,7 @@ OTHERS: list[dict[str, Any]] = [
 
 
 async def open_question(bot: Bot) -> Question:
-    (question,) = await bot.records.desk.questions()
+    (question,) = await bot.records.service.questions()
     return question
 
 
@@ -118,10 +118,10 @@ async def test_a_guest_in_a_group_says_and_presses_nothing_in_the_owners_session
             said = {(s.owner, *(t.text for t in turns[s.id])) for s in sessions}
             signer = Signer(telegram.token, bot.records.clock)
             mine = next(t for some in turns.values() for t in some if t.text == "one")
-            press = signer.button(Place(team.id), "text", ON, f"{mine.id}.0").data
+            press = signer.button(ChatRef(team.id), "text", ON, f"{mine.id}.0").data
             refused = await bert.answered(bert.presses_data(told, str(press)))
             with pytest.raises(UsageError, match="someone else"):
-                await bot.records.desk.submit(
+                await bot.records.service.submit(
                     Request("obey", session_id=mine.session_id, owner=f"telegram:{GUEST.id}")
                 )
     guest = f"telegram:{GUEST.id}"
@@ -142,10 +142,10 @@ async def test_what_work_would_ask_for_is_allowed_with_one_button(tmp_path: Path
         assert offer.button_texts == ["\u2713 allow all of it"]
         data = str(offer.button("allow").data)
         forged = await bot.guest.answered(bot.guest.presses_data(offer, data))
-        assert await bot.records.desk.grants() == []
+        assert await bot.records.service.grants() == []
         press = await bot.owner.answered(bot.owner.presses(offer, "allow"))
         await bot.owner.until(lambda _: not offer.button_texts)
-        (grant,) = await bot.records.desk.grants()
+        (grant,) = await bot.records.service.grants()
         bot.guest.says("/run tomorrow 9:00 role engineer Tidy mine")
         bot.owner.says("/run tomorrow 9:00 allow shell role engineer Tidy more")
         await handled(bot)

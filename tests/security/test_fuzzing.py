@@ -12,7 +12,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from noctule.core.tools.approval_text import in_plain_sight
+from noctule.core.tools.approval_text import reveal_hidden
 from noctule.core.tools.shell_guises import guises, open_ends
 from noctule.core.tools.shell_words import read_commands
 from tests.support.fuzzing import examples
@@ -69,7 +69,7 @@ def test_a_line_that_hides_nothing_is_read_as_shlex_reads_it(text):
 @settings(max_examples=examples(300))
 def test_nothing_invisible_remains_of_what_is_shown(text):
     """And all of it can be read back: what is spelt is spelt as Python writes it."""
-    shown = in_plain_sight(text, most=10_000)
+    shown = reveal_hidden(text, most=10_000)
     for letter in shown:
         if letter in "\n\t ":
             continue
@@ -86,7 +86,7 @@ def test_nothing_invisible_remains_of_what_is_shown(text):
         assert shown.encode("ascii", "backslashreplace").decode("unicode_escape") == text or (
             _spelt_back(shown) == text
         )
-    short = in_plain_sight(text, most=20)
+    short = reveal_hidden(text, most=20)
     assert len(short) < 20 + 200
 
 

@@ -40,12 +40,12 @@ def home_in(folder: Path) -> Path:
 
 
 async def open_question(theatre: Theatre, turn: Any) -> Question:
-    (question,) = await theatre.desk.questions(session_id=turn.session_id)
+    (question,) = await theatre.service.questions(session_id=turn.session_id)
     return question
 
 
 async def answered(theatre: Theatre, turn: Any, said: str) -> Any:
-    await theatre.desk.answer((await open_question(theatre, turn)).id, said)
+    await theatre.service.answer((await open_question(theatre, turn)).id, said)
     return await theatre.rest(turn)
 
 
@@ -366,7 +366,7 @@ async def test_a_server_s_tool_is_allowed_as_it_described_itself(tmp_path, chang
             in (await open_question(theatre, turn)).text
         )
         assert (await answered(theatre, turn, "always")).status is Status.DONE
-        (grant,) = await theatre.desk.grants()
+        (grant,) = await theatre.service.grants()
     offers.write_text(offered(**changed))
     again = a_stage(mcp={"tickets": server}, ask_after_outside=False)
     again.always("first", "Done.")
@@ -394,7 +394,7 @@ async def test_a_permission_goes_by_server_and_tool_not_by_their_joined_name(tmp
         assert (
             await answered(theatre, await theatre.say("close", **WORK), "always")
         ).status is Status.DONE
-        (grant,) = await theatre.desk.grants()
+        (grant,) = await theatre.service.grants()
     offers.write_text(json.dumps([{"name": "prod_close", "inputSchema": {}}]))
     again = a_stage(mcp={"tickets": prod}, ask_after_outside=False)
     again.always("first", "Done.")

@@ -19,7 +19,7 @@ from agents.rules import route_by_rules
 from noctule.channels.telegram.delivery.sender import FileGoneError, Sender
 from noctule.core.base.roles import Role
 from noctule.core.clock import ManualClock, SystemClock
-from noctule.core.messaging.messages import Outgoing, OutgoingKind
+from noctule.core.messaging.messages import OutboxMessage, OutgoingKind
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import SessionKind
@@ -277,9 +277,9 @@ async def test_what_guests_wrote_is_data_to_the_owners_agents(tmp_path: Path):
     assert ("Obey me." in found.text, found.outside, details.outside) == (True, True, True)
 
 
-def a_letter(path: Path) -> Outgoing:
+def a_letter(path: Path) -> OutboxMessage:
     body = {"path": str(path), "name": path.name}
-    return Outgoing("1", "telegram", "7", "k", OutgoingKind.DOCUMENT, "file", body, NOON)
+    return OutboxMessage("1", "telegram", "7", "k", OutgoingKind.DOCUMENT, "file", body, NOON)
 
 
 class Chat:

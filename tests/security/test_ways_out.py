@@ -25,7 +25,7 @@ from tools.records.notes import note_tools
 from tools.web.addresses import AddressPolicy
 from tools.web.fetch import FetchTool
 from tools.web.http_fetcher import PageReader
-from tools.web.search import Found, SearchTool
+from tools.web.search import SearchHit, SearchTool
 
 SECRET = "hunter2-qx7Zk93Lmw"
 NOTES = f"The password of the cellar is {SECRET}; Anna's card is 4929 1234 5678 9012.\n"
@@ -48,7 +48,7 @@ class Engine:
 
     async def search(self, query, most):
         self.asked.append(query)
-        return [Found("A page", url, "words") for url in self.urls[:most]]
+        return [SearchHit("A page", url, "words") for url in self.urls[:most]]
 
 
 class Posting(Tool[JsonArguments]):
@@ -109,11 +109,11 @@ class World:
                 says, kind=SessionKind.RUN, role="engineer", allow=allow, **where
             )
             for more in again:
-                (question,) = await theatre.desk.questions()
-                await theatre.desk.answer(question.id, more)
+                (question,) = await theatre.service.questions()
+                await theatre.service.answer(question.id, more)
                 turn = await theatre.rest(turn)
-            self.grants = await theatre.desk.grants()
-            self.questions = await theatre.desk.questions()
+            self.grants = await theatre.service.grants()
+            self.questions = await theatre.service.questions()
         return turn.status
 
 

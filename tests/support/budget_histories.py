@@ -10,8 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from noctule.core.budgets.budget_ledger import Bill, Claim, Placed
-from noctule.core.budgets.budgets import Budget, BudgetKey, HoldState, Tally
+from noctule.core.budgets.budget_ledger import Charge, HoldPlaced, HoldRequest
+from noctule.core.budgets.budgets import Budget, BudgetKey, BudgetUsage, HoldState
 from noctule.core.ports.models import Database
 from noctule.core.times.windows import CalendarUnit, Window, WindowKind
 from tests.support.stored_records import NOON
@@ -52,8 +52,8 @@ class History:
     chance: random.Random
     prefix: str = ""
     now: datetime = NOON
-    open: dict[str, Claim] = field(default_factory=dict)
-    dead: dict[str, Claim] = field(default_factory=dict)
+    open: dict[str, HoldRequest] = field(default_factory=dict)
+    dead: dict[str, HoldRequest] = field(default_factory=dict)
     numbers: dict[BudgetKey, int] = field(default_factory=lambda: defaultdict(int))
     paid: int = 0
     refused: int = 0
@@ -97,7 +97,9 @@ class History:
         covering = self.chance.sample(self.budgets, self.chance.randint(1, len(self.budgets)))
         usd = self.chance.randint(1, 900) * _MILLI
         sent = self.chance.random() < 0.5
-        claim = Claim(f"{self.prefix}h{self._count}", usd, tuple(covering), self.now + MOST, sent)
+        claim = HoldRequest(
+            f"{self.prefix}h{self._count}", usd, tuple(covering), self.now + MOST, sent
+        )
         kills = self.chance.random() < 0.05
         async with database.work(durable=False) as work:
             books = await work.budgets.open_books(claim.budgets, [], self.now)
@@ -106,7 +108,7 @@ class History:
             if kills:
                 return
             await work.commit()
-        if isinstance(ruling, Placed):
+        if isinstance(ruling, HoldPlaced):
             self.paid += 1
             if claim.sent or self.chance.random() < 0.8:
                 await self._send(database, claim)
@@ -115,7 +117,7 @@ class History:
         else:
             self.refused += 1
 
-    async def _send(self, database: Database, claim: Claim) -> None:
+    async def _send(self, database: Database, claim: HoldRequest) -> None:
         """Note that a request leaves; one that was held up for too long may be refused."""
         if self.chance.random() < 0.1:
             self.now += timedelta(seconds=self.chance.expovariate(1 / 400))
@@ -131,14 +133,14 @@ class History:
             ruling = books.place(leaving)
             await work.budgets.keep(books)
             await work.commit()
-        if isinstance(ruling, Placed):
+        if isinstance(ruling, HoldPlaced):
             self.open[claim.id] = claim
         else:
             self.refused += 1
 
-    async def _end(self, database: Database, claim: Claim) -> None:
+    async def _end(self, database: Database, claim: HoldRequest) -> None:
         share = self.chance.choice([Decimal(0), Decimal(0), Decimal("0.3"), Decimal(1)])
-        bill = Bill(claim.id, (claim.usd * share).quantize(_MILLI), claim.budgets)
+        bill = Charge(claim.id, (claim.usd * share).quantize(_MILLI), claim.budgets)
         kills = self.chance.random() < 0.05
         async with database.work(durable=False) as work:
             books = await work.budgets.open_books(bill.budgets, [bill.id], self.now)
@@ -170,7 +172,7 @@ class History:
                 assert sum(h.usd for h in spent[tally.key]) == tally.settled_usd, tally
             self._turned_once(tally)
 
-    def _turned_once(self, tally: Tally) -> None:
+    def _turned_once(self, tally: BudgetUsage) -> None:
         before = self.numbers[tally.key]
         assert before <= tally.number <= before + 1, tally
         self.numbers[tally.key] = tally.number
@@ -178,7 +180,7 @@ class History:
     async def finish(self, database: Database) -> None:
         """Let what is under way settle and time pass: nothing stays held."""
         for claim in list(self.open.values()):
-            bill = Bill(claim.id, claim.usd, claim.budgets)
+            bill = Charge(claim.id, claim.usd, claim.budgets)
             async with database.work(durable=False) as work:
                 books = await work.budgets.open_books(bill.budgets, [bill.id], self.now)
                 books.settle(bill)

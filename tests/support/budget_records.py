@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from noctule.core.budgets.budget_ledger import Bill, Claim
+from noctule.core.budgets.budget_ledger import Charge, HoldRequest
 from noctule.core.budgets.budgets import Budget, BudgetKey
 from noctule.core.times.windows import Window, WindowKind
 from tests.support.stored_records import NOON
@@ -29,11 +29,11 @@ def a_claim(
     *budgets: Budget,
     at: datetime = NOON,
     most: timedelta = timedelta(minutes=6),
-) -> Claim:
+) -> HoldRequest:
     """Return a call that may cost so much, and is given up for dead six minutes later."""
-    return Claim(name, Decimal(usd), budgets or (a_budget(),), at + most)
+    return HoldRequest(name, Decimal(usd), budgets or (a_budget(),), at + most)
 
 
-def a_bill(name: str, usd: str, *budgets: Budget) -> Bill:
+def a_bill(name: str, usd: str, *budgets: Budget) -> Charge:
     """Return what a call cost."""
-    return Bill(name, Decimal(usd), budgets or (a_budget(),))
+    return Charge(name, Decimal(usd), budgets or (a_budget(),))

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 import noctule  # noqa: F401 - first: it puts the role folders on the path
-from noctule.core.budgets.budget_ledger import Bill, Claim
+from noctule.core.budgets.budget_ledger import Charge, HoldRequest
 from noctule.core.clock import SystemClock
 from storage.open import open_database
 from tests.support.budget_records import a_budget
@@ -19,7 +19,7 @@ from tests.support.budget_records import a_budget
 async def _pay(url: str, point: str) -> None:
     clock, budget = SystemClock(), a_budget()
     database = await open_database(url, data_folder=Path(), clock=clock)
-    claim = Claim("victim", Decimal("0.60"), (budget,), clock.now() + timedelta(minutes=6))
+    claim = HoldRequest("victim", Decimal("0.60"), (budget,), clock.now() + timedelta(minutes=6))
     async with database.work() as work:
         books = await work.budgets.open_books((budget,), [], clock.now())
         books.place(claim)
@@ -31,7 +31,7 @@ async def _pay(url: str, point: str) -> None:
         await _wait(point)
     async with database.work() as work:
         books = await work.budgets.open_books((budget,), [claim.id], clock.now())
-        books.settle(Bill(claim.id, Decimal("0.20"), (budget,)))
+        books.settle(Charge(claim.id, Decimal("0.20"), (budget,)))
         await work.budgets.keep(books)
         if point == "in-settle":
             await _wait(point)

@@ -84,7 +84,7 @@ async def _submit(loaded: Loaded, task: str) -> None:
     async with open_records(loaded) as records:
         session_id = None
         for kind, letter in zip(KINDS, "ab", strict=True):
-            turn = await records.desk.submit(
+            turn = await records.service.submit(
                 Request(SAYINGS[kind](task + letter), kind=SessionKind.RUN, session_id=session_id)
             )
             session_id = turn.session_id

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 import httpx
 
 from noctule.core.clock import ManualClock
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import SessionKind, Turn
 from noctule.models.base.client import ModelRequest
@@ -54,7 +54,7 @@ class Host:
 
 def _wire(status: int, body: object = "", headers: dict[str, str] | None = None) -> ScriptedRefusal:
     text = body if isinstance(body, str) else json.dumps(body)
-    return ScriptedRefusal(RawAnswer(status, headers or {}, text))
+    return ScriptedRefusal(ProviderResponse(status, headers or {}, text))
 
 
 def _words(status: int, message: str) -> Callable[[datetime], Exception]:
@@ -238,7 +238,7 @@ async def _live(theatre: Theatre, host: Host, sessions: int) -> list[Turn]:
     for number, moment in enumerate(_moments(host, sessions)):
         await _work_until(theatre, moment)
         kind = SessionKind.CHAT if number % 5 == 0 else SessionKind.RUN
-        turn = await theatre.desk.submit(Request(f"hello {number}", kind=kind))
+        turn = await theatre.service.submit(Request(f"hello {number}", kind=kind))
         said.append(await theatre.rest(turn))
     await _work_until(theatre, MONDAY + WEEK)
     return said

@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from noctule.core.provider_errors.outcomes import Outcome
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.provider_errors.refusals import Evidence, Refusal
 from noctule.core.times.windows import Window
 
@@ -44,8 +44,10 @@ class RefusalCase:
     expect: dict[str, Any]
 
     @property
-    def answer(self) -> RawAnswer:
-        return RawAnswer(None if self.stream else self.status, self.headers, self.body, self.url)
+    def answer(self) -> ProviderResponse:
+        return ProviderResponse(
+            None if self.stream else self.status, self.headers, self.body, self.url
+        )
 
     def check(self, refusal: Refusal) -> None:
         """Compare everything the entry says and nothing it does not say."""

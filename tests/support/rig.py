@@ -177,7 +177,7 @@ class Rig:
     async def say(self, text: str, session_id: str | None = None, **wanted: Any) -> Turn:
         """Submit a message for background work."""
         wanted.setdefault("kind", SessionKind.RUN)
-        return await self.records.desk.submit(Request(text, session_id=session_id, **wanted))
+        return await self.records.service.submit(Request(text, session_id=session_id, **wanted))
 
     async def turn(self, turn: Turn) -> Turn:
         """Return a turn as it now is."""

@@ -28,14 +28,14 @@ from noctule.core.llm.attempts import Attempt, CostSource, Usage
 from noctule.core.llm.calls import CallContext
 from noctule.core.llm.events import EventKind
 from noctule.core.ports.models import Database
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.settings import Settings
 from noctule.models.base.client import Conclusion, ModelRequest, PresentModel
 from noctule.models.base.reply import Reply
 from noctule.models.binding.dependencies import Price
 from noctule.models.binding.models import Models
 from noctule.models.clients.scripted import ScriptedRefusal
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.wire.chunks import join
 from tests.support.scratch import scratch_database
 
@@ -52,7 +52,7 @@ def refused(
     """Return what a provider's refusal looks like when a client raises it."""
     headers = {} if retry_after is None else {"retry-after": f"{retry_after:g}"}
     body = json.dumps({"error": {"code": code, "message": message}})
-    return ScriptedRefusal(RawAnswer(status, headers, body))
+    return ScriptedRefusal(ProviderResponse(status, headers, body))
 
 
 @dataclass
@@ -272,11 +272,11 @@ class Stage:
         self,
         text: str = "Hello",
         role: Role = Role.ENGINEER,
-        call: Call | None = None,
+        call: ChatRequest | None = None,
         **changes: Any,
     ) -> Reply:
         """Make one call."""
-        call = call or Call(messages=[HumanMessage(text)])
+        call = call or ChatRequest(messages=[HumanMessage(text)])
         return await self.models.call(call, self.context(role, **changes))
 
     async def attempts(self) -> Sequence[Attempt]:

@@ -16,13 +16,13 @@ from typing import Any
 from telegram.ext import AIORateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.channels.telegram.delivery.outbox import Outbox
-from noctule.channels.telegram.delivery.outgoing import Letter, plain
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage, plain
 from noctule.channels.telegram.delivery.sender import Sender
 from noctule.channels.telegram.delivery.throttle import Pace
 from noctule.core.clock import ManualClock, SystemClock
-from noctule.core.messaging.messages import Outgoing
+from noctule.core.messaging.messages import OutboxMessage
 from noctule.core.ports.models import Database
 from tests.support.scratch import scratch_database
 from tests.support.telegram.phone import Phone
@@ -58,18 +58,18 @@ class Mail:
         phone.says("/start")
         return phone
 
-    def letter(self, phone: Phone, text: str, **changes: Any) -> Letter:
-        """Return a reply to somebody; ``changes`` are arguments of ``Letter``."""
+    def letter(self, phone: Phone, text: str, **changes: Any) -> OutgoingMessage:
+        """Return a reply to somebody; ``changes`` are arguments of ``OutgoingMessage``."""
         self._keys += 1
         given = {"key": f"key-{self._keys}", "purpose": "reply", "body": plain(text)} | changes
-        return Letter(Place(phone.chat.id), **given)
+        return OutgoingMessage(ChatRef(phone.chat.id), **given)
 
     async def posts(self, phone: Phone, *texts: str) -> None:
         """Post replies, one after another."""
         for text in texts:
             await self.outbox.post(self.letter(phone, text))
 
-    async def stored(self, key: str) -> Outgoing:
+    async def stored(self, key: str) -> OutboxMessage:
         """Return a message as it is stored."""
         async with self.database.read() as work:
             found = await work.outbox.by_key(CHANNEL, key)

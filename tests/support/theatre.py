@@ -33,8 +33,8 @@ class Theatre:
     runtime: Runtime
 
     @property
-    def desk(self):
-        return self.runtime.records.desk
+    def service(self):
+        return self.runtime.records.service
 
     @property
     def clock(self):
@@ -43,7 +43,7 @@ class Theatre:
     async def say(self, text: str, **wanted: Any) -> Turn:
         """Submit a message and carry its session until it rests."""
         await self.clock.advance(0.001)  # ids sort by time, and here it stands still
-        turn = await self.desk.submit(Request(text, **wanted))
+        turn = await self.service.submit(Request(text, **wanted))
         return await self.rest(turn)
 
     async def rest(self, turn: Turn) -> Turn:

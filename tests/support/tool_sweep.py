@@ -118,7 +118,7 @@ def lines_of(workspace: Path) -> list[str]:
 async def _submit(loaded: Loaded) -> None:
     async with open_records(loaded) as records:
         request = Request("@engineer keep the ledger", kind=SessionKind.RUN, role="engineer")
-        await records.desk.submit(request)
+        await records.service.submit(request)
 
 
 async def _work(loaded: Loaded) -> None:
@@ -133,11 +133,11 @@ async def _work(loaded: Loaded) -> None:
             async with records.database.read() as work:
                 if not await work.turns.count_unfinished():
                     break
-            for question in await records.desk.questions():
+            for question in await records.service.questions():
                 async with records.database.read() as work:
                     turn = await work.turns.get(question.turn_id)
                 if turn.status.value in {"waiting", "parked"}:
-                    await records.desk.answer(question.id, _answer(loaded, question))
+                    await records.service.answer(question.id, _answer(loaded, question))
             await SystemClock().sleep(0.02)
 
 

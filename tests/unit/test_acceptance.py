@@ -8,12 +8,12 @@ from noctule.core.base.roles import Role
 from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.routes import Complexity, DecidedBy, Route
 from noctule.core.provider_errors.outcomes import Outcome
-from noctule.core.reports.answer_cost import AnswerPrice, Standing, price_answers
+from noctule.core.reports.answer_cost import AnswerCost, RatedTurn, price_answers
 from noctule.core.sessions.lifecycle import Status
-from noctule.core.sessions.sessions import Verdict
+from noctule.core.sessions.sessions import Rating
 from tests.support.stored_records import an_attempt
 
-DONE = Standing(Status.DONE)
+DONE = RatedTurn(Status.DONE)
 CENT = Decimal("0.01")
 
 
@@ -35,13 +35,13 @@ def test_an_accepted_answer_pays_for_everything_that_was_not():
         spent("failed", outcome=Outcome.UNAVAILABLE),
     ]
     standings = {
-        "good": Standing(Status.DONE, Verdict.GOOD),
-        "bad": Standing(Status.DONE, Verdict.BAD),
-        "again": Standing(Status.DONE, Verdict.AGAIN),
-        "failed": Standing(Status.FAILED),
+        "good": RatedTurn(Status.DONE, Rating.GOOD),
+        "bad": RatedTurn(Status.DONE, Rating.BAD),
+        "again": RatedTurn(Status.DONE, Rating.AGAIN),
+        "failed": RatedTurn(Status.FAILED),
     }
     total = price_answers(attempts, standings, {}).total
-    assert total == AnswerPrice(accepted=1, refused=2, cost_usd=5 * CENT)
+    assert total == AnswerCost(accepted=1, refused=2, cost_usd=5 * CENT)
     assert total.usd_each == 5 * CENT
 
 
@@ -49,15 +49,15 @@ def test_what_a_validator_rejected_is_not_accepted():
     """A person who says nothing accepts; a validator who objects does not."""
     assert DONE.is_accepted
     assert not replace(DONE, rejected=True).is_accepted
-    assert not Standing(Status.PARKED).is_accepted
+    assert not RatedTurn(Status.PARKED).is_accepted
 
 
 def test_turns_under_way_are_not_priced_yet():
     """Nobody knows what comes of them; attempts outside turns answer nobody."""
     attempts = [spent("t1"), spent("t2"), spent(None), spent("gone")]
-    standings = {"t1": DONE, "t2": Standing(Status.PARKED)}
+    standings = {"t1": DONE, "t2": RatedTurn(Status.PARKED)}
     total = price_answers(attempts, standings, {}).total
-    assert total == AnswerPrice(accepted=1, refused=0, cost_usd=CENT)
+    assert total == AnswerCost(accepted=1, refused=0, cost_usd=CENT)
 
 
 def test_the_price_of_a_role_and_of_a_model_has_what_was_spent_on_them_in_vain():
@@ -69,10 +69,10 @@ def test_the_price_of_a_role_and_of_a_model_has_what_was_spent_on_them_in_vain()
         spent("t2", role="writer", model="small"),
     ]
     prices = price_answers(attempts, {"t1": DONE, "t2": DONE}, {"t1": routed(Role.WRITER)})
-    assert prices.by_role["orchestrator"] == AnswerPrice(0, 0, CENT)
+    assert prices.by_role["orchestrator"] == AnswerCost(0, 0, CENT)
     assert prices.by_role["orchestrator"].usd_each is None
-    assert prices.by_role["writer"] == AnswerPrice(2, 0, 3 * CENT)
-    assert prices.by_model["large"] == AnswerPrice(0, 0, CENT)
+    assert prices.by_role["writer"] == AnswerCost(2, 0, 3 * CENT)
+    assert prices.by_model["large"] == AnswerCost(0, 0, CENT)
     assert prices.by_model["small"].usd_each == Decimal("0.015")
 
 
@@ -80,7 +80,7 @@ def test_who_handed_a_turn_over_did_not_answer_it():
     """Its call is paid for by the role that answered in its place."""
     attempts = [spent(role="chat"), spent(role="engineer")]
     prices = price_answers(attempts, {"t1": DONE}, {"t1": routed(Role.ENGINEER)})
-    assert prices.by_role["chat"] == AnswerPrice(0, 0, CENT)
+    assert prices.by_role["chat"] == AnswerCost(0, 0, CENT)
     assert prices.by_role["engineer"].accepted == 1
 
 
@@ -89,7 +89,7 @@ def test_a_plan_is_one_answer_of_several_roles():
     attempts = [spent(role="research"), spent(role="writer")]
     route = {"t1": routed(Role.RESEARCH, Role.WRITER)}
     prices = price_answers(attempts, {"t1": DONE}, route)
-    assert prices.total == AnswerPrice(1, 0, 2 * CENT)
+    assert prices.total == AnswerCost(1, 0, 2 * CENT)
     assert [price.accepted for price in prices.by_role.values()] == [1, 1]
 
 
@@ -105,7 +105,7 @@ def test_every_request_of_an_ended_turn_is_paid_once(rows):
     attempts = [
         spent(turn, model=model, role=model, cost_usd=Decimal(cents)) for turn, model, cents in rows
     ]
-    standings = {"a": DONE, "b": Standing(Status.FAILED), "c": Standing(Status.RUNNING)}
+    standings = {"a": DONE, "b": RatedTurn(Status.FAILED), "c": RatedTurn(Status.RUNNING)}
     prices = price_answers(attempts, standings, {})
     paid = sum(cents for turn, _, cents in rows if turn in "ab")
     assert prices.total.cost_usd == paid

@@ -10,7 +10,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from noctule.core.llm.attempts import Usage
 from noctule.core.llm.pricing import cost_of
 from noctule.core.settings import PriceSettings
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.request.meter import Meter
 from noctule.models.spend.cost_bounds import most_input_tokens, most_output_tokens, most_usd
 from noctule.models.spend.prices import Prices
@@ -37,7 +37,7 @@ def test_a_prompt_has_no_more_tokens_than_bytes(texts: list[str], system: str) -
     """Whatever is written, in whatever script, is counted byte by byte."""
     messages = [SystemMessage(system), *map(HumanMessage, texts)]
     size = sum(len(text.encode(errors="replace")) for text in (system, *texts))
-    assert most_input_tokens(Call(messages=messages)) > size
+    assert most_input_tokens(ChatRequest(messages=messages)) > size
 
 
 def test_a_calibrated_bound_is_above_what_every_tokenizer_takes() -> None:
@@ -50,7 +50,7 @@ def test_a_calibrated_bound_is_above_what_every_tokenizer_takes() -> None:
             for text, counts in longs[start : start + 3]:
                 meter.learn([HumanMessage(text)], (), counts[tokenizer])
             for text, counts in longs:
-                call = Call(messages=[HumanMessage(text)])
+                call = ChatRequest(messages=[HumanMessage(text)])
                 most, plain = most_input_tokens(call, meter), most_input_tokens(call)
                 nearer, looked = nearer + (most < plain * 0.7), looked + 1
                 if not counts[tokenizer] <= most <= plain:
@@ -61,7 +61,7 @@ def test_a_calibrated_bound_is_above_what_every_tokenizer_takes() -> None:
 
 def test_bytes_count_until_three_reports_and_after_one_above_the_bound() -> None:
     """Too few reports prove nothing, and a bound that was once too low is not used again."""
-    call = Call(messages=[HumanMessage("some plain words of a page, then more. " * 100)])
+    call = ChatRequest(messages=[HumanMessage("some plain words of a page, then more. " * 100)])
     plain, meter = most_input_tokens(call), Meter()
     for number in range(3):
         assert most_input_tokens(call, meter) == plain
@@ -77,7 +77,7 @@ def test_pictures_are_never_taken_from_a_meter() -> None:
     for number in range(3):
         meter.learn([HumanMessage(f"{number} some other words " * 50)], (), 200)
     picture = {"type": "image_url", "image_url": {"url": "https://host/a.png"}}
-    call = Call(messages=[HumanMessage(["Look at this. " * 200, picture])])
+    call = ChatRequest(messages=[HumanMessage(["Look at this. " * 200, picture])])
     assert meter.is_calibrated
     assert most_input_tokens(call, meter) == most_input_tokens(call)
 
@@ -88,26 +88,26 @@ def test_no_meter_raises_a_bound(texts: list[str], reports: list[int]) -> None:
     meter = Meter()
     for number, tokens in enumerate(reports):
         meter.learn([HumanMessage(f"{number} some other words " * 50)], (), tokens)
-    call = Call(messages=[HumanMessage(text) for text in texts])
+    call = ChatRequest(messages=[HumanMessage(text) for text in texts])
     assert most_input_tokens(call, meter) <= most_input_tokens(call)
 
 
 def test_everything_that_is_sent_counts() -> None:
     """Tool calls and their results, tool definitions, schemas, pictures, further arguments."""
-    plain = most_input_tokens(Call(messages=[HumanMessage("x")]))
+    plain = most_input_tokens(ChatRequest(messages=[HumanMessage("x")]))
     arguments = {"text": "y" * 500}
     calls = AIMessage("", tool_calls=[{"name": "look", "args": arguments, "id": "1"}])
-    assert most_input_tokens(Call(messages=[HumanMessage("x"), calls])) > plain + 500
+    assert most_input_tokens(ChatRequest(messages=[HumanMessage("x"), calls])) > plain + 500
     result = ToolMessage("z" * 500, tool_call_id="1")
-    assert most_input_tokens(Call(messages=[HumanMessage("x"), result])) > plain + 500
+    assert most_input_tokens(ChatRequest(messages=[HumanMessage("x"), result])) > plain + 500
     tool = {"name": "look", "description": "d" * 500, "parameters": {"type": "object"}}
-    assert most_input_tokens(Call(messages=[HumanMessage("x")], tools=[tool])) > plain + 500
+    assert most_input_tokens(ChatRequest(messages=[HumanMessage("x")], tools=[tool])) > plain + 500
     schema = {"title": "A", "type": "object", "description": "s" * 500}
-    held = Call(messages=[HumanMessage("x")], json_schema=schema)
+    held = ChatRequest(messages=[HumanMessage("x")], json_schema=schema)
     assert most_input_tokens(held) > plain + 2 * len(json.dumps(schema))
     picture = HumanMessage([{"type": "image_url", "image_url": {"url": "https://host/a.png"}}])
-    assert most_input_tokens(Call(messages=[picture])) > plain + 10_000
-    more = Call(messages=[HumanMessage("x")], extra={"prefix": "p" * 500})
+    assert most_input_tokens(ChatRequest(messages=[picture])) > plain + 10_000
+    more = ChatRequest(messages=[HumanMessage("x")], extra={"prefix": "p" * 500})
     assert most_input_tokens(more) > plain + 500
 
 

@@ -8,7 +8,7 @@ from noctule.core.base.roles import Role
 from noctule.core.llm.calls import CallContext
 from noctule.core.settings import RoleSettings
 from noctule.models.base.timeouts import Timeouts
-from noctule.models.request.chat_request import ANSWER_TOKENS, Call, answer_room
+from noctule.models.request.chat_request import ANSWER_TOKENS, ChatRequest, answer_room
 from tests.support.stage import make_settings
 
 ROLE = RoleSettings(primary="first")
@@ -17,7 +17,7 @@ CONTEXT = CallContext(role=Role.ENGINEER)
 
 def tokens(*content: Any, **call: Any) -> int:
     messages = [HumanMessage(text) for text in content]
-    return Call(messages=messages, **call).need(ROLE, CONTEXT).context_tokens - ANSWER_TOKENS
+    return ChatRequest(messages=messages, **call).need(ROLE, CONTEXT).context_tokens - ANSWER_TOKENS
 
 
 @pytest.mark.parametrize(
@@ -48,15 +48,17 @@ def test_everything_sent_counts() -> None:
     assert tokens("Hello", tools=[{"name": "look", "description": "x" * 350}]) > plain + 100
     assert tokens("Hello", tools=[lambda x: x]) > plain
     calls = [{"name": "look", "args": {"place": "x" * 350}, "id": "1"}]
-    said = Call(messages=[AIMessage("", tool_calls=calls)])
+    said = ChatRequest(messages=[AIMessage("", tool_calls=calls)])
     assert said.need(ROLE, CONTEXT).context_tokens - ANSWER_TOKENS > 100
 
 
 def test_a_call_tells_what_it_needs() -> None:
     """Tools, pictures, a schema and privacy come from the call, the role and the context."""
-    need = Call(messages=[SystemMessage("Be brief."), HumanMessage("Hello")]).need(ROLE, CONTEXT)
+    need = ChatRequest(messages=[SystemMessage("Be brief."), HumanMessage("Hello")]).need(
+        ROLE, CONTEXT
+    )
     assert (need.tools, need.vision, need.json_schema, need.private) == (False,) * 4
-    full = Call(
+    full = ChatRequest(
         messages=[HumanMessage([{"type": "image_url", "image_url": {"url": "x"}}])],
         tools=[{"name": "look"}],
         json_schema={"title": "A"},

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from noctule.core.clock import SystemClock
-from tools.shell.cgroups import Cgroups, Group
-from tools.shell.processes import Bounds, Order, run_bounded
+from tools.shell.cgroups import Cgroups, ControlGroup
+from tools.shell.processes import Bounds, ProgramRun, run_bounded
 
 FILES = ("memory.max", "pids.max", "memory.swap.max", "memory.oom.group", "cgroup.kill")
 
@@ -81,7 +81,7 @@ def test_elsewhere_there_are_none_and_nothing_is_changed(tree: Tree, lacking: st
 
 def test_what_the_kernel_ended_is_told(tmp_path: Path):
     """Ended for memory, or not; refused processes end nothing."""
-    group = Group(tmp_path)
+    group = ControlGroup(tmp_path)
     assert group.excess() is None
     (tmp_path / "memory.events").write_text("low 0\nmax 9\noom 1\noom_kill 0\n")
     (tmp_path / "pids.events").write_text("max 3\n")
@@ -100,7 +100,7 @@ def test_a_group_that_is_still_left_by_its_last_is_removed_soon(tmp_path: Path, 
             raise OSError(16, "busy")
 
     monkeypatch.setattr(Path, "rmdir", rmdir)
-    Group(tmp_path).remove()
+    ControlGroup(tmp_path).remove()
     assert len(tries) == 4
     assert (tmp_path / "cgroup.kill").read_text() == "1"
 
@@ -109,7 +109,7 @@ def test_a_group_that_is_still_left_by_its_last_is_removed_soon(tmp_path: Path, 
 async def test_a_command_enters_its_group_before_it_begins(tree: Tree, tmp_path: Path):
     """What it prints shows it; whether entering worked or not, it runs and is counted."""
     group_files: list[str] = []
-    order = Order(
+    order = ProgramRun(
         ["/bin/sh", "-c", f"cat {tree.here}/noctule-*/cgroup.procs; echo ran"], tmp_path, {}, True
     )
     bounds = Bounds(seconds=10, memory_bytes=2**30, file_bytes=2**30)

@@ -11,7 +11,7 @@ from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import LimitsSettings
 from noctule.models.base.fingerprint import Fingerprints
 from noctule.models.base.ledger import Ledger
-from noctule.models.capacity.circuit_breaker import LONGEST_PAUSE_S, Circuits
+from noctule.models.capacity.circuit_breaker import LONGEST_PAUSE_S, CircuitBreaker
 from noctule.models.capacity.limits import Limits
 from tests.support.fuzzing import examples
 from tests.support.scratch import scratch_database
@@ -70,7 +70,7 @@ class Line:
 
 def test_the_pause_of_a_circuit_doubles_up_to_ten_minutes() -> None:
     """Nothing before the third failure, then 30 s, 60 s ... 600 s, and anew after an answer."""
-    circuits = Circuits(LIMITS)
+    circuits = CircuitBreaker(LIMITS)
     pauses = [circuits.failed("m") for _ in range(9)]
     assert pauses == [None, None, 30, 60, 120, 240, 480, 600, 600]
     assert circuits.failed("other") is None

@@ -3,17 +3,17 @@ from decimal import Decimal
 import pytest
 
 from noctule.core.base.roles import Role
-from noctule.core.budgets.budget_scopes import RUN_BUDGET, Coverage, Payer
+from noctule.core.budgets.budget_scopes import RUN_BUDGET, BudgetScopes, BudgetSubject
 from noctule.core.budgets.budgets import BudgetKey
 from tests.support.stage import make_settings
 
 ONE = {"usd": 1, "window": "5h"}
-CHAT = Payer(Role.CHAT, "s1", "anna")
+CHAT = BudgetSubject(Role.CHAT, "s1", "anna")
 
 
-def covering(model: str, payer: Payer, **budgets: dict[str, object]) -> list[str]:
-    coverage = Coverage(make_settings(budgets=budgets))
-    return [str(budget.key) for budget in coverage.of(model, payer)]
+def covering(model: str, subject: BudgetSubject, **budgets: dict[str, object]) -> list[str]:
+    coverage = BudgetScopes(make_settings(budgets=budgets))
+    return [str(budget.key) for budget in coverage.of(model, subject)]
 
 
 @pytest.mark.parametrize(
@@ -39,8 +39,8 @@ def test_several_may_cover_one_call_in_the_order_of_keys() -> None:
     settings = make_settings(
         budgets={"all": {"scope": "global", **ONE}}, roles={"chat": {"budget": ONE}}
     )
-    payer = Payer(Role.CHAT, "s1", "anna", Decimal("0.5"))
-    budgets = Coverage(settings).of("first", payer)
+    subject = BudgetSubject(Role.CHAT, "s1", "anna", Decimal("0.5"))
+    budgets = BudgetScopes(settings).of("first", subject)
     assert [budget.key for budget in budgets] == [
         BudgetKey(RUN_BUDGET, "s1"),
         BudgetKey("all"),
@@ -51,7 +51,7 @@ def test_several_may_cover_one_call_in_the_order_of_keys() -> None:
 
 def test_calls_outside_a_session_have_no_part_in_its_budgets() -> None:
     """A probe belongs to no session and no owner."""
-    probe = Payer(Role.CHAT)
+    probe = BudgetSubject(Role.CHAT)
     assert covering("first", probe, b={"scope": "session", **ONE}) == []
     assert covering("first", probe, b={"scope": "owner", **ONE}) == []
 
@@ -62,7 +62,7 @@ def test_a_key_finds_its_budget_as_it_is_configured_now() -> None:
         budgets={"each": {"scope": "session", **ONE}, "mine": {"scope": "owner", "of": "a", **ONE}},
         roles={"chat": {"budget": ONE}},
     )
-    coverage = Coverage(settings)
+    coverage = BudgetScopes(settings)
     assert coverage.find(BudgetKey("roles.chat"))
     assert coverage.find(BudgetKey("each", "s7"))
     assert coverage.find(BudgetKey("mine", "b")) is None

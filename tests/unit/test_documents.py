@@ -1,7 +1,7 @@
-from noctule.models.wire.documents import Document, DocumentDecoder, documents_in
+from noctule.models.wire.documents import DocumentDecoder, JsonDocument, documents_in
 
-A, B = Document({"a": 1}), Document({"b": 2})
-END = Document(None, ends=True)
+A, B = JsonDocument({"a": 1}), JsonDocument({"b": 2})
+END = JsonDocument(None, ends=True)
 BODIES = {
     b'data: {"a": 1}\n\ndata: {"b": 2}\n\ndata: [DONE]\n\n': [A, B, END],
     b'data: {"a": 1}\r\n\r\ndata: {"b": 2}\r\n\r\ndata: [DONE]\r\n\r\n': [A, B, END],
@@ -14,7 +14,7 @@ BODIES = {
     b'{"a": 1}\n{"b": 2}\n': [A, B],
     b'data: {"a":\ndata:  1}\n\ndata: {"b": 2}\n\n': [A, B],
     b'id: 7\nretry: 3\ndata: {"a": 1}\n\ndata:\n\nevent: ping\n\ndata: {"b": 2}\n\n': [A, B],
-    b'event: delta\ndata: {"a": 1}\n\n': [Document({"a": 1}, "delta")],
+    b'event: delta\ndata: {"a": 1}\n\n': [JsonDocument({"a": 1}, "delta")],
     b'data: {"a": 1}\n\ndata: {"b"': [A],
     b"": [],
 }

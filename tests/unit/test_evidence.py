@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.parse import margin_seconds, read_refusal
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.times.windows import CalendarUnit, Window, WindowKind
 from tests.support.refusal_cases import CASES, NOW
@@ -21,8 +21,8 @@ MOMENTS = st.datetimes(datetime(2025, 1, 1), datetime(2035, 1, 1)).map(  # noqa:
 )
 
 
-def limited(**headers: str) -> RawAnswer:
-    return RawAnswer(429, {name.replace("_", "-"): value for name, value in headers.items()})
+def limited(**headers: str) -> ProviderResponse:
+    return ProviderResponse(429, {name.replace("_", "-"): value for name, value in headers.items()})
 
 
 def test_every_documented_format_is_read():
@@ -104,7 +104,9 @@ def test_no_answer_is_too_odd_to_read(
     status: int | None, headers: dict[str, str], body: str, consecutive: int
 ):
     """Whatever comes, a refusal comes of it, and its time lies within the next 400 days."""
-    refusal = read_refusal(RawAnswer(status, headers, body), now=NOW, consecutive=consecutive)
+    refusal = read_refusal(
+        ProviderResponse(status, headers, body), now=NOW, consecutive=consecutive
+    )
     assert refusal.outcome is not Outcome.SUCCESS
     assert refusal.message
     assert len(refusal.message) <= 300
@@ -119,7 +121,7 @@ def test_no_answer_is_too_odd_to_read(
 @given(st.integers(min_value=0, max_value=10**6))
 def test_guesses_double_up_to_half_an_hour(consecutive: int):
     """Without any evidence the wait doubles from one minute to thirty and says it is a guess."""
-    refusal = read_refusal(RawAnswer(429), now=NOW, consecutive=consecutive)
+    refusal = read_refusal(ProviderResponse(429), now=NOW, consecutive=consecutive)
     assert refusal.evidence is Evidence.GUESS
     assert refusal.retry_at == NOW + timedelta(seconds=min(1800, 60 * 2 ** min(consecutive, 10)))
 
@@ -140,9 +142,9 @@ def test_a_short_delay_on_a_day_quota_is_tried_once():
         '{"error":{"status":"RESOURCE_EXHAUSTED","message":"Quota exceeded.","details":['
         '{"violations":[{"quotaId":"RequestsPerDayPerProject"}]},{"retryDelay":"37s"}]}}'
     )
-    first = read_refusal(RawAnswer(429, body=body), now=NOW)
+    first = read_refusal(ProviderResponse(429, body=body), now=NOW)
     assert first.retry_at == NOW + timedelta(seconds=37)
-    second = read_refusal(RawAnswer(429, body=body), now=NOW, consecutive=1)
+    second = read_refusal(ProviderResponse(429, body=body), now=NOW, consecutive=1)
     assert second.retry_at == datetime(2026, 11, 23, 8, tzinfo=UTC)
 
 
@@ -161,11 +163,11 @@ def test_of_several_empty_buckets_the_last_to_fill_counts():
 
 def test_a_plain_503_is_an_outage_and_one_with_a_time_is_a_limit():
     """A server that says when to come back is overloaded; one that does not is unavailable."""
-    assert read_refusal(RawAnswer(503), now=NOW).outcome is Outcome.UNAVAILABLE
+    assert read_refusal(ProviderResponse(503), now=NOW).outcome is Outcome.UNAVAILABLE
     for told in (
-        RawAnswer(503, {"Retry-After": "9"}),
-        RawAnswer(503, body='{"error": {"message": "unavailable", "retry_after": 9}}'),
-        RawAnswer(500, body='{"error": {"message": "Busy. Please retry after 9 seconds."}}'),
+        ProviderResponse(503, {"Retry-After": "9"}),
+        ProviderResponse(503, body='{"error": {"message": "unavailable", "retry_after": 9}}'),
+        ProviderResponse(500, body='{"error": {"message": "Busy. Please retry after 9 seconds."}}'),
     ):
         refusal = read_refusal(told, now=NOW)
         assert (refusal.outcome, refusal.retry_at) == (
@@ -177,7 +179,7 @@ def test_a_plain_503_is_an_outage_and_one_with_a_time_is_a_limit():
 def test_a_window_speaks_where_the_provider_does_not():
     """A rate limit without a time lasts as long as the endpoint's window says."""
     window = Window(WindowKind.ALIGNED, CalendarUnit.DAY)
-    refusal = read_refusal(RawAnswer(429), now=NOW, window=window)
+    refusal = read_refusal(ProviderResponse(429), now=NOW, window=window)
     assert refusal.evidence is Evidence.WINDOW
     assert refusal.retry_at == datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -233,7 +235,7 @@ def test_a_window_speaks_where_the_provider_does_not():
 )
 def test_waits_are_found_in_sentences(words: str, seconds: float):
     """Durations and dates in a provider's sentence count as evidence from the body."""
-    refusal = read_refusal(RawAnswer(429, body=f'{{"error": "{words}"}}'), now=NOW)
+    refusal = read_refusal(ProviderResponse(429, body=f'{{"error": "{words}"}}'), now=NOW)
     assert refusal.evidence is Evidence.BODY
     assert refusal.retry_at == NOW + timedelta(seconds=max(0, seconds))
 
@@ -244,7 +246,7 @@ def test_waits_are_found_in_sentences(words: str, seconds: float):
 )
 def test_sentences_without_a_time_give_none(words: str):
     """Words that only look like a time leave the wait a guess."""
-    refusal = read_refusal(RawAnswer(429, body=f'{{"error": "{words}"}}'), now=NOW)
+    refusal = read_refusal(ProviderResponse(429, body=f'{{"error": "{words}"}}'), now=NOW)
     assert refusal.evidence is Evidence.GUESS
 
 
@@ -263,7 +265,7 @@ def test_sentences_without_a_time_give_none(words: str):
 def test_keys_never_reach_a_message(key: str, sentence: str):
     """What looks like an API key is masked in the provider's words."""
     text = sentence.format(key) + " x" * 500
-    refusal = read_refusal(RawAnswer(401, body=text), now=NOW)
+    refusal = read_refusal(ProviderResponse(401, body=text), now=NOW)
     assert key[4:] not in refusal.message
     assert "***" in refusal.message
     assert len(refusal.message) <= 300
@@ -275,7 +277,7 @@ def test_ordinary_words_are_not_masked():
         "model meta-llama-3-1-405b-instruct-turbo: request req_011CSHoEeqs5C35K2UUqR7Fy of "
         "GenerateRequestsPerMinutePerProjectPerModel-FreeTier, Invalid API key: please check"
     )
-    assert read_refusal(RawAnswer(400, body=words), now=NOW).message == words
+    assert read_refusal(ProviderResponse(400, body=words), now=NOW).message == words
 
 
 def test_nested_bodies_are_opened():
@@ -284,7 +286,7 @@ def test_nested_bodies_are_opened():
         '{"error":{"message":"Provider returned error","code":429,"metadata":{"raw":'
         '"{\\"error\\":{\\"message\\":\\"out of quota\\",\\"code\\":\\"insufficient_quota\\"}}"}}}'
     )
-    refusal = read_refusal(RawAnswer(429, body=body), now=NOW)
+    refusal = read_refusal(ProviderResponse(429, body=body), now=NOW)
     assert refusal.outcome is Outcome.QUOTA_EXHAUSTED
     assert refusal.message == "Provider returned error: out of quota"
 
@@ -294,7 +296,7 @@ def test_nested_bodies_are_opened():
 )
 def test_monstrous_bodies_are_survived(body: str):
     """Bodies nested without end, huge or empty of meaning still give a refusal."""
-    assert read_refusal(RawAnswer(500, body=body), now=NOW).outcome is Outcome.UNAVAILABLE
+    assert read_refusal(ProviderResponse(500, body=body), now=NOW).outcome is Outcome.UNAVAILABLE
 
 
 @given(st.floats(min_value=-1e6, max_value=1e9))
@@ -327,7 +329,7 @@ def test_waits_in_more_sentences():
     """Named values, lengths with colons, ranges, epochs and further languages are read."""
     wrong: dict[Any, Any] = {}
     for words, seconds in WRITTEN_WAITS.items():
-        refusal = read_refusal(RawAnswer(429, body=json.dumps({"error": words})), now=NOW)
+        refusal = read_refusal(ProviderResponse(429, body=json.dumps({"error": words})), now=NOW)
         at = refusal.retry_at
         wait = None if at is None else (at - NOW).total_seconds()
         if wait is None or abs(wait - seconds) > 0.01:
@@ -344,13 +346,13 @@ def test_values_that_are_no_waits_stay_out():
         "Key valid until: 2027",
         "request 1795341630 failed",
     ):
-        refusal = read_refusal(RawAnswer(429, body=json.dumps({"error": words})), now=NOW)
+        refusal = read_refusal(ProviderResponse(429, body=json.dumps({"error": words})), now=NOW)
         assert refusal.evidence is Evidence.GUESS, words
 
 
 def test_a_weekday_just_over_is_tried_once_and_then_waited_for():
     """On the day itself: at once, since clocks differ; refused again, it is next week's."""
-    answer = RawAnswer(429, body="Weekly limit reached. Resets Sunday 9am UTC")
+    answer = ProviderResponse(429, body="Weekly limit reached. Resets Sunday 9am UTC")
     first, second = (read_refusal(answer, now=NOW, consecutive=tried) for tried in (0, 1))
     assert first.retry_at == NOW
     assert second.retry_at == datetime(2026, 11, 29, 9, tzinfo=UTC)
@@ -359,7 +361,7 @@ def test_a_weekday_just_over_is_tried_once_and_then_waited_for():
 
 def test_a_provider_a_little_late_is_asked_again_soon():
     """Minutes after the time it told it is asked in some minutes, not in a day, nor a person."""
-    answer = RawAnswer(429, body="You've hit your session limit, resets 12pm (UTC)")
+    answer = ProviderResponse(429, body="You've hit your session limit, resets 12pm (UTC)")
     soon = [
         read_refusal(answer, now=NOW + timedelta(minutes=minutes), consecutive=tried)
         for minutes, tried in ((0, 1), (2, 2), (6, 3))
@@ -384,5 +386,5 @@ def test_an_error_among_other_values_is_found():
         '{"error": {"message": "slow", "retry_after": 7}}\n{"done": true}',
         'event: error\ndata: {"error": {"message": "slow", "retry_after": 7}} } trailing',
     ):
-        refusal = read_refusal(RawAnswer(429, body=body), now=NOW)
+        refusal = read_refusal(ProviderResponse(429, body=body), now=NOW)
         assert refusal.retry_at == NOW + timedelta(seconds=7), body

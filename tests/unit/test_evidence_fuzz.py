@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.parse import read_refusal
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.provider_errors.refusals import Evidence, Refusal
 from noctule.core.provider_errors.spoken_waits import spoken_waits
 from noctule.models.completion.failures import explain
@@ -92,7 +92,7 @@ def test_whatever_comes_gives_a_refusal_that_can_be_believed(
     status: int | None, headers: dict[str, str], body: Any, consecutive: int, url: str
 ):
     """No nesting, type or number raises, waits in the past, or is taken at its word for years."""
-    answer = RawAnswer(status, headers, json.dumps(body), url)
+    answer = ProviderResponse(status, headers, json.dumps(body), url)
     believable(read_refusal(answer, now=NOW, consecutive=consecutive), NOW)
 
 
@@ -100,7 +100,7 @@ def test_whatever_comes_gives_a_refusal_that_can_be_believed(
 @given(STATUSES, st.one_of(st.text(max_size=300), st.binary(max_size=300).map(repr)))
 def test_bodies_that_are_no_json_are_read_as_well(status: int | None, body: str):
     """Pages, lines of a stream and bytes give a refusal too, through the exceptions of a client."""
-    believable(read_refusal(RawAnswer(status, body=body), now=NOW), NOW)
+    believable(read_refusal(ProviderResponse(status, body=body), now=NOW), NOW)
     assert explain(ValueError(body), now=NOW).message
 
 
@@ -111,7 +111,7 @@ def test_a_form_cut_short_or_with_a_piece_changed_is_survived(case: Any, data: s
     at = data.draw(st.integers(0, len(case.body)))
     piece = data.draw(st.sampled_from(["", "\x00", "{", "9" * 40, '"', "\\"]))
     broken = case.body[:at] + piece + case.body[at + 1 :]
-    answer = RawAnswer(case.status, case.headers, broken, case.url)
+    answer = ProviderResponse(case.status, case.headers, broken, case.url)
     believable(read_refusal(answer, now=NOW, window=case.window), NOW)
 
 
@@ -135,12 +135,14 @@ def test_a_form_read_at_another_time_never_waits_in_the_past(
 
 def test_an_answer_without_end_is_read_up_to_a_bound():
     """However long a body is, only its front is searched and only so many of its objects."""
-    long = RawAnswer(429, body=json.dumps({"error": {"message": "try again in 9s " * 100_000}}))
+    long = ProviderResponse(
+        429, body=json.dumps({"error": {"message": "try again in 9s " * 100_000}})
+    )
     assert len(long.words) <= 8_000
     assert len(list(spoken_waits("try again in 9s " * 100_000, NOW))) <= 100
-    wide = RawAnswer(429, body=json.dumps([{"retry_after": n} for n in range(50_000)]))
+    wide = ProviderResponse(429, body=json.dumps([{"retry_after": n} for n in range(50_000)]))
     assert len(wide.scopes) <= 2_000
-    deep = RawAnswer(429, body="[" * 900 + '{"retry_after": 9}' + "]" * 900)
+    deep = ProviderResponse(429, body="[" * 900 + '{"retry_after": 9}' + "]" * 900)
     assert read_refusal(deep, now=NOW).retry_at == NOW + timedelta(seconds=9)
 
 

@@ -8,7 +8,7 @@ from langchain_core.messages.tool import invalid_tool_call, tool_call
 from noctule.core.llm.proofs import ProofOutcome
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal
-from noctule.models.capabilities.grading import Grade, Mark, grade, refuses_tools, verdict
+from noctule.models.capabilities.grading import CaseGrade, Grade, grade, refuses_tools, verdict
 from noctule.models.capabilities.probe_cases import CASES
 from tests.support.probing import BY_NAME, right_arguments, right_message
 
@@ -32,33 +32,33 @@ TICKET: dict[str, Any] = {
     "priority": "high",
     "contact": {"name": "Ada Byron", "email": "ada@example.org"},
 }
-REPLIES: list[tuple[str, AIMessage, Mark]] = [
-    ("typed", calls(("set_timer", TIMER)), Mark.RIGHT),
-    ("typed", calls(("set_timer", {**TIMER, "label": "the bread in the oven"})), Mark.RIGHT),
-    ("typed", calls(("set_timer", {**TIMER, "minutes": 25.0})), Mark.RIGHT),
-    ("typed", calls(("set_timer", {**TIMER, "minutes": "25"})), Mark.WRONG_CALL),
-    ("typed", calls(("set_timer", {**TIMER, "minutes": 52})), Mark.WRONG_CALL),
-    ("typed", calls(("set_timer", {**TIMER, "loud": "true"})), Mark.WRONG_CALL),
-    ("typed", calls(("set_timer", {**TIMER, "loud": False})), Mark.WRONG_CALL),
-    ("typed", calls(("set_timer", {"label": "bread", "minutes": 25})), Mark.WRONG_CALL),
-    ("typed", calls(("set_timer", {**TIMER, "volume": 11})), Mark.WRONG_CALL),
-    ("typed", calls(("set_timer", {})), Mark.WRONG_CALL),
-    ("typed", calls(("start_timer", TIMER)), Mark.WRONG_CALL),
-    ("typed", calls(("set_timer", TIMER), ("set_timer", TIMER)), Mark.WRONG_CALL),
-    ("typed", said(json.dumps({"name": "set_timer", "arguments": TIMER})), Mark.IMITATION),
+REPLIES: list[tuple[str, AIMessage, CaseGrade]] = [
+    ("typed", calls(("set_timer", TIMER)), CaseGrade.RIGHT),
+    ("typed", calls(("set_timer", {**TIMER, "label": "the bread in the oven"})), CaseGrade.RIGHT),
+    ("typed", calls(("set_timer", {**TIMER, "minutes": 25.0})), CaseGrade.RIGHT),
+    ("typed", calls(("set_timer", {**TIMER, "minutes": "25"})), CaseGrade.WRONG_CALL),
+    ("typed", calls(("set_timer", {**TIMER, "minutes": 52})), CaseGrade.WRONG_CALL),
+    ("typed", calls(("set_timer", {**TIMER, "loud": "true"})), CaseGrade.WRONG_CALL),
+    ("typed", calls(("set_timer", {**TIMER, "loud": False})), CaseGrade.WRONG_CALL),
+    ("typed", calls(("set_timer", {"label": "bread", "minutes": 25})), CaseGrade.WRONG_CALL),
+    ("typed", calls(("set_timer", {**TIMER, "volume": 11})), CaseGrade.WRONG_CALL),
+    ("typed", calls(("set_timer", {})), CaseGrade.WRONG_CALL),
+    ("typed", calls(("start_timer", TIMER)), CaseGrade.WRONG_CALL),
+    ("typed", calls(("set_timer", TIMER), ("set_timer", TIMER)), CaseGrade.WRONG_CALL),
+    ("typed", said(json.dumps({"name": "set_timer", "arguments": TIMER})), CaseGrade.IMITATION),
     (
         "typed",
         said(f"```json\n{json.dumps({'name': 'set_timer', 'arguments': TIMER}, indent=2)}\n```"),
-        Mark.IMITATION,
+        CaseGrade.IMITATION,
     ),
     (
         "typed",
         said(f"<tool_call>{json.dumps({'name': 'set_timer', 'arguments': TIMER})}</tool_call>"),
-        Mark.IMITATION,
+        CaseGrade.IMITATION,
     ),
-    ("typed", said('set_timer(label="bread", minutes=25, loud=True)'), Mark.IMITATION),
-    ("typed", said("I set a timer for 25 minutes."), Mark.IGNORED),
-    ("typed", said(""), Mark.IGNORED),
+    ("typed", said('set_timer(label="bread", minutes=25, loud=True)'), CaseGrade.IMITATION),
+    ("typed", said("I set a timer for 25 minutes."), CaseGrade.IGNORED),
+    ("typed", said(""), CaseGrade.IGNORED),
     (
         "typed",
         AIMessage(
@@ -67,55 +67,59 @@ REPLIES: list[tuple[str, AIMessage, Mark]] = [
                 invalid_tool_call(name="set_timer", args='{"label": "br', id="c", error=None)
             ],
         ),
-        Mark.BROKEN,
+        CaseGrade.BROKEN,
     ),
-    ("choice", calls(("get_weather", {"city": "Lisbon, Portugal"})), Mark.RIGHT),
-    ("choice", calls(("get_stock_price", {"symbol": "LIS"})), Mark.WRONG_CALL),
-    ("choice", calls(("get_weather", {"city": "Porto"})), Mark.WRONG_CALL),
-    ("restraint", said("Cold."), Mark.RIGHT),
-    ("restraint", AIMessage(content=[{"type": "text", "text": "Cold."}]), Mark.RIGHT),
-    ("restraint", calls(("send_mail", {"to": "a", "text": "cold"})), Mark.WRONG_CALL),
+    ("choice", calls(("get_weather", {"city": "Lisbon, Portugal"})), CaseGrade.RIGHT),
+    ("choice", calls(("get_stock_price", {"symbol": "LIS"})), CaseGrade.WRONG_CALL),
+    ("choice", calls(("get_weather", {"city": "Porto"})), CaseGrade.WRONG_CALL),
+    ("restraint", said("Cold."), CaseGrade.RIGHT),
+    ("restraint", AIMessage(content=[{"type": "text", "text": "Cold."}]), CaseGrade.RIGHT),
+    ("restraint", calls(("send_mail", {"to": "a", "text": "cold"})), CaseGrade.WRONG_CALL),
     (
         "restraint",
         said('{"name": "get_stock_price", "arguments": {"symbol": "HOT"}}'),
-        Mark.IMITATION,
+        CaseGrade.IMITATION,
     ),
-    ("restraint", said("  "), Mark.IGNORED),
-    ("nested", calls(("open_ticket", TICKET)), Mark.RIGHT),
-    ("nested", calls(("open_ticket", {**TICKET, "priority": "urgent"})), Mark.WRONG_CALL),
-    ("nested", calls(("open_ticket", {**TICKET, "contact": "Ada Byron"})), Mark.WRONG_CALL),
+    ("restraint", said("  "), CaseGrade.IGNORED),
+    ("nested", calls(("open_ticket", TICKET)), CaseGrade.RIGHT),
+    ("nested", calls(("open_ticket", {**TICKET, "priority": "urgent"})), CaseGrade.WRONG_CALL),
+    ("nested", calls(("open_ticket", {**TICKET, "contact": "Ada Byron"})), CaseGrade.WRONG_CALL),
     (
         "nested",
         calls(("open_ticket", {**TICKET, "contact": {"name": "Ada Byron"}})),
-        Mark.WRONG_CALL,
+        CaseGrade.WRONG_CALL,
     ),
-    ("result", calls(("get_balance", {"customer_id": 4711})), Mark.RIGHT),
-    ("result", calls(("find_customer", {"name": "Grace Hopper"})), Mark.WRONG_CALL),
-    ("result", calls(("get_balance", {"customer_id": 1})), Mark.WRONG_CALL),
-    ("result", said("Her number is 4711."), Mark.IGNORED),
+    ("result", calls(("get_balance", {"customer_id": 4711})), CaseGrade.RIGHT),
+    ("result", calls(("find_customer", {"name": "Grace Hopper"})), CaseGrade.WRONG_CALL),
+    ("result", calls(("get_balance", {"customer_id": 1})), CaseGrade.WRONG_CALL),
+    ("result", said("Her number is 4711."), CaseGrade.IGNORED),
     (
         "parallel",
         calls(("get_weather", {"city": "Cairo"}), ("get_weather", {"city": "Oslo"})),
-        Mark.RIGHT,
+        CaseGrade.RIGHT,
     ),
-    ("parallel", calls(("get_weather", {"city": "Oslo"})), Mark.WRONG_CALL),
+    ("parallel", calls(("get_weather", {"city": "Oslo"})), CaseGrade.WRONG_CALL),
     (
         "parallel",
         calls(("get_weather", {"city": "Oslo"}), ("get_weather", {"city": "Oslo"})),
-        Mark.WRONG_CALL,
+        CaseGrade.WRONG_CALL,
     ),
-    ("streamed", calls(("set_timer", {"label": "tea", "minutes": 4, "loud": False})), Mark.RIGHT),
-    ("streamed", calls(("get_weather", {"city": "tea"})), Mark.WRONG_CALL),
+    (
+        "streamed",
+        calls(("set_timer", {"label": "tea", "minutes": 4, "loud": False})),
+        CaseGrade.RIGHT,
+    ),
+    ("streamed", calls(("get_weather", {"city": "tea"})), CaseGrade.WRONG_CALL),
 ]
 
 
 @pytest.mark.parametrize(("name", "reply", "mark"), REPLIES)
-def test_each_reply_gets_its_mark(name: str, reply: AIMessage, mark: Mark) -> None:
+def test_each_reply_gets_its_mark(name: str, reply: AIMessage, mark: CaseGrade) -> None:
     """Right tool and right arguments in their types; anything else is told apart by its kind."""
     found = grade(BY_NAME[name], reply)
     assert found is not None
-    assert (found.mark, bool(found.why)) == (mark, mark is not Mark.RIGHT)
-    assert found.passed == (mark is Mark.RIGHT)
+    assert (found.mark, bool(found.why)) == (mark, mark is not CaseGrade.RIGHT)
+    assert found.passed == (mark is CaseGrade.RIGHT)
 
 
 @pytest.mark.parametrize("name", BY_NAME)
@@ -153,9 +157,9 @@ def test_servers_say_that_they_take_no_tools_in_many_words(words: str) -> None:
 @pytest.mark.parametrize(
     ("outcome", "message", "mark"),
     [
-        (Outcome.BAD_REQUEST, "gemma:2b does not support tools", Mark.REFUSED),
-        (Outcome.MALFORMED_TOOL_CALL, "the output does not match the format", Mark.BROKEN),
-        (Outcome.EMPTY_REPLY, "the answer was empty", Mark.IGNORED),
+        (Outcome.BAD_REQUEST, "gemma:2b does not support tools", CaseGrade.REFUSED),
+        (Outcome.MALFORMED_TOOL_CALL, "the output does not match the format", CaseGrade.BROKEN),
+        (Outcome.EMPTY_REPLY, "the answer was empty", CaseGrade.IGNORED),
         (Outcome.BAD_REQUEST, "temperature must be 1", None),
         (Outcome.RATE_LIMITED, "slow down", None),
         (Outcome.QUOTA_EXHAUSTED, "the budget is used up", None),
@@ -169,18 +173,18 @@ def test_servers_say_that_they_take_no_tools_in_many_words(words: str) -> None:
     ],
 )
 def test_a_refusal_is_a_verdict_only_when_it_is_about_tools(
-    outcome: Outcome, message: str, mark: Mark | None
+    outcome: Outcome, message: str, mark: CaseGrade | None
 ) -> None:
     """Limits, budgets, outages, keys and other requests say nothing about the model."""
     found = grade(BY_NAME["typed"], Refusal(outcome, message))
     assert (None if found is None else found.mark) == mark
 
 
-def grades(**marks: Mark) -> list[Grade]:
+def grades(**marks: CaseGrade) -> list[Grade]:
     return [
         Grade(
             case.name,
-            marks.get(case.name, Mark.RIGHT),
+            marks.get(case.name, CaseGrade.RIGHT),
             "",
             "",
             necessary=case.necessary,
@@ -190,7 +194,7 @@ def grades(**marks: Mark) -> list[Grade]:
     ]
 
 
-def everywhere(mark: Mark, **others: Mark) -> list[Grade]:
+def everywhere(mark: CaseGrade, **others: CaseGrade) -> list[Grade]:
     return grades(**{case.name: mark for case in CASES if case.wanted} | others)
 
 
@@ -198,24 +202,27 @@ def everywhere(mark: Mark, **others: Mark) -> list[Grade]:
     ("graded", "outcome"),
     [
         (grades(), ProofOutcome.PROVEN),
-        (grades(parallel=Mark.WRONG_CALL), ProofOutcome.PROVEN),
-        (grades(parallel=Mark.IGNORED, nested=Mark.WRONG_CALL), ProofOutcome.PROVEN),
-        (grades(typed=Mark.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
-        (grades(choice=Mark.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
-        (grades(restraint=Mark.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
-        (grades(result=Mark.IGNORED), ProofOutcome.DECLARED_ONLY),
-        (grades(streamed=Mark.IMITATION), ProofOutcome.TEXT_IMITATION),
-        (grades(streamed=Mark.BROKEN), ProofOutcome.BROKEN_OUTPUT),
-        (everywhere(Mark.IMITATION), ProofOutcome.TEXT_IMITATION),
-        (everywhere(Mark.IMITATION, typed=Mark.IGNORED), ProofOutcome.TEXT_IMITATION),
-        (everywhere(Mark.IGNORED, nested=Mark.IMITATION), ProofOutcome.TEXT_IMITATION),
-        (everywhere(Mark.IGNORED), ProofOutcome.IGNORED),
-        (everywhere(Mark.BROKEN), ProofOutcome.BROKEN_OUTPUT),
-        (everywhere(Mark.BROKEN, typed=Mark.IGNORED), ProofOutcome.BROKEN_OUTPUT),
-        (everywhere(Mark.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
-        (everywhere(Mark.WRONG_CALL, nested=Mark.IMITATION), ProofOutcome.DECLARED_ONLY),
-        ([Grade("typed", Mark.REFUSED, "", "")], ProofOutcome.REFUSED_BY_SERVER),
-        ([*grades()[:3], Grade("nested", Mark.REFUSED, "", "")], ProofOutcome.REFUSED_BY_SERVER),
+        (grades(parallel=CaseGrade.WRONG_CALL), ProofOutcome.PROVEN),
+        (grades(parallel=CaseGrade.IGNORED, nested=CaseGrade.WRONG_CALL), ProofOutcome.PROVEN),
+        (grades(typed=CaseGrade.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
+        (grades(choice=CaseGrade.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
+        (grades(restraint=CaseGrade.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
+        (grades(result=CaseGrade.IGNORED), ProofOutcome.DECLARED_ONLY),
+        (grades(streamed=CaseGrade.IMITATION), ProofOutcome.TEXT_IMITATION),
+        (grades(streamed=CaseGrade.BROKEN), ProofOutcome.BROKEN_OUTPUT),
+        (everywhere(CaseGrade.IMITATION), ProofOutcome.TEXT_IMITATION),
+        (everywhere(CaseGrade.IMITATION, typed=CaseGrade.IGNORED), ProofOutcome.TEXT_IMITATION),
+        (everywhere(CaseGrade.IGNORED, nested=CaseGrade.IMITATION), ProofOutcome.TEXT_IMITATION),
+        (everywhere(CaseGrade.IGNORED), ProofOutcome.IGNORED),
+        (everywhere(CaseGrade.BROKEN), ProofOutcome.BROKEN_OUTPUT),
+        (everywhere(CaseGrade.BROKEN, typed=CaseGrade.IGNORED), ProofOutcome.BROKEN_OUTPUT),
+        (everywhere(CaseGrade.WRONG_CALL), ProofOutcome.DECLARED_ONLY),
+        (everywhere(CaseGrade.WRONG_CALL, nested=CaseGrade.IMITATION), ProofOutcome.DECLARED_ONLY),
+        ([Grade("typed", CaseGrade.REFUSED, "", "")], ProofOutcome.REFUSED_BY_SERVER),
+        (
+            [*grades()[:3], Grade("nested", CaseGrade.REFUSED, "", "")],
+            ProofOutcome.REFUSED_BY_SERVER,
+        ),
     ],
 )
 def test_the_grades_of_all_cases_make_one_verdict(
@@ -228,8 +235,8 @@ def test_the_grades_of_all_cases_make_one_verdict(
 def test_the_score_is_the_share_that_was_right() -> None:
     """One wrong of seven is six sevenths; a server that takes no tools scores nothing."""
     assert verdict(grades())[1] == 1.0
-    assert verdict(grades(parallel=Mark.IGNORED))[1] == pytest.approx(6 / 7)
-    assert verdict([Grade("typed", Mark.REFUSED, "", "")])[1] == 0.0
+    assert verdict(grades(parallel=CaseGrade.IGNORED))[1] == pytest.approx(6 / 7)
+    assert verdict([Grade("typed", CaseGrade.REFUSED, "", "")])[1] == 0.0
 
 
 def test_a_kept_reply_is_short_and_holds_no_key() -> None:

@@ -2,10 +2,10 @@ from typing import Any
 
 from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from graphs.loop.loop_limits import Effort, circle, tool_results_since_model, why_stop
+from graphs.loop.loop_limits import LoopUsage, circle, tool_results_since_model, why_stop
 
-CAPS = Effort(steps=30, calls=20, worked_s=3600.0)
-LITTLE = Effort(steps=1, calls=1, worked_s=0.0)
+CAPS = LoopUsage(steps=30, calls=20, worked_s=3600.0)
+LITTLE = LoopUsage(steps=1, calls=1, worked_s=0.0)
 
 
 def called(number: int, args: dict[str, object], *, failed: bool) -> list[Any]:
@@ -26,9 +26,9 @@ def test_a_loop_within_its_caps_goes_on():
 def test_each_cap_stops_with_its_own_words():
     """Steps, model calls and time are three caps, each named when it is reached."""
     for spent, words in (
-        (Effort(31, 1, 0.0), "30 steps"),
-        (Effort(1, 21, 0.0), "20 times"),
-        (Effort(1, 1, 3601.0), "worked 1 h 00 min"),
+        (LoopUsage(31, 1, 0.0), "30 steps"),
+        (LoopUsage(1, 21, 0.0), "20 times"),
+        (LoopUsage(1, 1, 3601.0), "worked 1 h 00 min"),
     ):
         assert words in (why_stop([], spent=spent, caps=CAPS) or "")
 

@@ -1,7 +1,7 @@
 from langchain_core.messages import AIMessage, ToolMessage
 
 from graphs.loop.loop_limits import circle
-from graphs.tools.tool_call import Told
+from graphs.tools.tool_call import ToldResult
 from graphs.tools.tool_hints import with_lesson, without_lesson
 from tools.shell.command_words import is_command_line, is_python
 
@@ -20,12 +20,12 @@ def lap(number, text, where="here"):
 def test_a_call_made_before_with_the_same_result_says_so():
     """Only the same call with the same result, whatever ids stand in it, and never twice over."""
     before = lap(1, "<data-id1>\na hammer\n</data-id1>")
-    same = with_lesson(Told("<data-id2>\na hammer\n</data-id2>"), asked(2), before)
+    same = with_lesson(ToldResult("<data-id2>\na hammer\n</data-id2>"), asked(2), before)
     assert same.text.startswith("You made this very call before, with the same result:\n<data-id2>")
-    assert with_lesson(Told("a saw"), asked(2), before).text == "a saw"
-    assert with_lesson(Told("a hammer"), asked(2, "there"), before).text == "a hammer"
+    assert with_lesson(ToldResult("a saw"), asked(2), before).text == "a saw"
+    assert with_lesson(ToldResult("a hammer"), asked(2, "there"), before).text == "a hammer"
     third = with_lesson(
-        Told("<data-id3>\na hammer\n</data-id3>"), asked(3), [*before, *lap(2, same.text)]
+        ToldResult("<data-id3>\na hammer\n</data-id3>"), asked(3), [*before, *lap(2, same.text)]
     )
     assert third.text.count("You made this very call") == 1
     assert without_lesson(third.text).startswith("<data-id3>")
@@ -35,7 +35,7 @@ def test_a_lesson_does_not_hide_a_circle():
     """The guard compares results without what the lesson adds to them."""
     messages = lap(1, "a hammer")
     for number in (2, 3):
-        said = with_lesson(Told("a hammer"), asked(number), messages)
+        said = with_lesson(ToldResult("a hammer"), asked(number), messages)
         messages += lap(number, said.text)
     assert circle(messages) == "look"
 

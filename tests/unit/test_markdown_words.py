@@ -12,7 +12,7 @@ from rich.console import Console
 
 from noctule.channels.telegram.delivery.outgoing import TEXT_UNITS, split, units
 from noctule.channels.telegram.delivery.splitting import MOST_ENTITIES
-from noctule.channels.terminal.screens.reply import Reply
+from noctule.channels.terminal.screens.reply import ReplyMarkdown
 from tests.support.fuzzing import examples
 
 _BORDERS = re.compile(r"[\s│─┼━┃╇▌•]+")
@@ -29,7 +29,7 @@ def phone(markdown: str) -> str:
 def terminal(markdown: str, width: int) -> str:
     """Return what a terminal shows."""
     console = Console(file=StringIO(), width=width, force_terminal=False, color_system=None)
-    console.print(Reply(markdown))
+    console.print(ReplyMarkdown(markdown))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 

@@ -3,7 +3,7 @@ from pydantic import BaseModel
 
 from graphs.loop.loop_limits import seconds_since_model
 from graphs.tools.model_calls import MOST_CALLS, fit_calls, refused_call
-from graphs.tools.tool_call import Told
+from graphs.tools.tool_call import ToldResult
 from graphs.tools.tool_selection import schemas
 from graphs.tools.work_log import spelled_out, with_record, work_record
 from noctule.core.tools.effects import EffectClass
@@ -81,8 +81,8 @@ def test_a_schema_has_no_references_and_keeps_arguments_called_title():
 
 def test_the_time_of_calls_that_ran_at_once_is_that_of_the_longest():
     """Only those the last model call led to count."""
-    early = Told("a", duration_s=50.0).message(call_id="0", tool="look")
-    late = [Told("a", duration_s=s).message(call_id=str(s), tool="look") for s in (1.0, 3.0)]
+    early = ToldResult("a", duration_s=50.0).message(call_id="0", tool="look")
+    late = [ToldResult("a", duration_s=s).message(call_id=str(s), tool="look") for s in (1.0, 3.0)]
     assert seconds_since_model([reply(1), early, reply(2), *late]) == 3.0
     assert seconds_since_model([reply(1)]) == 0.0
 

@@ -16,7 +16,7 @@ from noctule.models.spend.known_prices import require_prices
 from noctule.models.spend.prices import Prices
 from noctule.setup.config_writer import propose, questions
 from noctule.setup.context_room import cache_bytes, context_of
-from noctule.setup.discover import OLLAMA_URL, Found, FoundModel, ollama_url
+from noctule.setup.discover import OLLAMA_URL, Discovery, FoundModel, ollama_url
 from noctule.setup.hosted import SERVICES, azure_in, keys_in
 from noctule.setup.recommend import pick
 
@@ -48,7 +48,7 @@ def roles(found, **answers):
 
 def test_the_common_machine():
     """With a general, a code and a large model, each role gets the one that suits it."""
-    found = Found(ollama=(GEMMA, CODER, TINY, EMBED, QWEN, CLOUD), memory_bytes=64 * GB)
+    found = Discovery(ollama=(GEMMA, CODER, TINY, EMBED, QWEN, CLOUD), memory_bytes=64 * GB)
     assert roles(found) == {
         "chat": ("qwen3-5", "gemma4"),
         "orchestrator": ("qwen3-5", "gemma4"),
@@ -67,7 +67,7 @@ def test_the_common_machine():
 
 def test_models_that_would_push_each_other_out_are_left_aside():
     """What is picked fits into three quarters of the memory together."""
-    found = Found(ollama=(QWEN, CODER, GEMMA), memory_bytes=16 * GB)
+    found = Discovery(ollama=(QWEN, CODER, GEMMA), memory_bytes=16 * GB)
     bound = roles(found)
     assert set(bound.values()) == {("qwen3-5",)}
     assert "# Ollama also has: qwen2.5-coder:7b, gemma4:26b" in propose(found)
@@ -76,7 +76,7 @@ def test_models_that_would_push_each_other_out_are_left_aside():
 def test_research_gets_a_model_that_calls_tools():
     """A larger model that cannot call tools does not search the web."""
     mute = FoundModel("poet:30b", 18 * GB, frozenset({"completion"}))
-    bound = roles(Found(ollama=(QWEN, mute), memory_bytes=64 * GB))
+    bound = roles(Discovery(ollama=(QWEN, mute), memory_bytes=64 * GB))
     assert bound["research"][0] == "qwen3-5"
     assert bound["writer"][0] == "poet"
 
@@ -84,14 +84,14 @@ def test_research_gets_a_model_that_calls_tools():
 @pytest.mark.parametrize("only", [QWEN, CODER, TINY, GEMMA], ids=lambda model: model.name)
 def test_a_single_model_does_everything_without_a_fallback(only):
     """One model alone is everybody's primary and nobody's fallback."""
-    bound = roles(Found(ollama=(only,), memory_bytes=8 * GB))
+    bound = roles(Discovery(ollama=(only,), memory_bytes=8 * GB))
     assert len(set(bound.values())) == 1
     assert {len(names) for names in bound.values()} == {1}
 
 
 def test_hosted_models_go_where_they_help_and_stand_in_for_local_ones():
     """With a key and Ollama, research and writing are hosted; each has the other side behind it."""
-    found = Found(ollama=(QWEN, CODER), keys=("ANTHROPIC_API_KEY",), memory_bytes=32 * GB)
+    found = Discovery(ollama=(QWEN, CODER), keys=("ANTHROPIC_API_KEY",), memory_bytes=32 * GB)
     bound = roles(found, budget_usd="2.50")
     assert bound["research"] == bound["writer"] == ("quick", "qwen3-5")
     assert bound["chat"] == bound["utility"] == ("qwen3-5", "quick")
@@ -105,7 +105,7 @@ def test_hosted_models_go_where_they_help_and_stand_in_for_local_ones():
 def test_the_chosen_service_answers_and_two_others_stand_in():
     """With many keys the chosen service answers, two others stand in, and the rest is named."""
     found = replace(
-        Found(keys=tuple(service.variable for service in SERVICES)), azure=azure("gpt-5.4")
+        Discovery(keys=tuple(service.variable for service in SERVICES)), azure=azure("gpt-5.4")
     )
     text = propose(found, {"cloud": "groq"})
     made = settings(text)
@@ -124,17 +124,17 @@ def test_roles_with_tools_get_a_model_that_calls_them():
     """A local model without tools serves them only where nothing with tools is there."""
     mute = FoundModel("poet:30b", 18 * GB, frozenset({"completion"}))
     shelf = {
-        "a small one with tools": (Found(ollama=(mute, TINY), memory_bytes=64 * GB), "qwen3"),
+        "a small one with tools": (Discovery(ollama=(mute, TINY), memory_bytes=64 * GB), "qwen3"),
         "a hosted one": (
-            Found(ollama=(mute,), keys=("GROQ_API_KEY",), memory_bytes=64 * GB),
+            Discovery(ollama=(mute,), keys=("GROQ_API_KEY",), memory_bytes=64 * GB),
             ("quick", "strong"),
         ),
         "a code model without": (
-            Found(ollama=(CODER, QWEN), memory_bytes=64 * GB),
+            Discovery(ollama=(CODER, QWEN), memory_bytes=64 * GB),
             "qwen3-5",
         ),
         "a code model with": (
-            Found(ollama=(replace(CODER, name="devstral:24b"), QWEN), memory_bytes=64 * GB),
+            Discovery(ollama=(replace(CODER, name="devstral:24b"), QWEN), memory_bytes=64 * GB),
             ("qwen3-5", "devstral"),
         ),
     }
@@ -183,14 +183,14 @@ def test_azure_and_other_addresses_are_told_apart():
     assert (named.quick, named.priced, notes) == ("gpt-5.4", True, [])
     own, notes = azure_in({**there, "AZURE_OPENAI_DEPLOYMENT_NAME": "our-own"})
     assert (own.priced, "price" in notes[0]) == (False, True)
-    found = Found(keys=("GROQ_API_KEY",), azure=own)
+    found = Discovery(keys=("GROQ_API_KEY",), azure=own)
     made = settings(propose(found))
     assert "azure" in made.endpoints
     assert "our-own" in propose(found)
     assert keys_in({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "http://box:8000/v1"})[0] == []
     assert keys_in({"OPENAI_API_KEY": "k", "OPENAI_BASE_URL": "https://api.openai.com/v1"})[0]
     assert keys_in({"GOOGLE_API_KEY": "k", "GROQ_API_KEY": " "})[0] == ["GOOGLE_API_KEY"]
-    assert '"${GOOGLE_API_KEY}"' in propose(Found(keys=("GOOGLE_API_KEY",)))
+    assert '"${GOOGLE_API_KEY}"' in propose(Discovery(keys=("GOOGLE_API_KEY",)))
 
 
 def azure(deployment):
@@ -206,12 +206,14 @@ def azure(deployment):
 
 def test_hosted_models_alone_do_everything_within_budgets():
     """With a key and nothing local, every role is hosted and every role has a budget."""
-    made = settings(propose(Found(keys=("GROQ_API_KEY",), ollama_trouble="Nothing answers.")))
+    made = settings(propose(Discovery(keys=("GROQ_API_KEY",), ollama_trouble="Nothing answers.")))
     assert list(made.endpoints) == ["groq"]
     assert all(binding.budget for _, binding in made.roles.items())
 
 
-@pytest.mark.parametrize("found", [Found(), Found(ollama=()), Found(ollama=(EMBED, CLOUD))])
+@pytest.mark.parametrize(
+    "found", [Discovery(), Discovery(ollama=()), Discovery(ollama=(EMBED, CLOUD))]
+)
 def test_nothing_found_means_the_packaged_model(found):
     """Without a model that could answer, every role uses the packaged one."""
     made = settings(propose(found))
@@ -222,8 +224,8 @@ def test_nothing_found_means_the_packaged_model(found):
 
 def test_only_what_is_undecided_is_asked():
     """Questions are asked about money, keys and the bot, and only where there are any."""
-    assert questions(Found(ollama=(QWEN,))) == []
-    found = Found(ollama=(QWEN,), keys=("OPENAI_API_KEY", "GROQ_API_KEY"), telegram=True)
+    assert questions(Discovery(ollama=(QWEN,))) == []
+    found = Discovery(ollama=(QWEN,), keys=("OPENAI_API_KEY", "GROQ_API_KEY"), telegram=True)
     cloud, budget, telegram = questions(found)
     assert cloud.choices == ("openai", "groq", "none")
     assert cloud.default == "openai"
@@ -240,13 +242,13 @@ def test_only_what_is_undecided_is_asked():
 def test_answers_that_are_none(answers):
     """An answer outside the choices is refused with the choices."""
     with pytest.raises(UsageError, match="Answer"):
-        propose(Found(keys=("OPENAI_API_KEY",)), answers)
+        propose(Discovery(keys=("OPENAI_API_KEY",)), answers)
 
 
 @pytest.mark.parametrize("service", SERVICES, ids=lambda service: service.title)
 def test_services_are_known(service):
     """Each service's proposal loads, and its models' prices are known."""
-    made = settings(propose(Found(keys=(service.variable,))))
+    made = settings(propose(Discovery(keys=(service.variable,))))
     assert service.endpoint in made.endpoints
     provider = {"gemini": "google", "xai": "x-ai", "moonshot": "moonshotai"}.get(
         service.endpoint, service.endpoint
@@ -275,7 +277,7 @@ models = st.builds(
 )
 def test_every_proposal_loads(ollama, keys, telegram, memory):
     """Whatever is found, what is proposed has no problem, and at most forty lines."""
-    found = Found(ollama=ollama, keys=keys, telegram=telegram, memory_bytes=memory)
+    found = Discovery(ollama=ollama, keys=keys, telegram=telegram, memory_bytes=memory)
     text = propose(found)
     assert settings(text).models
     assert len(text.splitlines()) <= 40
@@ -287,7 +289,7 @@ def test_a_proposal_for_everything_at_once_has_forty_lines(monkeypatch, extra):
     monkeypatch.setattr("noctule.setup.config_writer.gap", lambda _: extra)
     poet = FoundModel("poet:30b", 18 * GB, frozenset({"completion"}))
     code = replace(CODER, name="devstral:24b")
-    found = Found(
+    found = Discovery(
         ollama=(QWEN, code, GEMMA, poet, TINY),
         keys=tuple(service.variable for service in SERVICES),
         azure=replace(azure("gpt-5.4"), quick="", priced=False),

@@ -3,7 +3,7 @@ from datetime import UTC, datetime
 
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.parse import read_refusal
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.provider_errors.refusals import Refusal
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -63,7 +63,7 @@ NOT_TOO_LARGE = [
 
 def refusal_of(status: int, message: str, **error: object) -> Refusal:
     body = json.dumps({"error": {"message": message, **error}})
-    return read_refusal(RawAnswer(status, body=body), now=NOW)
+    return read_refusal(ProviderResponse(status, body=body), now=NOW)
 
 
 def test_a_request_too_large_is_recognised_in_every_wording_with_the_window_it_names():

@@ -1,7 +1,7 @@
 import pytest
 
 from noctule.core.base.masking import Masker
-from noctule.core.tools.approval_text import hides_more_than_words, in_plain_sight
+from noctule.core.tools.approval_text import hides_more_than_words, reveal_hidden
 
 
 @pytest.mark.parametrize(
@@ -20,12 +20,12 @@ from noctule.core.tools.approval_text import hides_more_than_words, in_plain_sig
 )
 def test_nothing_in_a_text_hides_the_rest_of_it(text, shown):
     """Letters that nobody sees are spelled out, gaps are counted."""
-    assert in_plain_sight(text, most=2000) == shown
+    assert reveal_hidden(text, most=2000) == shown
 
 
 def test_what_is_not_shown_is_said_where_it_is_missing():
     """Of a long text the end is seen, too, and how much is between."""
-    shown = in_plain_sight("ls; " + "a" * 5000 + "; rm x", most=2000)
+    shown = reveal_hidden("ls; " + "a" * 5000 + "; rm x", most=2000)
     assert shown.startswith("ls; a")
     assert shown.endswith("a; rm x")
     assert "3,010 characters are not shown" in shown

@@ -17,7 +17,7 @@ from langchain_core.messages import (
 )
 
 from graphs.prompts.cut import clipped_output, paired
-from graphs.prompts.prompt import Script, build, whole
+from graphs.prompts.prompt import PromptSource, build, whole
 from noctule.core.ports.prompts import NoRoomError, Reader, TooLong, reply_tokens
 from noctule.models.request.meter import Meter
 from tests.support.fuzzing import examples
@@ -75,7 +75,9 @@ def histories(draw: st.DrawFn) -> tuple[list[AnyMessage], str]:
     return messages, "task"
 
 
-def problems(script: Script, made: list[AnyMessage], tokens: int, room: int | None) -> list[str]:
+def problems(
+    script: PromptSource, made: list[AnyMessage], tokens: int, room: int | None
+) -> list[str]:
     """Return what is wrong with a prompt."""
     task = next(m for m in script.messages if m.id == script.task)
     places = {m.id: at for at, m in enumerate(script.messages)}
@@ -95,7 +97,7 @@ def problems(script: Script, made: list[AnyMessage], tokens: int, room: int | No
     return [*(what for what, holds in checks.items() if not holds), *torn(script, made)]
 
 
-def torn(script: Script, made: list[AnyMessage]) -> list[str]:
+def torn(script: PromptSource, made: list[AnyMessage]) -> list[str]:
     """Return the calls and results of a prompt that are not right behind one another."""
     found: list[str] = []
     due: list[str] = []
@@ -120,7 +122,7 @@ def torn(script: Script, made: list[AnyMessage]) -> list[str]:
 def test_whatever_the_history_a_prompt_fits_and_holds_its_task(history, window, tools, max_tokens):
     """Task and last calls stay, pairs are whole, the order holds; what cannot fit is refused."""
     messages, task = history
-    script = Script("You work.", messages, task, [tool(at, 300) for at in range(tools)])
+    script = PromptSource("You work.", messages, task, [tool(at, 300) for at in range(tools)])
     who = reader(window, max_tokens=max_tokens)
     room = who.prompt_tokens
     assert room is not None
@@ -153,7 +155,7 @@ def test_what_was_sent_is_the_beginning_of_what_is_sent_next_until_the_window_is
             continue
         if not any(m.id == task for m in messages[:end]):
             continue
-        script = Script("You work.", messages[:end], task, tools)
+        script = PromptSource("You work.", messages[:end], task, tools)
         try:
             prompt = build(script, who, cut)
         except NoRoomError:
@@ -172,7 +174,7 @@ def test_the_engineer_of_the_report_keeps_its_task_at_every_window():
         cut = None
         for number in range(12):
             messages += called(number, output)
-            script = Script("You are an engineer.", messages, "task", definitions)
+            script = PromptSource("You are an engineer.", messages, "task", definitions)
             prompt = build(script, reader(window), cut)
             cut = prompt.cut
             room = reader(window).prompt_tokens
@@ -203,7 +205,7 @@ def letters(window: int) -> Reader:
 def test_of_several_huge_results_the_newest_has_what_is_left():
     """Older ones of the same reply are shortened first, each with a sentence that says so."""
     messages = [HumanMessage("Look.", id="task"), *called(1, 5_000, 5_000, 5_000)]
-    prompt = build(Script("S", messages, "task", [tool(0, 15)]), letters(6_000))
+    prompt = build(PromptSource("S", messages, "task", [tool(0, 15)]), letters(6_000))
     sizes = [len(m.text) for m in prompt.messages if isinstance(m, ToolMessage)]
     assert sizes[0] < 400
     assert sizes[2] > 4_000
@@ -212,7 +214,7 @@ def test_of_several_huge_results_the_newest_has_what_is_left():
 
 def test_a_task_longer_than_the_window_is_refused_as_that_with_sizes():
     """A cut task would be another task."""
-    script = Script("S", [HumanMessage("a" * 9_000, id="task")], "task")
+    script = PromptSource("S", [HumanMessage("a" * 9_000, id="task")], "task")
     with pytest.raises(NoRoomError) as caught:
         build(script, letters(5_000))
     assert caught.value.cause is TooLong.TASK
@@ -222,7 +224,7 @@ def test_a_task_longer_than_the_window_is_refused_as_that_with_sizes():
 
 def test_tools_that_leave_no_room_are_named_as_the_cause():
     """Nobody is told to start a new session when 36 definitions fill the window."""
-    script = Script(
+    script = PromptSource(
         "S", [HumanMessage("Hi.", id="task")], "task", [tool(n, 300) for n in range(36)]
     )
     with pytest.raises(NoRoomError) as caught:
@@ -241,7 +243,7 @@ def test_a_long_chat_keeps_its_newest_turns():
             AIMessage("answer " * 20, id=f"b{number}"),
         ]
     messages.append(HumanMessage("And now?", id="task"))
-    prompt = build(Script("S", messages, "task"), letters(4_000))
+    prompt = build(PromptSource("S", messages, "task"), letters(4_000))
     assert isinstance(prompt.messages[1], HumanMessage)
     assert prompt.messages[-2].text == messages[-2].text
     assert 4 < len(prompt.messages) < 40
@@ -254,7 +256,7 @@ def test_remarks_meanwhile_stay_and_work_before_them_is_named():
         messages += called(number, 900, argument=30)
         if number == 2:
             messages.append(HumanMessage("Use tabs.", id="s"))
-    prompt = build(Script("S", messages, "task", [tool(0, 15)]), letters(3_000))
+    prompt = build(PromptSource("S", messages, "task", [tool(0, 15)]), letters(3_000))
     texts = [m.text for m in prompt.messages]
     assert "Use tabs." in texts
     assert any("Earlier steps are left out here" in text for text in texts)
@@ -290,14 +292,14 @@ def test_calls_and_results_that_lost_each_other_are_mended():
 def test_without_a_known_window_nothing_is_left_out():
     """Unknown is not small."""
     messages = [HumanMessage("Work.", id="task"), *called(1, 900_000)]
-    script = Script("S", messages, "task", [tool(0, 15)])
+    script = PromptSource("S", messages, "task", [tool(0, 15)])
     assert build(script, reader(None)).messages == whole(script)
 
 
 def test_a_model_without_tools_is_told_of_calls_in_words():
     """It may follow one that called them."""
     messages = [HumanMessage("Work.", id="task"), *called(1, 900), *called(2, 50_000)]
-    prompt = build(Script("S", messages, "task"), letters(3_000))
+    prompt = build(PromptSource("S", messages, "task"), letters(3_000))
     assert not any(isinstance(m, ToolMessage) for m in prompt.messages)
     assert prompt.tokens <= 2_900
     assert "look returned" in prompt.messages[-1].text
@@ -306,5 +308,7 @@ def test_a_model_without_tools_is_told_of_calls_in_words():
 def test_no_conversation_at_all_is_refused_for_its_tools():
     """Sixty tools in a small window are named as what is too long, whatever was said."""
     with pytest.raises(NoRoomError) as refused:
-        build(Script("You work.", [], None, [tool(at, 300) for at in range(60)]), reader(2_048))
+        build(
+            PromptSource("You work.", [], None, [tool(at, 300) for at in range(60)]), reader(2_048)
+        )
     assert refused.value.cause is TooLong.TOOLS

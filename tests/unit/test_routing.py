@@ -7,9 +7,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noctule.core.llm.limits import Limit, LimitKey
-from noctule.core.llm.requirements import Need
+from noctule.core.llm.requirements import Requirements
 from noctule.core.llm.routes import Complexity
-from noctule.core.llm.routing import ModelFacts, Resolution, Wish, resolve
+from noctule.core.llm.routing import ModelFacts, RoutingPreference, Selection, resolve
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.settings import OnLimit, RoleSettings
@@ -32,24 +32,24 @@ def down(left_alone_until: datetime | None) -> Limit:
 
 
 def look(
-    need: Need | None = None,
+    need: Requirements | None = None,
     binding: RoleSettings = BINDING,
-    wish: Wish | None = None,
+    wish: RoutingPreference | None = None,
     tried: tuple[str, ...] = (),
     **facts: ModelFacts | None,
-) -> Resolution:
+) -> Selection:
     known = {name: ModelFacts(local=True) for name in "abcx"} | facts
     return resolve(
-        need or Need(),
+        need or Requirements(),
         binding,
         {name: fact for name, fact in known.items() if fact is not None},
-        wish=wish or Wish(),
+        wish=wish or RoutingPreference(),
         now=NOW,
         tried=tried,
     )
 
 
-def names(resolution: Resolution) -> list[str]:
+def names(resolution: Selection) -> list[str]:
     return [candidate.model for candidate in resolution.candidates]
 
 
@@ -66,36 +66,44 @@ def test_primary_then_fallbacks_in_their_order() -> None:
 
 def test_escalation_comes_first_and_only_when_asked_for() -> None:
     """The escalation model leads when the turn needs it and is absent otherwise."""
-    assert names(look(Need(complexity=Complexity.ESCALATE))) == ["x", "a", "b", "c"]
-    assert names(look(Need(complexity=Complexity.COMPLEX))) == ["a", "b", "c"]
+    assert names(look(Requirements(complexity=Complexity.ESCALATE))) == ["x", "a", "b", "c"]
+    assert names(look(Requirements(complexity=Complexity.COMPLEX))) == ["a", "b", "c"]
     binding = RoleSettings(primary="a", fallback=("b",), escalate="b")
-    assert names(look(Need(complexity=Complexity.ESCALATE), binding)) == ["b", "a"]
+    assert names(look(Requirements(complexity=Complexity.ESCALATE), binding)) == ["b", "a"]
 
 
 def test_a_pinned_model_leads_if_it_belongs_to_the_binding() -> None:
     """Chat keeps its model; a pin to a model that is no longer bound has no effect."""
-    assert names(look(wish=Wish(pinned="c"))) == ["c", "a", "b"]
-    assert names(look(wish=Wish(pinned="gone"))) == ["a", "b", "c"]
+    assert names(look(wish=RoutingPreference(pinned="c"))) == ["c", "a", "b"]
+    assert names(look(wish=RoutingPreference(pinned="gone"))) == ["a", "b", "c"]
 
 
 def test_a_forced_model_is_the_only_one() -> None:
     """The person's choice has no fallback, bound or not, and may be missing."""
-    assert names(look(wish=Wish(forced="x"))) == ["x"]
-    found = look(wish=Wish(forced="nosuch"))
+    assert names(look(wish=RoutingPreference(forced="x"))) == ["x"]
+    found = look(wish=RoutingPreference(forced="nosuch"))
     assert (names(found), found.skips[0].incapable) == ([], True)
 
 
 @pytest.mark.parametrize(
     ("need", "facts", "reason"),
     [
-        (Need(private=True), ModelFacts(local=False), "is not local and the call is private"),
-        (Need(tools=True), ModelFacts(local=True, tools=False), "cannot call tools"),
-        (Need(vision=True), ModelFacts(local=True), "cannot see pictures"),
-        (Need(context_tokens=9), ModelFacts(local=True, context_tokens=8), "holds 8 tokens and"),
+        (
+            Requirements(private=True),
+            ModelFacts(local=False),
+            "is not local and the call is private",
+        ),
+        (Requirements(tools=True), ModelFacts(local=True, tools=False), "cannot call tools"),
+        (Requirements(vision=True), ModelFacts(local=True), "cannot see pictures"),
+        (
+            Requirements(context_tokens=9),
+            ModelFacts(local=True, context_tokens=8),
+            "holds 8 tokens and",
+        ),
     ],
 )
 def test_what_a_call_needs_is_a_reason_no_wait_cures(
-    need: Need, facts: ModelFacts, reason: str
+    need: Requirements, facts: ModelFacts, reason: str
 ) -> None:
     """A model that lacks something is skipped for good, with the reason."""
     [skip] = [skip for skip in look(need, a=facts).skips if skip.model == "a"]
@@ -106,7 +114,7 @@ def test_what_a_call_needs_is_a_reason_no_wait_cures(
 
 def test_what_is_unknown_does_not_rule_a_model_out() -> None:
     """Unknown tools and an unknown window are tried."""
-    assert names(look(Need(tools=True, context_tokens=10**6)))[0] == "a"
+    assert names(look(Requirements(tools=True, context_tokens=10**6)))[0] == "a"
 
 
 def test_limits_and_circuits_rule_out_until_their_time() -> None:
@@ -122,19 +130,27 @@ def test_limits_and_circuits_rule_out_until_their_time() -> None:
     assert (first.retry_at, first.limit, first.incapable) == (LATER, limited(), False)
     assert second.reason.startswith("failed repeatedly, left alone until 2026-01-01 01:00:00")
     assert second.retry_at == LATER
-    [skip] = look(wish=Wish(forced="a"), a=ModelFacts(local=True, limit=limited(None))).skips
+    [skip] = look(
+        wish=RoutingPreference(forced="a"), a=ModelFacts(local=True, limit=limited(None))
+    ).skips
     assert skip.reason == "refused until a person acts: Slow down."
 
 
 def test_on_limit_park_waits_for_the_first_capable_model() -> None:
     """With ``park`` nobody stands in for a model that is only limited, but for one that cannot."""
-    park = Wish(on_limit=OnLimit.PARK)
+    park = RoutingPreference(on_limit=OnLimit.PARK)
     found = look(wish=park, a=ModelFacts(local=True, limit=limited()))
     assert (names(found), [skip.model for skip in found.skips]) == ([], ["a"])
     assert names(look(wish=park)) == ["a"]
-    assert names(look(Need(tools=True), wish=park, a=ModelFacts(local=True, tools=False))) == ["b"]
+    assert names(
+        look(Requirements(tools=True), wish=park, a=ModelFacts(local=True, tools=False))
+    ) == ["b"]
     binding = BINDING.model_copy(update={"on_limit": OnLimit.PARK})
-    assert names(look(binding=binding, wish=Wish(on_limit=OnLimit.FALLBACK))) == ["a", "b", "c"]
+    assert names(look(binding=binding, wish=RoutingPreference(on_limit=OnLimit.FALLBACK))) == [
+        "a",
+        "b",
+        "c",
+    ]
 
 
 def test_the_skips_before_a_candidate_are_those_passed_on_the_way() -> None:
@@ -160,7 +176,7 @@ FACTS = st.one_of(
     ),
 )
 NEEDS = st.builds(
-    Need,
+    Requirements,
     tools=st.booleans(),
     vision=st.booleans(),
     context_tokens=st.sampled_from([0, 100]),
@@ -176,10 +192,12 @@ NEEDS = st.builds(
     tried=st.sets(st.sampled_from("abcx")),
 )
 def test_everybody_is_either_a_candidate_or_skipped_with_a_reason(
-    need: Need, facts: dict[str, ModelFacts | None], pinned: str | None, tried: set[str]
+    need: Requirements, facts: dict[str, ModelFacts | None], pinned: str | None, tried: set[str]
 ) -> None:
     """Nobody is lost or named twice, nobody asked twice, and no private call leaves the house."""
-    found = look(need, wish=Wish(pinned=pinned), tried=tuple(tried), **dict[str, Any](facts))
+    found = look(
+        need, wish=RoutingPreference(pinned=pinned), tried=tuple(tried), **dict[str, Any](facts)
+    )
     everybody = [*names(found), *(skip.model for skip in found.skips)]
     bound = {"a", "b", "c"} | ({"x"} if need.complexity is Complexity.ESCALATE else set())
     bound |= {pinned} & {"x"} if pinned else set()

@@ -23,7 +23,7 @@ class Office:
         self.left = 0
         self._tells: list[Callable[[str], None]] = []
 
-    def desk(self) -> "Desk":
+    def service(self) -> "Desk":
         return Desk(self, len(self._tells))
 
     def used(self) -> Counter[str]:
@@ -33,32 +33,32 @@ class Office:
 class Desk:
     """Where one worker asks."""
 
-    def __init__(self, office: Office, number: int) -> None:
-        self._office = office
+    def __init__(self, bot: Office, number: int) -> None:
+        self._bot = bot
         self._number = number
 
     async def take(self, permit_id: str, caps: Mapping[str, int], *, rank: int) -> Collection[str]:
-        self._office.asked += 1
+        self._bot.asked += 1
         await settle(1)
-        used = self._office.used()
+        used = self._bot.used()
         full = [cap for cap, most in caps.items() if used[cap] >= most]
         if not full:
-            self._office.held[self._number, permit_id] = dict(caps)
+            self._bot.held[self._number, permit_id] = dict(caps)
         return full
 
     def give_back(self, permit_id: str) -> None:
-        self._office.left += 1
-        for cap in self._office.held.pop((self._number, permit_id), {}):
-            for tell in self._office._tells:
+        self._bot.left += 1
+        for cap in self._bot.held.pop((self._number, permit_id), {}):
+            for tell in self._bot._tells:
                 tell(cap)
 
     def on_room(self, tell: Callable[[str], None]) -> None:
-        self._office._tells.append(tell)
+        self._bot._tells.append(tell)
 
 
-def workers(office: Office, clock: ManualClock, number: int, **caps: int) -> list[SharedSlots]:
+def workers(bot: Office, clock: ManualClock, number: int, **caps: int) -> list[SharedSlots]:
     most = {name.replace("_", ":"): value for name, value in caps.items()}
-    return [SharedSlots(most, clock, office.desk(), SHARED) for _ in range(number)]
+    return [SharedSlots(most, clock, bot.service(), SHARED) for _ in range(number)]
 
 
 async def take(slots: SharedSlots, *options: str, patience_s: float | None = None):
@@ -68,34 +68,34 @@ async def take(slots: SharedSlots, *options: str, patience_s: float | None = Non
 
 async def test_workers_share_the_room_under_a_cap() -> None:
     """Three workers under a cap of two let two calls through, and the others one by one."""
-    office, clock = Office(), ManualClock()
-    three = workers(office, clock, 3, model_m=2)
+    bot, clock = Office(), ManualClock()
+    three = workers(bot, clock, 3, model_m=2)
     calls = [asyncio.create_task(take(slots, "model:m")) for slots in three for _ in range(4)]
     seen = []
     for _ in range(len(calls)):
         await settle()
         ready = [call for call in calls if call.done()]
-        seen.append(office.used()["model:m"])
+        seen.append(bot.used()["model:m"])
         first = ready[0]
         calls.remove(first)
         slot = first.result()
         assert slot is not None
         slot.release()
-    assert (max(seen), calls, office.held) == (2, [], {})
+    assert (max(seen), calls, bot.held) == (2, [], {})
 
 
 async def test_a_full_cap_costs_one_question_until_room_is_told() -> None:
     """A hundred calls that wait under a full cap ask once, and once in two seconds."""
-    office, clock = Office(), ManualClock()
-    one, two = workers(office, clock, 2, model_m=1)
+    bot, clock = Office(), ManualClock()
+    one, two = workers(bot, clock, 2, model_m=1)
     slot = await take(one, "model:m")
     waiting = [asyncio.create_task(take(two, "model:m")) for _ in range(100)]
     await settle()
-    assert office.asked == 2
+    assert bot.asked == 2
     for _ in range(10):
         await clock.advance(1)
         await settle()
-    assert office.asked <= 2 + 5
+    assert bot.asked <= 2 + 5
     assert slot is not None
     slot.release()
     await settle()
@@ -108,8 +108,8 @@ async def test_a_full_cap_costs_one_question_until_room_is_told() -> None:
 
 async def test_a_full_cap_elsewhere_leaves_the_other_options() -> None:
     """Who may go two ways takes the one that other workers leave room on."""
-    office, clock = Office(), ManualClock()
-    one, two = workers(office, clock, 2, model_m=1, endpoint_e=1)
+    bot, clock = Office(), ManualClock()
+    one, two = workers(bot, clock, 2, model_m=1, endpoint_e=1)
     assert await take(one, "model:m") is not None
     slot = await take(two, "model:m", "endpoint:e")
     assert slot is not None
@@ -120,8 +120,8 @@ async def test_a_full_cap_elsewhere_leaves_the_other_options() -> None:
 
 async def test_nothing_stays_taken_by_who_leaves() -> None:
     """Patience that runs out and a call that is cancelled give their place back."""
-    office, clock = Office(), ManualClock()
-    one, two = workers(office, clock, 2, model_m=1)
+    bot, clock = Office(), ManualClock()
+    one, two = workers(bot, clock, 2, model_m=1)
     slot = await take(one, "model:m")
     impatient = asyncio.create_task(take(two, "model:m", patience_s=5))
     cancelled = asyncio.create_task(take(two, "model:m"))
@@ -131,10 +131,10 @@ async def test_nothing_stays_taken_by_who_leaves() -> None:
         await clock.advance(1)
         await settle()
     assert await impatient is None
-    assert office.left == 2
+    assert bot.left == 2
     assert slot is not None
     slot.release()
-    assert office.held == {}
+    assert bot.held == {}
     await two.close()
 
 

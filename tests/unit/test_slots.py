@@ -5,21 +5,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from noctule.core.clock import ManualClock
-from noctule.models.capacity.concurrency import OVERTAKEN_AT_MOST, Slot, Slots
+from noctule.models.capacity.concurrency import OVERTAKEN_AT_MOST, ConcurrencyLimiter, Slot
 from tests.support.fuzzing import examples
 from tests.support.stage import settle
 
 WHERE = ["role:r", "model:m", "endpoint:e"]
 
 
-def make(clock: ManualClock | None = None, **caps: int) -> Slots:
-    return Slots(
+def make(clock: ManualClock | None = None, **caps: int) -> ConcurrencyLimiter:
+    return ConcurrencyLimiter(
         {name.replace("_", ":"): most for name, most in caps.items()}, clock or ManualClock()
     )
 
 
 async def take(
-    slots: Slots, *caps: str, urgent: bool = False, patience_s: float | None = None
+    slots: ConcurrencyLimiter, *caps: str, urgent: bool = False, patience_s: float | None = None
 ) -> Slot | None:
     return await slots.take([caps], slots.ticket(urgent=urgent), patience_s=patience_s)
 
@@ -218,7 +218,7 @@ def test_whatever_is_cancelled_caps_hold_and_no_slot_leaks(jobs: list[dict]) -> 
 
 async def _load(jobs: list[dict]) -> None:
     clock = ManualClock()
-    slots = Slots(CAPS, clock)
+    slots = ConcurrencyLimiter(CAPS, clock)
     running: Counter[str] = Counter()
 
     async def work(job: dict) -> None:

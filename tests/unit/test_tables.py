@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from noctule.cli.frame.tables import Column, Fit, cell_width, print_table, shortened
+from noctule.cli.frame.tables import CellFit, Column, cell_width, print_table, shortened
 
 COLUMNS = (
     Column("id", rank=0),
     Column("time", rank=4),
     Column("outcome", rank=0),
-    Column("model", Fit.SHORTEN, rank=2),
+    Column("model", CellFit.SHORTEN, rank=2),
     Column("tokens", rank=3, is_number=True),
-    Column("reason", Fit.BELOW, rank=5),
+    Column("reason", CellFit.BELOW, rank=5),
 )
 WORDS = (
     *("the", "provider", "said", "429", "too", "many", "requests", "請求太多", "retry", "later"),

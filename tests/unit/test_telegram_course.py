@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from noctule.channels.telegram.views.charts import Day, spend_chart
-from noctule.channels.telegram.views.run_progress import Course
+from noctule.channels.telegram.views.charts import ChartDay, spend_chart
+from noctule.channels.telegram.views.run_progress import RunProgress
 from noctule.channels.telegram.views.run_view import edit_seconds, status_lines
 from noctule.core.llm.events import Event, EventKind
 from noctule.core.llm.limits import Limit, LimitKey
 from noctule.core.provider_errors.outcomes import Outcome
-from noctule.core.sessions.alternatives import understudy
+from noctule.core.sessions.alternatives import alternative_model
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.parkings import Parking, ParkingKind
 from tests.support.stage import make_settings
@@ -22,8 +22,8 @@ from tests.support.stage import make_settings
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 
 
-def course_of(*events: tuple[EventKind, dict[str, Any]]) -> Course:
-    course = Course("t")
+def course_of(*events: tuple[EventKind, dict[str, Any]]) -> RunProgress:
+    course = RunProgress("t")
     for seq, (kind, data) in enumerate(events, 1):
         course.take(Event("s", seq, "t", kind, data, NOW + timedelta(seconds=seq)))
     return course
@@ -72,7 +72,7 @@ def test_what_was_taken_back_is_no_partial_text() -> None:
 
 def test_events_of_other_turns_change_nothing() -> None:
     """A session has several."""
-    course = Course("other")
+    course = RunProgress("other")
     course.take(Event("s", 1, "t", *STARTED, NOW))
     assert course.status is Status.QUEUED
 
@@ -93,7 +93,7 @@ def refused(endpoint: str, model: str | None = None, by: str = "first") -> Parki
 
 def stand_in(*parkings: Parking, private: bool = False, **changes: Any) -> str | None:
     limits = changes.pop("limits", ())
-    return understudy(
+    return alternative_model(
         make_settings(**changes),
         role="engineer",
         refused=parkings,
@@ -135,8 +135,10 @@ def test_a_model_refused_elsewhere_or_without_tools_is_no_understudy() -> None:
 @pytest.mark.parametrize("usd", ["0", "0.0004", "0.7", "12", "99999"])
 def test_a_chart_is_a_picture_whatever_was_spent(usd: str) -> None:
     """With a bar for the one day that cost something."""
-    days = [Day(date(2026, 11, 1) + timedelta(days=n), {}) for n in range(13)]
-    days.append(Day(date(2026, 11, 14), {"engineer": Decimal(usd), "unheard of": Decimal(usd)}))
+    days = [ChartDay(date(2026, 11, 1) + timedelta(days=n), {}) for n in range(13)]
+    days.append(
+        ChartDay(date(2026, 11, 14), {"engineer": Decimal(usd), "unheard of": Decimal(usd)})
+    )
     with Image.open(BytesIO(spend_chart(days))) as picture:
         assert picture.format == "PNG"
         colours = {colour for _, colour in picture.getcolors(100_000) or ()}

@@ -8,12 +8,12 @@ import pytest
 from noctule.channels.telegram.base.access import (
     MOST_PENDING,
     WRONG_TRIES,
-    Gate,
+    AccessControl,
     Heard,
     Invitation,
-    Stranger,
+    UnknownUser,
 )
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.core.clock import ManualClock
 from noctule.core.settings import TelegramSettings
 from tests.support.scratch import scratch_database
@@ -32,15 +32,15 @@ class Door:
         self.settings = TelegramSettings(**settings)
         self.gate = self.again()
 
-    def again(self) -> Gate:
+    def again(self) -> AccessControl:
         """Return the gate of the next process."""
-        self.gate = Gate(self.settings, self.database, self.clock, self.shown.append)
+        self.gate = AccessControl(self.settings, self.database, self.clock, self.shown.append)
         return self.gate
 
     async def knock(self, said: str, person: int = 1) -> Heard:
         """Let a stranger say something."""
         name = f"Stranger{person}\x1b[2J"
-        return await self.gate.knock(Stranger(person, Place(person), name, said))
+        return await self.gate.knock(UnknownUser(person, ChatRef(person), name, said))
 
     def code(self) -> str:
         """Return the code that was shown last."""
@@ -191,16 +191,16 @@ async def test_what_is_no_code_is_no_try(said: str) -> None:
 async def test_groups_are_answered_in_when_they_are_listed_also_under_a_new_id() -> None:
     """A listed group that became a supergroup stays listed, over restarts and twice over."""
     door = Door(groups=(-5,))
-    assert door.gate.answers_in(Place(-5, topic=3))
-    assert not door.gate.answers_in(Place(-6))
-    await door.gate.follow(Place(-6), Place(-1006))
-    assert not door.gate.answers_in(Place(-1006))
-    await door.gate.follow(Place(-5), Place(-1005))
-    await door.gate.follow(Place(-1005), Place(-2005))
+    assert door.gate.answers_in(ChatRef(-5, topic=3))
+    assert not door.gate.answers_in(ChatRef(-6))
+    await door.gate.follow(ChatRef(-6), ChatRef(-1006))
+    assert not door.gate.answers_in(ChatRef(-1006))
+    await door.gate.follow(ChatRef(-5), ChatRef(-1005))
+    await door.gate.follow(ChatRef(-1005), ChatRef(-2005))
     again = door.again()
     await again.open()
-    assert again.answers_in(Place(-1005))
-    assert again.answers_in(Place(-2005))
+    assert again.answers_in(ChatRef(-1005))
+    assert again.answers_in(ChatRef(-2005))
 
 
 async def test_a_link_lets_in_whoever_uses_it_first_without_typing() -> None:
@@ -215,7 +215,7 @@ async def test_a_link_lets_in_whoever_uses_it_first_without_typing() -> None:
     for said in (f"/start {first}", "/start", f"/start {code}x", f"/start x {code}", code):
         assert door.gate.owner_of(1) is None
         await door.knock(said)
-    group = Stranger(1, Place(-100), "Somebody", f"/start {code}")
+    group = UnknownUser(1, ChatRef(-100), "Somebody", f"/start {code}")
     await door.gate.knock(group)
     assert door.gate.owner_of(1) is None
     assert "owner" in (await door.knock(f"/start {code}", person=2)).told

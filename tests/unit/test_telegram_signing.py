@@ -8,12 +8,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from noctule.channels.telegram.base.callback_tokens import LIFE, Pressed, Signer
-from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
 from noctule.core.base.ids import new_id
 from noctule.core.clock import ManualClock
 from noctule.core.errors import OurBugError
 
-HERE = Place(7)
+HERE = ChatRef(7)
 VERBS = st.text(string.ascii_lowercase, min_size=1, max_size=8)
 ARGUMENTS = st.text(string.ascii_letters + string.digits + ":-", max_size=30)
 
@@ -49,9 +49,9 @@ def test_a_button_of_another_chat_or_another_bot_is_nothing() -> None:
     """Data copied from one chat means nothing in another; a topic of the same chat is the chat."""
     clock = ManualClock()
     data = Signer("1:token", clock).button(HERE, "text", "stop", "x").data
-    assert Signer("1:token", clock).read(Place(8), data) is None
+    assert Signer("1:token", clock).read(ChatRef(8), data) is None
     assert Signer("2:token", clock).read(HERE, data) is None
-    assert Signer("1:token", clock).read(Place(7, topic=3), data) == Pressed("stop", "x")
+    assert Signer("1:token", clock).read(ChatRef(7, topic=3), data) == Pressed("stop", "x")
 
 
 async def test_a_button_expires() -> None:

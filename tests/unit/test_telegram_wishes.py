@@ -8,10 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from noctule.channels.telegram.base.error_text import for_phones
+from noctule.channels.telegram.base.error_text import error_text
 from noctule.channels.telegram.base.hours import hour, left
 from noctule.channels.telegram.commands.requests import (
-    Wishes,
+    TurnOptions,
     after_session,
     after_turn,
     wishes_of,
@@ -32,8 +32,8 @@ def test_a_wish_for_the_next_turn_stands_over_one_that_stays_and_ends_with_the_t
     """Then the other one counts again."""
     chat = with_wish(CHAT, "model", "gemma", stays=True)
     chat = with_wish(chat, "model", "coder", stays=False)
-    assert wishes_of(chat) == Wishes(model="coder")
-    assert wishes_of(after_turn(chat)) == Wishes(model="gemma")
+    assert wishes_of(chat) == TurnOptions(model="coder")
+    assert wishes_of(after_turn(chat)) == TurnOptions(model="gemma")
 
 
 def test_auto_takes_both_back() -> None:
@@ -45,7 +45,7 @@ def test_auto_takes_both_back() -> None:
 def test_a_new_session_keeps_nothing_but_privacy() -> None:
     """Somebody who asked for privacy must not lose it by /new."""
     chat = with_setting(with_wish(CHAT, "role", "writer", stays=True), "private", value=True)
-    assert wishes_of(after_session(chat)) == Wishes(private=True)
+    assert wishes_of(after_session(chat)) == TurnOptions(private=True)
     assert after_session(chat).settings["footer"] is False
 
 
@@ -104,5 +104,5 @@ def test_an_error_is_told_without_commands_of_the_terminal() -> None:
     both = (
         "Session 7 is idle: only a running one can be parked. `noctule sessions` lists what runs."
     )
-    assert for_phones(both) == "Session 7 is idle: only a running one can be parked."
-    assert for_phones("`noctule limits` shows why.") == "`noctule limits` shows why."
+    assert error_text(both) == "Session 7 is idle: only a running one can be parked."
+    assert error_text("`noctule limits` shows why.") == "`noctule limits` shows why."

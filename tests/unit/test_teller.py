@@ -3,9 +3,9 @@ from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
-from noctule.core.budgets.budget_ledger import Placed
+from noctule.core.budgets.budget_ledger import HoldPlaced
 from noctule.core.clock import SystemClock
-from noctule.models.spend.budget_writer import Refused, Teller
+from noctule.models.spend.budget_writer import BudgetWriter, HoldRefused
 from storage.sqlite.database import SqliteDatabase
 from tests.support.budget_records import a_bill, a_claim
 from tests.support.scratch import scratch_database
@@ -29,10 +29,10 @@ async def money(database: SqliteDatabase) -> tuple[Decimal, Decimal]:
 async def test_a_request_that_leaves_is_noted_on_its_hold() -> None:
     """From then on it counts in full should its process die."""
     database = scratch_database()
-    teller = Teller(database, SystemClock())
+    budget_writer = BudgetWriter(database, SystemClock())
     claim = held_up()
-    assert isinstance(await teller.enter(claim), Placed)
-    assert await teller.note_sent(claim)
+    assert isinstance(await budget_writer.enter(claim), HoldPlaced)
+    assert await budget_writer.note_sent(claim)
     async with database.read() as work:
         [hold] = await work.budgets.held()
     assert hold.sent
@@ -41,35 +41,39 @@ async def test_a_request_that_leaves_is_noted_on_its_hold() -> None:
 async def test_a_hold_that_is_overdue_or_gone_is_not_noted() -> None:
     """Its caller has to claim the money again, which others may have by now."""
     database = scratch_database()
-    teller = Teller(database, SystemClock())
+    budget_writer = BudgetWriter(database, SystemClock())
     late, gone = held_up("late", late=True), held_up("gone")
-    await teller.enter(late)
-    assert not await teller.note_sent(late)
-    assert not await teller.note_sent(gone)
-    assert isinstance(await teller.enter(a_claim("b", "0.60", at=SystemClock().now())), Placed)
-    assert isinstance(await teller.enter(replace(late, usd=Decimal(2)), again=True), Refused)
+    await budget_writer.enter(late)
+    assert not await budget_writer.note_sent(late)
+    assert not await budget_writer.note_sent(gone)
+    assert isinstance(
+        await budget_writer.enter(a_claim("b", "0.60", at=SystemClock().now())), HoldPlaced
+    )
+    assert isinstance(
+        await budget_writer.enter(replace(late, usd=Decimal(2)), again=True), HoldRefused
+    )
 
 
 async def test_a_caller_that_is_gone_places_nothing_anew() -> None:
     """Cancelled while its claim was to be repeated: its bill stands, and no hold comes after it."""
     database = scratch_database()
-    teller = Teller(database, SystemClock())
+    budget_writer = BudgetWriter(database, SystemClock())
     claim = held_up()
-    await teller.enter(claim)
-    noted = teller.note_sent(claim)
-    repeated = teller.enter(replace(claim, sent=True), again=True)
+    await budget_writer.enter(claim)
+    noted = budget_writer.note_sent(claim)
+    repeated = budget_writer.enter(replace(claim, sent=True), again=True)
     noted.cancel()
     repeated.cancel()
-    await teller.enter(a_bill("a", "0"))
-    await teller.close()
+    await budget_writer.enter(a_bill("a", "0"))
+    await budget_writer.close()
     assert await money(database) == (0, 0)
 
 
 async def test_notes_of_many_calls_share_a_transaction() -> None:
     """Each learns of its own hold."""
     database = scratch_database()
-    teller = Teller(database, SystemClock())
+    budget_writer = BudgetWriter(database, SystemClock())
     claims = [replace(held_up(f"c{number}"), usd=Decimal("0.01")) for number in range(20)]
-    await asyncio.gather(*(teller.enter(claim) for claim in claims))
-    noted = await asyncio.gather(*map(teller.note_sent, [*claims, held_up("none")]))
+    await asyncio.gather(*(budget_writer.enter(claim) for claim in claims))
+    noted = await asyncio.gather(*map(budget_writer.note_sent, [*claims, held_up("none")]))
     assert noted == [True] * 20 + [False]

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from noctule.channels.terminal.footer import footer
-from noctule.channels.terminal.turn_result import Said
+from noctule.channels.terminal.turn_result import TurnResult
 from noctule.core.llm.attempts import Purpose, SkippedModel, Usage
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.sessions.lifecycle import Status
@@ -16,7 +16,7 @@ FREE: dict[str, Any] = {"cost_usd": Decimal(0), "fallback_from": None, "skipped"
 
 
 def said(*attempts, turn=DONE):
-    return Said(turn, None, attempts)
+    return TurnResult(turn, None, attempts)
 
 
 def test_the_footer_says_who_answered_at_what_cost():

@@ -7,7 +7,7 @@ from noctule.core.base.roles import Role
 from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.calls import CallContext
 from noctule.core.llm.token_parts import TokenParts
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.request.token_breakdown import parts_of
 
 COUNT = st.integers(0, 10**7)
@@ -22,7 +22,7 @@ def look(place: str) -> str:
 
 
 def parts(*messages, tools=(), tokens=1000, **context):
-    call = Call(messages=messages, tools=tools)
+    call = ChatRequest(messages=messages, tools=tools)
     found = parts_of(call, CallContext(role=Role.ENGINEER, **context), tokens)
     assert found is not None
     assert found.total == tokens
@@ -48,7 +48,7 @@ def test_sums_lose_nothing(several):
 
 def test_unknown_stays_unknown():
     """Where nobody counted there are no parts, not parts of nothing."""
-    call = Call(messages=[HumanMessage("hello")])
+    call = ChatRequest(messages=[HumanMessage("hello")])
     assert parts_of(call, CallContext(role=Role.CHAT), None) is None
     assert parts_of(call, CallContext(role=Role.CHAT), 0) == TokenParts()
 

@@ -4,7 +4,7 @@ from typing import Any
 
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.parse import read_refusal
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.provider_errors.refusals import Evidence, Refusal
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -151,7 +151,7 @@ def refused(
 ) -> Refusal:
     text = "" if body is None else json.dumps(body, ensure_ascii=False)
     return read_refusal(
-        RawAnswer(status, headers or {}, text, url), now=NOW, consecutive=consecutive
+        ProviderResponse(status, headers or {}, text, url), now=NOW, consecutive=consecutive
     )
 
 

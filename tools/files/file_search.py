@@ -18,7 +18,7 @@ from tools.files.file_reading import NOT_LOOKED_INTO, is_outside
 from tools.files.file_tool import plain_path, real_names
 from tools.sandbox.sandbox import Sandbox
 from tools.shell.command_tool import environment
-from tools.shell.processes import Bounds, Ended, Order, limited, run_bounded
+from tools.shell.processes import Bounds, Ended, ProgramRun, limited, run_bounded
 
 _SECONDS = 30.0
 _MEMORY_BYTES = 1024 * 1024 * 1024
@@ -28,7 +28,7 @@ _LARGEST_FILE = "64M"
 _NONE_FOUND, _WRONG = 1, 2
 
 
-class SearchArguments(BaseModel):
+class FileSearchArguments(BaseModel):
     """What ``search_files`` takes."""
 
     pattern: str = Field(description="A regular expression.", min_length=1, max_length=2000)
@@ -39,7 +39,7 @@ class SearchArguments(BaseModel):
     most: int = Field(default=100, ge=1, le=1000, description="Lines to show.")
 
 
-class SearchFiles(Tool[SearchArguments]):
+class SearchFiles(Tool[FileSearchArguments]):
     """Finds lines in files.
 
     Args:
@@ -57,7 +57,7 @@ class SearchFiles(Tool[SearchArguments]):
         "Binary files and folders like .git and node_modules are left out; name one as path to "
         "search it."
     )
-    arguments = SearchArguments
+    arguments = FileSearchArguments
     effect = EffectClass.READ
 
     def __init__(
@@ -73,15 +73,15 @@ class SearchFiles(Tool[SearchArguments]):
         self._ripgrep = ripgrep
         self._seconds = seconds
 
-    def subject(self, arguments: SearchArguments) -> str:
+    def subject(self, arguments: FileSearchArguments) -> str:
         """Return the path."""
         return plain_path(arguments.path)
 
-    def subject_in(self, arguments: SearchArguments, context: ToolContext) -> str | None:
+    def subject_in(self, arguments: FileSearchArguments, context: ToolContext) -> str | None:
         """Return the path, and where it leads when it leads elsewhere."""
         return real_names([arguments.path], context.workspace)
 
-    async def run(self, arguments: SearchArguments, context: ToolContext) -> ToolResult:
+    async def run(self, arguments: FileSearchArguments, context: ToolContext) -> ToolResult:
         """Search."""
         if "\0" in arguments.pattern + (arguments.glob or ""):
             raise ToolError("The pattern holds a NUL; text files hold none.")
@@ -100,7 +100,9 @@ class SearchFiles(Tool[SearchArguments]):
             text, outside=is_outside(context.workspace, base), private=context.workspace.is_private
         )
 
-    async def _search(self, arguments: SearchArguments, base: str, context: ToolContext) -> Ended:
+    async def _search(
+        self, arguments: FileSearchArguments, base: str, context: ToolContext
+    ) -> Ended:
         bounds = Bounds(
             self._seconds,
             _MEMORY_BYTES,
@@ -117,7 +119,7 @@ class SearchFiles(Tool[SearchArguments]):
         argv = limited(argv, bounds, contained=encloses)
         if contained and sandbox is not None and program:
             argv = sandbox.wrapped(argv, context.workspace, env, writable=False, shown=(program,))
-        order = Order(argv, folder, env, encloses)
+        order = ProgramRun(argv, folder, env, encloses)
         return await run_bounded(order, bounds, context.clock)
 
     def _program(self) -> str:
@@ -126,7 +128,7 @@ class SearchFiles(Tool[SearchArguments]):
         return self._ripgrep
 
     def _told(
-        self, found: list[tuple[str, str]], arguments: SearchArguments, *, complete: bool
+        self, found: list[tuple[str, str]], arguments: FileSearchArguments, *, complete: bool
     ) -> str:
         lines: list[str] = []
         room = self._most_shown - 200
@@ -157,7 +159,7 @@ def _skipped(base: str) -> list[str]:
     return sorted(NOT_LOOKED_INTO - set(base.split("/")))
 
 
-def _ripgrep(program: str, arguments: SearchArguments, base: str) -> list[str]:
+def _ripgrep(program: str, arguments: FileSearchArguments, base: str) -> list[str]:
     argv = [program, "--no-config", "--no-ignore", "--hidden", "--no-messages", "--no-heading"]
     argv += ["--with-filename", "--line-number", "--null", "--color=never", "--sort=path"]
     argv += [f"--max-filesize={_LARGEST_FILE}", "--max-columns=2000", "--max-columns-preview"]
@@ -170,7 +172,7 @@ def _ripgrep(program: str, arguments: SearchArguments, base: str) -> list[str]:
     return [*argv, f"--regexp={arguments.pattern}", "--", f"./{base}"]
 
 
-def _own(arguments: SearchArguments, base: str) -> list[str]:
+def _own(arguments: FileSearchArguments, base: str) -> list[str]:
     order = {
         "pattern": arguments.pattern,
         "literal": arguments.literal,

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import BaseModel, Field
 
 from noctule.core.base.money import show_usd
-from noctule.core.budgets.budget_scopes import RUN_BUDGET, Coverage
+from noctule.core.budgets.budget_scopes import RUN_BUDGET, BudgetScopes
 from noctule.core.llm.attempts import Attempt, Usage
 from noctule.core.ports.models import UnitOfWork
 from noctule.core.reports.budget_report import BudgetLine, report_budgets
@@ -61,7 +61,7 @@ class MyBudgetsTool(Tool[MyBudgetsArguments]):
         async with context.database.read() as work:
             sessions = {session.id: session for session in await work.sessions.list()}
             attempts = await work.attempts.list(since=now - timedelta(days=arguments.days))
-            lines = await _budget_lines(work, Coverage(self._settings), sessions, now)
+            lines = await _budget_lines(work, BudgetScopes(self._settings), sessions, now)
         own = [attempt for attempt in attempts if _is_own(attempt, sessions, context)]
         report = report_costs(
             own, routes={}, sessions=sessions, zone=self._zone, baseline=None, list_cost=_unpriced
@@ -97,7 +97,7 @@ class MyBudgetsTool(Tool[MyBudgetsArguments]):
 
 
 async def _budget_lines(
-    work: UnitOfWork, coverage: Coverage, sessions: Mapping[str, Session], now: datetime
+    work: UnitOfWork, coverage: BudgetScopes, sessions: Mapping[str, Session], now: datetime
 ) -> list[BudgetLine]:
     tallies = await work.budgets.tallies()
     rolling = [tally.key for tally in tallies if tally.ends_at is None]

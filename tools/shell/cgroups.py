@@ -21,7 +21,7 @@ _NICE = 10
 _TRIES, _PAUSE_SECONDS = 50, 0.01
 
 
-class Group:
+class ControlGroup:
     """A cgroup of one command.
 
     Args:
@@ -74,7 +74,7 @@ class Cgroups:
         self._parent: Path | None = None
         self._tried = False
 
-    def made(self, *, memory_bytes: int, processes: int) -> Group | None:
+    def made(self, *, memory_bytes: int, processes: int) -> ControlGroup | None:
         """Make a group; None where that is not possible.
 
         Args:
@@ -103,7 +103,7 @@ class Cgroups:
             with suppress(OSError):
                 if (folder / name).exists():
                     (folder / name).write_text(value)
-        return Group(folder)
+        return ControlGroup(folder)
 
     def _here(self) -> Path | None:
         """Return the folder of this process's own cgroup; None without cgroup v2 alone."""

@@ -20,7 +20,7 @@ from tools.sandbox.git_guard import GitGuard, GuardError, settled
 from tools.sandbox.mounts import MountError, mounts_of
 from tools.sandbox.sandbox import Sandbox, python_path
 from tools.sandbox.set_id import set_id_files
-from tools.shell.processes import Bounds, Ended, Order, limited, run_bounded
+from tools.shell.processes import Bounds, Ended, ProgramRun, limited, run_bounded
 
 LONGEST_COMMAND = 100_000
 """The longest command in bytes; Linux refuses an argument of 128 KiB."""
@@ -114,7 +114,7 @@ class CommandTool(Tool[ArgumentsT]):
         folder = context.workspace.root
         env = environment(contained=contained, folder=folder)
         watch = await asyncio.to_thread(SizeWatch, context.workspace, context.clock)
-        order = Order(argv, folder, env, encloses)
+        order = ProgramRun(argv, folder, env, encloses)
         try:
             if contained:
                 ended, aside = await self._guarded(order, bounds, context, watch)
@@ -134,7 +134,7 @@ class CommandTool(Tool[ArgumentsT]):
         return ToolResult(text, outside=private, private=private)
 
     async def _guarded(
-        self, order: Order, bounds: Bounds, context: ToolContext, watch: "SizeWatch"
+        self, order: ProgramRun, bounds: Bounds, context: ToolContext, watch: "SizeWatch"
     ) -> tuple[Ended, str | None]:
         """Run it in the sandbox; return also what the agent is told of repositories it made.
 
@@ -154,7 +154,7 @@ class CommandTool(Tool[ArgumentsT]):
             made = await asyncio.to_thread(set_aside_made, context.workspace, missing)
         return ended, "\n".join(filter(None, (aside, made))) or None
 
-    def _inside(self, order: Order, workspace: Workspace, guard: GitGuard) -> list[str]:
+    def _inside(self, order: ProgramRun, workspace: Workspace, guard: GitGuard) -> list[str]:
         """Return the command in the sandbox, once it is known to keep what it must.
 
         Raises:

@@ -19,7 +19,7 @@ from uuid import uuid4
 from noctule.core.base.private_files import persons_umask
 from noctule.core.clock import Clock
 from tools.base.workspace import readable_size
-from tools.shell.cgroups import Cgroups, Group
+from tools.shell.cgroups import Cgroups, ControlGroup
 from tools.shell.holdings import Holdings, held_by, memory_is_short
 from tools.shell.output import Output
 from tools.shell.process_tree import ProcessTree
@@ -80,7 +80,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Order:
+class ProgramRun:
     """A program to run.
 
     Args:
@@ -138,7 +138,7 @@ def limited(argv: Sequence[str], bounds: Bounds, *, contained: bool) -> list[str
 
 
 async def run_bounded(
-    order: Order,
+    order: ProgramRun,
     bounds: Bounds,
     clock: Clock,
     watch: Watch | None = None,
@@ -200,7 +200,7 @@ async def run_bounded(
     )
 
 
-def _grouped(bounds: Bounds, groups: Cgroups) -> Group | None:
+def _grouped(bounds: Bounds, groups: Cgroups) -> ControlGroup | None:
     return groups.made(
         memory_bytes=_TOGETHER * bounds.memory_bytes,
         processes=bounds.processes + _SPARE_PROCESSES + _BUBBLEWRAPS,

@@ -25,7 +25,7 @@ _MOST_ANSWER_BYTES = 2_000_000
 _MOST_SNIPPET_CHARS = 400
 
 
-class SearchArguments(BaseModel):
+class WebSearchArguments(BaseModel):
     """What to look for."""
 
     query: str = Field(min_length=1, max_length=400, description="A few words.")
@@ -33,7 +33,7 @@ class SearchArguments(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class SearchHit:
     """One result.
 
     Args:
@@ -52,7 +52,7 @@ class Searcher(Protocol):
 
     name: str
 
-    async def search(self, query: str, most: int) -> Sequence[Found]:
+    async def search(self, query: str, most: int) -> Sequence[SearchHit]:
         """Return what was found, the best first; [] when nothing was.
 
         Raises:
@@ -61,7 +61,7 @@ class Searcher(Protocol):
         ...
 
 
-class SearchTool(Tool[SearchArguments]):
+class SearchTool(Tool[WebSearchArguments]):
     """Searches the web.
 
     Args:
@@ -74,24 +74,24 @@ class SearchTool(Tool[SearchArguments]):
         "Search the web. Returns titles, addresses and a few words of each page; read a page "
         "with fetch before you rely on it."
     )
-    arguments = SearchArguments
+    arguments = WebSearchArguments
     effect = EffectClass.READ
 
     def __init__(self, searcher: Searcher) -> None:
         self._searcher = searcher
         self._turns = asyncio.Semaphore(_AT_ONCE)
 
-    def subject(self, arguments: SearchArguments) -> str | None:
+    def subject(self, arguments: WebSearchArguments) -> str | None:
         """Return the query."""
         return arguments.query
 
-    def needs_person(self, arguments: SearchArguments, context: ToolContext) -> str | None:
+    def needs_person(self, arguments: WebSearchArguments, context: ToolContext) -> str | None:
         """Say that the query leaves the machine when the session is private."""
         if not context.private:
             return None
         return f"the session is private, and the words would be sent to {self._searcher.name}"
 
-    async def run(self, arguments: SearchArguments, context: ToolContext) -> ToolResult:
+    async def run(self, arguments: WebSearchArguments, context: ToolContext) -> ToolResult:
         """Search.
 
         Raises:
@@ -121,7 +121,7 @@ class PublicEngines:
 
     name = "public search engines"
 
-    async def search(self, query: str, most: int) -> Sequence[Found]:
+    async def search(self, query: str, most: int) -> Sequence[SearchHit]:
         """Return what was found, the best first; [] when nothing was.
 
         Raises:
@@ -129,7 +129,7 @@ class PublicEngines:
         """
         rows = await in_thread(lambda: _ask_engines(query, most), name="noctule-search")
         return [
-            Found(str(row.get("title", "")), str(row.get("href", "")), str(row.get("body", "")))
+            SearchHit(str(row.get("title", "")), str(row.get("href", "")), str(row.get("body", "")))
             for row in rows
             if row.get("href")
         ]
@@ -146,7 +146,7 @@ class SearxNG:
         self._url = url.rstrip("/") + "/search"
         self.name = f"the SearXNG instance at {httpx.URL(url).host}"
 
-    async def search(self, query: str, most: int) -> Sequence[Found]:
+    async def search(self, query: str, most: int) -> Sequence[SearchHit]:
         """Return what was found, the best first; [] when nothing was.
 
         Raises:
@@ -159,7 +159,7 @@ class SearxNG:
             raise ToolError(f"{self.name} cannot be reached: {reason}. Tell the person.") from error
         try:
             rows = _Answer.model_validate_json(body).results
-            return [Found(row.title, row.url, row.content or "") for row in rows[:most]]
+            return [SearchHit(row.title, row.url, row.content or "") for row in rows[:most]]
         except ValidationError as error:
             raise ToolError(
                 f"{self.name} did not answer with results as JSON. Tell the person: its settings "
@@ -231,7 +231,7 @@ def _ask_engines(query: str, most: int) -> list[dict[str, Any]]:
         ) from error
 
 
-def _shown(found: Sequence[Found]) -> str:
+def _shown(found: Sequence[SearchHit]) -> str:
     return "\n\n".join(
         f"{number}. {one.title.strip()}\n   {one.url}\n   {_short(one.snippet)}".rstrip()
         for number, one in enumerate(found, 1)

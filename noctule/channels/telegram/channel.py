@@ -13,20 +13,20 @@ from telegram.error import InvalidToken, TelegramError
 from telegram.ext import AIORateLimiter, ExtBot
 from telegram.request import HTTPXRequest
 
-from noctule.channels.telegram.base.access import Gate
+from noctule.channels.telegram.base.access import AccessControl
 from noctule.channels.telegram.base.callback_tokens import Signer
-from noctule.channels.telegram.base.context import Office
-from noctule.channels.telegram.base.subscriptions import Watching
-from noctule.channels.telegram.base.typing_indicator import Signs
+from noctule.channels.telegram.base.context import BotContext
+from noctule.channels.telegram.base.subscriptions import Subscriptions
+from noctule.channels.telegram.base.typing_indicator import TypingIndicator
 from noctule.channels.telegram.buttons.presses import HEADS_ONLY, PRESSES
 from noctule.channels.telegram.commands import COMMANDS, menu
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.channels.telegram.delivery.delivery_errors import is_missing
 from noctule.channels.telegram.delivery.log_redaction import keep_quiet, speak_again, trail
 from noctule.channels.telegram.delivery.outbox import Outbox
 from noctule.channels.telegram.delivery.sender import Sender
 from noctule.channels.telegram.delivery.throttle import Pace
-from noctule.channels.telegram.handlers.dispatcher import Reception
+from noctule.channels.telegram.handlers.dispatcher import UpdateDispatcher
 from noctule.channels.telegram.handlers.messages import on_message
 from noctule.channels.telegram.inbound.inbox import Inbox
 from noctule.channels.telegram.inbound.poller import KINDS, Poller
@@ -112,10 +112,10 @@ class _Channel:
         self._me: User | None = None
         pace = Pace(records.clock, settings.edit_interval.total_seconds())
         self._outbox = Outbox(records.database, Sender(self._bot), pace, records.clock)
-        self._signs = Signs(quick, records.clock)
-        self._watching = Watching(records, self._outbox)
-        self._gate = Gate(settings, records.database, records.clock, say)
-        self.office = Office(
+        self._signs = TypingIndicator(quick, records.clock)
+        self._watching = Subscriptions(records, self._outbox)
+        self._gate = AccessControl(settings, records.database, records.clock, say)
+        self.bot = BotContext(
             records=records,
             bot=self._bot,
             quick=quick,
@@ -127,8 +127,8 @@ class _Channel:
             signs=self._signs,
             watching=self._watching,
         )
-        reception = Reception(
-            self.office,
+        reception = UpdateDispatcher(
+            self.bot,
             on_message=on_message,
             commands={name: command.deal for name, command in COMMANDS.items()},
             presses=PRESSES,
@@ -145,8 +145,8 @@ class _Channel:
             glance=reception.glance,
         )
         self._outbox.moved = self._moved
-        self._countdown = Countdown(self.office)
-        self._mornings = Mornings(self.office)
+        self._countdown = Countdown(self.bot)
+        self._mornings = Mornings(self.bot)
         self._running: asyncio.Task[None] | None = None
         self._tidying: asyncio.Task[None] | None = None
         self._complaint: str | None = None
@@ -156,7 +156,7 @@ class _Channel:
         """Send what waits, tell what was not told, and take updates once Telegram answers."""
         await self._gate.open()
         self._watching.narrators = {
-            kind: partial(make, self.office) for kind, make in NARRATORS.items()
+            kind: partial(make, self.bot) for kind, make in NARRATORS.items()
         }
         await self._outbox.start()
         await self._watching.start()
@@ -210,7 +210,7 @@ class _Channel:
             self._complaint = sentence
             self._say(sentence)
 
-    async def _moved(self, place: Place, to: Place) -> None:
+    async def _moved(self, place: ChatRef, to: ChatRef) -> None:
         await self._gate.follow(place, to)
         await self._watching.move(place, to)
 

@@ -11,17 +11,17 @@ from noctule.core.sessions.questions import Question
 from noctule.core.sessions.sessions import Turn
 
 if TYPE_CHECKING:
-    from noctule.sessions.service.service import Desk
+    from noctule.sessions.service.service import SessionService
 
 Ask = Callable[[str], Awaitable[str | None]]
 """Asks for a line behind a label; None means the person leaves."""
 
 
-class Asking:
+class QuestionDialog:
     """Puts open questions to a person.
 
     Args:
-        desk: knows them, and takes the answers.
+        service: knows them, and takes the answers.
         screen: where they are shown.
         ask: where answers come from.
         forget: drops what was typed before a question is shown; None: nothing can be.
@@ -29,13 +29,13 @@ class Asking:
 
     def __init__(
         self,
-        desk: "Desk",
+        service: "SessionService",
         screen: Screen,
         ask: Ask,
         *,
         forget: Callable[[], None] | None = None,
     ) -> None:
-        self._desk = desk
+        self._service = service
         self._screen = screen
         self._ask = ask
         self._forget = forget
@@ -53,7 +53,7 @@ class Asking:
         if turn.status.finished:
             return False
         answered = False
-        for question in await self._desk.questions(session_id=turn.session_id):
+        for question in await self._service.questions(session_id=turn.session_id):
             if question.id in left:
                 continue
             if await self._put(question):
@@ -71,7 +71,7 @@ class Asking:
         label = "answer> " if not question.choices else f"answer (1-{len(question.choices)})> "
         while (said := await self._ask(label)) is not None:
             try:
-                await self._desk.answer(question.id, said)
+                await self._service.answer(question.id, said)
             except UsageError as error:
                 self._screen.problem(str(error))
                 if not await self._is_open(question):
@@ -82,15 +82,15 @@ class Asking:
         return False
 
     async def _is_open(self, question: Question) -> bool:
-        still = await self._desk.questions(session_id=question.session_id)
+        still = await self._service.questions(session_id=question.session_id)
         return any(one.id == question.id for one in still)
 
 
-def open_asking(desk: "Desk", screen: Screen | None) -> Asking | None:
+def open_asking(service: "SessionService", screen: Screen | None) -> QuestionDialog | None:
     """Return who asks the person at the terminal; None where nobody sits at one.
 
     Args:
-        desk: knows the questions.
+        service: knows the questions.
         screen: where they are shown; None shows nothing, and so asks nothing.
     """
     if screen is None or not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -99,8 +99,8 @@ def open_asking(desk: "Desk", screen: Screen | None) -> Asking | None:
     from noctule.channels.terminal.input.prompt import forget_typed_ahead  # noqa: PLC0415 - only to type
 
     async def ask(label: str) -> str | None:
-        from noctule.channels.terminal.input.prompt import Prompt  # noqa: PLC0415 - only to type
+        from noctule.channels.terminal.input.prompt import InputPrompt  # noqa: PLC0415 - only to type
 
-        return await Prompt(None).ask(label)
+        return await InputPrompt(None).ask(label)
 
-    return Asking(desk, screen, ask, forget=forget_typed_ahead)
+    return QuestionDialog(service, screen, ask, forget=forget_typed_ahead)

@@ -8,7 +8,7 @@ from noctule.channels.terminal.footer import footer
 from noctule.channels.terminal.input.slash import HELP, Slash, read_slash
 from noctule.channels.terminal.screens.screen import Screen
 from noctule.channels.terminal.talk import Talk
-from noctule.channels.terminal.turn_result import Said
+from noctule.channels.terminal.turn_result import TurnResult
 from noctule.core.base.money import show_usd
 from noctule.core.base.roles import ANSWERING
 from noctule.core.errors import PersonMustActError
@@ -26,7 +26,7 @@ Ask = Callable[[str], Awaitable[str | None]]
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class ChatOptions:
     """What a person wants for what they say next.
 
     Args:
@@ -65,7 +65,7 @@ class Conversation:
         talk: Talk,
         screen: Screen,
         ask: Ask,
-        wishes: Wishes,
+        wishes: ChatOptions,
         *,
         command: str = "noctule chat",
         recalls: bool = True,
@@ -77,7 +77,7 @@ class Conversation:
         self._wishes = wishes
         self._command = command
         self._recalls = recalls
-        self._last: Said | None = None
+        self._last: TurnResult | None = None
 
     async def run(self) -> None:
         """Talk until the person leaves, then say how to go on."""
@@ -192,7 +192,7 @@ class Conversation:
         return " · ".join([part for part in chosen if part]) + "> "
 
 
-def show_ending(said: Said, screen: Screen, records: "Records") -> None:
+def show_ending(said: TurnResult, screen: Screen, records: "Records") -> None:
     """Show what stands under a reply, or why there is none."""
     sentence = said.sentence(records.settings, records.zone)
     if sentence is not None:
@@ -210,7 +210,7 @@ def _shortened(text: str) -> str:
     return shown[:_RECALLED_CHARS] + (" …" if cut else "")
 
 
-def _why(said: Said | None) -> Iterator[str]:
+def _why(said: TurnResult | None) -> Iterator[str]:
     if said is None:
         yield "No messages yet."
         return

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from noctule.channels.terminal.asking import Asking
-from noctule.channels.terminal.screens.screen import Screen, teller
-from noctule.channels.terminal.turn_result import FAILED, Said
+from noctule.channels.terminal.asking import QuestionDialog
+from noctule.channels.terminal.screens.screen import Screen, budget_writer
+from noctule.channels.terminal.turn_result import FAILED, TurnResult
 from noctule.channels.terminal.vigil import Vigil
-from noctule.channels.terminal.watch import Watch
+from noctule.channels.terminal.watch import TurnWatch
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Turn
-from noctule.sessions.workers.inline_worker import Leave
+from noctule.sessions.workers.inline_worker import StopSignal
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Runtime
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Pursuit:
+class Follow:
     """Follows one turn to its rest, here or at the worker that carries it.
 
     The first Ctrl-C leaves: at once when a worker carries the turn, after the current step when
@@ -45,7 +45,7 @@ class Pursuit:
         *,
         what: str,
         tell_route: bool = True,
-        asking: Asking | None = None,
+        asking: QuestionDialog | None = None,
         vigil: Vigil | None = None,
     ) -> None:
         self._runtime = runtime
@@ -54,9 +54,9 @@ class Pursuit:
         self._tell_route = tell_route
         self._asking = asking
         self._vigil = vigil
-        self._leave = Leave()
+        self._leave = StopSignal()
 
-    async def follow(self, turn: Turn, *, after: int) -> Said:
+    async def follow(self, turn: Turn, *, after: int) -> TurnResult:
         """Return what came of a turn once it rests, or somebody leaves it.
 
         Args:
@@ -76,7 +76,7 @@ class Pursuit:
             if not answered and not await self._slept(rested):
                 break
             rested = await self._until_rest(turn, after)
-        return await Said.read(database, turn.id)
+        return await TurnResult.read(database, turn.id)
 
     async def _slept(self, rested: Turn) -> bool:
         """Wait until it goes on; False where nobody waits, or nothing is left to wait for."""
@@ -89,12 +89,12 @@ class Pursuit:
         watch = None
         if self._screen is not None:
             events = self._runtime.records.events
-            watch = Watch(events, self._screen, turn, after, tell_route=self._tell_route)
+            watch = TurnWatch(events, self._screen, turn, after, tell_route=self._tell_route)
         rested: Turn | None = None
         try:
             with _Leaving(self._leave, self._tell_leaving, lambda: self._leave_at_once(turn)):
                 rested = await self._runtime.driver.until_rest(
-                    turn, what=self._what, leave=self._leave, tell=teller(self._screen)
+                    turn, what=self._what, leave=self._leave, tell=budget_writer(self._screen)
                 )
         finally:
             if watch is not None:
@@ -121,7 +121,9 @@ class Pursuit:
 class _Leaving:
     """Takes the signals over while something is followed."""
 
-    def __init__(self, leave: Leave, tell: Callable[[], None], at_once: Callable[[], None]) -> None:
+    def __init__(
+        self, leave: StopSignal, tell: Callable[[], None], at_once: Callable[[], None]
+    ) -> None:
         self._leave = leave
         self._tell = tell
         self._at_once = at_once

@@ -4,12 +4,12 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from noctule.channels.terminal.asking import Asking
+from noctule.channels.terminal.asking import QuestionDialog
 from noctule.channels.terminal.interrupts import Interrupts
-from noctule.channels.terminal.screens.screen import Screen, teller
+from noctule.channels.terminal.screens.screen import Screen, budget_writer
 from noctule.channels.terminal.short_wait import ShortWait
-from noctule.channels.terminal.turn_result import FAILED, Said
-from noctule.channels.terminal.watch import Watch
+from noctule.channels.terminal.turn_result import FAILED, TurnResult
+from noctule.channels.terminal.watch import TurnWatch
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Turn
 from noctule.sessions.workers.lock import WorkerLock
@@ -38,7 +38,7 @@ class Talk:
         *,
         what: str,
         tell_route: bool = False,
-        asking: Asking | None = None,
+        asking: QuestionDialog | None = None,
         patient: bool = False,
     ) -> None:
         self._runtime = runtime
@@ -49,7 +49,7 @@ class Talk:
         self._asking = asking
         self._patient = patient
 
-    async def say(self, request: "Request") -> Said:
+    async def say(self, request: "Request") -> TurnResult:
         """Store a message and return once its turn is finished, sleeps or waits for a person.
 
         What it waits to hear is asked here if somebody can be asked, and then it goes on. Ctrl-C
@@ -60,7 +60,7 @@ class Talk:
             NotFoundError: there is no such session.
         """
         after = await self._last_event(request.session_id)
-        turn = await self._records.desk.submit(request)
+        turn = await self._records.service.submit(request)
         left: set[str] = set()
         wait = self._short_wait()
         rested = await self._until_rest(turn, after)
@@ -70,7 +70,7 @@ class Talk:
             if not answered and not (wait is not None and await wait.over(rested)):
                 break
             rested = await self._until_rest(turn, after)
-        return await Said.read(self._records.database, turn.id)
+        return await TurnResult.read(self._records.database, turn.id)
 
     def _short_wait(self) -> ShortWait | None:
         if self._screen is None or not self._patient:
@@ -95,18 +95,22 @@ class Talk:
         return rested
 
     async def _work(self, turn: Turn) -> Turn:
-        interrupts = Interrupts(lambda: self._records.desk.stop(turn.id), lambda: self._leave(turn))
+        interrupts = Interrupts(
+            lambda: self._records.service.stop(turn.id), lambda: self._leave(turn)
+        )
         with interrupts:
             rested = await self._runtime.driver.until_rest(
-                turn, what=self._what, tell=teller(self._screen)
+                turn, what=self._what, tell=budget_writer(self._screen)
             )
             await interrupts.settle()
         return rested
 
-    def _watch(self, turn: Turn, after: int) -> Watch | None:
+    def _watch(self, turn: Turn, after: int) -> TurnWatch | None:
         if self._screen is None:
             return None
-        return Watch(self._records.events, self._screen, turn, after, tell_route=self._tell_route)
+        return TurnWatch(
+            self._records.events, self._screen, turn, after, tell_route=self._tell_route
+        )
 
     async def _last_event(self, session_id: str | None) -> int:
         if session_id is None:

@@ -21,7 +21,7 @@ _OLLAMA = "http://127.0.0.1:11434"
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class TurnResult:
     """A turn at rest.
 
     Args:
@@ -39,7 +39,7 @@ class Said:
     questions: tuple[Question, ...] = ()
 
     @classmethod
-    async def read(cls, database: Database, turn_id: str) -> "Said":
+    async def read(cls, database: Database, turn_id: str) -> "TurnResult":
         """Read a turn and what belongs to it.
 
         Raises:
@@ -153,7 +153,7 @@ class Said:
         return None
 
 
-def answering(said: Said) -> list[Attempt]:
+def answering(said: TurnResult) -> list[Attempt]:
     """Return the attempts whose text is part of the answer, oldest first."""
     return [
         attempt

@@ -5,13 +5,13 @@ from contextlib import suppress
 from datetime import tzinfo
 
 from noctule.channels.terminal.question_page import how_to_answer, question_lines
-from noctule.channels.terminal.screens.screen import Screen, teller
+from noctule.channels.terminal.screens.screen import Screen, budget_writer
 from noctule.core.clock import Clock
 from noctule.core.ports.models import Database
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.questions import Question
 from noctule.core.sessions.sessions import Turn
-from noctule.sessions.workers.inline_worker import Leave
+from noctule.sessions.workers.inline_worker import StopSignal
 from noctule.sessions.workers.lock import WorkerLock
 
 _LOOK_S = 2.0
@@ -48,7 +48,7 @@ class Vigil:
         self._screen = screen
         self._told: set[str] = set()
 
-    async def over(self, turn: Turn, leave: Leave) -> bool:
+    async def over(self, turn: Turn, leave: StopSignal) -> bool:
         """Wait until a turn at rest goes on; False when it is finished, or somebody leaves.
 
         Args:
@@ -115,9 +115,9 @@ class Vigil:
         return f"{begins} {at:%Y-%m-%d %H:%M:%S %Z}"
 
     def _say(self, text: str) -> None:
-        teller(self._screen)(text)
+        budget_writer(self._screen)(text)
 
-    async def _pause(self, leave: Leave) -> None:
+    async def _pause(self, leave: StopSignal) -> None:
         left = asyncio.create_task(leave.wait())
         pause = asyncio.create_task(self._clock.sleep(_LOOK_S))
         await asyncio.wait({left, pause}, return_when=asyncio.FIRST_COMPLETED)

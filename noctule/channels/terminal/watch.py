@@ -19,7 +19,7 @@ _RESTS = frozenset({EventKind.TURN_ENDED, EventKind.PARKED})
 _LAST_EVENTS_SECONDS = 2.0
 
 
-class Watch:
+class TurnWatch:
     """Shows one turn, and before it what is left of the session's earlier ones.
 
     Args:

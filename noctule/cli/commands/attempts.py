@@ -57,7 +57,7 @@ def attempt_document(attempt: "Attempt", records: "Records") -> "AttemptDocument
 
 def _print(attempts: Sequence["Attempt"], records: "Records") -> None:
     from noctule.cli.frame.moments import show  # noqa: PLC0415 - not for --json
-    from noctule.cli.frame.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
+    from noctule.cli.frame.tables import CellFit, Column, print_table  # noqa: PLC0415 - likewise
     from noctule.core.base.money import show_usd  # noqa: PLC0415 - likewise
     from noctule.core.base.short_ids import short_id  # noqa: PLC0415 - likewise
     from noctule.core.times.durations import show_duration  # noqa: PLC0415 - likewise
@@ -67,13 +67,13 @@ def _print(attempts: Sequence["Attempt"], records: "Records") -> None:
         Column("time", rank=1),
         Column("turn", rank=0),
         Column("role", rank=6),
-        Column("model", Fit.SHORTEN, rank=2),
+        Column("model", CellFit.SHORTEN, rank=2),
         Column("outcome", rank=0),
         Column("wait", rank=8, is_number=True),
         Column("took", rank=5, is_number=True),
         Column("tokens", rank=7, is_number=True),
         Column("cost", rank=4, is_number=True),
-        Column("", Fit.BELOW, rank=9),
+        Column("", CellFit.BELOW, rank=9),
     )
     print_table(
         columns,

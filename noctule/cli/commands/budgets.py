@@ -97,7 +97,7 @@ def _document(
 
 
 def _print(lines: "list[BudgetLine]", records: "Records") -> None:
-    from noctule.cli.frame.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
+    from noctule.cli.frame.tables import CellFit, Column, print_table  # noqa: PLC0415 - likewise
     from noctule.core.base.money import show_usd  # noqa: PLC0415 - likewise
     from noctule.core.base.short_ids import short_ids  # noqa: PLC0415 - not for --json
 
@@ -105,7 +105,7 @@ def _print(lines: "list[BudgetLine]", records: "Records") -> None:
     print_table(
         (
             Column("budget", rank=0),
-            Column("of", Fit.SHORTEN, rank=4),
+            Column("of", CellFit.SHORTEN, rank=4),
             Column("limit", rank=3, is_number=True),
             Column("spent", rank=1, is_number=True),
             Column("held", rank=6, is_number=True),
@@ -164,7 +164,7 @@ async def raise_(invocation: Invocation, *, session: str, usd: str) -> None:
 
     amount = parse_usd(usd)
     async with open_records(invocation.load()) as records:
-        raised = await records.desk.set_budget(session, amount)
+        raised = await records.service.set_budget(session, amount)
         if invocation.as_json:
             invocation.print_document({"session": raised.id, "budget_usd": float(amount)})
         else:

@@ -20,7 +20,7 @@ from noctule.core.errors import UsageError
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Runtime
-    from noctule.channels.terminal.conversation import Wishes
+    from noctule.channels.terminal.conversation import ChatOptions
     from noctule.sessions.service.service import Request
 
 
@@ -77,7 +77,7 @@ async def command(  # noqa: PLR0913 - the contract's options
     terminal; without one the turn waits until you use `noctule sessions answer`.
     """
     from noctule.bootstrap import open_records, open_runtime  # noqa: PLC0415 - not for --help
-    from noctule.channels.terminal.conversation import Wishes  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.conversation import ChatOptions  # noqa: PLC0415 - likewise
     from noctule.cli.input.message import read_message  # noqa: PLC0415 - likewise
 
     loaded = invocation.load()
@@ -89,7 +89,7 @@ async def command(  # noqa: PLR0913 - the contract's options
         )
     if message is None and (files or images):
         raise UsageError("--file and --image need a message: noctule chat --file FILE TEXT.")
-    wishes = Wishes(
+    wishes = ChatOptions(
         session_id=session,
         role=role,
         model=model,
@@ -106,10 +106,10 @@ async def command(  # noqa: PLR0913 - the contract's options
         return await _say_once(invocation, runtime, request)
 
 
-async def _converse(runtime: "Runtime", wishes: "Wishes") -> int:
+async def _converse(runtime: "Runtime", wishes: "ChatOptions") -> int:
     from noctule.channels.terminal.asking import open_asking  # noqa: PLC0415 - not for --help
     from noctule.channels.terminal.conversation import Conversation  # noqa: PLC0415 - likewise
-    from noctule.channels.terminal.input.prompt import Prompt, completer_for  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.input.prompt import InputPrompt, completer_for  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.screens.screens import open_screen  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.talk import Talk  # noqa: PLC0415 - likewise
     from noctule.sessions.service.workspaces import check_has_workspace  # noqa: PLC0415 - likewise
@@ -118,14 +118,14 @@ async def _converse(runtime: "Runtime", wishes: "Wishes") -> int:
     if wishes.session_id is not None:
         async with records.database.read() as work:  # what is wrong is said before typing begins
             check_has_workspace(await work.sessions.get(wishes.session_id), wishes.workspace)
-    asking = open_asking(records.desk, screen)
+    asking = open_asking(records.service, screen)
     talk = Talk(runtime, screen, what="chat", asking=asking)
-    prompt = Prompt(records.home / "history", completer_for(records.settings, records.home))
+    prompt = InputPrompt(records.home / "history", completer_for(records.settings, records.home))
     await Conversation(records, talk, screen, prompt.ask, wishes).run()
     return 0
 
 
-def _request(message: str, wishes: "Wishes") -> "Request":
+def _request(message: str, wishes: "ChatOptions") -> "Request":
     from noctule.sessions.service.service import Request  # noqa: PLC0415 - not for --help
 
     return Request(
@@ -148,7 +148,7 @@ async def _say_once(invocation: Invocation, runtime: "Runtime", request: "Reques
 
     records = runtime.records
     screen = None if invocation.as_json else open_screen()
-    asking = open_asking(records.desk, screen)
+    asking = open_asking(records.service, screen)
     patient = sys.stdin.isatty() and sys.stdout.isatty()
     talk = Talk(runtime, screen, what="chat", asking=asking, patient=patient)
     said = await talk.say(request)

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from noctule.bootstrap import Runtime
     from noctule.channels.terminal.screens.screen import Screen
     from noctule.channels.terminal.talk import Talk
-    from noctule.channels.terminal.turn_result import Said
+    from noctule.channels.terminal.turn_result import TurnResult
     from noctule.config import Loaded
-    from noctule.setup.discover import Found
+    from noctule.setup.discover import Discovery
 
 _TINY = (
     "This is SmolLM2-135M-Instruct, a real but tiny model (135M parameters) in llama.cpp on this "
@@ -59,7 +59,7 @@ async def command(invocation: Invocation) -> int:
     console.print(f"Its data is in {home}.", style="dim", soft_wrap=True)
     async with open_records(loaded) as records, open_runtime(records) as runtime:
         talk = Talk(runtime, screen, what="demo", tell_route=True)
-        stage = Stage(runtime, console, screen, talk)
+        stage = DemoStage(runtime, console, screen, talk)
         await stage.greeting()
         await stage.code()
         await stage.plan()
@@ -71,7 +71,7 @@ async def command(invocation: Invocation) -> int:
     return stage.exit_code
 
 
-class Stage:
+class DemoStage:
     """Where the acts are played, all in one session.
 
     Args:
@@ -127,7 +127,7 @@ class Stage:
             self.console.print(UNPAID, style="dim", soft_wrap=True)
             self._end(await night.unpaid())
 
-    def _end(self, said: "Said") -> None:
+    def _end(self, said: "TurnResult") -> None:
         from noctule.channels.terminal.conversation import show_ending  # noqa: PLC0415 - likewise
 
         show_ending(said, self.screen, self.runtime.records)
@@ -180,7 +180,7 @@ async def _choose(console: "Console", named: Path | None, home: Path) -> "Loaded
     return load(packaged_demo(), environ=environ)
 
 
-async def _ollama() -> "Found | None":
+async def _ollama() -> "Discovery | None":
     """Return what a local Ollama offers; None when none answers, or has no model that could."""
     from httpx import AsyncClient  # noqa: PLC0415 - not for --help
 
@@ -193,7 +193,7 @@ async def _ollama() -> "Found | None":
     return replace(found, keys=(), azure=None) if usable else None
 
 
-def _wants_ollama(console: "Console", found: "Found") -> bool:
+def _wants_ollama(console: "Console", found: "Discovery") -> bool:
     names = ", ".join(model.name for model in found.ollama or ())
     console.print(
         f"Ollama answers at {found.ollama_url}, with {names}.", markup=False, soft_wrap=True
@@ -206,7 +206,7 @@ def _wants_ollama(console: "Console", found: "Found") -> bool:
     return False
 
 
-def _written_for(found: "Found", home: Path) -> Path:
+def _written_for(found: "Discovery", home: Path) -> Path:
     from noctule.setup.config_writer import propose  # noqa: PLC0415 - not for --help
 
     path = home / "config.yaml"
@@ -214,9 +214,9 @@ def _written_for(found: "Found", home: Path) -> Path:
     return path
 
 
-async def _stay_open(stage: Stage, loaded: "Loaded") -> None:
-    from noctule.channels.terminal.conversation import Conversation, Wishes  # noqa: PLC0415 - likewise
-    from noctule.channels.terminal.input.prompt import Prompt, completer_for  # noqa: PLC0415 - likewise
+async def _stay_open(stage: DemoStage, loaded: "Loaded") -> None:
+    from noctule.channels.terminal.conversation import ChatOptions, Conversation  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.input.prompt import InputPrompt, completer_for  # noqa: PLC0415 - likewise
     from noctule.config.places import packaged_demo  # noqa: PLC0415 - likewise
 
     stage.console.print("\nNow it is your turn.", style="bold")
@@ -227,8 +227,8 @@ async def _stay_open(stage: Stage, loaded: "Loaded") -> None:
         stage.runtime.records,
         stage.talk,
         stage.screen,
-        Prompt(loaded.home / "history", completer_for(loaded.settings, loaded.home)).ask,
-        Wishes(session_id=stage.session_id),
+        InputPrompt(loaded.home / "history", completer_for(loaded.settings, loaded.home)).ask,
+        ChatOptions(session_id=stage.session_id),
         command=f"{where} noctule chat --config {shlex.quote(str(loaded.path))}",
         recalls=False,  # all of it stands above
     ).run()

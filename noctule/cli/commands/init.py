@@ -15,8 +15,8 @@ from noctule.cli.frame.invocation import Invocation, runs
 from noctule.core.base.private_files import make_folder, narrow, write_private
 
 if TYPE_CHECKING:
-    from noctule.setup.config_writer import Question
-    from noctule.setup.discover import Found
+    from noctule.setup.config_writer import SetupQuestion
+    from noctule.setup.discover import Discovery
 
 
 @click.command("init")
@@ -112,7 +112,7 @@ def _check_free(target: Path, *, force: bool, may_ask: bool) -> None:
         raise UsageError(f"{keep}Write another file with --path.")
 
 
-async def _look() -> "Found":
+async def _look() -> "Discovery":
     import httpx  # noqa: PLC0415 - heavy
 
     from noctule.setup.discover import discover  # noqa: PLC0415 - not for --help
@@ -121,7 +121,7 @@ async def _look() -> "Found":
         return await discover(os.environ, http)
 
 
-def _tell(found: "Found") -> None:
+def _tell(found: "Discovery") -> None:
     """Say on stderr what was found; never a key, only its variable's name."""
     if found.ollama is None:
         click.echo(found.ollama_trouble, err=True)
@@ -134,7 +134,7 @@ def _tell(found: "Found") -> None:
         click.echo(note, err=True)
 
 
-async def _with_bot(found: "Found") -> "Found":
+async def _with_bot(found: "Discovery") -> "Discovery":
     """Ask for the token of a bot, and keep it before the configuration names it."""
     from noctule.cli.setup import first_bot  # noqa: PLC0415 - not for --help
 
@@ -146,7 +146,7 @@ async def _with_bot(found: "Found") -> "Found":
     return replace(found, telegram=True)
 
 
-def _require_something(found: "Found", answers: Mapping[str, str]) -> None:
+def _require_something(found: "Discovery", answers: Mapping[str, str]) -> None:
     """See that what will be written can work.
 
     Raises:
@@ -171,7 +171,7 @@ def _require_something(found: "Found", answers: Mapping[str, str]) -> None:
     )
 
 
-def _ask(questions: "Sequence[Question]") -> dict[str, str]:
+def _ask(questions: "Sequence[SetupQuestion]") -> dict[str, str]:
     answers: dict[str, str] = {}
     for question in questions:
         kind = click.Choice(question.choices) if question.choices else str

@@ -68,16 +68,16 @@ def _document(limit: "Limit", records: "Records") -> "LimitDocument":
 
 def _print(limits: Sequence["Limit"], records: "Records") -> None:
     from noctule.cli.frame.moments import show  # noqa: PLC0415 - not for --json
-    from noctule.cli.frame.tables import Column, Fit, print_table  # noqa: PLC0415 - likewise
+    from noctule.cli.frame.tables import CellFit, Column, print_table  # noqa: PLC0415 - likewise
 
     now = records.clock.now()
     print_table(
         (
-            Column("endpoint", Fit.SHORTEN, rank=0),
-            Column("model", Fit.SHORTEN, rank=2),
+            Column("endpoint", CellFit.SHORTEN, rank=0),
+            Column("model", CellFit.SHORTEN, rank=2),
             Column("until", rank=0),
             Column("source", rank=3),
-            Column("reason", Fit.BELOW, rank=4),
+            Column("reason", CellFit.BELOW, rank=4),
         ),
         [
             (
@@ -115,7 +115,7 @@ async def clear(invocation: Invocation, *, endpoint: str | None, everything: boo
     async with open_records(invocation.load()) as records:
         if endpoint is not None:
             await _check_known(records, endpoint)
-        count = await records.desk.clear_limits(endpoint)
+        count = await records.service.clear_limits(endpoint)
     if invocation.as_json:
         invocation.print_document({"cleared": count})
     elif count:

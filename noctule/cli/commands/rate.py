@@ -19,7 +19,7 @@ async def command(invocation: Invocation, *, name: str, verdict: str) -> None:
     from noctule.channels.terminal.screens.printable import printable  # noqa: PLC0415 - likewise
     from noctule.cli.input.replies import turn_named  # noqa: PLC0415 - likewise
     from noctule.core.errors import UsageError  # noqa: PLC0415 - likewise
-    from noctule.core.sessions.sessions import Verdict  # noqa: PLC0415 - likewise
+    from noctule.core.sessions.sessions import Rating  # noqa: PLC0415 - likewise
     from noctule.sessions.service.service import title_of  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
@@ -30,7 +30,7 @@ async def command(invocation: Invocation, *, name: str, verdict: str) -> None:
                     f"Turn {turn.id} has no reply to rate: it is {turn.status.value}. "
                     f"`noctule sessions show {turn.session_id}` shows it."
                 )
-            await work.turns.rate(turn.id, Verdict(verdict))
+            await work.turns.rate(turn.id, Rating(verdict))
             await work.commit()
         if invocation.as_json:
             rated = {"turn": turn.id, "session": turn.session_id, "verdict": verdict}

@@ -198,7 +198,7 @@ async def _submit(records: "Records", request: "Request") -> _Submitted:
         async with records.database.read() as work:
             session = await work.sessions.get(request.session_id)
             after = await work.events.last_seq(session.id)
-    turn = await records.desk.submit(request)
+    turn = await records.service.submit(request)
     return _Submitted(turn, after, WorkerLock(records.home, records.clock).worker())
 
 
@@ -225,7 +225,7 @@ async def _follow(
 ) -> int:
     from noctule.bootstrap import open_runtime, run_reports  # noqa: PLC0415 - loads the graph
     from noctule.channels.terminal.asking import open_asking  # noqa: PLC0415 - only when shown
-    from noctule.channels.terminal.follow import Pursuit  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.follow import Follow  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.footer import footer  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.screens.screens import open_screen  # noqa: PLC0415 - likewise
     from noctule.cli.frame.documents import turn_document  # noqa: PLC0415 - likewise
@@ -235,10 +235,10 @@ async def _follow(
         screen.note(_where(submitted, records, here=True))
         records.database.patience.tells(screen.note)
     async with open_runtime(records) as runtime:
-        asking = open_asking(records.desk, screen)
+        asking = open_asking(records.service, screen)
         vigil = _vigil(records, screen) if waits else None
-        pursuit = Pursuit(runtime, screen, what="run", asking=asking, vigil=vigil)
-        said = await pursuit.follow(submitted.turn, after=submitted.after)
+        follow = Follow(runtime, screen, what="run", asking=asking, vigil=vigil)
+        said = await follow.follow(submitted.turn, after=submitted.after)
     report = await run_reports(records).of(said.turn) if said.turn.status.finished else None
     if said.turn.status is Status.RUNNING:
         sentence: str | None = _goes_on(submitted)

@@ -67,10 +67,10 @@ async def _list(
     invocation: Invocation, *, status: tuple[str, ...], search: str | None, limit: int | None
 ) -> None:
     from noctule.bootstrap import open_records  # noqa: PLC0415 - not for --help
-    from noctule.cli.sessions.table import Wanted, list_sessions  # noqa: PLC0415 - likewise
+    from noctule.cli.sessions.table import SessionFilter, list_sessions  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
-        await list_sessions(invocation, records, Wanted(status, search, limit))
+        await list_sessions(invocation, records, SessionFilter(status, search, limit))
 
 
 @command.command("show")
@@ -244,7 +244,7 @@ async def rename_session(invocation: Invocation, *, session_id: str, title: str)
     from noctule.channels.terminal.screens.printable import printable  # noqa: PLC0415 - likewise
 
     async with open_records(invocation.load()) as records:
-        session = await records.desk.rename(session_id, title)
+        session = await records.service.rename(session_id, title)
         if invocation.as_json:
             invocation.print_document({"session": session.id, "title": session.title})
         else:

@@ -6,7 +6,7 @@ from decimal import Decimal
 from io import StringIO
 
 from noctule.core.base.printable import spelt_out
-from noctule.core.reports.answer_cost import AnswerPrice
+from noctule.core.reports.answer_cost import AnswerCost
 from noctule.core.reports.costs import Baseline, CostReport, Spend
 from noctule.core.reports.monthly import Month, MonthlyEndpoint
 
@@ -77,7 +77,7 @@ def _spend(spend: Spend) -> Row:
     }
 
 
-def _price(price: AnswerPrice | None) -> Row:
+def _price(price: AnswerCost | None) -> Row:
     if price is None:
         return {}
     return {"accepted": price.accepted, "usd_per_accepted": _amount(price.usd_each)}

@@ -11,7 +11,7 @@ import click
 from noctule.cli.costs.token_words import parts_in_words
 from noctule.cli.frame.documents import baseline_document
 from noctule.cli.frame.moments import iso
-from noctule.cli.frame.tables import Column, Fit, print_table
+from noctule.cli.frame.tables import CellFit, Column, print_table
 from noctule.cli.json_types.costs import (
     AcceptedDocument,
     CostsDocument,
@@ -21,7 +21,7 @@ from noctule.cli.json_types.costs import (
 )
 from noctule.core.base.money import show_usd
 from noctule.core.base.short_ids import short_ids
-from noctule.core.reports.answer_cost import AnswerPrice
+from noctule.core.reports.answer_cost import AnswerCost
 from noctule.core.reports.costs import OUTSIDE, Baseline, CostReport, Spend, share
 from noctule.core.reports.monthly import DAYS, Month, MonthlyEndpoint
 
@@ -126,7 +126,7 @@ def _print_group(
         names = short_ids([name for name in spends if name != OUTSIDE]) | {OUTSIDE: OUTSIDE}
     prices = {"role": report.answers.by_role, "model": report.answers.by_model}.get(measure)
     last: tuple[Column, ...] = (
-        (Column("", Fit.SHORTEN, rank=6),)
+        (Column("", CellFit.SHORTEN, rank=6),)
         if prices is None
         else (Column("kept", rank=3, is_number=True), Column("each", rank=2, is_number=True))
     )
@@ -156,7 +156,7 @@ def _print_group(
 
 
 def _last_cells(
-    name: str, titles: Mapping[str, str], prices: Mapping[str, AnswerPrice] | None
+    name: str, titles: Mapping[str, str], prices: Mapping[str, AnswerCost] | None
 ) -> tuple[str, ...]:
     if prices is None:
         return (titles.get(name, ""),)
@@ -264,7 +264,7 @@ def _parts(spend: Spend) -> FullInputPartsDocument:
     )
 
 
-def _price(price: AnswerPrice) -> AcceptedDocument:
+def _price(price: AnswerCost) -> AcceptedDocument:
     return {
         "answers": price.accepted,
         "refused": price.refused,

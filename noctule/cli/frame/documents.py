@@ -3,7 +3,7 @@
 from datetime import UTC, tzinfo
 from typing import cast
 
-from noctule.channels.terminal.turn_result import Said
+from noctule.channels.terminal.turn_result import TurnResult
 from noctule.cli.frame.moments import iso
 from noctule.cli.json_types.turns import (
     AttemptDocument,
@@ -20,7 +20,7 @@ from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.questions import Question, QuestionKind
 
 
-def turn_document(said: Said, sentence: str | None) -> TurnDocument:
+def turn_document(said: TurnResult, sentence: str | None) -> TurnDocument:
     """Return what ``chat --json`` and ``run --json`` print.
 
     Args:

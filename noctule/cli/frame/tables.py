@@ -22,7 +22,7 @@ _INDENT = "    "
 _LEAST_SHORTENED = 10
 
 
-class Fit(Enum):
+class CellFit(Enum):
     """What may happen to a cell that is too wide."""
 
     WHOLE = "whole"
@@ -47,7 +47,7 @@ class Column:
     """
 
     heading: str
-    fit: Fit = Fit.WHOLE
+    fit: CellFit = CellFit.WHOLE
     rank: int = 1
     is_number: bool = False
 
@@ -100,7 +100,7 @@ class _Table:
             yield from self._below(row)
 
     def _fit(self, available: int) -> None:
-        for column in self._leaving(Fit.BELOW):
+        for column in self._leaving(CellFit.BELOW):
             if self._total() <= available:
                 return
             self._inside.remove(column)
@@ -114,7 +114,7 @@ class _Table:
             self._inside.remove(leaving[0])
             self._widths = dict(enumerate(self._natural))
 
-    def _leaving(self, fit: Fit | None = None) -> list[int]:
+    def _leaving(self, fit: CellFit | None = None) -> list[int]:
         """Return the columns that may leave the rows, the least important first."""
         may = [
             i
@@ -125,7 +125,7 @@ class _Table:
 
     def _shorten(self, available: int) -> None:
         """Make the widest of the columns that may be shortened narrower until the row fits."""
-        flexible = [i for i in self._inside if self._columns[i].fit is Fit.SHORTEN]
+        flexible = [i for i in self._inside if self._columns[i].fit is CellFit.SHORTEN]
         while flexible and self._total() > available:
             widest = max(flexible, key=lambda i: self._widths[i])
             if self._widths[widest] <= _LEAST_SHORTENED:
@@ -148,12 +148,12 @@ class _Table:
         pairs = [
             f"{self._columns[i].heading}: {row[i]}" if self._columns[i].heading else row[i]
             for i in outside
-            if row[i] not in {"", "-"} and self._columns[i].fit is not Fit.BELOW
+            if row[i] not in {"", "-"} and self._columns[i].fit is not CellFit.BELOW
         ]
         if pairs:
             yield from _wrapped(" · ".join(pairs), self._available)
         for i in outside:
-            if row[i] not in {"", "-"} and self._columns[i].fit is Fit.BELOW:
+            if row[i] not in {"", "-"} and self._columns[i].fit is CellFit.BELOW:
                 yield from _wrapped(row[i], self._available)
 
 

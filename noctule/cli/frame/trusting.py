@@ -9,7 +9,7 @@ import click
 from noctule.channels.terminal.screens.printable import printable
 
 if TYPE_CHECKING:
-    from noctule.config.choosing import Choice
+    from noctule.config.choosing import ChosenConfig
     from noctule.config.project import Project
 
 
@@ -38,7 +38,7 @@ def show(project: "Project") -> None:
         click.echo(f"  {printable(line)}", err=True)
 
 
-def tell_choice(choice: "Choice | None", *, as_json: bool) -> None:
+def tell_choice(choice: "ChosenConfig | None", *, as_json: bool) -> None:
     """Say on stderr which configuration is used, where that is not the usual one.
 
     Args:

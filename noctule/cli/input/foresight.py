@@ -52,7 +52,7 @@ async def with_foreseen(
 
 async def _ask(found: Sequence[Foreseen], records: "Records") -> tuple[str, ...]:
     from noctule.channels.terminal.input.prompt import (  # noqa: PLC0415 - only to type
-        Prompt,
+        InputPrompt,
         forget_typed_ahead,
     )
     from noctule.sessions.service.approvals import check_rules  # noqa: PLC0415 - likewise
@@ -66,7 +66,7 @@ async def _ask(found: Sequence[Foreseen], records: "Records") -> tuple[str, ...]
     for number, item in enumerate(found, 1):
         tell(f"  {number}  {printable(item.rule):{width}}  {printable(item.means)}.")
     tell("It will ask about what you do not allow when it comes up, and wait for you.")
-    prompt = Prompt(None)
+    prompt = InputPrompt(None)
     while True:
         said = await prompt.ask("allow for this run (1,2 or all; Enter: nothing)> ")
         try:

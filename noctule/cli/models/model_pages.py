@@ -5,7 +5,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from noctule.cli.frame.moments import iso, show
-from noctule.cli.frame.tables import Column, Fit, print_table
+from noctule.cli.frame.tables import CellFit, Column, print_table
 from noctule.cli.json_types.models import ModelDocument
 from noctule.core.reports.inventory import ModelEntry
 from noctule.core.settings import EndpointKind
@@ -71,7 +71,7 @@ def print_models(entries: Sequence[ModelEntry], records: "Records") -> None:
     print_table(
         (
             Column("model", rank=0),
-            Column("endpoint", Fit.SHORTEN, rank=3),
+            Column("endpoint", CellFit.SHORTEN, rank=3),
             Column("local", rank=4),
             Column("its name there", rank=6),
             Column("tier", rank=5),

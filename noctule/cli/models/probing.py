@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class ProbeRequest:
     """What is to be found out.
 
     Args:
@@ -35,7 +35,7 @@ class Wanted:
     roles: tuple[Role, ...]
 
 
-def wanted(settings: Settings, names: Sequence[str], role: str | None) -> Wanted:
+def wanted(settings: Settings, names: Sequence[str], role: str | None) -> ProbeRequest:
     """Return what a command line asks for.
 
     Args:
@@ -57,14 +57,14 @@ def wanted(settings: Settings, names: Sequence[str], role: str | None) -> Wanted
         own_models = [m for one, own in bindings if uses_tools(one, own) for m in own.models]
     models = [*names, *own_models] if role is not None or not names else names
     roles = [one for one, own in bindings if needs_tools(one, own)]
-    return Wanted(
+    return ProbeRequest(
         models=tuple(dict.fromkeys(models)),
         named=tuple(dict.fromkeys(names)),
         roles=tuple(roles) if role is not None or not names else (),
     )
 
 
-def shortfalls(settings: Settings, asked: Wanted, found: Mapping[str, "Proved"]) -> list[str]:
+def shortfalls(settings: Settings, asked: ProbeRequest, found: Mapping[str, "Proved"]) -> list[str]:
     """Return what is needed and not proven, a sentence each.
 
     Args:

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
-from noctule.cli.models.probing import Wanted, shortfalls
+from noctule.cli.models.probing import ProbeRequest, shortfalls
 from noctule.core.base.roles import Role
 from noctule.core.errors import NoctuleError
 from noctule.core.settings import Settings
@@ -37,16 +37,16 @@ async def proving(runtime: "Runtime", say: Callable[[str], None]) -> AsyncIterat
         await asyncio.gather(task, return_exceptions=True)
 
 
-def _declared(settings: Settings) -> Wanted:
+def _declared(settings: Settings) -> ProbeRequest:
     """Return the models to be asked, and the roles that name tools."""
     roles = tuple(role for role, own in settings.roles.items() if own.tools)
     models = [m for role in roles for m in settings.roles[role].models]
     if settings.roles[Role.CHAT].tools is None:
         models += [m for m in settings.roles[Role.CHAT].models if settings.is_local(m)]
-    return Wanted(tuple(dict.fromkeys(models)), (), roles)
+    return ProbeRequest(tuple(dict.fromkeys(models)), (), roles)
 
 
-async def _prove(runtime: "Runtime", wanted: Wanted, say: Callable[[str], None]) -> None:
+async def _prove(runtime: "Runtime", wanted: ProbeRequest, say: Callable[[str], None]) -> None:
     try:
         found = await runtime.models.prove(wanted.models)
     except NoctuleError as error:

@@ -13,7 +13,7 @@ from noctule.cli.sessions.orders import go_on
 from noctule.core.errors import NotFoundError, UsageError
 from noctule.core.sessions.questions import Question
 from noctule.core.sessions.sessions import LOCAL_OWNER, Session
-from noctule.core.tools.approval_text import in_plain_sight
+from noctule.core.tools.approval_text import reveal_hidden
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -57,7 +57,7 @@ async def _show(invocation: Invocation, records: "Records", name: str, *, full: 
             click.echo(shown(line))
         if full and question.subject is not None:
             click.echo(f"All of it, {len(question.subject):,} characters:")
-            click.echo(in_plain_sight(question.subject, most=10 * len(question.subject)))
+            click.echo(reveal_hidden(question.subject, most=10 * len(question.subject)))
         if question.answered_at is None:
             click.echo(how_to_answer(question))
         else:
@@ -69,7 +69,7 @@ async def _show(invocation: Invocation, records: "Records", name: str, *, full: 
 
 def _whose(session: Session) -> str:
     """Return for whom a session asks, and on whose account a yes counts."""
-    title = in_plain_sight(session.title or "(untitled)", most=_TITLE_CHARS)
+    title = reveal_hidden(session.title or "(untitled)", most=_TITLE_CHARS)
     if session.owner == LOCAL_OWNER:
         return f"Session {session.id} (\u201c{title}\u201d), yours:"
     return (
@@ -82,7 +82,7 @@ async def _answer(invocation: Invocation, records: "Records", name: str, answer:
     async with records.database.read() as work:
         question = _only(await _named(work, name), name)
         after = await work.events.last_seq(question.session_id)
-    question = await records.desk.answer(question.id, answer)
+    question = await records.service.answer(question.id, answer)
     async with records.database.read() as work:
         turn = await work.turns.get(question.turn_id)
     return await go_on(invocation, records, turn, after, what="sessions answer")
@@ -95,7 +95,7 @@ async def steer(invocation: Invocation, records: "Records", name: str, text: str
         NotFoundError: there is no such session.
         UsageError: nothing of it is unfinished.
     """
-    remark = await records.desk.steer(name, text)
+    remark = await records.service.steer(name, text)
     if invocation.as_json:
         invocation.print_document({"turn": remark.turn_id, "steer": remark.id})
     else:

@@ -6,7 +6,7 @@ import click
 
 from noctule.cli.frame.invocation import Invocation
 from noctule.cli.frame.moments import iso, show
-from noctule.cli.frame.tables import Column, Fit, print_table
+from noctule.cli.frame.tables import CellFit, Column, print_table
 from noctule.cli.json_types.sessions import GrantDocument
 from noctule.core.base.short_ids import short_ids
 from noctule.core.sessions.consent import rule_of, scope_of
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 async def list_grants(invocation: Invocation, records: "Records") -> None:
     """Print every grant, oldest first."""
-    grants = await records.desk.grants()
+    grants = await records.service.grants()
     if invocation.as_json:
         invocation.print_document([_document(grant, records) for grant in grants])
         return
@@ -37,8 +37,8 @@ async def list_grants(invocation: Invocation, records: "Records") -> None:
             Column("since", rank=2),
             Column("owner", rank=3),
             Column("holds for", rank=1),
-            Column("allows", Fit.BELOW, rank=1),
-            Column("covers", Fit.BELOW, rank=1),
+            Column("allows", CellFit.BELOW, rank=1),
+            Column("covers", CellFit.BELOW, rank=1),
         ),
         [
             (
@@ -60,7 +60,7 @@ async def revoke(invocation: Invocation, records: "Records", grant_id: str) -> N
     Raises:
         NotFoundError: there is no such grant.
     """
-    grant = await records.desk.revoke(grant_id)
+    grant = await records.service.revoke(grant_id)
     if invocation.as_json:
         invocation.print_document(_document(grant, records))
     else:

@@ -40,7 +40,7 @@ async def resume(
         after = await work.events.last_seq(session.id)
         turn = await work.turns.oldest_unfinished(session.id)
     if turn is None or model is not None or is_resting(turn, records.clock.now()):
-        turn = await records.desk.resume(session.id, model)
+        turn = await records.service.resume(session.id, model)
     return await go_on(invocation, records, turn, after, what="sessions resume")
 
 
@@ -76,7 +76,7 @@ async def cancel(invocation: Invocation, records: "Records", session_id: str) ->
     """
     async with records.database.read() as work:
         session = await work.sessions.get(session_id)
-    ordered = await records.desk.cancel(session.id)
+    ordered = await records.service.cancel(session.id)
     turns = await _carried_out(records, ordered, Status.CANCELLED)
     if invocation.as_json:
         invocation.print_document(_orders_document(session.id, turns))
@@ -94,7 +94,7 @@ async def park(invocation: Invocation, records: "Records", session_id: str) -> N
         NotFoundError: there is no such session.
         UsageError: nothing of it runs.
     """
-    turn = await records.desk.park(session_id)
+    turn = await records.service.park(session_id)
     (turn,) = await _carried_out(records, [turn], Status.PARKED)
     if invocation.as_json:
         invocation.print_document(_orders_document(turn.session_id, [turn]))
@@ -107,14 +107,14 @@ async def _go_on_here(
 ) -> int:
     from noctule.bootstrap import open_runtime, run_reports  # noqa: PLC0415 - loads the graph
     from noctule.channels.terminal.asking import open_asking  # noqa: PLC0415 - only when shown
-    from noctule.channels.terminal.follow import Pursuit  # noqa: PLC0415 - likewise
+    from noctule.channels.terminal.follow import Follow  # noqa: PLC0415 - likewise
     from noctule.channels.terminal.screens.screens import open_screen  # noqa: PLC0415 - likewise
 
     screen = None if invocation.as_json else open_screen()
     async with open_runtime(records) as runtime:
-        asking = open_asking(records.desk, screen)
-        pursuit = Pursuit(runtime, screen, what=what, tell_route=False, asking=asking)
-        said = await pursuit.follow(turn, after=after)
+        asking = open_asking(records.service, screen)
+        follow = Follow(runtime, screen, what=what, tell_route=False, asking=asking)
+        said = await follow.follow(turn, after=after)
     sentence = said.sentence(records.settings, records.zone)
     if sentence is not None:
         tell(sentence)
@@ -129,10 +129,10 @@ async def _go_on_here(
 async def _print_turn(
     invocation: Invocation, records: "Records", turn: Turn, sentence: str | None
 ) -> None:
-    from noctule.channels.terminal.turn_result import Said  # noqa: PLC0415 - only with --json
+    from noctule.channels.terminal.turn_result import TurnResult  # noqa: PLC0415 - only with --json
     from noctule.cli.frame.documents import turn_document  # noqa: PLC0415 - likewise
 
-    said = await Said.read(records.database, turn.id)
+    said = await TurnResult.read(records.database, turn.id)
     invocation.print_document(turn_document(said, sentence))
 
 

@@ -9,7 +9,7 @@ import click
 
 from noctule.cli.frame.invocation import Invocation
 from noctule.cli.frame.moments import show
-from noctule.cli.frame.tables import Column, Fit, print_table
+from noctule.cli.frame.tables import CellFit, Column, print_table
 from noctule.cli.frame.tell import tell
 from noctule.cli.sessions.orders import worker_of
 from noctule.cli.sessions.session_documents import overview_document
@@ -28,7 +28,7 @@ _SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class SessionFilter:
     """Which sessions are listed.
 
     Args:
@@ -42,7 +42,7 @@ class Wanted:
     limit: int | None
 
 
-async def list_sessions(invocation: Invocation, records: "Records", wanted: Wanted) -> None:
+async def list_sessions(invocation: Invocation, records: "Records", wanted: SessionFilter) -> None:
     """Print the sessions that are wanted, newest first."""
     shown = wanted.limit or (None if invocation.as_json else _SHOWN)
     narrowed = bool(wanted.status or wanted.search)
@@ -71,7 +71,7 @@ async def list_sessions(invocation: Invocation, records: "Records", wanted: Want
 
 
 async def _fitting(
-    work: "UnitOfWork", sessions: Sequence["Session"], wanted: Wanted, shown: int | None
+    work: "UnitOfWork", sessions: Sequence["Session"], wanted: SessionFilter, shown: int | None
 ) -> list[Overview]:
     """Return the sessions that fit, one more than are shown at most."""
     found: list[Overview] = []
@@ -132,7 +132,7 @@ def _print(
             Column("wakes", rank=2),
             Column("turns", rank=5, is_number=True),
             Column("cost", rank=3, is_number=True),
-            Column("title", Fit.SHORTEN, rank=1),
+            Column("title", CellFit.SHORTEN, rank=1),
         ),
         [
             (

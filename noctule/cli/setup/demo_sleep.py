@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Self
 import yaml
 
 from noctule.bootstrap import run_reports
-from noctule.channels.terminal.turn_result import Said
-from noctule.channels.terminal.watch import Watch
-from noctule.cli.setup.refusing_gate import Gate
+from noctule.channels.terminal.turn_result import TurnResult
+from noctule.channels.terminal.watch import TurnWatch
+from noctule.cli.setup.refusing_gate import RefusingGate
 from noctule.config import load
 from noctule.core.base.private_files import write_private
 from noctule.core.base.roles import Role
@@ -24,7 +24,7 @@ from noctule.core.errors import OurBugError
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import SessionKind, Turn
 from noctule.models.clients.embedded import EmbeddedClient
-from noctule.sessions.service.service import Desk, Request
+from noctule.sessions.service.service import Request, SessionService
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -71,7 +71,7 @@ class Night:
         self._console = console
         self._screen = screen
         self._open = AsyncExitStack()
-        self._desk = runtime.records.desk
+        self._service = runtime.records.service
 
     async def __aenter__(self) -> Self:
         client = self._runtime.models.client("embedded")
@@ -79,11 +79,13 @@ class Night:
             raise OurBugError("The demo's endpoint is not the embedded one; please report this.")
         async with AsyncExitStack() as opening:
             gate = await opening.enter_async_context(
-                Gate(client.address, refusals=1, retry_after_s=_RETRY_AFTER_S)
+                RefusingGate(client.address, refusals=1, retry_after_s=_RETRY_AFTER_S)
             )
             loaded = load(self._write_config(gate), environ=self._environ())
             await opening.enter_async_context(self._worker(loaded))
-            self._desk = Desk(loaded.settings, self._records.database, self._records.clock)
+            self._service = SessionService(
+                loaded.settings, self._records.database, self._records.clock
+            )
             self._open = opening.pop_all()
         return self
 
@@ -95,7 +97,7 @@ class Night:
     ) -> None:
         await self._open.aclose()
 
-    async def refused(self) -> Said:
+    async def refused(self) -> TurnResult:
         """Play work that a provider refuses at first, and return what came of it.
 
         Raises:
@@ -103,7 +105,7 @@ class Night:
         """
         return await self._play(Request(text=_REFUSED_TEXT, role=Role.WRITER.value))
 
-    async def unpaid(self) -> Said:
+    async def unpaid(self) -> TurnResult:
         """Play work whose second step the budget does not pay for at first.
 
         Raises:
@@ -111,19 +113,19 @@ class Night:
         """
         return await self._play(Request(text=_UNPAID_TEXT, model="priced"))
 
-    async def _play(self, request: Request) -> Said:
-        turn = await self._desk.submit(replace(request, kind=SessionKind.RUN))
+    async def _play(self, request: Request) -> TurnResult:
+        turn = await self._service.submit(replace(request, kind=SessionKind.RUN))
         turn = await self._watch_until(turn, after=0, sleeping=True)
         if turn.status is Status.PARKED:
             after = await self._count_down(turn)
             turn = await self._watch_until(turn, after=after, sleeping=False)
         report = await run_reports(self._records).of(turn)
         self._console.print(report.sentence(self._records.zone), soft_wrap=True, markup=False)
-        return await Said.read(self._records.database, turn.id)
+        return await TurnResult.read(self._records.database, turn.id)
 
     async def _watch_until(self, turn: Turn, *, after: int, sleeping: bool) -> Turn:
         """Show a turn until it rests; return it as it then is."""
-        watch = Watch(self._records.events, self._screen, turn, after, tell_route=True)
+        watch = TurnWatch(self._records.events, self._screen, turn, after, tell_route=True)
         rests = {Status.DONE, Status.FAILED, Status.CANCELLED, Status.WAITING}
         if sleeping:
             rests.add(Status.PARKED)
@@ -197,7 +199,7 @@ class Night:
     def _environ(self) -> dict[str, str]:
         return {**os.environ, "NOCTULE_HOME": str(self._records.home)}
 
-    def _write_config(self, gate: Gate) -> Path:
+    def _write_config(self, gate: RefusingGate) -> Path:
         settings = self._records.settings
         role = {"primary": "guarded", "max_tokens": _MOST_TOKENS, "temperature": 0, "tools": []}
         model = {"endpoint": "gate", "name": "smollm2-135m-instruct", "context": 4096}

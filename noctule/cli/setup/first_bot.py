@@ -82,7 +82,7 @@ async def invite(loaded: "Loaded") -> bool:
         Whether a link was shown. If not, somebody paired before, or a sentence says what happened.
     """
     from noctule.bootstrap import open_records  # noqa: PLC0415 - heavy
-    from noctule.channels.telegram.base.access import Gate, Invitation  # noqa: PLC0415 - likewise
+    from noctule.channels.telegram.base.access import AccessControl, Invitation  # noqa: PLC0415 - likewise
     from noctule.core.errors import NoctuleError  # noqa: PLC0415 - likewise
     from noctule.doctor.telegram import introduction  # noqa: PLC0415 - likewise
 
@@ -95,7 +95,7 @@ async def invite(loaded: "Loaded") -> bool:
         return False
     try:
         async with open_records(loaded) as records:
-            gate = Gate(settings, records.database, records.clock, say=click.echo)
+            gate = AccessControl(settings, records.database, records.clock, say=click.echo)
             await gate.open()
             code = await gate.invite(Invitation.OF_INIT)
     except NoctuleError as error:

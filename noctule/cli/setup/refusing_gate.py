@@ -13,7 +13,7 @@ _HEAD_BYTES = 65_536
 _CHUNK_BYTES = 65_536
 
 
-class Gate:
+class RefusingGate:
     """Refuses the first requests for an answer and passes the later ones on, byte for byte.
 
     Args:

@@ -13,7 +13,7 @@ from noctule.core.base.private_files import make_folder, write_private
 
 
 @dataclass(frozen=True, slots=True)
-class Service:
+class ServiceFile:
     """A service file that could be written.
 
     Args:
@@ -29,7 +29,7 @@ class Service:
 
 def service_for(
     config: Path, environment: Path, environ: Mapping[str, str], *, platform: str = sys.platform
-) -> Service | None:
+) -> ServiceFile | None:
     """Return the service file for this machine; None when its service manager is not known.
 
     Args:
@@ -50,7 +50,7 @@ def service_for(
             job["EnvironmentVariables"] = {"NOCTULE_HOME": home}
         path = Path.home() / "Library/LaunchAgents/noctule.plist"
         start = f"launchctl bootstrap gui/$(id -u) {shlex.quote(str(path))}"
-        return Service(path, start, plistlib.dumps(job, sort_keys=False))
+        return ServiceFile(path, start, plistlib.dumps(job, sort_keys=False))
     if shutil.which("systemctl", path=environ.get("PATH")) is None:
         return None
     text = packaged_service("noctule.service").read_text(encoding="utf-8")
@@ -67,12 +67,12 @@ def service_for(
     base = environ.get("XDG_CONFIG_HOME", "")
     folder = Path(base) if Path(base).is_absolute() else Path.home() / ".config"
     start = "systemctl --user enable --now noctule && loginctl enable-linger"
-    return Service(
+    return ServiceFile(
         folder / "systemd/user/noctule.service", start, ("\n".join(lines) + "\n").encode()
     )
 
 
-def write(service: Service) -> None:
+def write(service: ServiceFile) -> None:
     """Write the file, for its owner to change.
 
     Raises:

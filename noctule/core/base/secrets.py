@@ -22,7 +22,7 @@ and what is stored cannot be read again without them."""
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class EndedTurn:
     """A turn that has ended, and may have left secrets.
 
     Args:
@@ -74,7 +74,7 @@ def placeholder(key: bytes, secret: str) -> str:
 class SecretStore(Protocol):
     """Secrets of turns that have ended, in rows."""
 
-    async def due(self, *, session_id: str | None = None, limit: int = 100) -> list[Ended]:
+    async def due(self, *, session_id: str | None = None, limit: int = 100) -> list[EndedTurn]:
         """Return turns whose secrets were not replaced since their end, the earliest first.
 
         Args:
@@ -87,7 +87,7 @@ class SecretStore(Protocol):
         """Return whether a turn of a session has begun and not ended."""
         ...
 
-    async def replace(self, ended: Ended, masker: Masker) -> None:
+    async def replace(self, ended: EndedTurn, masker: Masker) -> None:
         """Replace what a masker finds in all rows of a turn.
 
         Its texts and events, its questions, journal and mail; the title of its session; messages
@@ -96,6 +96,6 @@ class SecretStore(Protocol):
         """
         ...
 
-    async def done(self, ended: Ended) -> None:
+    async def done(self, ended: EndedTurn) -> None:
         """Note that nothing of a turn is left to be replaced."""
         ...

@@ -12,12 +12,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
-from noctule.core.budgets.budgets import CLOCK_SLACK, Budget, BudgetKey, Hold, HoldState, Tally
+from noctule.core.budgets.budgets import (
+    CLOCK_SLACK,
+    Budget,
+    BudgetKey,
+    BudgetUsage,
+    Hold,
+    HoldState,
+)
 from noctule.core.times.windows import WindowKind
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class HoldRequest:
     """A call that wants to be paid for.
 
     Args:
@@ -37,7 +44,7 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class Bill:
+class Charge:
     """What a call has cost.
 
     Args:
@@ -52,7 +59,7 @@ class Bill:
 
 
 @dataclass(frozen=True, slots=True)
-class Placed:
+class HoldPlaced:
     """The money is reserved.
 
     Args:
@@ -60,12 +67,12 @@ class Placed:
         warns: those of them that came there with this call: to be told once.
     """
 
-    low: tuple[Tally, ...] = ()
-    warns: tuple[Tally, ...] = ()
+    low: tuple[BudgetUsage, ...] = ()
+    warns: tuple[BudgetUsage, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
-class Waits:
+class MustWait:
     """It would fit once calls under way have settled.
 
     Args:
@@ -76,7 +83,7 @@ class Waits:
 
 
 @dataclass(frozen=True, slots=True)
-class Exhausted:
+class OverBudget:
     """A budget does not pay for it.
 
     Args:
@@ -86,7 +93,7 @@ class Exhausted:
     """
 
     budget: Budget
-    tally: Tally
+    tally: BudgetUsage
     usd: Decimal
 
 
@@ -101,10 +108,10 @@ class Settled:
     over_usd: Decimal = Decimal(0)
 
 
-Ruling = Placed | Waits | Exhausted
+Ruling = HoldPlaced | MustWait | OverBudget
 
 
-class Books:
+class BudgetLedger:
     """The tallies and holds of some budgets at one moment.
 
     Args:
@@ -114,7 +121,9 @@ class Books:
             window no longer reaches, and those whose moment has not come yet.
     """
 
-    def __init__(self, now: datetime, tallies: Iterable[Tally], holds: Iterable[Hold] = ()) -> None:
+    def __init__(
+        self, now: datetime, tallies: Iterable[BudgetUsage], holds: Iterable[Hold] = ()
+    ) -> None:
         self._now = now
         self._tallies = {tally.key: tally for tally in tallies}
         self._holds = {(hold.id, hold.key): hold for hold in holds}
@@ -125,16 +134,16 @@ class Books:
         self.freed: set[BudgetKey] = set()
 
     @property
-    def tallies(self) -> Sequence[Tally]:
+    def tallies(self) -> Sequence[BudgetUsage]:
         """What is to be written back, in the order of keys."""
         return [self._tallies[key] for key in sorted(self._opened)]
 
-    def open(self, budget: Budget) -> Tally:
+    def open(self, budget: Budget) -> BudgetUsage:
         """Return how a budget stands now: turned, with what is overdue recovered."""
         key = budget.key
         if key in self._opened:
             return self._tallies[key]
-        before = self._tallies.get(key, Tally(key))
+        before = self._tallies.get(key, BudgetUsage(key))
         tally = replace(before.at(budget, self._now), seen_at=self._now)
         if tally.number > before.number > 0:
             self.turned.add(key)
@@ -152,7 +161,7 @@ class Books:
         """The moment they stand at."""
         return self._now
 
-    def place(self, claim: Claim) -> Ruling:
+    def place(self, claim: HoldRequest) -> Ruling:
         """Reserve a call's bound on all its budgets, or on none.
 
         A second time does nothing, or notes that its request leaves.
@@ -161,14 +170,14 @@ class Books:
             self.open(budget)  # which drops what is overdue and was never sent
         if any((claim.id, budget.key) in self._holds for budget in claim.budgets):
             self._send(claim)
-            return Placed((), ())
-        waits: Waits | None = None
+            return HoldPlaced((), ())
+        waits: MustWait | None = None
         for budget in claim.budgets:
             tally = self.open(budget)
             if tally.settled_usd + claim.usd > budget.usd:
-                return Exhausted(budget, tally, claim.usd)
+                return OverBudget(budget, tally, claim.usd)
             if tally.settled_usd + tally.held_usd + claim.usd > budget.usd:
-                waits = waits or Waits(budget)
+                waits = waits or MustWait(budget)
         if waits is not None:
             return waits
         low, warns = [], []
@@ -184,9 +193,9 @@ class Books:
                 if not tally.warned:
                     warns.append(tally)
                     self._tallies[budget.key] = replace(tally, warned=True)
-        return Placed(tuple(low), tuple(warns))
+        return HoldPlaced(tuple(low), tuple(warns))
 
-    def _send(self, claim: Claim) -> None:
+    def _send(self, claim: HoldRequest) -> None:
         if not claim.sent:
             return
         for budget in claim.budgets:
@@ -194,7 +203,7 @@ class Books:
             if hold is not None and not hold.sent:
                 self._keep(replace(hold, sent=True))
 
-    def settle(self, bill: Bill) -> Settled:
+    def settle(self, bill: Charge) -> Settled:
         """Put a call's real cost in the place of its hold; a second time does nothing."""
         over = Decimal(0)
         for budget in bill.budgets:
@@ -229,7 +238,7 @@ class Books:
             self.freed.add(budget.key)
         return usd, calls
 
-    def _pay(self, hold: Hold, bill: Bill, budget: Budget) -> None:
+    def _pay(self, hold: Hold, bill: Charge, budget: Budget) -> None:
         over = max(Decimal(0), bill.usd - hold.usd) if hold.usd else Decimal(0)
         if hold.state is HoldState.HELD:
             self._add(hold.key, held=-hold.usd, settled=bill.usd, over=over)
@@ -266,7 +275,7 @@ class Books:
             self._add(hold.key, settled=-hold.usd, recovered=-recovered)
             self._drop(hold)
 
-    def _carry(self, before: Tally, spent_usd: Decimal) -> None:
+    def _carry(self, before: BudgetUsage, spent_usd: Decimal) -> None:
         """Let what was spent before a budget became a rolling one leave it a window from now."""
         self._keep(
             Hold(
@@ -287,7 +296,7 @@ class Books:
         settled: Decimal = Decimal(0),
         recovered: Decimal = Decimal(0),
         over: Decimal = Decimal(0),
-    ) -> Tally:
+    ) -> BudgetUsage:
         before = self._tallies[key]
         after = replace(
             before,

@@ -15,7 +15,7 @@ RUN_BUDGET = "--budget"
 
 
 @dataclass(frozen=True, slots=True)
-class Payer:
+class BudgetSubject:
     """Who makes a call.
 
     Args:
@@ -31,7 +31,7 @@ class Payer:
     session_usd: Decimal | None = None
 
 
-class Coverage:
+class BudgetScopes:
     """The budgets of a configuration.
 
     Args:
@@ -59,11 +59,11 @@ class Coverage:
         """Whether there is no budget at all."""
         return not self._windows and not self._of_roles
 
-    def of(self, model: str, payer: Payer) -> tuple[Budget, ...]:
+    def of(self, model: str, subject: BudgetSubject) -> tuple[Budget, ...]:
         """Return every budget that must pay for a call to a model, in the order of keys."""
-        if self.is_empty and payer.session_usd is None:
+        if self.is_empty and subject.session_usd is None:
             return ()
-        return tuple(sorted(self._all(model, payer), key=lambda budget: budget.key))
+        return tuple(sorted(self._all(model, subject), key=lambda budget: budget.key))
 
     def asks_account(self, endpoint: str) -> bool:
         """Whether the provider of an endpoint is asked what is left."""
@@ -90,7 +90,7 @@ class Coverage:
 
     def may_cover(self, role: Role, model: str) -> str | None:
         """Return the name of a budget that may cover calls of a role to a model; None if none."""
-        everybody = Payer(role, session_id="", owner="")
+        everybody = BudgetSubject(role, session_id="", owner="")
         named = {name: b.of for name, b in self._settings.budgets.items()}
         for budget in self.of(model, everybody):
             return budget.key.name
@@ -99,29 +99,29 @@ class Coverage:
                 return name
         return None
 
-    def _all(self, model: str, payer: Payer) -> Iterator[Budget]:
-        if payer.role in self._of_roles:
-            yield self._of_roles[payer.role]
+    def _all(self, model: str, subject: BudgetSubject) -> Iterator[Budget]:
+        if subject.role in self._of_roles:
+            yield self._of_roles[subject.role]
         for name, own in self._settings.budgets.items():
-            part = self._part(own.scope, model, payer)
+            part = self._part(own.scope, model, subject)
             if part is not None and own.of in {None, part}:
                 yield self._named(BudgetKey(name, part), own)
-        if payer.session_usd is not None and payer.session_id is not None:
-            yield Budget(BudgetKey(RUN_BUDGET, payer.session_id), payer.session_usd, None)
+        if subject.session_usd is not None and subject.session_id is not None:
+            yield Budget(BudgetKey(RUN_BUDGET, subject.session_id), subject.session_usd, None)
 
     def _named(self, key: BudgetKey, own: BudgetSettings) -> Budget:
         return _budget(key, own, self._windows[key.name], self._settings.timezone)
 
-    def _part(self, scope: BudgetScope, model: str, payer: Payer) -> str | None:
+    def _part(self, scope: BudgetScope, model: str, subject: BudgetSubject) -> str | None:
         """Return whose part of a budget pays; None when it counts no such calls."""
         settings = self._settings.models[model]
         parts: dict[BudgetScope, str | None] = {
-            BudgetScope.ROLE: payer.role.value,
+            BudgetScope.ROLE: subject.role.value,
             BudgetScope.MODEL: model,
             BudgetScope.ENDPOINT: settings.endpoint,
             BudgetScope.TIER: settings.tier.value,
-            BudgetScope.SESSION: payer.session_id,
-            BudgetScope.OWNER: payer.owner,
+            BudgetScope.SESSION: subject.session_id,
+            BudgetScope.OWNER: subject.owner,
             BudgetScope.GLOBAL: "",
         }
         return parts[scope]

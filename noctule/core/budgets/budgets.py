@@ -117,7 +117,7 @@ class Hold:
 
 
 @dataclass(frozen=True, slots=True)
-class Tally:
+class BudgetUsage:
     """What a budget has come to in its present window.
 
     Args:
@@ -152,7 +152,7 @@ class Tally:
         """What is neither spent nor held; never below 0."""
         return max(Decimal(0), self.usd - self.settled_usd - self.held_usd)
 
-    def at(self, budget: Budget, now: datetime) -> "Tally":
+    def at(self, budget: Budget, now: datetime) -> "BudgetUsage":
         """Return it as it stands at a moment: in the next window when this one is over.
 
         What is held stays held across the turn and counts where it settles, so that no window
@@ -203,7 +203,7 @@ def whole_nanos(usd: Decimal) -> Decimal:
 
 
 def frees_at(
-    budget: Budget, tally: Tally, usd: Decimal, spent: list[Hold], now: datetime
+    budget: Budget, tally: BudgetUsage, usd: Decimal, spent: list[Hold], now: datetime
 ) -> datetime | None:
     """Return when an exhausted budget pays for a call again; None when no time cures it.
 

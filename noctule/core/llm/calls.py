@@ -9,7 +9,7 @@ from noctule.core.base.roles import Role
 from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.routes import Complexity
-from noctule.core.llm.routing import Wish
+from noctule.core.llm.routing import RoutingPreference
 
 
 class EventSink(Protocol):
@@ -58,7 +58,7 @@ class CallContext:
     budget_usd: Decimal | None = None
     private: bool = False
     complexity: Complexity = Complexity.SIMPLE
-    wish: Wish = field(default_factory=Wish)
+    wish: RoutingPreference = field(default_factory=RoutingPreference)
     stream: bool = False
     sink: EventSink = field(default_factory=NoSink)
     loop: bool = False

@@ -8,7 +8,7 @@ from noctule.core.settings.role import RoleSettings
 
 
 @dataclass(frozen=True, slots=True)
-class Need:
+class Requirements:
     """What one call requires.
 
     Args:

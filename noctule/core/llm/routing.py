@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from noctule.core.llm.limits import Limit
-from noctule.core.llm.requirements import Need
+from noctule.core.llm.requirements import Requirements
 from noctule.core.llm.routes import Complexity
 from noctule.core.settings.role import OnLimit, RoleSettings
 
@@ -38,7 +38,7 @@ class ModelFacts:
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class RoutingPreference:
     """What the caller asks for beyond the binding.
 
     Args:
@@ -69,7 +69,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Skip:
+class SkippedCandidate:
     """A model that may not serve the call.
 
     Args:
@@ -92,27 +92,27 @@ class Skip:
 
 
 @dataclass(frozen=True, slots=True)
-class Resolution:
+class Selection:
     """Candidates in the order they are asked, and everybody who was passed over."""
 
     candidates: tuple[Candidate, ...]
-    skips: tuple[Skip, ...]
+    skips: tuple[SkippedCandidate, ...]
 
-    def before(self, candidate: Candidate) -> tuple[Skip, ...]:
+    def before(self, candidate: Candidate) -> tuple[SkippedCandidate, ...]:
         """Return who was passed over on the way to a candidate."""
         return tuple(skip for skip in self.skips if skip.rank < candidate.rank)
 
 
 def resolve(
-    need: Need,
+    need: Requirements,
     binding: RoleSettings,
     facts: Mapping[str, ModelFacts],
     *,
-    wish: Wish,
+    wish: RoutingPreference,
     now: datetime,
     tried: Collection[str] = (),
-    unpaid: Mapping[str, Skip] | None = None,
-) -> Resolution:
+    unpaid: Mapping[str, SkippedCandidate] | None = None,
+) -> Selection:
     """Decide which models may serve one call.
 
     Args:
@@ -126,7 +126,7 @@ def resolve(
     """
     on_limit = wish.on_limit or binding.on_limit
     candidates: list[Candidate] = []
-    skips: list[Skip] = []
+    skips: list[SkippedCandidate] = []
     for position in _in_order(need, binding, wish):
         if position.model in tried:
             continue
@@ -139,10 +139,12 @@ def resolve(
             skips.append(replace(skip, rank=position.rank))
         if on_limit is OnLimit.PARK and (skip is None or not skip.incapable):
             break  # keep the first capable model, even if it has to be waited for
-    return Resolution(tuple(candidates), tuple(skips))
+    return Selection(tuple(candidates), tuple(skips))
 
 
-def _in_order(need: Need, binding: RoleSettings, wish: Wish) -> Iterable[Candidate]:
+def _in_order(
+    need: Requirements, binding: RoleSettings, wish: RoutingPreference
+) -> Iterable[Candidate]:
     if wish.forced is not None:
         yield Candidate(wish.forced, "forced", 0)
         return
@@ -158,7 +160,9 @@ def _in_order(need: Need, binding: RoleSettings, wish: Wish) -> Iterable[Candida
         yield Candidate(model, reason, rank)
 
 
-def why_not(model: str, need: Need, facts: ModelFacts | None, now: datetime) -> Skip | None:
+def why_not(
+    model: str, need: Requirements, facts: ModelFacts | None, now: datetime
+) -> SkippedCandidate | None:
     """Say why a model may not serve a call; None when it may.
 
     Args:
@@ -168,25 +172,25 @@ def why_not(model: str, need: Need, facts: ModelFacts | None, now: datetime) -> 
         now: decides whether its limit is still in force.
     """
     if facts is None:
-        return Skip(model, "is not in the configuration", incapable=True)
+        return SkippedCandidate(model, "is not in the configuration", incapable=True)
     if facts.until is not None and now >= facts.until:
         why = f"its endpoint ended on {facts.until:%Y-%m-%d %H:%M} UTC (`until`)"
-        return Skip(model, why, incapable=True)
+        return SkippedCandidate(model, why, incapable=True)
     lacking = _lacks(need, facts)
     if lacking is not None:
-        return Skip(model, lacking, incapable=True)
+        return SkippedCandidate(model, lacking, incapable=True)
     window = facts.context_tokens
     if window is not None and need.context_tokens > window:
         why = f"holds {window} tokens and the call needs about {need.context_tokens}"
-        return Skip(model, why, incapable=True, too_long=True)
+        return SkippedCandidate(model, why, incapable=True, too_long=True)
     if facts.limit is not None and facts.limit.in_force(now):
-        return Skip(
+        return SkippedCandidate(
             model, _limit_reason(facts.limit), retry_at=facts.limit.ends_at, limit=facts.limit
         )
     return None
 
 
-def _lacks(need: Need, facts: ModelFacts) -> str | None:
+def _lacks(need: Requirements, facts: ModelFacts) -> str | None:
     if need.private and not facts.local:
         return "is not local and the call is private"
     if need.tools and facts.tools is False:

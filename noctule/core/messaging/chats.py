@@ -39,7 +39,7 @@ class WatchKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Watch:
+class Subscription:
     """A session whose events a chat is told of.
 
     Args:

@@ -8,7 +8,7 @@ from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
-class Incoming:
+class InboxUpdate:
     """One update of a messenger; stored before it is acknowledged and handled once.
 
     Args:
@@ -55,7 +55,7 @@ class OutgoingKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Outgoing:
+class OutboxMessage:
     """One message, file or edit on its way; sent in order of id within its place.
 
     Args:

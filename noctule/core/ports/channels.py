@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Protocol
 
-from noctule.core.messaging.chats import Chat, Pairing, Person, Watch
-from noctule.core.messaging.messages import Backlog, Incoming, Outgoing, OutgoingState
+from noctule.core.messaging.chats import Chat, Pairing, Person, Subscription
+from noctule.core.messaging.messages import Backlog, InboxUpdate, OutboxMessage, OutgoingState
 
 
 class ChatStore(Protocol):
@@ -27,11 +27,11 @@ class ChatStore(Protocol):
         """Rename a place (a group became a supergroup), with its watches and waiting mail."""
         ...
 
-    async def watch(self, watch: Watch) -> None:
+    async def watch(self, watch: Subscription) -> None:
         """Store or replace a watch."""
         ...
 
-    async def watches(self, channel: str, *, place: str | None = None) -> list[Watch]:
+    async def watches(self, channel: str, *, place: str | None = None) -> list[Subscription]:
         """Return the watches of a messenger or of one place; in order of session."""
         ...
 
@@ -67,7 +67,7 @@ class ChatStore(Protocol):
 class InboxStore(Protocol):
     """What came in."""
 
-    async def add(self, updates: Sequence[Incoming]) -> int:
+    async def add(self, updates: Sequence[InboxUpdate]) -> int:
         """Store updates; those with a stored number change nothing. Return how many were new."""
         ...
 
@@ -79,7 +79,7 @@ class InboxStore(Protocol):
         """Return when the last update was received; None when none is stored."""
         ...
 
-    async def waiting(self, channel: str) -> list[Incoming]:
+    async def waiting(self, channel: str) -> list[InboxUpdate]:
         """Return the updates not handled yet, in order of number."""
         ...
 
@@ -101,26 +101,26 @@ class InboxStore(Protocol):
 class OutboxStore(Protocol):
     """What is to go out."""
 
-    async def add(self, message: Outgoing) -> bool:
+    async def add(self, message: OutboxMessage) -> bool:
         """Store a message; return False when one with its key is there.
 
         An edit with the key of an edit that is still pending takes its place.
         """
         ...
 
-    async def waiting(self, channel: str) -> list[Outgoing]:
+    async def waiting(self, channel: str) -> list[OutboxMessage]:
         """Return what is pending or was being sent, in order of id."""
         ...
 
-    async def first(self, channel: str, place: str) -> Outgoing | None:
+    async def first(self, channel: str, place: str) -> OutboxMessage | None:
         """Return what goes out next at a place; None when nothing waits there."""
         ...
 
-    async def by_key(self, channel: str, key: str) -> Outgoing | None:
+    async def by_key(self, channel: str, key: str) -> OutboxMessage | None:
         """Return one message; None when none has the key."""
         ...
 
-    async def by_message(self, channel: str, place: str, message_id: str) -> Outgoing | None:
+    async def by_message(self, channel: str, place: str, message_id: str) -> OutboxMessage | None:
         """Return what was sent as a message of the messenger; None when it was not ours."""
         ...
 

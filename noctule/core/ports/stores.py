@@ -6,17 +6,17 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from noctule.core.budgets.accounts import Account
-from noctule.core.budgets.budget_ledger import Books
-from noctule.core.budgets.budgets import Budget, BudgetKey, Hold, Tally
+from noctule.core.budgets.budget_ledger import BudgetLedger
+from noctule.core.budgets.budgets import Budget, BudgetKey, BudgetUsage, Hold
 from noctule.core.budgets.corrections import Correction
 from noctule.core.llm.attempts import Attempt
 from noctule.core.llm.events import Event, EventKind
 from noctule.core.llm.limits import Limit, LimitKey
 from noctule.core.llm.routes import Route
-from noctule.core.reports.answer_cost import Standing
+from noctule.core.reports.answer_cost import RatedTurn
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.parkings import Parking
-from noctule.core.sessions.sessions import Order, Session, Turn, Verdict
+from noctule.core.sessions.sessions import Order, Rating, Session, Turn
 from noctule.core.sessions.suspensions import Suspension
 
 
@@ -110,7 +110,7 @@ class TurnStore(Protocol):
         """
         ...
 
-    async def standings(self) -> Mapping[str, Standing]:
+    async def standings(self) -> Mapping[str, RatedTurn]:
         """Return how far every turn has come and what its person thought of it, by id."""
         ...
 
@@ -162,7 +162,7 @@ class TurnStore(Protocol):
         """Note what a person ordered for a turn; None takes it back."""
         ...
 
-    async def rate(self, turn_id: str, verdict: Verdict | None) -> None:
+    async def rate(self, turn_id: str, verdict: Rating | None) -> None:
         """Note what the person thought of the reply; None takes it back."""
         ...
 
@@ -223,7 +223,7 @@ class BudgetStore(Protocol):
 
     async def open_books(
         self, budgets: Sequence[Budget], hold_ids: Sequence[str], now: datetime
-    ) -> Books:
+    ) -> BudgetLedger:
         """Lock the rows of some budgets, in the order of their keys, and return their books.
 
         Args:
@@ -233,7 +233,7 @@ class BudgetStore(Protocol):
         """
         ...
 
-    async def keep(self, books: Books) -> None:
+    async def keep(self, books: BudgetLedger) -> None:
         """Write back what books say has changed."""
         ...
 
@@ -253,7 +253,7 @@ class BudgetStore(Protocol):
         """Return what counts as spent in a rolling window, oldest first."""
         ...
 
-    async def tallies(self) -> list[Tally]:
+    async def tallies(self) -> list[BudgetUsage]:
         """Return every stored tally, in the order of keys."""
         ...
 

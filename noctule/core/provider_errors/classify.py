@@ -14,13 +14,13 @@ from noctule.core.provider_errors.error_classes import (
     RENEWALS,
     UNAFFORDABLE,
     UNAVAILABLE,
-    Verdict,
+    ErrorClass,
 )
 from noctule.core.provider_errors.host_zones import pacific, zone_of
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.overflow_words import says_overflow
-from noctule.core.provider_errors.provider_response import RawAnswer
-from noctule.core.provider_errors.reset_names import Role, understand
+from noctule.core.provider_errors.provider_response import ProviderResponse
+from noctule.core.provider_errors.reset_names import ResetMeaning, understand
 from noctule.core.provider_errors.spoken_waits import spoken_waits
 from noctule.core.provider_errors.vocabulary import (
     CLEAR_STATUSES,
@@ -52,7 +52,7 @@ _ANY_TIME = datetime(2026, 1, 1, tzinfo=UTC)
 _NO_QUOTA = re.compile(r"\blimit:\s*0(?!\d|\.\d)", re.IGNORECASE)
 
 
-def classify(answer: RawAnswer) -> Verdict:
+def classify(answer: ProviderResponse) -> ErrorClass:
     """Say what a refusal is; what nothing recognises counts as ``unavailable``.
 
     Source: the forms in tests/fixtures/refusals, each with its own, checked 2026-11.
@@ -62,7 +62,7 @@ def classify(answer: RawAnswer) -> Verdict:
     return _by_the_day(answer, found)
 
 
-def _by_the_day(answer: RawAnswer, verdict: Verdict) -> Verdict:
+def _by_the_day(answer: ProviderResponse, verdict: ErrorClass) -> ErrorClass:
     """Add the calendar of a day's share to a refusal that says it is used up."""
     limited = verdict.outcome in {Outcome.RATE_LIMITED, Outcome.QUOTA_EXHAUSTED}
     if not limited or verdict.needs_person or verdict.renews is not None:
@@ -74,13 +74,13 @@ def _by_the_day(answer: RawAnswer, verdict: Verdict) -> Verdict:
     return replace(verdict, renews=day, renews_surely=zone is not None)
 
 
-def affordable_tokens(answer: RawAnswer) -> int | None:
+def affordable_tokens(answer: ProviderResponse) -> int | None:
     """Return the largest answer that the money left pays for, in tokens; None when nobody said."""
     found = _AFFORDABLE.search(answer.words)
     return int(re.sub(r"\D", "", found[1])) if found and found[1] else None
 
 
-def _by_openrouter(answer: RawAnswer) -> Verdict | None:
+def _by_openrouter(answer: ProviderResponse) -> ErrorClass | None:
     codes = answer.codes
     if "weight_exceeds_budget" in codes or _AFFORDABLE.search(answer.words):
         return UNAFFORDABLE
@@ -94,7 +94,7 @@ def _by_openrouter(answer: RawAnswer) -> Verdict | None:
     return replace(QUOTA, needs_person=True) if "openrouter_credits" in codes else None
 
 
-def _by_context(answer: RawAnswer) -> Verdict | None:
+def _by_context(answer: ProviderResponse) -> ErrorClass | None:
     """Catch requests that are too big for ever, some of which call themselves rate limits."""
     status = answer.effective_status
     if status == 413:  # noqa: PLR2004 - Content Too Large; Groq: more than a minute's tokens at once
@@ -103,7 +103,7 @@ def _by_context(answer: RawAnswer) -> Verdict | None:
     return OVERFLOW if readable and says_overflow(answer.words) else None
 
 
-def _by_google(answer: RawAnswer) -> Verdict | None:
+def _by_google(answer: ProviderResponse) -> ErrorClass | None:
     """Read google.rpc's details: Gemini, Vertex, Code Assist; also behind gateways."""
     quotas = [str(v) for name in _QUOTA_NAMES for v in answer.values(name)]
     exhausted = "resource_exhausted" in answer.codes
@@ -123,7 +123,7 @@ def _by_google(answer: RawAnswer) -> Verdict | None:
     return RATE if quotas else None
 
 
-def _exhausted(answer: RawAnswer) -> Verdict:
+def _exhausted(answer: ProviderResponse) -> ErrorClass:
     """Tell apart what Google calls RESOURCE_EXHAUSTED, beyond the quotas it names."""
     if "model_capacity_exhausted" in answer.codes:
         return OVERLOADED
@@ -132,7 +132,7 @@ def _exhausted(answer: RawAnswer) -> Verdict:
     return replace(QUOTA, account_wide=False) if "quota_exhausted" in answer.codes else RATE
 
 
-def _by_code(answer: RawAnswer) -> Verdict | None:
+def _by_code(answer: ProviderResponse) -> ErrorClass | None:
     if "insufficient_quota" in answer.codes and _DASHSCOPE.search(f"{answer.host} {answer.words}"):
         return RATE  # a minute's tokens, under the name that others give to an empty account
     if answer.codes & _ENDED_CODES:
@@ -140,7 +140,7 @@ def _by_code(answer: RawAnswer) -> Verdict | None:
     return next((verdict for verdict, codes in CODES if codes & answer.codes), None)
 
 
-def _by_words(answer: RawAnswer) -> Verdict | None:
+def _by_words(answer: ProviderResponse) -> ErrorClass | None:
     status = answer.effective_status
     if status in CLEAR_STATUSES:
         return None
@@ -152,7 +152,7 @@ def _by_words(answer: RawAnswer) -> Verdict | None:
     return found or weak
 
 
-def _by_status(answer: RawAnswer) -> Verdict | None:
+def _by_status(answer: ProviderResponse) -> ErrorClass | None:
     status = answer.effective_status
     if status is None:
         return None
@@ -163,10 +163,10 @@ def _by_status(answer: RawAnswer) -> Verdict | None:
     return BAD_REQUEST
 
 
-def _says_when(answer: RawAnswer) -> bool:
+def _says_when(answer: ProviderResponse) -> bool:
     """Whether a server that fails tells when to come back: it knows that it is overloaded."""
     names = [name for name, value in (*answer.lower_headers.items(), *answer.leaves) if value]
     told = (understand(name) for name in names[:_MOST_NAMES])
-    if any(name is not None and name.role is Role.ORDER for name in told):
+    if any(name is not None and name.role is ResetMeaning.ORDER for name in told):
         return True
     return next(spoken_waits(answer.words, _ANY_TIME), None) is not None

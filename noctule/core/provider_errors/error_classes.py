@@ -7,7 +7,7 @@ from noctule.core.times.windows import CalendarUnit, Window, WindowKind
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ErrorClass:
     """What a refusal is, before anybody asks how long it lasts.
 
     Args:
@@ -41,21 +41,21 @@ RENEWALS = {
     "monthly": MONTHLY,
 }
 
-RATE = Verdict(Outcome.RATE_LIMITED)
-CROWDED = Verdict(Outcome.RATE_LIMITED, brief=True)
-OVERLOADED = Verdict(Outcome.OVERLOADED, brief=True)
-QUOTA = Verdict(Outcome.QUOTA_EXHAUSTED, account_wide=True)
+RATE = ErrorClass(Outcome.RATE_LIMITED)
+CROWDED = ErrorClass(Outcome.RATE_LIMITED, brief=True)
+OVERLOADED = ErrorClass(Outcome.OVERLOADED, brief=True)
+QUOTA = ErrorClass(Outcome.QUOTA_EXHAUSTED, account_wide=True)
 SPEND_LIMIT = replace(QUOTA, renews=MONTHLY)
-AUTH = Verdict(Outcome.AUTH, account_wide=True, needs_person=True)
-MISSING = Verdict(Outcome.MODEL_MISSING, needs_person=True)
-OVERFLOW = Verdict(Outcome.CONTEXT_OVERFLOW)
+AUTH = ErrorClass(Outcome.AUTH, account_wide=True, needs_person=True)
+MISSING = ErrorClass(Outcome.MODEL_MISSING, needs_person=True)
+OVERFLOW = ErrorClass(Outcome.CONTEXT_OVERFLOW)
 UNAFFORDABLE = replace(
     OVERFLOW,
     unaffordable=True,
     note="this request costs more than what is left; a smaller one may pass",
 )
-MALFORMED = Verdict(Outcome.MALFORMED_TOOL_CALL)
-FILTERED = Verdict(Outcome.CONTENT_FILTERED)
-TIMEOUT = Verdict(Outcome.TIMEOUT)
-UNAVAILABLE = Verdict(Outcome.UNAVAILABLE)
-BAD_REQUEST = Verdict(Outcome.BAD_REQUEST)
+MALFORMED = ErrorClass(Outcome.MALFORMED_TOOL_CALL)
+FILTERED = ErrorClass(Outcome.CONTENT_FILTERED)
+TIMEOUT = ErrorClass(Outcome.TIMEOUT)
+UNAVAILABLE = ErrorClass(Outcome.UNAVAILABLE)
+BAD_REQUEST = ErrorClass(Outcome.BAD_REQUEST)

@@ -4,7 +4,7 @@ import re
 from datetime import datetime, timedelta, timezone, tzinfo
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 
 _BEIJING_HOSTS = (
     "bigmodel.cn",
@@ -71,7 +71,7 @@ def pacific() -> tzinfo:
     return named_zone("America/Los_Angeles", -8)
 
 
-def zone_of(answer: RawAnswer) -> tzinfo | None:
+def zone_of(answer: ProviderResponse) -> tzinfo | None:
     """Return where an answer means its times; None when nothing tells.
 
     The host decides; behind a gateway the vendor's own codes and language do.

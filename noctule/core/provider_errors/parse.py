@@ -3,16 +3,16 @@
 from datetime import datetime
 
 from noctule.core.provider_errors.classify import affordable_tokens, classify
-from noctule.core.provider_errors.error_classes import Verdict
+from noctule.core.provider_errors.error_classes import ErrorClass
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.overflow_words import WINDOW_FIELDS, window_in
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.provider_errors.provider_words import shorten
 from noctule.core.provider_errors.refusals import Evidence, Refusal
 from noctule.core.provider_errors.retry_after import Wait, find_wait
 from noctule.core.times.windows import Window
 
-__all__ = ["Evidence", "RawAnswer", "Refusal", "margin_seconds", "read_refusal"]
+__all__ = ["Evidence", "ProviderResponse", "Refusal", "margin_seconds", "read_refusal"]
 
 _LONGEST_MARGIN_SECONDS = 60.0
 _SHORTEST_MARGIN_SECONDS = 1.0
@@ -20,7 +20,7 @@ _MARGIN_SHARE = 0.05
 
 
 def read_refusal(
-    answer: RawAnswer, *, now: datetime, window: Window | None = None, consecutive: int = 0
+    answer: ProviderResponse, *, now: datetime, window: Window | None = None, consecutive: int = 0
 ) -> Refusal:
     """Read a failed answer into class, wait and evidence.
 
@@ -54,7 +54,7 @@ def read_refusal(
     )
 
 
-def _window(answer: RawAnswer, verdict: Verdict) -> int | None:
+def _window(answer: ProviderResponse, verdict: ErrorClass) -> int | None:
     if verdict.outcome is not Outcome.CONTEXT_OVERFLOW or verdict.unaffordable:
         return None
     return window_in(answer.words, (v for name in WINDOW_FIELDS for v in answer.values(name)))
@@ -72,14 +72,14 @@ def margin_seconds(wait_seconds: float) -> float:
     return min(_LONGEST_MARGIN_SECONDS, max(_SHORTEST_MARGIN_SECONDS, share))
 
 
-def _message(answer: RawAnswer) -> str:
+def _message(answer: ProviderResponse) -> str:
     words = shorten(answer.words)
     if words:
         return words
     return "an answer without a word" if answer.status is None else f"HTTP {answer.status}"
 
 
-def _note(answer: RawAnswer, oddity: str | None, wait: Wait) -> str | None:
+def _note(answer: ProviderResponse, oddity: str | None, wait: Wait) -> str | None:
     not_json = "the body is not JSON" if answer.body.strip() and answer.json is None else None
     notes = [note for note in (not_json, oddity, *wait.notes) if note]
     return "; ".join(notes) or None

@@ -53,7 +53,7 @@ _MESSAGE_KEYS = (
 
 
 @dataclass(frozen=True)
-class RawAnswer:
+class ProviderResponse:
     """What a provider answered, before anybody judged it.
 
     Args:

@@ -102,7 +102,7 @@ _BESIDE_ORDERS = frozenset({"user", "rate", "limit", "hint", "delay", "suggested
 EMPTY_STATUSES = frozenset({"rejected", "exceeded", "exhausted", "blocked", "limited", "throttled"})
 
 
-class Role(StrEnum):
+class ResetMeaning(StrEnum):
     """What a name tells."""
 
     ORDER = "order"
@@ -129,7 +129,7 @@ class TimeName:
             ``status``.
     """
 
-    role: Role
+    role: ResetMeaning
     bucket: tuple[str, ...] = ()
     unit_seconds: float | None = None
     moment: bool | None = None
@@ -155,18 +155,18 @@ def understand(name: str) -> TimeName | None:
             if {*bare[:at], *bare[at + len(order) :]} - _FILLERS - _BESIDE_ORDERS:
                 continue
             moment = None if order[-1] == "time" else order[-1] in _MOMENTS
-            return TimeName(Role.ORDER, unit_seconds=unit, moment=moment)
+            return TimeName(ResetMeaning.ORDER, unit_seconds=unit, moment=moment)
     if _RESETS & set(bare):
         tells_wait = bool(_IN & set(bare)) or (unit is not None and not _AT & set(bare))
         tells_when = bool(_AT & set(bare)) and not tells_wait
         bucket = tuple(w for w in bare if w not in _RESETS | _AT | _IN | _FILLERS)
         moment = True if tells_when else False if tells_wait else None
-        return TimeName(Role.RESET, bucket, unit, moment)
+        return TimeName(ResetMeaning.RESET, bucket, unit, moment)
     for words_of_level, level in sorted(_LEVELS.items(), key=lambda item: -len(item[0])):
         if (at := _position(bare, words_of_level)) is not None:
             rest = (*bare[:at], *bare[at + len(words_of_level) :])
             bucket = tuple(word for word in rest if word not in _FILLERS)
-            return TimeName(Role.LEVEL, bucket, level=level)
+            return TimeName(ResetMeaning.LEVEL, bucket, level=level)
     return None
 
 

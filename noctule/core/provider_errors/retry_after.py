@@ -4,13 +4,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 
-from noctule.core.provider_errors.error_classes import Verdict
+from noctule.core.provider_errors.error_classes import ErrorClass
 from noctule.core.provider_errors.host_zones import fit_to_window, zone_of
 from noctule.core.provider_errors.outcomes import Outcome
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.provider_errors.spoken_waits import spoken_waits
-from noctule.core.provider_errors.told_times import Offer, told_in_body, told_in_headers
+from noctule.core.provider_errors.told_times import ToldTime, told_in_body, told_in_headers
 from noctule.core.times.windows import Window
 
 _LONGEST_WAIT = timedelta(days=400)
@@ -39,7 +39,12 @@ class Wait:
 
 
 def find_wait(
-    answer: RawAnswer, verdict: Verdict, *, now: datetime, window: Window | None, consecutive: int
+    answer: ProviderResponse,
+    verdict: ErrorClass,
+    *,
+    now: datetime,
+    window: Window | None,
+    consecutive: int,
 ) -> Wait:
     """Return the first time in the answer that can be believed.
 
@@ -77,12 +82,12 @@ def find_wait(
     return Wait(guess.astimezone(UTC), Evidence.GUESS, tuple(notes))
 
 
-def _is_late(offer: Offer, now: datetime) -> bool:
+def _is_late(offer: ToldTime, now: datetime) -> bool:
     """Whether a time is only just over: it comes a little later, not at its next occurrence."""
     return offer.moment is not None and now - _LATE <= offer.moment <= now
 
 
-def _trouble(offer: Offer, verdict: Verdict, now: datetime, consecutive: int) -> str | None:
+def _trouble(offer: ToldTime, verdict: ErrorClass, now: datetime, consecutive: int) -> str | None:
     """Say why an offer cannot be believed; None when it can."""
     if offer.moment is None:
         return f"{offer.source} cannot be read"
@@ -98,8 +103,12 @@ def _trouble(offer: Offer, verdict: Verdict, now: datetime, consecutive: int) ->
 
 
 def _offers(
-    answer: RawAnswer, verdict: Verdict, now: datetime, window: Window | None, consecutive: int
-) -> Iterator[Offer]:
+    answer: ProviderResponse,
+    verdict: ErrorClass,
+    now: datetime,
+    window: Window | None,
+    consecutive: int,
+) -> Iterator[ToldTime]:
     zone = zone_of(answer) or UTC
     metered = verdict.outcome is not Outcome.QUOTA_EXHAUSTED
     header = told_in_headers(answer, now, zone, metered=metered)
@@ -112,12 +121,12 @@ def _offers(
     yield from _next_hint(header.hints, now, consecutive)
     yield from spoken_waits(answer.words, now, zone)
     if verdict.renews is not None and (verdict.renews_surely or consecutive <= 0):
-        yield Offer("the provider's calendar", verdict.renews.next_reset(now), Evidence.BODY)
+        yield ToldTime("the provider's calendar", verdict.renews.next_reset(now), Evidence.BODY)
     if window is not None and not verdict.brief:
-        yield Offer("the endpoint's window", window.next_reset(now), Evidence.WINDOW)
+        yield ToldTime("the endpoint's window", window.next_reset(now), Evidence.WINDOW)
 
 
-def _next_hint(hints: tuple[Offer, ...], now: datetime, consecutive: int) -> Iterator[Offer]:
+def _next_hint(hints: tuple[ToldTime, ...], now: datetime, consecutive: int) -> Iterator[ToldTime]:
     """Give the resets of buckets nobody calls empty: the soonest first, after it the next."""
     ahead = [hint for hint in hints if hint.moment is None or hint.moment > now]
     if ahead:
@@ -127,8 +136,8 @@ def _next_hint(hints: tuple[Offer, ...], now: datetime, consecutive: int) -> Ite
 
 
 def _in_its_window(
-    offer: Offer, answer: RawAnswer, now: datetime, consecutive: int
-) -> tuple[Offer, str | None]:
+    offer: ToldTime, answer: ProviderResponse, now: datetime, consecutive: int
+) -> tuple[ToldTime, str | None]:
     """Doubt a time without a zone that lies beyond the window it belongs to."""
     if offer.moment is None or not offer.naive or zone_of(answer) is not None:
         return offer, None

@@ -6,8 +6,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from noctule.core.provider_errors.refusals import Evidence
-from noctule.core.provider_errors.reset_names import Role, understand
-from noctule.core.provider_errors.told_times import Offer
+from noctule.core.provider_errors.reset_names import ResetMeaning, understand
+from noctule.core.provider_errors.told_times import ToldTime
 from noctule.core.times.moments import after, duration_from, moment_from
 from noctule.core.times.time_words import UNITS, any_of
 from noctule.core.times.written_times import read_time
@@ -80,7 +80,7 @@ _JUST_OVER = 0.05
 """How much of a day, a week or a year may have passed since a reset that is told as if ahead."""
 
 
-def spoken_waits(words: str, now: datetime, zone: tzinfo = UTC) -> Iterator[Offer]:
+def spoken_waits(words: str, now: datetime, zone: tzinfo = UTC) -> Iterator[ToldTime]:
     """Give each phrase that names a time, with the moment it means; None when no date comes of it.
 
     Durations ("try again in 5.289s", "retry in 10h17m5s") come before dates ("regain access on
@@ -95,7 +95,7 @@ def spoken_waits(words: str, now: datetime, zone: tzinfo = UTC) -> Iterator[Offe
     yield from _told_by_name(read, now)
     yield from _lasting(read, now)
     for match in _first(_EPOCH, read):
-        yield Offer(_source(match[0]), moment_from(match[1], now), Evidence.BODY)
+        yield ToldTime(_source(match[0]), moment_from(match[1], now), Evidence.BODY)
     for match in _first(_AT_IN_CHINESE, read):
         for offer in _dated(match[1] or match[2], "", now, zone):
             yield replace(offer, naive=True)
@@ -103,26 +103,26 @@ def spoken_waits(words: str, now: datetime, zone: tzinfo = UTC) -> Iterator[Offe
         yield from _dated(read[match.end() : match.end() + 80], match[0], now, zone)
 
 
-def _told_by_name(read: str, now: datetime) -> Iterator[Offer]:
+def _told_by_name(read: str, now: datetime) -> Iterator[ToldTime]:
     for match in _first(_PAIR, read):
         told = understand(match[1])
-        if told is not None and told.role is Role.ORDER:
+        if told is not None and told.role is ResetMeaning.ORDER:
             moment = moment_from(match[2], now, unit_seconds=told.unit_seconds, moment=told.moment)
-            yield Offer(_source(match[0]), moment, Evidence.BODY)
+            yield ToldTime(_source(match[0]), moment, Evidence.BODY)
 
 
-def _lasting(read: str, now: datetime) -> Iterator[Offer]:
+def _lasting(read: str, now: datetime) -> Iterator[ToldTime]:
     for match in _first(_LENGTH, read):
-        yield Offer(_source(match[0]), moment_from(match[1], now, moment=False), Evidence.BODY)
+        yield ToldTime(_source(match[0]), moment_from(match[1], now, moment=False), Evidence.BODY)
     for pattern in (_LATER, _LATER_IN_CHINESE):
         for match in _first(pattern, read):
             duration = next(group for group in match.groups() if group)
             seconds = duration_from(_MORE.sub("", duration).strip())
             if seconds is not None:
-                yield Offer(_source(match[0]), after(now, seconds), Evidence.BODY)
+                yield ToldTime(_source(match[0]), after(now, seconds), Evidence.BODY)
 
 
-def _dated(text: str, lead: str, now: datetime, zone: tzinfo) -> Iterator[Offer]:
+def _dated(text: str, lead: str, now: datetime, zone: tzinfo) -> Iterator[ToldTime]:
     """Give the moment of a date; one just over comes first, and after it its next occurrence."""
     start = now - timedelta(days=400)  # a moment that is over is told too
     reading = read_time(text, now=now, zone=zone) or read_time(text, now=start, zone=zone)
@@ -144,8 +144,8 @@ def _dated(text: str, lead: str, now: datetime, zone: tzinfo) -> Iterator[Offer]
     if moment is not None and earlier is not None:
         passed = (now - earlier) / (moment - earlier)
         if 0 <= passed < _JUST_OVER:
-            yield Offer(source, earlier, Evidence.BODY, naive=naive)
-    yield Offer(source, moment, Evidence.BODY, naive=naive)
+            yield ToldTime(source, earlier, Evidence.BODY, naive=naive)
+    yield ToldTime(source, moment, Evidence.BODY, naive=naive)
 
 
 def _first(pattern: re.Pattern[str], text: str) -> Iterator[re.Match[str]]:

@@ -4,12 +4,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.provider_errors.ratelimit_header import buckets_of
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.provider_errors.reset_names import (
     EMPTY_STATUSES,
-    Role,
+    ResetMeaning,
     TimeName,
     understand,
     words_of,
@@ -23,7 +23,7 @@ _DIVIDED = frozenset({"retry", "reset", "resets"})
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class ToldTime:
     """One place that tells a time.
 
     Args:
@@ -62,12 +62,14 @@ class ToldTimes:
         hints: when buckets are full of which nobody says how full they are, soonest first.
     """
 
-    orders: tuple[Offer, ...] = ()
-    resets: tuple[Offer, ...] = ()
-    hints: tuple[Offer, ...] = ()
+    orders: tuple[ToldTime, ...] = ()
+    resets: tuple[ToldTime, ...] = ()
+    hints: tuple[ToldTime, ...] = ()
 
 
-def told_in_headers(answer: RawAnswer, now: datetime, zone: tzinfo, *, metered: bool) -> ToldTimes:
+def told_in_headers(
+    answer: ProviderResponse, now: datetime, zone: tzinfo, *, metered: bool
+) -> ToldTimes:
     """Find the times in an answer's headers.
 
     Args:
@@ -81,7 +83,9 @@ def told_in_headers(answer: RawAnswer, now: datetime, zone: tzinfo, *, metered: 
     return reader.read([scope, *buckets_of(answer.lower_headers)])
 
 
-def told_in_body(answer: RawAnswer, now: datetime, zone: tzinfo, *, metered: bool) -> ToldTimes:
+def told_in_body(
+    answer: ProviderResponse, now: datetime, zone: tzinfo, *, metered: bool
+) -> ToldTimes:
     """Find the times in an answer's body, whatever they are nested in; arguments as above."""
     return _Reader(now, zone, Evidence.BODY, metered=metered).read(answer.scopes)
 
@@ -94,9 +98,9 @@ class _Reader:
         self._metered = metered
 
     def read(self, scopes: list[dict[str, object]]) -> ToldTimes:
-        orders: list[tuple[TimeName, Offer]] = []
-        empty: list[Offer] = []
-        unknown: list[Offer] = []
+        orders: list[tuple[TimeName, ToldTime]] = []
+        empty: list[ToldTime] = []
+        unknown: list[ToldTime] = []
         names = 0
         for scope in map(_with_parts, scopes):
             names += len(scope)
@@ -113,10 +117,10 @@ class _Reader:
             hints=tuple(sorted(unknown, key=_when)),
         )
 
-    def _orders(self, scope: Mapping[str, object]) -> Iterator[tuple[TimeName, Offer]]:
+    def _orders(self, scope: Mapping[str, object]) -> Iterator[tuple[TimeName, ToldTime]]:
         for name, value in scope.items():
             told = understand(name)
-            if told is None or told.role is not Role.ORDER or value in (None, ""):
+            if told is None or told.role is not ResetMeaning.ORDER or value in (None, ""):
                 continue
             offer = self._offer(name, told, value)
             if offer.moment is not None or self._evidence is Evidence.HEADER:
@@ -126,18 +130,18 @@ class _Reader:
         buckets: dict[tuple[str, ...], _Bucket] = {}
         for name, value in scope.items():
             told = understand(name)
-            if told is None or told.role is Role.ORDER:
+            if told is None or told.role is ResetMeaning.ORDER:
                 continue
             if not self._metered and _METERS & set(told.bucket):
                 continue
             bucket = buckets.setdefault(told.bucket, _Bucket())
-            if told.role is Role.RESET:
+            if told.role is ResetMeaning.RESET:
                 bucket.resets.append((told, name, value))
             elif (level := _is_empty(told.level, value)) is not None:
                 bucket.levels.append(level)
         return [bucket for bucket in buckets.values() if bucket.resets]
 
-    def _reset(self, bucket: _Bucket) -> Offer | None:
+    def _reset(self, bucket: _Bucket) -> ToldTime | None:
         """Return a bucket's time, a wait before a moment: clocks differ."""
         by_trust = sorted(bucket.resets, key=lambda reset: reset[0].moment is not False)
         offers = [self._offer(name, told, value) for told, name, value in by_trust]
@@ -146,7 +150,7 @@ class _Reader:
             return offers[0]
         return read
 
-    def _offer(self, name: str, told: TimeName, value: object) -> Offer:
+    def _offer(self, name: str, told: TimeName, value: object) -> ToldTime:
         moment = moment_from(
             value,
             self._now,
@@ -155,7 +159,7 @@ class _Reader:
             moment=told.moment,
         )
         naive = isinstance(value, str) and seconds_from(value) is None and _is_naive(value)
-        return Offer(f"{name[:60]} {str(value)[:40]!r}", moment, self._evidence, naive=naive)
+        return ToldTime(f"{name[:60]} {str(value)[:40]!r}", moment, self._evidence, naive=naive)
 
 
 def _with_parts(scope: dict[str, object]) -> dict[str, object]:
@@ -169,7 +173,7 @@ def _with_parts(scope: dict[str, object]) -> dict[str, object]:
     return scope | parts if parts else scope
 
 
-def _when(offer: Offer) -> float:
+def _when(offer: ToldTime) -> float:
     return offer.moment.timestamp() if offer.moment is not None else float("inf")
 
 

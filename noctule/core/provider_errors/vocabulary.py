@@ -19,10 +19,10 @@ from noctule.core.provider_errors.error_classes import (
     SPEND_LIMIT,
     TIMEOUT,
     UNAVAILABLE,
-    Verdict,
+    ErrorClass,
 )
 
-CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
+CODES: tuple[tuple[ErrorClass, frozenset[str]], ...] = (
     (
         OVERFLOW,
         frozenset(
@@ -258,7 +258,7 @@ _PERMISSION_CODES = frozenset(
         "forbidden",
     ]
 )
-WEAK_CODES: tuple[tuple[Verdict, frozenset[str]], ...] = (
+WEAK_CODES: tuple[tuple[ErrorClass, frozenset[str]], ...] = (
     (RATE, _RATE_CODES),
     (AUTH, _PERMISSION_CODES),
 )
@@ -319,7 +319,7 @@ _USAGE_WORDS = _words(
     r"daily free allocation",
     "使用上限|用量上限|次数限额|套餐已到期|套餐用量",
 )
-WORDS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
+WORDS: tuple[tuple[ErrorClass, re.Pattern[str]], ...] = (
     (SPEND_LIMIT, _words("specified API usage limits")),
     (
         CROWDED,
@@ -369,7 +369,7 @@ WORDS_OF_BAD_REPLIES = _words(
     r"failed to parse input at pos",
     r"failed to call a function",
 )
-WORDS_OF_BAD_REQUESTS: tuple[tuple[Verdict, re.Pattern[str]], ...] = (
+WORDS_OF_BAD_REQUESTS: tuple[tuple[ErrorClass, re.Pattern[str]], ...] = (
     (MALFORMED, WORDS_OF_BAD_REPLIES),
     (
         FILTERED,

@@ -10,13 +10,13 @@ from noctule.core.llm.routes import Route
 from noctule.core.llm.spending import total_usd
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.sessions.lifecycle import Status
-from noctule.core.sessions.sessions import Verdict
+from noctule.core.sessions.sessions import Rating
 
-_NOT_GOOD_ENOUGH = frozenset({Verdict.BAD, Verdict.AGAIN})
+_NOT_GOOD_ENOUGH = frozenset({Rating.BAD, Rating.AGAIN})
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RatedTurn:
     """How far a turn has come, and what its person thought of the reply.
 
     Args:
@@ -26,7 +26,7 @@ class Standing:
     """
 
     status: Status
-    verdict: Verdict | None = None
+    verdict: Rating | None = None
     rejected: bool = False
 
     @property
@@ -37,7 +37,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True)
-class AnswerPrice:
+class AnswerCost:
     """What accepted answers cost.
 
     Retries, discarded attempts, failed turns and answers nobody wanted are paid for too: they are
@@ -75,14 +75,14 @@ class AnswerPrices:
         by_model: by the model's configured name.
     """
 
-    total: AnswerPrice
-    by_role: Mapping[str, AnswerPrice]
-    by_model: Mapping[str, AnswerPrice]
+    total: AnswerCost
+    by_role: Mapping[str, AnswerCost]
+    by_model: Mapping[str, AnswerCost]
 
 
 def price_answers(
     attempts: Iterable[Attempt],
-    standings: Mapping[str, Standing],
+    standings: Mapping[str, RatedTurn],
     routes: Mapping[str, Route],
 ) -> AnswerPrices:
     """Price accepted answers.
@@ -105,7 +105,7 @@ def price_answers(
         if standings[turn_id].status is Status.DONE
     }
 
-    def price(key: Callable[[Attempt], str]) -> dict[str, AnswerPrice]:
+    def price(key: Callable[[Attempt], str]) -> dict[str, AnswerCost]:
         made: defaultdict[str, list[Attempt]] = defaultdict(list)
         turns: defaultdict[str, set[str]] = defaultdict(set)
         for turn_id, attempt in ended:
@@ -113,7 +113,7 @@ def price_answers(
             if turn_id in judged and _has_part(attempt, routes.get(turn_id)):
                 turns[key(attempt)].add(turn_id)
         return {
-            name: AnswerPrice(
+            name: AnswerCost(
                 accepted=sum(judged[turn_id] for turn_id in turns[name]),
                 refused=sum(not judged[turn_id] for turn_id in turns[name]),
                 cost_usd=total_usd(group),
@@ -121,7 +121,7 @@ def price_answers(
             for name, group in made.items()
         }
 
-    total = AnswerPrice(
+    total = AnswerCost(
         accepted=sum(judged.values()),
         refused=sum(not accepted for accepted in judged.values()),
         cost_usd=total_usd(attempt for _, attempt in ended),

@@ -7,8 +7,8 @@ from datetime import datetime
 from decimal import Decimal
 
 from noctule.core.budgets.accounts import Account, Statement, account_endpoint
-from noctule.core.budgets.budget_scopes import RUN_BUDGET, Coverage
-from noctule.core.budgets.budgets import Budget, BudgetKey, Hold, Tally
+from noctule.core.budgets.budget_scopes import RUN_BUDGET, BudgetScopes
+from noctule.core.budgets.budgets import Budget, BudgetKey, BudgetUsage, Hold
 from noctule.core.sessions.parkings import Parking
 from noctule.core.sessions.sessions import Session
 
@@ -24,7 +24,7 @@ class BudgetLine:
     """
 
     budget: Budget
-    tally: Tally
+    tally: BudgetUsage
     asleep: tuple[str, ...]
 
     @property
@@ -101,9 +101,9 @@ def _whole_account(parking: Parking) -> str | None:
 
 
 def report_budgets(
-    coverage: Coverage,
+    coverage: BudgetScopes,
     *,
-    tallies: Iterable[Tally],
+    tallies: Iterable[BudgetUsage],
     spent: Mapping[BudgetKey, Sequence[Hold]],
     sessions: Iterable[Session],
     parkings: Iterable[Parking],
@@ -135,7 +135,7 @@ def report_budgets(
     return [
         BudgetLine(
             budget,
-            _standing(known.get(key, Tally(key)), budget, spent.get(key, ()), now),
+            _standing(known.get(key, BudgetUsage(key)), budget, spent.get(key, ()), now),
             tuple(asleep.get(key, ())),
         )
         for key, budget in sorted(budgets.items())
@@ -151,7 +151,9 @@ def _asleep(parkings: Iterable[Parking]) -> Mapping[BudgetKey, Mapping[str, None
     return asleep
 
 
-def _standing(tally: Tally, budget: Budget, spent: Sequence[Hold], now: datetime) -> Tally:
+def _standing(
+    tally: BudgetUsage, budget: Budget, spent: Sequence[Hold], now: datetime
+) -> BudgetUsage:
     if tally.number == 0:
         return replace(tally, usd=budget.usd)
     standing = tally.at(budget, now)

@@ -12,7 +12,7 @@ from noctule.core.llm.routes import Route
 from noctule.core.llm.spending import total_usd
 from noctule.core.llm.token_parts import TokenParts
 from noctule.core.provider_errors.outcomes import Outcome
-from noctule.core.reports.answer_cost import AnswerPrices, Standing, price_answers
+from noctule.core.reports.answer_cost import AnswerPrices, RatedTurn, price_answers
 from noctule.core.sessions.sessions import Session
 from noctule.core.settings.model import Tier
 
@@ -134,7 +134,7 @@ def report_costs(
     zone: tzinfo,
     baseline: str | None,
     list_cost: ListCost,
-    standings: Mapping[str, Standing] | None = None,
+    standings: Mapping[str, RatedTurn] | None = None,
 ) -> CostReport:
     """Add the ledger up.
 

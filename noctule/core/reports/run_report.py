@@ -22,7 +22,7 @@ _TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
-class Nap:
+class SleepInterval:
     """One time a turn rested and went on, or not.
 
     Args:
@@ -61,7 +61,7 @@ class RunReport:
     """
 
     ended_at: datetime | None
-    naps: tuple[Nap, ...]
+    naps: tuple[SleepInterval, ...]
     repeated: int
     cost_usd: Decimal | None
     elsewhere: Baseline | None
@@ -109,7 +109,7 @@ class RunReport:
         last = self._rest(self.naps[-1], zone)
         return f"parked {len(self.naps)} times, {all_of_it} in all, at last {last}"
 
-    def _rest(self, nap: Nap, zone: tzinfo) -> str:
+    def _rest(self, nap: SleepInterval, zone: tzinfo) -> str:
         verb = "parked" if nap.status == Status.PARKED else "waited"
         since = self._moment(nap.parked_at, zone)
         if nap.woken_at is None or nap.slept_s is None:
@@ -165,7 +165,7 @@ def report_run(
     )
 
 
-def _naps(events: Iterable[Event]) -> Iterator[Nap]:
+def _naps(events: Iterable[Event]) -> Iterator[SleepInterval]:
     asleep: Event | None = None
     for event in events:
         if event.kind is EventKind.PARKED:
@@ -177,10 +177,10 @@ def _naps(events: Iterable[Event]) -> Iterator[Nap]:
         yield _nap(asleep, None)
 
 
-def _nap(parked: Event, woken_at: datetime | None) -> Nap:
+def _nap(parked: Event, woken_at: datetime | None) -> SleepInterval:
     data = parked.data
     sentence = str(data.get("sentence", ""))
-    return Nap(str(data.get("status", "parked")), parked.at, woken_at, sentence)
+    return SleepInterval(str(data.get("status", "parked")), parked.at, woken_at, sentence)
 
 
 def _cut_off(attempts: Iterable[Attempt], events: Iterable[Event]) -> int:

@@ -10,7 +10,7 @@ from noctule.core.sessions.parkings import Parking
 from noctule.core.settings import Settings
 
 
-def understudy(
+def alternative_model(
     settings: Settings,
     *,
     role: Role | str,

@@ -22,7 +22,7 @@ class SessionKind(StrEnum):
     RUN = "run"
 
 
-class Verdict(StrEnum):
+class Rating(StrEnum):
     """What the person thought of a reply."""
 
     GOOD = "good"
@@ -109,7 +109,7 @@ class Turn:
     on_limit: OnLimit | None = None
     reply: str | None = None
     error: str | None = None
-    verdict: Verdict | None = None
+    verdict: Rating | None = None
     order: Order | None = None
     started_at: datetime | None = None
     ended_at: datetime | None = None

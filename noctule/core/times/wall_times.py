@@ -2,13 +2,13 @@
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
 
-from noctule.core.times.written_days import Clock, Day
+from noctule.core.times.written_days import ClockTime, WrittenDay
 
 MORNING = 8
 """The hour of a day that was named without one."""
 
 
-def before(day: Day, moment: datetime, zone: tzinfo) -> datetime | None:
+def before(day: WrittenDay, moment: datetime, zone: tzinfo) -> datetime | None:
     """Return the occurrence before a moment; None where only one can be meant."""
     if day.weekday is not None:
         return days_before(7, moment, zone)
@@ -25,11 +25,11 @@ def days_before(days: int, moment: datetime, zone: tzinfo) -> datetime:
 
 
 def on_day(
-    day: Day, clock: Clock | None, now: datetime, zone: tzinfo, *, shift_days: int = 0
+    day: WrittenDay, clock: ClockTime | None, now: datetime, zone: tzinfo, *, shift_days: int = 0
 ) -> tuple[datetime, ...]:
     """Return the next moment a day and a time of day name; nothing when all are over."""
     named = day.ahead is not None or day.weekday is not None
-    at = clock or Clock(MORNING if named or day.month is None else 0)
+    at = clock or ClockTime(MORNING if named or day.month is None else 0)
     for candidate in _dates(day, now.astimezone(zone).date()):
         try:
             moment = wall(candidate + timedelta(days=shift_days), at, zone, after=now)
@@ -40,7 +40,7 @@ def on_day(
     return ()
 
 
-def _dates(day: Day, today: date) -> list[date]:
+def _dates(day: WrittenDay, today: date) -> list[date]:
     """Give the dates a day may mean, soonest first."""
     if day.ahead is not None:
         return [today + timedelta(days=day.ahead)]
@@ -65,10 +65,10 @@ def date_or_none(year: int, month: int, day: int) -> date | None:
         return None
 
 
-def next_at(clock: Clock | None, now: datetime, zone: tzinfo) -> tuple[datetime, ...]:
+def next_at(clock: ClockTime | None, now: datetime, zone: tzinfo) -> tuple[datetime, ...]:
     """Return the next occurrence of a time of day (None: of the morning)."""
     today = now.astimezone(zone).date()
-    at = clock or Clock(MORNING)
+    at = clock or ClockTime(MORNING)
     for days in (-1, 0, 1, 2):  # yesterday's 24:00 is today's; a clock change may leave a day out
         moment = wall(today + timedelta(days=days), at, zone, after=now)
         if moment > now:
@@ -76,10 +76,10 @@ def next_at(clock: Clock | None, now: datetime, zone: tzinfo) -> tuple[datetime,
     return ()
 
 
-def wall(day: date, clock: Clock, zone: tzinfo, after: datetime | None = None) -> datetime:
+def wall(day: date, clock: ClockTime, zone: tzinfo, after: datetime | None = None) -> datetime:
     """Return a moment of the clock on the wall; of two of that name the first that is ahead."""
     if clock.hour == 24:  # noqa: PLR2004 - the end of the day
-        day, clock = day + timedelta(days=1), Clock(0)
+        day, clock = day + timedelta(days=1), ClockTime(0)
     local = datetime.combine(day, time(clock.hour, clock.minute, clock.second), tzinfo=zone)
     first = local.astimezone(UTC)
     if after is not None and first <= after:

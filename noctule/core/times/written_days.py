@@ -86,7 +86,7 @@ _HALF_DAY = 12
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class ClockTime:
     """A time of day as written.
 
     Args:
@@ -103,13 +103,13 @@ class Clock:
     bare: bool = False
     wrong: bool = False
 
-    def in_evening(self) -> "Clock":
+    def in_evening(self) -> "ClockTime":
         """Return it twelve hours later where it is a morning's hour."""
-        return Clock(self.hour + _HALF_DAY, self.minute, self.second)
+        return ClockTime(self.hour + _HALF_DAY, self.minute, self.second)
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class WrittenDay:
     """A day as written; each way of naming one fills its own field.
 
     Args:
@@ -166,7 +166,7 @@ class Scanner:
         return self.text[self.position :]
 
 
-def take_day(scanner: Scanner) -> Day | None:
+def take_day(scanner: Scanner) -> WrittenDay | None:
     """Read a day; None when none stands here."""
     for pattern in _DAYS:
         if found := scanner.take(pattern):
@@ -174,21 +174,21 @@ def take_day(scanner: Scanner) -> Day | None:
     if found := scanner.take(_SLASHED):
         return _slashed(found)
     if found := scanner.take(_AHEAD):
-        return Day(ahead=DAYS_AHEAD[found[1].lower()])
+        return WrittenDay(ahead=DAYS_AHEAD[found[1].lower()])
     if found := scanner.take(_WEEKDAY):
         name = found[2].lower()
-        return Day(
+        return WrittenDay(
             weekday=WEEKDAYS[name],
             skips_today=(found[1] or "").lower() == "next",
             weak=found[1] is None,
             abbreviated=len(name) < 6,  # noqa: PLR2004 - monday and friday are the shortest
         )
     if found := scanner.take(_DAY_OF_MONTH):
-        return Day(day=int(found[1]), wrong=not 1 <= int(found[1]) <= 31, weak=True)  # noqa: PLR2004 - days of a month
+        return WrittenDay(day=int(found[1]), wrong=not 1 <= int(found[1]) <= 31, weak=True)  # noqa: PLR2004 - days of a month
     return None
 
 
-def take_part_of_day(scanner: Scanner, *, alone: bool) -> Day | None:
+def take_part_of_day(scanner: Scanner, *, alone: bool) -> WrittenDay | None:
     """Read "tonight", "this evening", "in the morning"; None when none stands here.
 
     Args:
@@ -200,17 +200,17 @@ def take_part_of_day(scanner: Scanner, *, alone: bool) -> Day | None:
     if found is None:
         return None
     if found[1]:
-        return Day(ahead=0, part=PARTS_OF_DAY["night"])
+        return WrittenDay(ahead=0, part=PARTS_OF_DAY["night"])
     part = PARTS_OF_DAY[found["part"].lower()]
     if found["this"]:
-        return Day(ahead=0, part=part)
+        return WrittenDay(ahead=0, part=part)
     if alone and not found["the"]:
         scanner.position = start
         return None
-    return Day(part=part, weak=alone)
+    return WrittenDay(part=part, weak=alone)
 
 
-def take_clock(scanner: Scanner, *, expected: bool, bare: bool) -> Clock | None:
+def take_clock(scanner: Scanner, *, expected: bool, bare: bool) -> ClockTime | None:
     """Read a time of day; None when none stands here.
 
     Args:
@@ -221,7 +221,7 @@ def take_clock(scanner: Scanner, *, expected: bool, bare: bool) -> Clock | None:
     if found := scanner.take(_PAST):
         return _past(found)
     if found := scanner.take(_NAMED_HOUR):
-        return Clock(NAMED_HOURS[found[1].lower()])
+        return ClockTime(NAMED_HOURS[found[1].lower()])
     for pattern in _CLOCKS + (_LEANING_CLOCKS if expected else ()):
         if found := scanner.take(pattern):
             return _clock(found)
@@ -230,7 +230,7 @@ def take_clock(scanner: Scanner, *, expected: bool, bare: bool) -> Clock | None:
         if hour > _MOST_HOUR and scanner.rest.strip():  # "at 30 places"
             scanner.position = found.start()
             return None
-        return Clock(hour, bare=hour <= _HALF_DAY, wrong=hour > _MOST_HOUR)
+        return ClockTime(hour, bare=hour <= _HALF_DAY, wrong=hour > _MOST_HOUR)
     return None
 
 
@@ -250,22 +250,24 @@ def take_zone(scanner: Scanner) -> tzinfo | str | None:
     return None
 
 
-def _dated(found: re.Match[str]) -> Day:
+def _dated(found: re.Match[str]) -> WrittenDay:
     groups = found.groupdict()
     named = groups.get("month")
     month = MONTHS[named.lower()] if named else int(groups["m"])
     year = int(groups["y"]) if groups.get("y") else None
     day = int(groups["d"])
     weak = named is None or year is None
-    return Day(year=year, month=month, day=day, wrong=not _exists(year, month, day), weak=weak)
+    return WrittenDay(
+        year=year, month=month, day=day, wrong=not _exists(year, month, day), weak=weak
+    )
 
 
-def _slashed(found: re.Match[str]) -> Day:
+def _slashed(found: re.Match[str]) -> WrittenDay:
     first, second = int(found[1]), int(found[2])
     year = None if found[3] is None else int(found[3]) + (2000 if len(found[3]) == 2 else 0)  # noqa: PLR2004 - 26 for 2026
     day, month = (first, second) if first > _HALF_DAY else (second, first)
     swapped = first <= _HALF_DAY and second <= _HALF_DAY and first != second
-    return Day(
+    return WrittenDay(
         year=year, month=month, day=day, swapped=swapped, wrong=not _exists(year, month, day)
     )
 
@@ -278,28 +280,28 @@ def _exists(year: int | None, month: int, day: int) -> bool:
     return True
 
 
-def _clock(found: re.Match[str]) -> Clock:
+def _clock(found: re.Match[str]) -> ClockTime:
     groups = found.groupdict()
     hour, minute = int(groups["h"]), int(groups.get("min") or 0)
     second = int(groups.get("s") or 0)
     return _halved(hour, minute, second, groups.get("half"))
 
 
-def _halved(hour: int, minute: int, second: int, half: str | None) -> Clock:
+def _halved(hour: int, minute: int, second: int, half: str | None) -> ClockTime:
     wrong = hour > _MOST_HOUR or minute > 59 or second > 59 or (hour == _MOST_HOUR and minute > 0)  # noqa: PLR2004 - clocks
     if half is not None:
         wrong = wrong or not 1 <= hour <= _HALF_DAY
         hour = hour % _HALF_DAY + (_HALF_DAY if half[:1].lower() == "p" else 0)
-    return Clock(hour, minute, second, wrong=wrong)
+    return ClockTime(hour, minute, second, wrong=wrong)
 
 
-def _past(found: re.Match[str]) -> Clock:
+def _past(found: re.Match[str]) -> ClockTime:
     minutes = _PAST_MINUTES.get(found[1].lower()) or int(found[1])
     hour = int(found[3]) if found[3].isdecimal() else round(NUMBERS[found[3].lower()])
     whole = timedelta(hours=hour, minutes=minutes if found[2].lower() == "past" else -minutes)
     total = int(whole.total_seconds()) // 60 % (24 * 60)
     clock = _halved(total // 60, total % 60, 0, found["half"])
-    return Clock(
+    return ClockTime(
         clock.hour,
         clock.minute,
         bare=found["half"] is None and hour <= _HALF_DAY,

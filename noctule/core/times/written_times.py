@@ -29,9 +29,9 @@ from noctule.core.times.wall_times import (
     wall,
 )
 from noctule.core.times.written_days import (
-    Clock,
-    Day,
+    ClockTime,
     Scanner,
+    WrittenDay,
     take_clock,
     take_day,
     take_part_of_day,
@@ -193,7 +193,9 @@ def _duration(
         return _Found(trouble=TimeTrouble.NOT_UNDERSTOOD)
     written = scanner.text[start : scanner.position].strip()
     if alone and lead and (hour := _HOUR_OF_DAY.fullmatch(written)):  # "at 21h", as in France
-        return _Found((*next_at(Clock(int(hour[1])), now, zone), *moments), TimeTrouble.AMBIGUOUS)
+        return _Found(
+            (*next_at(ClockTime(int(hour[1])), now, zone), *moments), TimeTrouble.AMBIGUOUS
+        )
     if alone and not compact:  # "at 2 hours": neither a time of day nor "in 2 hours"
         return _Found(moments, TimeTrouble.AMBIGUOUS)
     return _at_a_time_of_that_day(scanner, moments[0], now, zone) or _Found(moments)
@@ -209,7 +211,7 @@ def _hours_and_minutes(
     if not led:
         return None
     if hours < 24:  # noqa: PLR2004 - hours of a day
-        moments += next_at(Clock(hours, minutes), now, zone)
+        moments += next_at(ClockTime(hours, minutes), now, zone)
     return _Found(moments, TimeTrouble.AMBIGUOUS)
 
 
@@ -249,9 +251,9 @@ def _at_a_time_of_that_day(
 
 
 def _moment(scanner: Scanner, now: datetime, zone: tzinfo, *, lead: bool) -> _Found | None:
-    day: Day | None = None
-    part: Day | None = None
-    clock: Clock | None = None
+    day: WrittenDay | None = None
+    part: WrittenDay | None = None
+    clock: ClockTime | None = None
     own_zone: tzinfo | str | None = None
     while True:
         start = scanner.position
@@ -281,9 +283,9 @@ def _moment(scanner: Scanner, now: datetime, zone: tzinfo, *, lead: bool) -> _Fo
 
 def _judge(  # noqa: PLR0911 - the pieces of one phrase, and each way it can be unclear
     scanner: Scanner,
-    day: Day | None,
-    part: Day | None,
-    clock: Clock | None,
+    day: WrittenDay | None,
+    part: WrittenDay | None,
+    clock: ClockTime | None,
     now: datetime,
     zone: tzinfo,
     *,
@@ -294,21 +296,21 @@ def _judge(  # noqa: PLR0911 - the pieces of one phrase, and each way it can be 
     if day is None and part is None and bare and _PLURAL.match(scanner.rest):
         return _Found(next_at(clock, now, zone), TimeTrouble.AMBIGUOUS)  # "at 3 places": or no time
     if clock is None and day is None and part is not None and part.weak and more and not lead:
-        return _Found(next_at(Clock(part.part or 0), now, zone), TimeTrouble.AMBIGUOUS)
+        return _Found(next_at(ClockTime(part.part or 0), now, zone), TimeTrouble.AMBIGUOUS)
     if clock is None and part is None and day is not None:
         if (day.ahead == 0 or day.abbreviated) and more and not lead:
             return None  # "today ..." means now; "sun ..." shines
         if day.weak and more and not lead:
             return _Found(on_day(day, None, now, zone), TimeTrouble.AMBIGUOUS, day_only=True)
     if day is not None and day.swapped:
-        other = Day(year=day.year, month=day.day, day=day.month)
+        other = WrittenDay(year=day.year, month=day.day, day=day.month)
         both = (*on_day(day, clock, now, zone), *on_day(other, clock, now, zone))
         return _Found(both, TimeTrouble.AMBIGUOUS)
     clock, shift = _in_part_of_day(part, clock)
     if day is None and part is not None and part.ahead is not None:
-        day = Day(ahead=part.ahead)
+        day = WrittenDay(ahead=part.ahead)
     if day is None:
-        moments = next_at(clock or Clock(MORNING), now, zone)
+        moments = next_at(clock or ClockTime(MORNING), now, zone)
         return _Found(moments, earlier=days_before(1, moments[0], zone) if moments else None)
     moments = on_day(day, clock, now, zone, shift_days=shift)
     if not moments:
@@ -316,11 +318,11 @@ def _judge(  # noqa: PLR0911 - the pieces of one phrase, and each way it can be 
     return _Found(moments[:1], day_only=clock is None, earlier=before(day, moments[0], zone))
 
 
-def _past(day: Day, clock: Clock | None, now: datetime, zone: tzinfo) -> _Found:
+def _past(day: WrittenDay, clock: ClockTime | None, now: datetime, zone: tzinfo) -> _Found:
     """Say of a day's time that it is over, and what else it may have meant."""
     if day.ahead is None:
         return _Found(trouble=TimeTrouble.PAST)
-    tomorrow = on_day(Day(ahead=day.ahead + 1), clock, now, zone)
+    tomorrow = on_day(WrittenDay(ahead=day.ahead + 1), clock, now, zone)
     if clock is not None and clock.bare and clock.hour < _HALF_DAY:
         evening = on_day(day, clock.in_evening(), now, zone)
         if evening:
@@ -328,15 +330,17 @@ def _past(day: Day, clock: Clock | None, now: datetime, zone: tzinfo) -> _Found:
     return _Found(tomorrow, TimeTrouble.PAST)
 
 
-def _in_part_of_day(part: Day | None, clock: Clock | None) -> tuple[Clock | None, int]:
+def _in_part_of_day(
+    part: WrittenDay | None, clock: ClockTime | None
+) -> tuple[ClockTime | None, int]:
     """Return the clock time that "9 in the evening" means, and the days it falls later."""
     if part is None or part.part is None:
         return clock, 0
     if clock is None:
-        return Clock(part.part), 0
+        return ClockTime(part.part), 0
     night = part.part == 22  # noqa: PLR2004 - PARTS_OF_DAY
     if night and (clock.hour % _HALF_DAY < _SMALL_HOURS + 1 and clock.hour in {*range(6), 12}):
-        return Clock(clock.hour % _HALF_DAY, clock.minute, clock.second), 1
+        return ClockTime(clock.hour % _HALF_DAY, clock.minute, clock.second), 1
     if part.part >= _HALF_DAY and 0 < clock.hour < _HALF_DAY:
         return clock.in_evening(), 0
     return clock, 0

@@ -29,7 +29,7 @@ _HEAD_SHARE = 0.7
 _WHOLE_WORD = re.compile(r"[\w.~+/=:%@,-]*")
 
 
-def in_plain_sight(text: str, *, most: int) -> str:
+def reveal_hidden(text: str, *, most: int) -> str:
     """Return a text as people are shown it.
 
     Args:
@@ -57,7 +57,7 @@ def only_seen(text: str) -> str:
 
 def on_one_line(text: str, *, most: int) -> str:
     """Return a name as people are shown it: line ends and tabs in it are spelt out as well."""
-    return in_plain_sight(text.replace("\n", "\\n").replace("\t", "\\t"), most=most)
+    return reveal_hidden(text.replace("\n", "\\n").replace("\t", "\\t"), most=most)
 
 
 def quoted(text: str) -> str:

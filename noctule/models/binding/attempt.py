@@ -15,10 +15,10 @@ from noctule.core.times.durations import show_duration
 from noctule.models.base.client import Client, ModelRequest
 from noctule.models.base.reply import Reply
 from noctule.models.base.timeouts import Timeouts
-from noctule.models.binding.call_state import Course, Grant
-from noctule.models.binding.dependencies import Layer
-from noctule.models.completion.completion import Exchange
-from noctule.models.completion.streaming import Telling
+from noctule.models.binding.call_state import CallState, Lease
+from noctule.models.binding.dependencies import ModelDependencies
+from noctule.models.completion.completion import Completion
+from noctule.models.completion.streaming import ReplyStream
 from noctule.models.request.token_breakdown import parts_of
 from noctule.models.tool_calls.manner import Terms
 from noctule.models.tool_calls.tool_call_repair import readable_names
@@ -43,7 +43,7 @@ CALLING_TEMPERATURE = 0.2
 _WAS_THINKING = "that was thinking; the answer follows"
 
 
-class Asking:
+class AttemptRunner:
     """One attempt.
 
     Args:
@@ -53,7 +53,9 @@ class Asking:
         grant: the model, and the leave to ask it.
     """
 
-    def __init__(self, layer: Layer, timeouts: Timeouts, course: Course, grant: Grant) -> None:
+    def __init__(
+        self, layer: ModelDependencies, timeouts: Timeouts, course: CallState, grant: Lease
+    ) -> None:
         self._layer = layer
         self._timeouts = timeouts
         self._course = course
@@ -109,7 +111,7 @@ class Asking:
         endpoint = self._layer.settings.models[self._model].endpoint
         return self._layer.endpoints.client(endpoint)
 
-    def _prepare(self) -> Exchange:
+    def _prepare(self) -> Completion:
         settings, context = self._layer.settings, self._course.context
         bounds = (self._grant.funds.max_tokens, self._course.affords.get(self._model))
         paid = [tokens for tokens in bounds if tokens is not None]
@@ -125,7 +127,7 @@ class Asking:
             request = replace(request, messages=[*request.messages, *lesson])
         self._sent = request = self._with_room(self._tempered(request))
         self._telling = self._tell(request)
-        return Exchange(
+        return Completion(
             request,
             self._timeouts,
             self._layer.clock,
@@ -169,10 +171,10 @@ class Asking:
             return request
         return replace(request, temperature=CALLING_TEMPERATURE)
 
-    def _tell(self, request: ModelRequest) -> Telling | None:
+    def _tell(self, request: ModelRequest) -> ReplyStream | None:
         if not self._course.context.stream:
             return None
-        return Telling(
+        return ReplyStream(
             self._tell_text,
             self._take_back,
             () if self._is_probe else readable_names(request, self._course.context.tools_known),

@@ -7,7 +7,7 @@ Whoever
    is to be offered tools is probed first, when its turn comes, unless it has been.
 2. Slot: room under the caps of role, model and endpoint, else the next candidate.
 3. Budget: the most it can cost is held on every budget that covers it, else the next candidate.
-4. Call: one request with its timeouts (``Asking``, ``Exchange``).
+4. Call: one request with its timeouts (``AttemptRunner``, ``Exchange``).
 5. Outcome: written down and learned from, whatever it was.
 6. Next: a reply that cannot be used is asked for once more; else the next candidate at once; with
    nobody left a last sample, a short wait, a park, or a person.
@@ -22,8 +22,8 @@ from functools import partial
 from noctule.core.base.ids import new_id
 from noctule.core.base.roles import Role
 from noctule.core.llm.calls import CallContext
-from noctule.core.llm.requirements import Need
-from noctule.core.llm.routing import Candidate, Resolution, Skip, resolve, why_not
+from noctule.core.llm.requirements import Requirements
+from noctule.core.llm.routing import Candidate, Selection, SkippedCandidate, resolve, why_not
 from noctule.core.ports.prompts import Reader
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal
@@ -31,18 +31,18 @@ from noctule.core.settings import OnLimit
 from noctule.core.times.durations import show_duration
 from noctule.models.base.reply import Reply
 from noctule.models.base.timeouts import URGENT, Timeouts
-from noctule.models.binding.attempt import Asking
-from noctule.models.binding.budget_policy import thrifty
-from noctule.models.binding.call_state import Course, Grant
-from noctule.models.binding.dependencies import Layer
-from noctule.models.binding.exhausted import DeadEnd
+from noctule.models.binding.attempt import AttemptRunner
+from noctule.models.binding.budget_policy import apply_budget_policy
+from noctule.models.binding.call_state import CallState, Lease
+from noctule.models.binding.dependencies import ModelDependencies
+from noctule.models.binding.exhausted import NoCandidate
 from noctule.models.binding.fitting import Fitting
 from noctule.models.binding.newcomer import first_contact
 from noctule.models.capacity.caps import endpoint_cap, model_cap, role_cap
 from noctule.models.capacity.concurrency import Slot
 from noctule.models.capacity.limits import MEMORY_S
-from noctule.models.request.chat_request import Call
-from noctule.models.spend.budgets import Funds, Shortage, Size
+from noctule.models.request.chat_request import ChatRequest
+from noctule.models.spend.budgets import CallHold, InsufficientBudget, Size
 from noctule.models.spend.cost_bounds import (
     DEFAULT_MAX_TOKENS,
     LEAST_ANSWER_TOKENS,
@@ -50,7 +50,7 @@ from noctule.models.spend.cost_bounds import (
     most_output_tokens,
 )
 
-_NOBODY = Resolution((), ())
+_NOBODY = Selection((), ())
 _LOOK_UP_S = 30.0
 _TICK_S = 0.001  # a wait ends after the moment waited for, not in it
 
@@ -63,7 +63,7 @@ class Binding:
         role: whose binding it is.
     """
 
-    def __init__(self, layer: Layer, role: Role) -> None:
+    def __init__(self, layer: ModelDependencies, role: Role) -> None:
         self._layer = layer
         self._role = role
         self._own = layer.settings.roles[role]
@@ -71,7 +71,9 @@ class Binding:
         self._samples = layer.settings.limits.second_samples
         self._fitting = Fitting(layer, self._own, self._timeouts)
 
-    async def call(self, call: Call, context: CallContext, *, call_id: str | None = None) -> Reply:
+    async def call(
+        self, call: ChatRequest, context: CallContext, *, call_id: str | None = None
+    ) -> Reply:
         """Get an answer from the first model that gives one.
 
         Args:
@@ -87,12 +89,12 @@ class Binding:
         course = self._begin(call, context, call_id or new_id(self._layer.clock))
         while True:
             grant = await self._find(course)
-            if isinstance(grant, Resolution):
+            if isinstance(grant, Selection):
                 if not course.last_samples(self._samples):
                     await self._hold(course, grant)
                 continue
             with grant.slot:
-                result = await Asking(self._layer, self._timeouts, course, grant).run()
+                result = await AttemptRunner(self._layer, self._timeouts, course, grant).run()
             if isinstance(result, Reply):
                 return result
             self._learn(course, grant.candidate.model, result)
@@ -111,7 +113,7 @@ class Binding:
         wish = context.wish
         models = self._own.models if wish.forced is None else (wish.forced,)
         resolution = resolve(
-            Need(
+            Requirements(
                 tools=tools,
                 private=context.private or self._own.private,
                 complexity=context.complexity,
@@ -128,7 +130,7 @@ class Binding:
         readers = [self._fitting.reader(name) for name in sorted(names) or models[:1]]
         return max(readers, key=lambda reader: reader.window_tokens or sys.maxsize)
 
-    def _learn(self, course: Course, model: str, refusal: Refusal) -> None:
+    def _learn(self, course: CallState, model: str, refusal: Refusal) -> None:
         """Note what a model's refusal means for the rest of the call."""
         facts, told = self._layer.facts, refusal.context_tokens
         if refusal.outcome is Outcome.CONTEXT_OVERFLOW and told is not None:
@@ -142,8 +144,8 @@ class Binding:
             return
         course.refused(model, refusal, facts.window_tokens(model))
 
-    def _begin(self, call: Call, context: CallContext, call_id: str) -> Course:
-        return Course(
+    def _begin(self, call: ChatRequest, context: CallContext, call_id: str) -> CallState:
+        return CallState(
             call_id=call_id,
             call=call,
             context=context,
@@ -153,7 +155,7 @@ class Binding:
             patience_s=self._timeouts.queue_s,
         )
 
-    async def _find(self, course: Course) -> Grant | Resolution:
+    async def _find(self, course: CallState) -> Lease | Selection:
         """Return leave to ask the best model that is free, or why there is nobody to ask.
 
         Each candidate's queue is given its time once. When all are busy the call waits for
@@ -185,7 +187,7 @@ class Binding:
             else:
                 has_queued = True
 
-    async def _all_call_tools(self, course: Course, options: Sequence[Candidate]) -> bool:
+    async def _all_call_tools(self, course: CallState, options: Sequence[Candidate]) -> bool:
         """Find out whether candidates call tools, where it matters; False when one does not."""
         prover = self._layer.prover
         if not (prover.is_insistent and course.need.tools):
@@ -194,7 +196,7 @@ class Binding:
         for option in options:
             model = option.model
             unknown = await prover.ensure(model, rank=option.rank, tell=course.tell)
-            if isinstance(unknown, Skip):
+            if isinstance(unknown, SkippedCandidate):
                 course.unproved[model] = unknown
             elif unknown is not None:
                 course.refused(model, unknown, self._layer.facts.window_tokens(model))
@@ -203,8 +205,8 @@ class Binding:
         return able
 
     async def _queue(
-        self, course: Course, options: Sequence[Candidate], patience_s: float
-    ) -> Grant | None:
+        self, course: CallState, options: Sequence[Candidate], patience_s: float
+    ) -> Lease | None:
         slots, clock = self._layer.slots, self._layer.clock
         begun = clock.monotonic()
         slot = await slots.take(
@@ -215,16 +217,18 @@ class Binding:
         if slot is not None:
             return await self._fund(course, options[slot.option], slot)
         busy = f"busy {show_duration(waited_s)}"
-        course.pass_over(Skip(option.model, busy, rank=option.rank) for option in options)
+        course.pass_over(
+            SkippedCandidate(option.model, busy, rank=option.rank) for option in options
+        )
         return None
 
-    async def _fund(self, course: Course, candidate: Candidate, slot: Slot) -> Grant | None:
+    async def _fund(self, course: CallState, candidate: Candidate, slot: Slot) -> Lease | None:
         """Let the budgets pay; only then, so that no money is held by who waits in a line."""
         begun = self._layer.clock.monotonic()
         try:
             funds = await self._layer.budgets.place(
                 candidate.model,
-                course.payer,
+                course.subject,
                 self._size(course, candidate.model),
                 most_s=self._timeouts.total_s,
             )
@@ -232,7 +236,7 @@ class Binding:
             slot.release()
             raise
         course.waited(self._layer.clock.monotonic() - begun)
-        if isinstance(funds, Shortage):
+        if isinstance(funds, InsufficientBudget):
             slot.release()
             course.not_paid(candidate, funds)
             return None
@@ -241,7 +245,7 @@ class Binding:
             self._layer.budgets.settle(funds, Decimal(0))
         return grant
 
-    def _size(self, course: Course, model: str) -> Size:
+    def _size(self, course: CallState, model: str) -> Size:
         settings, call = self._layer.settings, course.call_for(model)
         asked = call.max_tokens or self._own.max_tokens or DEFAULT_MAX_TOKENS
         own = settings.models[model].extra_body
@@ -260,7 +264,7 @@ class Binding:
         endpoint = self._layer.settings.models[model].endpoint
         return role_cap(self._role), model_cap(model), endpoint_cap(endpoint)
 
-    async def _resolve(self, course: Course) -> Resolution:
+    async def _resolve(self, course: CallState) -> Selection:
         limits = self._layer.limits
         await limits.read(after=self._layer.clock.monotonic() - MEMORY_S)
         resolution = self._look(course)
@@ -269,7 +273,7 @@ class Binding:
             resolution = self._look(course)
         return resolution
 
-    def _look(self, course: Course) -> Resolution:
+    def _look(self, course: CallState) -> Selection:
         wish = course.context.wish
         on_limit = wish.on_limit or self._own.on_limit
         if course.is_wrong or (on_limit is OnLimit.PARK and course.met_a_limit):
@@ -278,9 +282,9 @@ class Binding:
         if not found.candidates and not course.insists and course.context.awaited_since:
             course.insists = True
             found = self._seen(course)
-        return thrifty(found, course, self._layer)
+        return apply_budget_policy(found, course, self._layer)
 
-    def _seen(self, course: Course) -> Resolution:
+    def _seen(self, course: CallState) -> Selection:
         wish = course.context.wish
         models = self._own.models if wish.forced is None else (wish.forced,)
         return resolve(
@@ -294,8 +298,8 @@ class Binding:
         )
 
     def _grant(
-        self, course: Course, candidate: Candidate, slot: Slot, funds: Funds
-    ) -> Grant | None:
+        self, course: CallState, candidate: Candidate, slot: Slot, funds: CallHold
+    ) -> Lease | None:
         """Look again: while it waited for its slot, the model may have refused somebody else."""
         model, now = candidate.model, self._layer.clock.now()
         facts = self._layer.facts.of((model,), awaited_since=course.awaited_since)
@@ -306,9 +310,9 @@ class Binding:
             return None
         course.ask_again([model])
         probed = self._layer.limits.enter(model, most_s=self._timeouts.total_s)
-        return Grant(candidate, slot, probed, funds, course.fallback_from(candidate))
+        return Lease(candidate, slot, probed, funds, course.fallback_from(candidate))
 
-    async def _greet_newcomer(self, course: Course) -> None:
+    async def _greet_newcomer(self, course: CallState) -> None:
         """Tell whoever has no model server at all, instead of sleeping until there is one.
 
         Raises:
@@ -321,7 +325,7 @@ class Binding:
         if missing is not None:
             raise missing
 
-    async def _hold(self, course: Course, resolution: Resolution) -> None:
+    async def _hold(self, course: CallState, resolution: Selection) -> None:
         """Wait for a limit that is nearly over.
 
         Raises:
@@ -329,7 +333,7 @@ class Binding:
             NoServerError: no model has ever answered here, and nothing listens.
             NoModelError: there is nothing to wait for.
         """
-        end = DeadEnd(self._layer, course, resolution)
+        end = NoCandidate(self._layer, course, resolution)
         wait_s = end.wait_s()
         if wait_s is None:
             if course.context.awaited_since is not None:

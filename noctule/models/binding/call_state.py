@@ -6,20 +6,20 @@ from datetime import datetime
 
 from langchain_core.messages import BaseMessage
 
-from noctule.core.budgets.budget_scopes import Payer
+from noctule.core.budgets.budget_scopes import BudgetSubject
 from noctule.core.llm.attempts import Purpose, SkippedModel
 from noctule.core.llm.calls import CallContext
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.limits import LimitKey
-from noctule.core.llm.requirements import Need
-from noctule.core.llm.routing import Candidate, Skip
+from noctule.core.llm.requirements import Requirements
+from noctule.core.llm.routing import Candidate, SkippedCandidate
 from noctule.core.ports.prompts import Fitted, NoRoomError
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.models.capacity.concurrency import Slot, Ticket
 from noctule.models.completion.retry_hints import is_spoilt
-from noctule.models.request.chat_request import Call
-from noctule.models.spend.budgets import Funds, Shortage, skip_of
+from noctule.models.request.chat_request import ChatRequest
+from noctule.models.spend.budgets import CallHold, InsufficientBudget, skip_of
 from noctule.models.spend.cost_bounds import LEAST_ANSWER_TOKENS
 
 BAD_REQUESTS_AT_MOST = 2
@@ -27,7 +27,7 @@ BAD_REQUESTS_AT_MOST = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Grant:
+class Lease:
     """Leave to ask one model now.
 
     Args:
@@ -41,12 +41,12 @@ class Grant:
     candidate: Candidate
     slot: Slot
     probed: tuple[LimitKey, ...]
-    funds: Funds
+    funds: CallHold
     fallback_from: str | None
 
 
 @dataclass(slots=True)
-class Course:
+class CallState:
     """How far one call has come.
 
     Args:
@@ -75,19 +75,19 @@ class Course:
     """
 
     call_id: str
-    call: Call
+    call: ChatRequest
     context: CallContext
-    need: Need
+    need: Requirements
     ticket: Ticket
     begun: float
     patience_s: float
     asked: dict[str, Refusal] = field(default_factory=dict)
-    passed: dict[str, Skip] = field(default_factory=dict)
+    passed: dict[str, SkippedCandidate] = field(default_factory=dict)
     waited_s: float = 0.0
     holds: int = 0
-    unpaid: dict[str, Shortage] = field(default_factory=dict)
+    unpaid: dict[str, InsufficientBudget] = field(default_factory=dict)
     shortages: int = 0
-    unproved: dict[str, Skip] = field(default_factory=dict)
+    unproved: dict[str, SkippedCandidate] = field(default_factory=dict)
     spoilt: dict[str, int] = field(default_factory=dict)
     lessons: dict[str, list[BaseMessage]] = field(default_factory=dict)
     affords: dict[str, int] = field(default_factory=dict)
@@ -96,7 +96,7 @@ class Course:
     no_room: dict[str, NoRoomError] = field(default_factory=dict)
     refits: dict[str, int] = field(default_factory=dict)
 
-    def call_for(self, model: str) -> Call:
+    def call_for(self, model: str) -> ChatRequest:
         """Return what is asked, as it is sent to one model."""
         made = self.fitted.get(model)
         if made is None:
@@ -109,22 +109,22 @@ class Course:
         return self.context.awaited_since if self.insists else None
 
     @property
-    def payer(self) -> Payer:
+    def subject(self) -> BudgetSubject:
         """Who pays."""
         context = self.context
-        return Payer(context.role, context.session_id, context.owner, context.budget_usd)
+        return BudgetSubject(context.role, context.session_id, context.owner, context.budget_usd)
 
     def tell(self, text: str) -> None:
         """Tell whoever watches the call what it waits for."""
         self.context.sink.emit(EventKind.NOTICE, text=text)
 
-    def not_paid(self, candidate: Candidate, shortage: Shortage) -> None:
+    def not_paid(self, candidate: Candidate, shortage: InsufficientBudget) -> None:
         """Note that nobody pays for a candidate."""
         self.shortages += 1
         self.unpaid[candidate.model] = shortage
         self.pass_over([replace(skip_of(candidate.model, shortage), rank=candidate.rank)])
 
-    def unpaid_skips(self, now: datetime) -> dict[str, Skip]:
+    def unpaid_skips(self, now: datetime) -> dict[str, SkippedCandidate]:
         """Return the models nobody pays for, or knows enough of, at this moment, with reasons."""
         return (
             self.unproved
@@ -136,9 +136,9 @@ class Course:
             }
         )
 
-    def _unfit(self) -> dict[str, Skip]:
+    def _unfit(self) -> dict[str, SkippedCandidate]:
         return {
-            model: Skip(model, error.why, incapable=True, too_long=True)
+            model: SkippedCandidate(model, error.why, incapable=True, too_long=True)
             for model, error in self.no_room.items()
         }
 
@@ -147,7 +147,7 @@ class Course:
         self.waited_s += seconds
         self.patience_s = max(0.0, self.patience_s - seconds)
 
-    def pass_over(self, skips: Iterable[Skip]) -> None:
+    def pass_over(self, skips: Iterable[SkippedCandidate]) -> None:
         """Note models that are not asked, for now or at all."""
         self.passed.update((skip.model, skip) for skip in skips)
 

@@ -30,7 +30,7 @@ from noctule.models.binding.structured import (
     read_object,
     reader_of,
 )
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 
 Schema = dict[str, Any] | type
 _OWN_WORDS = frozenset({"tools", "tool_choice", "max_tokens", "temperature", "thinking"})
@@ -145,12 +145,12 @@ def _reading(schema: Schema) -> tuple[Mapping[str, Any], Callable[[str], Any]]:
 
 def _call(
     messages: Sequence[BaseMessage], stop: Sequence[str] | None, bound: Mapping[str, Any]
-) -> Call:
+) -> ChatRequest:
     schema = bound.get("json_schema") or _schema_of(bound.get("response_format"))
     spent = _OWN_WORDS | _TRACING_ONLY | {"json_schema"}
     if schema is not None:
         spent |= {"response_format"}
-    return Call(
+    return ChatRequest(
         messages=messages,
         json_schema=schema,
         stop=stop,

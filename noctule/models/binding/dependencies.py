@@ -12,7 +12,7 @@ from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import Settings
 from noctule.models.base.endpoints import Endpoints
 from noctule.models.base.ledger import Ledger
-from noctule.models.capabilities.model_state import Facts
+from noctule.models.capabilities.model_state import ModelState
 from noctule.models.capabilities.proofs import Proofs
 from noctule.models.capabilities.prover import Prover
 from noctule.models.capacity.limits import Limits
@@ -28,7 +28,7 @@ Price = Callable[[str, Usage, datetime], tuple[Decimal | None, CostSource | None
 
 
 @dataclass(frozen=True, slots=True)
-class Layer:
+class ModelDependencies:
     """What it takes to ask a model.
 
     Args:
@@ -54,7 +54,7 @@ class Layer:
     endpoints: Endpoints
     slots: SharedSlots
     limits: Limits
-    facts: Facts
+    facts: ModelState
     budgets: Budgets
     ledger: Ledger
     explain: ExplainFailure

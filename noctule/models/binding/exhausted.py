@@ -6,13 +6,13 @@ from datetime import datetime
 
 from noctule.core.errors import LimitError, NoModelError
 from noctule.core.llm.limits import Limit, LimitKey
-from noctule.core.llm.routing import Resolution, Skip
+from noctule.core.llm.routing import Selection, SkippedCandidate
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence, Refusal
 from noctule.models.base.errors import NobodyError, NobodyYetError, TooLongError
 from noctule.models.binding import hints as advice
-from noctule.models.binding.call_state import Course
-from noctule.models.binding.dependencies import Layer
+from noctule.models.binding.call_state import CallState
+from noctule.models.binding.dependencies import ModelDependencies
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class _Wait:
     key: LimitKey | None = None
 
 
-class DeadEnd:
+class NoCandidate:
     """What can be said of a call when nobody is left to ask.
 
     Args:
@@ -45,7 +45,7 @@ class DeadEnd:
         resolution: the last look at who may serve it.
     """
 
-    def __init__(self, layer: Layer, course: Course, resolution: Resolution) -> None:
+    def __init__(self, layer: ModelDependencies, course: CallState, resolution: Selection) -> None:
         self._layer = layer
         self._course = course
         self._skips = {skip.model: skip for skip in resolution.skips}
@@ -104,7 +104,7 @@ class DeadEnd:
             return _Wait(model, refusal.message, now, now, refusal.evidence or Evidence.GUESS)
         return self._behind(model, limit, refusal)
 
-    def _wait_behind(self, skip: Skip) -> _Wait:
+    def _wait_behind(self, skip: SkippedCandidate) -> _Wait:
         if skip.limit is not None:
             return self._behind(skip.model, skip.limit, None)
         return _Wait(skip.model, skip.reason, skip.retry_at, skip.retry_at, Evidence.GUESS)

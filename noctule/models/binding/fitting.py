@@ -14,8 +14,8 @@ from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import RoleSettings, Settings
 from noctule.models.base.client import ModelRequest
 from noctule.models.base.timeouts import Timeouts
-from noctule.models.binding.call_state import Course
-from noctule.models.binding.dependencies import Layer
+from noctule.models.binding.call_state import CallState
+from noctule.models.binding.dependencies import ModelDependencies
 from noctule.models.capabilities.model_state import settled_window
 from noctule.models.request.meter import Meter
 from noctule.models.request.tokenizing import CountsTokens
@@ -40,7 +40,7 @@ class Fitting:
         timeouts: of the role.
     """
 
-    def __init__(self, layer: Layer, own: RoleSettings, timeouts: Timeouts) -> None:
+    def __init__(self, layer: ModelDependencies, own: RoleSettings, timeouts: Timeouts) -> None:
         self._layer = layer
         self._own = own
         self._timeouts = timeouts
@@ -63,7 +63,7 @@ class Fitting:
             is_weak=is_poor or manner.led or manner.by_text,
         )
 
-    async def fit(self, course: Course, models: Iterable[str]) -> bool:
+    async def fit(self, course: CallState, models: Iterable[str]) -> bool:
         """Make the prompt of a call for some models; False when it does not fit one of them."""
         fit = course.call.fit
         if fit is None:
@@ -78,7 +78,7 @@ class Fitting:
                 fits = False
         return fits
 
-    def overflowed(self, course: Course, model: str, refusal: Refusal) -> bool:
+    def overflowed(self, course: CallState, model: str, refusal: Refusal) -> bool:
         """Note that a prompt made to fit was too long all the same; True: try a shorter one."""
         too_long = refusal.outcome is Outcome.CONTEXT_OVERFLOW and not refusal.unaffordable
         if not too_long or course.call.fit is None:
@@ -89,7 +89,7 @@ class Fitting:
         course.refits[model] = course.refits.get(model, 0) + 1
         return course.refits[model] <= _MOST_REFITS
 
-    async def _made(self, course: Course, fit: Fit, model: str) -> Fitted:
+    async def _made(self, course: CallState, fit: Fit, model: str) -> Fitted:
         reader = self.reader(model, course.call.max_tokens)
         whole = fit.whole(reader)
         await self._measure(course, whole, reader)
@@ -101,7 +101,7 @@ class Fitting:
             made = self._shortest(fit, reader)
         return made
 
-    def _with_manner(self, course: Course, made: Fitted, reader: Reader) -> Reader:
+    def _with_manner(self, course: CallState, made: Fitted, reader: Reader) -> Reader:
         """Leave room for what is added to a request for the way its model is asked for calls.
 
         Once a server has counted such a request its count holds that already.
@@ -126,7 +126,7 @@ class Fitting:
                 raise
         return fit.fitted(replace(reader, counter=meter.likely()))
 
-    async def _measure(self, course: Course, made: Fitted, reader: Reader) -> bool:
+    async def _measure(self, course: CallState, made: Fitted, reader: Reader) -> bool:
         """Ask the tokenizer at hand how long a prompt is, where it matters; True when it said."""
         most, meter = reader.prompt_tokens, self._layer.meter(reader.model)
         if most is None or meter.count(made.messages, made.tools) <= most * _NEAR:
@@ -137,7 +137,7 @@ class Fitting:
         meter.learn(made.messages, made.tools, tokens)
         return tokens is not None
 
-    async def _tokens(self, course: Course, made: Fitted, model: str) -> int | None:
+    async def _tokens(self, course: CallState, made: Fitted, model: str) -> int | None:
         settings = self._layer.settings
         try:
             client = self._layer.endpoints.client(settings.models[model].endpoint)
@@ -148,7 +148,7 @@ class Fitting:
             _LOG.debug("%s did not count a prompt: %s", model, error)
             return None
 
-    def _request(self, course: Course, made: Fitted, model: str) -> ModelRequest:
+    def _request(self, course: CallState, made: Fitted, model: str) -> ModelRequest:
         asked = replace(course.call, messages=made.messages, tools=made.tools, fit=None)
         settings = self._layer.settings.models[model]
         request = asked.request(model, settings, self._own, self._timeouts)

@@ -24,20 +24,20 @@ from noctule.models.base.ledger import Ledger
 from noctule.models.base.reply import Reply
 from noctule.models.binding.binding import Binding
 from noctule.models.binding.chat_model import RoleChatModel
-from noctule.models.binding.dependencies import Layer, Price
+from noctule.models.binding.dependencies import ModelDependencies, Price
 from noctule.models.binding.structured import ask_structured, json_schema_of, reader_of
-from noctule.models.capabilities.model_state import Facts
+from noctule.models.capabilities.model_state import ModelState
 from noctule.models.capabilities.probe import Probe
 from noctule.models.capabilities.proofs import Proofs
 from noctule.models.capabilities.prover import Proved, Prover
-from noctule.models.capabilities.tool_ability import ToolAbility, tool_bound
+from noctule.models.capabilities.tool_ability import ProvenToolAbility, tool_bound
 from noctule.models.capabilities.versions import Versions
 from noctule.models.capacity.caps import caps_of, shared_caps
 from noctule.models.capacity.limits import Limits
 from noctule.models.capacity.shared_concurrency import SharedSlots
 from noctule.models.clients.build import build_client
 from noctule.models.completion.failures import explain
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.spend.budgets import Budgets
 from noctule.models.spend.cost_bounds import ListCost
 from noctule.models.spend.provider_balance import Accounts
@@ -61,7 +61,7 @@ class Models:
             count against the same caps, and child processes are used on. None begins anew.
     """
 
-    _layer: Layer
+    _layer: ModelDependencies
 
     def __init__(  # noqa: PLR0913 - what can be replaced, and what is gone on with
         self,
@@ -89,14 +89,14 @@ class Models:
         proofs = Proofs(settings, database, ledger, clock)
         versions = Versions(settings, endpoints, clock)
         self._prover = Prover(settings, proofs, versions, Probe(settings, clock, self.call), clock)
-        self._layer = Layer(
+        self._layer = ModelDependencies(
             settings=settings,
             database=database,
             clock=clock,
             endpoints=endpoints,
             slots=slots,
             limits=limits,
-            facts=Facts(settings, limits, proofs),
+            facts=ModelState(settings, limits, proofs),
             budgets=Budgets(settings, database, clock, list_cost or price, accounts),
             ledger=ledger,
             explain=_Explainer(settings, limits, clock),
@@ -109,13 +109,13 @@ class Models:
     def bind(self, context: CallContext, fit: Fit | None = None) -> BaseChatModel:
         """Return a chat model that serves one role under these circumstances.
 
-        With ``fit`` the prompt is made anew for each model that is asked; see ``Call.fit``.
+        With ``fit`` the prompt is made anew for each model that is asked; see ``ChatRequest.fit``.
         Calling it raises ``LimitError`` (park), ``NoModelError`` (a person must act), or
         ``DatabaseBusyError``, and nothing of any library.
         """
         return RoleChatModel.over(self._bindings[context.role], context, fit)
 
-    async def call(self, call: Call, context: CallContext) -> Reply:
+    async def call(self, call: ChatRequest, context: CallContext) -> Reply:
         """Get an answer without LangChain around it.
 
         Raises:
@@ -144,7 +144,7 @@ class Models:
             NoModelError: as ``call``.
         """
         role = self._layer.settings.roles[context.role]
-        call = Call(
+        call = ChatRequest(
             messages=messages,
             json_schema=json_schema_of(answer),
             temperature=0.0 if role.temperature is None else None,
@@ -195,7 +195,7 @@ class Models:
 
     async def tools_of(
         self, role: Role, *, prove: bool = False, sink: EventSink | None = None
-    ) -> list[ToolAbility]:
+    ) -> list[ProvenToolAbility]:
         """Return which candidates of a role call tools, in the order in which they are asked.
 
         Args:
@@ -209,14 +209,14 @@ class Models:
             if sink is not None:
                 sink.emit(EventKind.NOTICE, text=text)
 
-        found: list[ToolAbility] = []
+        found: list[ProvenToolAbility] = []
         for model in dict.fromkeys(self._layer.settings.roles[role].models):
             able, note = await self._prover.look(model), None
             if able is None and prove and not any(one.able for one in found):
                 proved = await self._prover.prove(model, tell=tell)
                 able, note = proved.able, proved.note
             evidence = self._layer.proofs.calls_tools(model)[1]
-            found.append(ToolAbility(model, able, evidence or note))
+            found.append(ProvenToolAbility(model, able, evidence or note))
         return found
 
     def facts(self) -> Mapping[str, ModelFacts]:

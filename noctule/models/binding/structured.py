@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from noctule.core.llm.calls import CallContext
 from noctule.models.binding.binding import Binding
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.wire.texts import text_of
 
 ValueT = TypeVar("ValueT")
@@ -38,7 +38,7 @@ class Structured(Generic[ValueT]):
 
 
 async def ask_structured(
-    binding: Binding, call: Call, context: CallContext, read: Callable[[str], ValueT]
+    binding: Binding, call: ChatRequest, context: CallContext, read: Callable[[str], ValueT]
 ) -> Structured[ValueT]:
     """Ask for an answer that fits the call's schema; one that does not is asked for once more.
 

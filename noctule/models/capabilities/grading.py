@@ -38,7 +38,7 @@ _NO_TOOLS = re.compile(
 )
 
 
-class Mark(StrEnum):
+class CaseGrade(StrEnum):
     """What a reply to one case was."""
 
     RIGHT = "right"
@@ -68,7 +68,7 @@ class Grade:
     """
 
     case: str
-    mark: Mark
+    mark: CaseGrade
     why: str
     said: str
     necessary: bool = True
@@ -77,7 +77,7 @@ class Grade:
     @property
     def passed(self) -> bool:
         """Whether the reply was right."""
-        return self.mark is Mark.RIGHT
+        return self.mark is CaseGrade.RIGHT
 
     def as_json(self) -> dict[str, Any]:
         """Return it as a proof keeps it."""
@@ -109,7 +109,7 @@ def broken_over_results(case: ProbeCase, why: str) -> Grade:
     """Return the grade of a case over whose results a server failed twice, and only over them."""
     said = mask_secrets(why)[:_KEPT]
     words = f"its server fails over a conversation with results of tools: {_short(why)}"
-    return Grade(case.name, Mark.BROKEN, words, said, case.necessary, due=bool(case.wanted))
+    return Grade(case.name, CaseGrade.BROKEN, words, said, case.necessary, due=bool(case.wanted))
 
 
 def verdict(grades: Sequence[Grade]) -> tuple[ProofOutcome, float]:
@@ -120,13 +120,13 @@ def verdict(grades: Sequence[Grade]) -> tuple[ProofOutcome, float]:
     """
     score = sum(one.passed for one in grades) / len(grades) if grades else 0.0
     marks = [one.mark for one in grades]
-    if Mark.REFUSED in marks:
+    if CaseGrade.REFUSED in marks:
         return ProofOutcome.REFUSED_BY_SERVER, 0.0
     if all(one.passed for one in grades if one.necessary):
         return ProofOutcome.PROVEN, score
-    imitated, broken = marks.count(Mark.IMITATION), marks.count(Mark.BROKEN)
-    called = any(one.due and one.mark in {Mark.RIGHT, Mark.WRONG_CALL} for one in grades)
-    others = sum(mark in {Mark.WRONG_CALL, Mark.IGNORED} for mark in marks)
+    imitated, broken = marks.count(CaseGrade.IMITATION), marks.count(CaseGrade.BROKEN)
+    called = any(one.due and one.mark in {CaseGrade.RIGHT, CaseGrade.WRONG_CALL} for one in grades)
+    others = sum(mark in {CaseGrade.WRONG_CALL, CaseGrade.IGNORED} for mark in marks)
     if imitated and imitated >= broken and (not called or imitated >= others):
         return ProofOutcome.TEXT_IMITATION, score
     if broken and (not called or broken >= others):
@@ -141,51 +141,51 @@ def refuses_tools(refusal: Refusal) -> bool:
     return bool(_NO_TOOLS.search(refusal.message))
 
 
-def _mark_refusal(refusal: Refusal) -> tuple[Mark, str] | None:
+def _mark_refusal(refusal: Refusal) -> tuple[CaseGrade, str] | None:
     if refuses_tools(refusal):
-        return Mark.REFUSED, f"its server said: {refusal.message}"
+        return CaseGrade.REFUSED, f"its server said: {refusal.message}"
     if refusal.outcome is Outcome.MALFORMED_TOOL_CALL:
-        return Mark.BROKEN, refusal.message
+        return CaseGrade.BROKEN, refusal.message
     if refusal.outcome is Outcome.EMPTY_REPLY:
-        return Mark.IGNORED, refusal.message
+        return CaseGrade.IGNORED, refusal.message
     return None
 
 
-def _mark_reply(case: ProbeCase, reply: AIMessage) -> tuple[Mark, str]:
+def _mark_reply(case: ProbeCase, reply: AIMessage) -> tuple[CaseGrade, str]:
     if reply.invalid_tool_calls:
-        return Mark.BROKEN, "its call could not be read"
+        return CaseGrade.BROKEN, "its call could not be read"
     if reply.tool_calls:
         return _mark_calls(case, reply)
     text = text_of(reply.content)
     imitation = find_imitation(text, case.tools)
     if imitation is not None:
-        return Mark.IMITATION, f"it wrote the call of {imitation.names} as text"
+        return CaseGrade.IMITATION, f"it wrote the call of {imitation.names} as text"
     if case.wanted:
-        return Mark.IGNORED, f"it answered in words: {_short(text)}"
+        return CaseGrade.IGNORED, f"it answered in words: {_short(text)}"
     if not text.strip():
-        return Mark.IGNORED, "it said nothing"
-    return Mark.RIGHT, ""
+        return CaseGrade.IGNORED, "it said nothing"
+    return CaseGrade.RIGHT, ""
 
 
-def _mark_calls(case: ProbeCase, reply: AIMessage) -> tuple[Mark, str]:
+def _mark_calls(case: ProbeCase, reply: AIMessage) -> tuple[CaseGrade, str]:
     made = [(call["name"], call["args"]) for call in reply.tool_calls]
     if not case.wanted:
-        return Mark.WRONG_CALL, f"it called {made[0][0]} where no tool fits"
+        return CaseGrade.WRONG_CALL, f"it called {made[0][0]} where no tool fits"
     if len(made) != len(case.wanted):
-        return Mark.WRONG_CALL, f"it made {len(made)} calls where {len(case.wanted)} were due"
+        return CaseGrade.WRONG_CALL, f"it made {len(made)} calls where {len(case.wanted)} were due"
     left = list(case.wanted)
     for name, arguments in made:
         tool = case.tools.get(name)
         if tool is None:
-            return Mark.WRONG_CALL, f"it called {name}, which it was not offered"
+            return CaseGrade.WRONG_CALL, f"it called {name}, which it was not offered"
         why = misfit(tool["parameters"], arguments)
         if why is not None:
-            return Mark.WRONG_CALL, f"its arguments for {name} do not fit: {why}"
+            return CaseGrade.WRONG_CALL, f"its arguments for {name} do not fit: {why}"
         wanted = next((one for one in left if _is_wanted(one, name, arguments)), None)
         if wanted is None:
-            return Mark.WRONG_CALL, f"it called {name} with {_short(json.dumps(arguments))}"
+            return CaseGrade.WRONG_CALL, f"it called {name} with {_short(json.dumps(arguments))}"
         left.remove(wanted)
-    return Mark.RIGHT, ""
+    return CaseGrade.RIGHT, ""
 
 
 def _is_wanted(wanted: WantedCall, name: str, arguments: Mapping[str, Any]) -> bool:

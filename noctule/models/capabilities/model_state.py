@@ -21,7 +21,7 @@ _ALWAYS_THINKING = re.compile(r"(?:^|[-_/.:])(?:r1|qwq|thinking|reasoner|reasoni
 _OWN_WINDOW = frozenset({EndpointKind.OLLAMA, EndpointKind.EMBEDDED})
 
 
-class Facts:
+class ModelState:
     """What the configuration says of each model, and what was learned since.
 
     Args:

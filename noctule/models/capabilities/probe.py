@@ -18,13 +18,19 @@ from noctule.core.llm.calls import CallContext
 from noctule.core.llm.limits import Limit, LimitKey
 from noctule.core.llm.proofs import Proof, ProofKey, ProofOutcome
 from noctule.core.llm.requirements import uses_tools
-from noctule.core.llm.routing import Wish
+from noctule.core.llm.routing import RoutingPreference
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import OnLimit, Settings
 from noctule.models.base.errors import NobodyError, NobodyYetError
 from noctule.models.base.reply import Reply
-from noctule.models.capabilities.grading import Grade, Mark, broken_over_results, grade, verdict
+from noctule.models.capabilities.grading import (
+    CaseGrade,
+    Grade,
+    broken_over_results,
+    grade,
+    verdict,
+)
 from noctule.models.capabilities.probe_cases import (
     CASES,
     GUIDED,
@@ -32,11 +38,11 @@ from noctule.models.capabilities.probe_cases import (
     TEXT_GUIDED,
     ProbeCase,
 )
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.tool_calls.leading import BY_SCHEMA, LEADABLE, is_small
 from noctule.models.tool_calls.manner import Manner, read_text
 
-Ask = Callable[[Call, CallContext], Awaitable[Reply]]
+Ask = Callable[[ChatRequest, CallContext], Awaitable[Reply]]
 """Makes a call through the binding of its context's role."""
 
 _WRITTEN = frozenset({ProofOutcome.TEXT_IMITATION, ProofOutcome.BROKEN_OUTPUT})
@@ -135,7 +141,7 @@ class Probe:
             took_s += seconds
             if isinstance(found, Grade):
                 grades.append(found)
-                if found.mark is Mark.REFUSED:  # it would say the same to all others
+                if found.mark is CaseGrade.REFUSED:  # it would say the same to all others
                     break
                 if len(grades) == _SETTLED_AFTER and not any(one.passed for one in grades):
                     break
@@ -193,7 +199,7 @@ class Probe:
     ) -> Reply | Refusal | NoVerdict:
         role = role_for(self._settings, model)
         thinks = self._settings.models[model].thinking
-        call = Call(
+        call = ChatRequest(
             messages=case.messages,
             tools=case.definitions,
             max_tokens=_ANSWER_TOKENS[thinks],
@@ -202,7 +208,7 @@ class Probe:
         context = CallContext(
             role=role,
             purpose=Purpose.PROBE,
-            wish=Wish(forced=model, on_limit=OnLimit.FALLBACK),
+            wish=RoutingPreference(forced=model, on_limit=OnLimit.FALLBACK),
             stream=case.streamed,
             loop=manner.led,
         )

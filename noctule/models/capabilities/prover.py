@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from noctule.core.clock import Clock
 from noctule.core.llm.proofs import Proof
-from noctule.core.llm.routing import Skip
+from noctule.core.llm.routing import SkippedCandidate
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import EndpointKind, Settings
@@ -96,7 +96,7 @@ class Prover:
 
     async def ensure(
         self, model: str, *, rank: int = 0, tell: TellText | None = None
-    ) -> Skip | Refusal | None:
+    ) -> SkippedCandidate | Refusal | None:
         """Find out whether a model calls tools before it is offered any.
 
         Args:
@@ -232,12 +232,12 @@ class Prover:
         return Proved(model, able=proof.is_proven, proof=proof, asked=asked)
 
 
-def _in_vain(model: str, found: NoVerdict, rank: int) -> Skip | Refusal:
+def _in_vain(model: str, found: NoVerdict, rank: int) -> SkippedCandidate | Refusal:
     why = f"nobody knows yet whether it calls tools, and asking it failed: {found.why}"
     if found.refusal is not None:
         return replace(found.refusal, message=why)
     limit = found.limit
     if limit is not None:
         told = replace(limit, reason=why)
-        return Skip(model, why, retry_at=limit.not_before, limit=told, rank=rank)
-    return Skip(model, why, incapable=True, rank=rank)
+        return SkippedCandidate(model, why, retry_at=limit.not_before, limit=told, rank=rank)
+    return SkippedCandidate(model, why, incapable=True, rank=rank)

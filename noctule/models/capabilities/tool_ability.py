@@ -7,7 +7,7 @@ from noctule.core.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class ToolAbility:
+class ProvenToolAbility:
     """Whether a candidate of a role calls tools.
 
     Args:

@@ -21,7 +21,7 @@ class _Circuit:
     openings: int = 0
 
 
-class Circuits:
+class CircuitBreaker:
     """Counts the failures of every model, in the memory of this process.
 
     Args:

@@ -45,8 +45,8 @@ class Slot:
 
     __slots__ = ("_owner", "_released", "caps", "option")
 
-    def __init__(self, owner: "Slots", option: int, caps: Collection[str]) -> None:
-        self._owner: Slots | None = owner
+    def __init__(self, owner: "ConcurrencyLimiter", option: int, caps: Collection[str]) -> None:
+        self._owner: ConcurrencyLimiter | None = owner
         self._released: Callable[[], None] | None = None
         self.caps = caps
         self.option = option
@@ -94,7 +94,7 @@ class _Waiter:
         return self.ticket
 
 
-class Slots:
+class ConcurrencyLimiter:
     """All caps of one process and the one line before them.
 
     Args:

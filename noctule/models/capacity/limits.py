@@ -19,7 +19,7 @@ from noctule.core.settings import Settings
 from noctule.core.workers.patience import look_up
 from noctule.models.base.fingerprint import Fingerprints
 from noctule.models.base.ledger import Entry, Ledger
-from noctule.models.capacity.circuit_breaker import Circuits
+from noctule.models.capacity.circuit_breaker import CircuitBreaker
 from noctule.models.capacity.learned import end_of, outage, refused, replaces, rounds_before
 
 MEMORY_S = 1.0
@@ -65,7 +65,7 @@ class Limits:
         self._known: dict[LimitKey, Limit] = {}
         self._read_at: float | None = None
         self._reading = asyncio.Lock()
-        self._circuits = Circuits(settings.limits)
+        self._circuits = CircuitBreaker(settings.limits)
         self._probes: dict[LimitKey, float] = {}
         self._changes = 0
         self._unsaved = 0

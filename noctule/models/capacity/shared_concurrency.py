@@ -15,7 +15,7 @@ from functools import partial
 from noctule.core.base.ids import new_id
 from noctule.core.clock import Clock
 from noctule.core.workers.permits import Permits
-from noctule.models.capacity.concurrency import Slot, Slots, Ticket
+from noctule.models.capacity.concurrency import ConcurrencyLimiter, Slot, Ticket
 
 _LOOK_AGAIN_S = 2.0
 """How soon a full cap is looked at again when nobody told of room: its holder may have died."""
@@ -39,7 +39,7 @@ class SharedSlots:
         permits: Permits | None = None,
         shared: Mapping[str, str] | None = None,
     ) -> None:
-        self._here = Slots(caps, clock)
+        self._here = ConcurrencyLimiter(caps, clock)
         self._caps = dict(caps)
         self._clock = clock
         self._permits = permits

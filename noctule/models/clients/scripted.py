@@ -26,7 +26,7 @@ from langchain_core.messages.tool import tool_call_chunk
 
 from noctule.core.clock import Clock
 from noctule.core.llm.attempts import Usage
-from noctule.core.provider_errors.provider_response import RawAnswer
+from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.settings.model import ModelSettings
 from noctule.models.base.client import Conclusion, ModelRequest, PresentModel
 from noctule.models.clients.script import Line, Script, ScriptedUsage
@@ -43,7 +43,7 @@ class ScriptedRefusal(Exception):  # noqa: N818 - it is what a provider said, no
         answer: status, headers and body as they would have come over the wire.
     """
 
-    def __init__(self, answer: RawAnswer) -> None:
+    def __init__(self, answer: ProviderResponse) -> None:
         super().__init__(f"HTTP {answer.status}: {answer.body[:200]}")
         self.answer = answer
 
@@ -143,7 +143,9 @@ class ScriptedClient:
         if line.stall_after is not None:
             await asyncio.Event().wait()
         if line.error is not None:
-            raise ScriptedRefusal(RawAnswer(line.error.status, line.error.headers, line.error.text))
+            raise ScriptedRefusal(
+                ProviderResponse(line.error.status, line.error.headers, line.error.text)
+            )
         if line.tear_after is None:
             for piece in self._tool_pieces(line):
                 yield piece

@@ -19,7 +19,7 @@ from noctule.models.base.timeouts import Timeouts
 from noctule.models.completion.failures import was_torn
 from noctule.models.completion.response_validation import find_flaw, lost_calls, with_reasons
 from noctule.models.completion.retry_hints import lesson
-from noctule.models.completion.streaming import Telling, apart
+from noctule.models.completion.streaming import ReplyStream, apart
 from noctule.models.tool_calls.manner import Terms, only_first
 from noctule.models.tool_calls.one_call import OneCall
 from noctule.models.tool_calls.quotations import Quotations
@@ -33,7 +33,7 @@ _CLOSING_S = 2.0
 Explain = Callable[[Exception], Refusal]
 
 
-class Exchange:
+class Completion:
     """Sends a request and judges what comes back; whatever happens is in its fields.
 
     Args:
@@ -63,7 +63,7 @@ class Exchange:
         *,
         explain: Explain,
         begins: Callable[[], None],
-        telling: Telling | None,
+        telling: ReplyStream | None,
         terms: Terms | None = None,
     ) -> None:
         self._begins = begins
@@ -132,7 +132,7 @@ class Exchange:
                 raise _late("no answer", total_s) from error
             raise
 
-    async def _stream(self, client: Client, telling: Telling) -> AIMessage:
+    async def _stream(self, client: Client, telling: ReplyStream) -> AIMessage:
         begun = self._clock.monotonic()
         now = asyncio.get_running_loop().time
         end, until = now() + self._timeouts.total_s, now() + self._timeouts.first_token_s

@@ -13,7 +13,7 @@ from datetime import datetime
 from noctule.core.errors import ModelFailureError
 from noctule.core.provider_errors.classify import classify
 from noctule.core.provider_errors.outcomes import Outcome
-from noctule.core.provider_errors.parse import RawAnswer, read_refusal
+from noctule.core.provider_errors.parse import ProviderResponse, read_refusal
 from noctule.core.provider_errors.provider_words import shorten
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.times.windows import Window
@@ -151,7 +151,7 @@ def _explain(
         return explain(first, now=now, window=window, consecutive=consecutive, url=url)
     names = _names(error)
     carried = getattr(error, "answer", None)
-    if not isinstance(carried, RawAnswer):  # a script's refusal carries it as it is
+    if not isinstance(carried, ProviderResponse):  # a script's refusal carries it as it is
         carried = None
     answer = carried or _answer(error, names) or _complaint(error, names)
     refusal = None
@@ -192,35 +192,39 @@ def _names(error: BaseException) -> frozenset[str]:
     return frozenset(f"{c.__module__.split('.')[0]}.{c.__name__}" for c in type(error).__mro__)
 
 
-def _answer(error: BaseException, names: frozenset[str]) -> RawAnswer | None:
+def _answer(error: BaseException, names: frozenset[str]) -> ProviderResponse | None:
     """Return the provider's answer that an exception carries; None when there was none."""
     if names & _UNREADABLE.keys():
         return None  # langchain-openai adds the response: what the model said is no refusal
     if "ollama.ResponseError" in names:
         status = getattr(error, "status_code", -1)
-        return RawAnswer(status if status > 0 else None, body=_as_body(getattr(error, "error", "")))
+        return ProviderResponse(
+            status if status > 0 else None, body=_as_body(getattr(error, "error", ""))
+        )
     response = getattr(error, "response", None)
     if isinstance(getattr(response, "status_code", None), int):
         return _from_response(error, response)
     said = error.args[0] if error.args else None
     if "builtins.ValueError" in names and isinstance(said, dict):
-        return RawAnswer(None, body=_as_body(said))  # langchain-openai: a 200 that is an error
+        return ProviderResponse(
+            None, body=_as_body(said)
+        )  # langchain-openai: a 200 that is an error
     body = getattr(error, "body", None)
     if body is not None and names & {"openai.APIError", "anthropic.APIError"}:
-        return RawAnswer(None, body=_as_body(body))
+        return ProviderResponse(None, body=_as_body(body))
     status = next((code for name, code in _STATUSES.items() if name in names), None)
-    return None if status is None else RawAnswer(status, body=_as_body(str(error)))
+    return None if status is None else ProviderResponse(status, body=_as_body(str(error)))
 
 
-def _from_response(error: BaseException, response: object) -> RawAnswer | None:
+def _from_response(error: BaseException, response: object) -> ProviderResponse | None:
     status = getattr(response, "status_code", None)
     headers = {str(k): str(v) for k, v in dict(getattr(response, "headers", {})).items()}
     body = getattr(error, "body", None)
     if status != 200:  # noqa: PLR2004 - OK
-        return RawAnswer(status, headers, _text(response) or _as_body(body or ""))
+        return ProviderResponse(status, headers, _text(response) or _as_body(body or ""))
     if body is not None:
-        return RawAnswer(None, headers, _as_body(body))  # an error inside a stream
-    whole = RawAnswer(None, headers, _text(response))
+        return ProviderResponse(None, headers, _as_body(body))  # an error inside a stream
+    whole = ProviderResponse(None, headers, _text(response))
     return whole if isinstance(whole.json, dict) and whole.json.get("error") else None
 
 
@@ -239,7 +243,7 @@ def _text(response: object) -> str:
         return ""
 
 
-def _complaint(error: BaseException, names: frozenset[str]) -> RawAnswer | None:
+def _complaint(error: BaseException, names: frozenset[str]) -> ProviderResponse | None:
     """Return what a client library says by itself, where that says what is wrong.
 
     Both SDKs complain about a missing key before they send anything, httpx about one that cannot
@@ -247,7 +251,7 @@ def _complaint(error: BaseException, names: frozenset[str]) -> RawAnswer | None:
     """
     if not names & _COMPLAINTS or names & (_UNREADABLE.keys() | _TIMEOUTS):
         return None
-    complaint = RawAnswer(None, body=_as_body(str(_root(error))))
+    complaint = ProviderResponse(None, body=_as_body(str(_root(error))))
     return None if classify(complaint).outcome is Outcome.UNAVAILABLE else complaint
 
 

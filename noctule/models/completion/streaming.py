@@ -11,7 +11,7 @@ from noctule.models.wire.texts import text_of, thought_of
 _THOUGHT = "reasoning_content"
 
 
-class Telling:
+class ReplyStream:
     """Shows one reply.
 
     Args:

@@ -1,6 +1,6 @@
 """The process that serves the model: ``python -m noctule.models.embedded.child``.
 
-Standard input carries one JSON line (an ``Order``) and is then read to its end: when the
+Standard input carries one JSON line (an ``ServeRequest``) and is then read to its end: when the
 parent is gone, however it went, the pipe closes and this process ends. Standard output carries
 one JSON line, ``{"url": ...}`` or ``{"error": ...}``. What llama.cpp says goes to standard error.
 """
@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from noctule.models.embedded.order import Order
+from noctule.models.embedded.order import ServeRequest
 
 if TYPE_CHECKING:
     import xllamacpp
@@ -28,7 +28,7 @@ def main() -> int:
     line = sys.stdin.readline()
     if not line:
         return 0
-    order: Order = json.loads(line)
+    order: ServeRequest = json.loads(line)
     try:
         server = _serve(order)
     except Exception as error:  # noqa: BLE001 - whatever it was, the parent must read it
@@ -60,7 +60,7 @@ def _private_stdout() -> int:
     return answers
 
 
-def _serve(order: Order) -> "xllamacpp.Server":
+def _serve(order: ServeRequest) -> "xllamacpp.Server":
     """Load the model and listen on a free port of the loopback interface."""
     import xllamacpp  # noqa: PLC0415 - 100 MB of library, wanted in this process alone
 

@@ -3,7 +3,7 @@
 from typing import TypedDict
 
 
-class Order(TypedDict):
+class ServeRequest(TypedDict):
     """What the parent wants served; over standard input, so that no process list shows the key."""
 
     weights: str

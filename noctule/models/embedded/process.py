@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from noctule.core.base.masking import without_secrets
 from noctule.core.errors import EmbeddedModelError
-from noctule.models.embedded.order import Order
+from noctule.models.embedded.order import ServeRequest
 
 logger = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ class ServerProcess:
 
     @classmethod
     async def launch(
-        cls, command: Sequence[str], order: Order, start_seconds: float
+        cls, command: Sequence[str], order: ServeRequest, start_seconds: float
     ) -> "ServerProcess":
         """Run the child until it listens; when it does not, nothing is left of it.
 
@@ -115,7 +115,7 @@ class ServerProcess:
                 self._process.kill()
         await self.wait()
 
-    async def _ask(self, order: Order) -> str:
+    async def _ask(self, order: ServeRequest) -> str:
         """Return the URL the child answers with; "" when it ends instead."""
         stdin, stdout = self._process.stdin, self._process.stdout
         if stdin is None or stdout is None:
@@ -137,7 +137,7 @@ class ServerProcess:
             self._last_bytes = (self._last_bytes + chunk)[-_CHUNK_BYTES:]
             logger.debug("%s", chunk.decode(errors="replace").rstrip())
 
-    def _sentence(self, fate: str, order: Order) -> str:
+    def _sentence(self, fate: str, order: ServeRequest) -> str:
         return (
             f"The embedded model server {fate} while loading {order['weights']}. "
             f"{self.last_words}Check that it is a model llama.cpp can serve and that it fits in "

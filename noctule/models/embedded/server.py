@@ -11,7 +11,7 @@ from typing import Final
 from noctule.core.clock import Clock
 from noctule.core.errors import EmbeddedModelError, OurBugError
 from noctule.models.embedded.options import PACKAGED_SAMPLING, EmbeddedOptions
-from noctule.models.embedded.order import Order
+from noctule.models.embedded.order import ServeRequest
 from noctule.models.embedded.process import ServerProcess
 from noctule.models.embedded.restarts import RestartBudget
 from noctule.models.embedded.templates import readable_template
@@ -161,7 +161,7 @@ class EmbeddedServer:
             self._on_event(sentence)
 
 
-def _order(options: EmbeddedOptions) -> Order:
+def _order(options: EmbeddedOptions) -> ServeRequest:
     """Say what is to be served; reads the weights, so it blocks."""
     sampling, template = options.sampling, options.chat_template
     if options.weights is None:
@@ -169,7 +169,7 @@ def _order(options: EmbeddedOptions) -> Order:
         sampling = sampling or PACKAGED_SAMPLING
     else:
         weights = readable_weights(options.weights)
-    return Order(
+    return ServeRequest(
         weights=str(weights),
         chat_template=None if template is None else readable_template(template),
         alias=options.alias,

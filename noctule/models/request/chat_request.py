@@ -10,7 +10,7 @@ from langchain_core.tools import BaseTool
 
 from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.calls import CallContext
-from noctule.core.llm.requirements import Need
+from noctule.core.llm.requirements import Requirements
 from noctule.core.ports.prompts import Fit
 from noctule.core.settings import ModelSettings, RoleSettings
 from noctule.models.base.client import ModelRequest
@@ -31,7 +31,7 @@ _PICTURES = frozenset({"image", "image_url", "input_image"})
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ChatRequest:
     """What one caller asks of a role; the same for every model that is tried.
 
     Args:
@@ -61,12 +61,12 @@ class Call:
     manner: Manner | None = None
     fit: Fit | None = None
 
-    def need(self, role: RoleSettings, context: CallContext) -> Need:
+    def need(self, role: RoleSettings, context: CallContext) -> Requirements:
         """Return what a model must be able to do to serve it."""
         prompt, pictures = weigh(self.messages)
         prompt += weigh_tools(self.tools)
         answer = answer_room(self.max_tokens or role.max_tokens)
-        return Need(
+        return Requirements(
             # A probe finds out whether a model can: it must not have to.
             tools=bool(self.tools) and context.purpose is not Purpose.PROBE,
             vision=pictures > 0,

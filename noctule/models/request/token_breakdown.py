@@ -11,12 +11,14 @@ from langchain_core.messages import AIMessage, BaseMessage, SystemMessage, ToolM
 from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.calls import CallContext
 from noctule.core.llm.token_parts import TokenParts
-from noctule.models.request.chat_request import TOKENS_PER_PICTURE, Call, weigh, weigh_tools
+from noctule.models.request.chat_request import TOKENS_PER_PICTURE, ChatRequest, weigh, weigh_tools
 
 _BYTES_PER_TOKEN = 4
 
 
-def parts_of(call: Call, context: CallContext, input_tokens: int | None) -> TokenParts | None:
+def parts_of(
+    call: ChatRequest, context: CallContext, input_tokens: int | None
+) -> TokenParts | None:
     """Return what the tokens of a call were; None when nobody counted them.
 
     Args:
@@ -29,7 +31,7 @@ def parts_of(call: Call, context: CallContext, input_tokens: int | None) -> Toke
     return _estimate(call, context).scaled_to(input_tokens)
 
 
-def _estimate(call: Call, context: CallContext) -> TokenParts:
+def _estimate(call: ChatRequest, context: CallContext) -> TokenParts:
     prompt = weigh_tools(call.tools)
     if call.json_schema is not None:
         prompt += len(json.dumps(call.json_schema, default=str)) // _BYTES_PER_TOKEN

@@ -14,7 +14,14 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from noctule.core.budgets.budget_ledger import Bill, Books, Claim, Exhausted, Ruling, Settled
+from noctule.core.budgets.budget_ledger import (
+    BudgetLedger,
+    Charge,
+    HoldRequest,
+    OverBudget,
+    Ruling,
+    Settled,
+)
 from noctule.core.budgets.budgets import Budget, frees_at
 from noctule.core.clock import Clock
 from noctule.core.ports.models import Database, UnitOfWork
@@ -25,7 +32,7 @@ LOOK_AGAIN_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
-class Refused:
+class HoldRefused:
     """A budget does not pay for a call.
 
     Args:
@@ -33,7 +40,7 @@ class Refused:
         until: when it may; None when no time cures it.
     """
 
-    verdict: Exhausted
+    verdict: OverBudget
     until: datetime | None
 
     @property
@@ -44,18 +51,18 @@ class Refused:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Pending:
-    order: Claim | Bill
+    order: HoldRequest | Charge
     is_known: bool
-    done: "asyncio.Future[Ruling | Settled | Refused]"
+    done: "asyncio.Future[Ruling | Settled | HoldRefused]"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Note:
-    claim: Claim
+    claim: HoldRequest
     done: "asyncio.Future[bool]"
 
 
-class Teller:
+class BudgetWriter:
     """Takes claims and bills, and notes which requests leave.
 
     Args:
@@ -76,22 +83,22 @@ class Teller:
         self.settlements = 0
 
     def enter(
-        self, order: Claim | Bill, *, again: bool = False
-    ) -> "asyncio.Future[Ruling | Settled | Refused]":
+        self, order: HoldRequest | Charge, *, again: bool = False
+    ) -> "asyncio.Future[Ruling | Settled | HoldRefused]":
         """Hand an order over; the future holds what became of it, or why nothing did.
 
         Args:
             order: a claim or a bill.
             again: whether the claim was placed before.
         """
-        is_known = again or isinstance(order, Bill)
+        is_known = again or isinstance(order, Charge)
         pending = _Pending(order, is_known, asyncio.get_running_loop().create_future())
         pending.done.add_done_callback(_look_at)
         self._pending.append(pending)
         self._begin()
         return pending.done
 
-    def note_sent(self, claim: Claim) -> "asyncio.Future[bool]":
+    def note_sent(self, claim: HoldRequest) -> "asyncio.Future[bool]":
         """Note that the request of a claim that was placed leaves.
 
         The future holds False where a hold of it is overdue or gone: the money may be another's.
@@ -174,8 +181,8 @@ class Teller:
         return marked
 
     async def _carry_out(self, batch: Sequence[_Pending]) -> None:
-        bills = [pending for pending in batch if isinstance(pending.order, Bill)]
-        claims = [pending for pending in batch if not isinstance(pending.order, Bill)]
+        bills = [pending for pending in batch if isinstance(pending.order, Charge)]
+        claims = [pending for pending in batch if not isinstance(pending.order, Charge)]
         orders = [pending.order for pending in (*bills, *claims)]
         try:
             results = await self._stored(batch, orders)
@@ -197,8 +204,8 @@ class Teller:
                 self._settled = asyncio.Event()
 
     async def _stored(
-        self, batch: Sequence[_Pending], orders: Sequence[Claim | Bill]
-    ) -> list[Ruling | Settled | Refused]:
+        self, batch: Sequence[_Pending], orders: Sequence[HoldRequest | Charge]
+    ) -> list[Ruling | Settled | HoldRefused]:
         """Carry orders out in one transaction; again, from the start, until storage answers."""
         tries = itertools.count()
         return await self._database.patience.keep_trying(
@@ -206,18 +213,22 @@ class Teller:
         )
 
     async def _transact(
-        self, batch: Sequence[_Pending], orders: Sequence[Claim | Bill], *, again: bool
-    ) -> list[Ruling | Settled | Refused]:
+        self, batch: Sequence[_Pending], orders: Sequence[HoldRequest | Charge], *, again: bool
+    ) -> list[Ruling | Settled | HoldRefused]:
         async with self._database.work(durable=False) as work:
             books = await self._open(work, batch, again=again)
-            results: list[Ruling | Settled | Refused] = [_order(books, order) for order in orders]
+            results: list[Ruling | Settled | HoldRefused] = [
+                _order(books, order) for order in orders
+            ]
             await work.budgets.keep(books)
             results = [await self._timed(work, books, result) for result in results]
             await _wake_sleepers(work, books)
             await work.commit()
         return results
 
-    async def _open(self, work: UnitOfWork, batch: Sequence[_Pending], *, again: bool) -> Books:
+    async def _open(
+        self, work: UnitOfWork, batch: Sequence[_Pending], *, again: bool
+    ) -> BudgetLedger:
         budgets: dict[str, Budget] = {}
         for pending in batch:
             budgets.update((budget.key.id, budget) for budget in pending.order.budgets)
@@ -226,17 +237,17 @@ class Teller:
         return await work.budgets.open_books(list(budgets.values()), ids, self._clock.now())
 
     async def _timed(
-        self, work: UnitOfWork, books: Books, result: Ruling | Settled | Refused
-    ) -> Ruling | Settled | Refused:
-        if not isinstance(result, Exhausted):
+        self, work: UnitOfWork, books: BudgetLedger, result: Ruling | Settled | HoldRefused
+    ) -> Ruling | Settled | HoldRefused:
+        if not isinstance(result, OverBudget):
             return result
         budget = result.budget
         spent = await work.budgets.spent(budget.key) if budget.is_rolling else []
         until = frees_at(budget, result.tally, result.usd, spent, books.now)
-        return Refused(result, until)
+        return HoldRefused(result, until)
 
 
-async def _wake_sleepers(work: UnitOfWork, books: Books) -> None:
+async def _wake_sleepers(work: UnitOfWork, books: BudgetLedger) -> None:
     """Let them go on, in order, when a late bill is lower than what was counted for its call."""
     freed = sorted(books.freed)
     await work.parkings.line_up([key.limit_key for key in freed])
@@ -244,8 +255,8 @@ async def _wake_sleepers(work: UnitOfWork, books: Books) -> None:
         await wake_all(work, key.limit_key, books.now)
 
 
-def _order(books: Books, order: Claim | Bill) -> Ruling | Settled | Refused:
-    return books.settle(order) if isinstance(order, Bill) else books.place(order)
+def _order(books: BudgetLedger, order: HoldRequest | Charge) -> Ruling | Settled | HoldRefused:
+    return books.settle(order) if isinstance(order, Charge) else books.place(order)
 
 
 def _look_at(done: "asyncio.Future[Any]") -> None:

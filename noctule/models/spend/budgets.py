@@ -11,20 +11,20 @@ from typing import Any
 from noctule.core.base.ids import new_id
 from noctule.core.base.money import show_usd
 from noctule.core.budgets.accounts import account_key
-from noctule.core.budgets.budget_ledger import Bill, Claim, Placed, Settled, Waits
-from noctule.core.budgets.budget_scopes import Coverage, Payer
-from noctule.core.budgets.budgets import Budget, BudgetKey, Tally, whole_nanos
+from noctule.core.budgets.budget_ledger import Charge, HoldPlaced, HoldRequest, MustWait, Settled
+from noctule.core.budgets.budget_scopes import BudgetScopes, BudgetSubject
+from noctule.core.budgets.budgets import Budget, BudgetKey, BudgetUsage, whole_nanos
 from noctule.core.clock import Clock
 from noctule.core.errors import DatabaseBusyError
 from noctule.core.llm.limits import Limit
-from noctule.core.llm.routing import Skip
+from noctule.core.llm.routing import SkippedCandidate
 from noctule.core.ports.models import Database
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.parse import margin_seconds
 from noctule.core.provider_errors.refusals import Evidence, Refusal
 from noctule.core.settings import EndpointKind, OnExhausted, Settings
 from noctule.models.spend.balance_poller import Short
-from noctule.models.spend.budget_writer import Refused, Teller
+from noctule.models.spend.budget_writer import BudgetWriter, HoldRefused
 from noctule.models.spend.cost_bounds import DEFAULT_MAX_TOKENS, ListCost, most_usd
 from noctule.models.spend.provider_balance import Accounts
 
@@ -41,7 +41,7 @@ TELL_BEFORE_LEAVING = frozenset({EndpointKind.OPENAI, EndpointKind.ANTHROPIC, En
 
 
 @dataclass(frozen=True, slots=True)
-class Funds:
+class CallHold:
     """A call is paid for.
 
     Args:
@@ -58,7 +58,7 @@ class Funds:
     id: str
     usd: Decimal = Decimal(0)
     budgets: tuple[Budget, ...] = ()
-    warns: tuple[Tally, ...] = ()
+    warns: tuple[BudgetUsage, ...] = ()
     max_tokens: int | None = None
     expires_at: datetime | None = None
     leaves: bool = False
@@ -81,7 +81,7 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Shortage:
+class InsufficientBudget:
     """A model whose next call nobody pays for.
 
     Args:
@@ -119,9 +119,9 @@ class Budgets:
         self._clock = clock
         self._list_cost = list_cost
         self._accounts = accounts
-        self._teller = Teller(database, clock)
+        self._budget_writer = BudgetWriter(database, clock)
         self._low: dict[BudgetKey, datetime] = {}
-        self.coverage = Coverage(settings)
+        self.coverage = BudgetScopes(settings)
 
     def is_priced(self, model: str) -> bool:
         """Whether calls to a model may cost money: it is not free by declaration."""
@@ -142,22 +142,22 @@ class Budgets:
         cost = self._bound(model, _A_MILLION, _A_MILLION // 5)
         return Decimal("Infinity") if cost is None else cost
 
-    def is_low(self, model: str, payer: Payer) -> bool:
+    def is_low(self, model: str, subject: BudgetSubject) -> bool:
         """Whether a budget that covers calls to a model has come to its warning."""
         if not self._low or not self.is_priced(model):
             return False
         now = self._clock.now()
-        covering = self.coverage.of(model, payer)
+        covering = self.coverage.of(model, subject)
         return any(now < self._low.get(budget.key, now) for budget in covering)
 
     async def place(
         self,
         model: str,
-        payer: Payer,
+        subject: BudgetSubject,
         size: Size,
         *,
         most_s: float,
-    ) -> Funds | Shortage:
+    ) -> CallHold | InsufficientBudget:
         """Reserve the most a call can cost; waits while only calls under way are in its way.
 
         The budgets and the provider's own view have both to pay for it. What is left of a budget
@@ -165,7 +165,7 @@ class Budgets:
 
         Args:
             model: its name in the configuration.
-            payer: who makes it.
+            subject: who makes it.
             size: how large it is.
             most_s: how many seconds it may take.
 
@@ -173,21 +173,21 @@ class Budgets:
             DatabaseBusyError: somebody else held the database for too long.
         """
         id_ = new_id(self._clock)
-        budgets = self.coverage.of(model, payer)
+        budgets = self.coverage.of(model, subject)
         accounts = self._accounts if self._accounts and self._accounts.has(model) else None
         if not self.is_priced(model) or not (budgets or accounts):
-            return Funds(id_)
+            return CallHold(id_)
         ended = _ended(budgets, self._clock.now())
         if ended is not None:
-            return Shortage(ended, None)
+            return InsufficientBudget(ended, None)
         input_tokens = size.input_tokens()
         usd = self._bound(model, input_tokens, size.output_tokens)
         if usd is None and budgets:
             name = budgets[0].key
             why = f"has no known price and budget {name} counts it: set models.{model}.price"
-            return Shortage(why, None)
+            return InsufficientBudget(why, None)
         tells = self._settings.endpoint_of(model).kind in TELL_BEFORE_LEAVING
-        funds = Funds(id_, usd or Decimal(0), budgets, leaves=tells and bool(budgets))
+        funds = CallHold(id_, usd or Decimal(0), budgets, leaves=tells and bool(budgets))
         shorter = partial(self._shorter, model, size, input_tokens)
         if accounts is None:
             return await self._hold(funds, most_s, shorter)
@@ -198,35 +198,40 @@ class Budgets:
         paid = False
         try:
             placed = await self._hold(funds, most_s, shorter)
-            paid = isinstance(placed, Funds)
+            paid = isinstance(placed, CallHold)
             return placed
         finally:
             if not paid:
                 accounts.settle(id_, Decimal(0))
 
     async def _hold(
-        self, funds: Funds, most_s: float, shorter: Callable[[Funds, Decimal], Funds | None]
-    ) -> Funds | Shortage:
+        self,
+        funds: CallHold,
+        most_s: float,
+        shorter: Callable[[CallHold, Decimal], CallHold | None],
+    ) -> CallHold | InsufficientBudget:
         while funds.budgets:
-            before = self._teller.settlements
+            before = self._budget_writer.settlements
             expires_at = self._clock.now() + timedelta(seconds=most_s + _MARGIN_S)
-            claim = Claim(funds.id, funds.usd, funds.budgets, expires_at, sent=not funds.leaves)
+            claim = HoldRequest(
+                funds.id, funds.usd, funds.budgets, expires_at, sent=not funds.leaves
+            )
             ruling = await self._claim(claim)
-            if isinstance(ruling, Placed):
+            if isinstance(ruling, HoldPlaced):
                 self._note_low(funds.budgets, ruling)
                 return replace(funds, warns=ruling.warns, expires_at=expires_at)
-            if isinstance(ruling, Refused):
+            if isinstance(ruling, HoldRefused):
                 less = shorter(funds, ruling.left_usd)
                 if less is None:
                     return _shortage(ruling, self._clock.now())
                 funds = less
                 continue
-            await self._teller.next_settle(before)
+            await self._budget_writer.next_settle(before)
         return funds
 
     def _shorter(
-        self, model: str, size: Size, input_tokens: int, funds: Funds, left_usd: Decimal
-    ) -> Funds | None:
+        self, model: str, size: Size, input_tokens: int, funds: CallHold, left_usd: Decimal
+    ) -> CallHold | None:
         """Return funds for the longest answer that fits into what is left; None when none does."""
         if size.least_tokens is None:
             return None
@@ -240,7 +245,7 @@ class Budgets:
             return None
         return replace(funds, usd=usd, max_tokens=tokens)
 
-    async def leaves(self, funds: Funds) -> None:
+    async def leaves(self, funds: CallHold) -> None:
         """Note that a call's request goes out now: from here on it may have cost its bound.
 
         Until then it has cost nothing, whatever becomes of this process.
@@ -250,16 +255,16 @@ class Budgets:
         """
         if not funds.leaves or funds.expires_at is None:
             return
-        claim = Claim(funds.id, funds.usd, funds.budgets, funds.expires_at)
-        if await self._teller.note_sent(claim):
+        claim = HoldRequest(funds.id, funds.usd, funds.budgets, funds.expires_at)
+        if await self._budget_writer.note_sent(claim):
             return
-        ruling = await self._teller.enter(claim, again=True)
-        if not isinstance(ruling, Placed):  # it was held up for so long that it was given up
+        ruling = await self._budget_writer.enter(claim, again=True)
+        if not isinstance(ruling, HoldPlaced):  # it was held up for so long that it was given up
             raise DatabaseBusyError(
                 "The call was held up for so long that its budget was given to others. Try again."
             )
 
-    async def consult(self, model: str, refusal: Refusal, funds: Funds) -> Refusal:
+    async def consult(self, model: str, refusal: Refusal, funds: CallHold) -> Refusal:
         """Return a refusal with what the provider's account says of it, asked within seconds.
 
         Args:
@@ -271,7 +276,7 @@ class Budgets:
             return refusal
         return await self._accounts.consult(model, refusal, funds.usd)
 
-    def settle(self, funds: Funds, usd: Decimal) -> "asyncio.Future[Decimal]":
+    def settle(self, funds: CallHold, usd: Decimal) -> "asyncio.Future[Decimal]":
         """Put what a call has cost in the place of its hold, whatever becomes of the caller.
 
         Args:
@@ -289,11 +294,11 @@ class Budgets:
         if not funds.budgets:
             done.set_result(Decimal(0))
             return done
-        entered = self._teller.enter(Bill(funds.id, whole_nanos(usd), funds.budgets))
+        entered = self._budget_writer.enter(Charge(funds.id, whole_nanos(usd), funds.budgets))
         entered.add_done_callback(lambda settled: _pass_on(settled, done))
         return done
 
-    def warning(self, tally: Tally) -> str:
+    def warning(self, tally: BudgetUsage) -> str:
         """Return the sentence that tells a person of a budget that comes to its end."""
         used = tally.settled_usd + tally.held_usd
         until = f" until {tally.ends_at:%Y-%m-%d %H:%M %Z}" if tally.ends_at else ""
@@ -306,26 +311,26 @@ class Budgets:
         """Write down what is left."""
         if self._accounts is not None:
             await self._accounts.close()
-        await self._teller.close()
+        await self._budget_writer.close()
 
-    async def _claim(self, claim: Claim) -> Placed | Waits | Refused:
-        entered = self._teller.enter(claim)
+    async def _claim(self, claim: HoldRequest) -> HoldPlaced | MustWait | HoldRefused:
+        entered = self._budget_writer.enter(claim)
         try:
             ruling = await asyncio.shield(entered)
         except asyncio.CancelledError:
             # It may be placed all the same, and nobody is left to make the call.
             entered.add_done_callback(lambda placed: self._give_back(placed, claim))
             raise
-        assert isinstance(ruling, Placed | Waits | Refused)  # noqa: S101 - what a claim can become
+        assert isinstance(ruling, HoldPlaced | MustWait | HoldRefused)  # noqa: S101 - what a claim can become
         return ruling
 
-    def _give_back(self, placed: "asyncio.Future[Any]", claim: Claim) -> None:
+    def _give_back(self, placed: "asyncio.Future[Any]", claim: HoldRequest) -> None:
         if placed.cancelled() or placed.exception() is not None:
             return
-        if isinstance(placed.result(), Placed):
-            self._teller.enter(Bill(claim.id, Decimal(0), claim.budgets))
+        if isinstance(placed.result(), HoldPlaced):
+            self._budget_writer.enter(Charge(claim.id, Decimal(0), claim.budgets))
 
-    def _note_low(self, budgets: tuple[Budget, ...], ruling: Placed) -> None:
+    def _note_low(self, budgets: tuple[Budget, ...], ruling: HoldPlaced) -> None:
         soon = self._clock.now() + timedelta(seconds=_LOW_S)
         low = {tally.key: tally.ends_at or soon for tally in ruling.low}
         for budget in budgets:
@@ -351,7 +356,7 @@ def _ended(budgets: tuple[Budget, ...], now: datetime) -> str | None:
     return None
 
 
-def _shortage(refused: Refused, now: datetime) -> Shortage:
+def _shortage(refused: HoldRefused, now: datetime) -> InsufficientBudget:
     verdict = refused.verdict
     budget, tally = verdict.budget, verdict.tally
     if verdict.usd > budget.usd:
@@ -359,12 +364,14 @@ def _shortage(refused: Refused, now: datetime) -> Shortage:
             f"one call may cost {show_usd(verdict.usd)} and the whole budget {budget.key} is "
             f"{show_usd(budget.usd)}. A lower max_tokens of the role needs less."
         )
-        return Shortage(reason, _limit(budget, reason, None, now), budget.on_exhausted)
+        return InsufficientBudget(reason, _limit(budget, reason, None, now), budget.on_exhausted)
     reason = (
         f"budget {budget.key} is used up: {show_usd(tally.settled_usd)} of {show_usd(budget.usd)} "
         f"are spent, and the call may cost {show_usd(verdict.usd)}."
     )
-    return Shortage(reason, _limit(budget, reason, refused.until, now), budget.on_exhausted)
+    return InsufficientBudget(
+        reason, _limit(budget, reason, refused.until, now), budget.on_exhausted
+    )
 
 
 def _limit(budget: Budget, reason: str, until: datetime | None, now: datetime) -> Limit:
@@ -378,9 +385,9 @@ def _limit(budget: Budget, reason: str, until: datetime | None, now: datetime) -
     )
 
 
-def _account_shortage(endpoint: str, short: Short, now: datetime) -> Shortage:
+def _account_shortage(endpoint: str, short: Short, now: datetime) -> InsufficientBudget:
     if short.hopeless:
-        return Shortage(short.reason, None)
+        return InsufficientBudget(short.reason, None)
     not_before = short.until
     if not_before is not None:
         margin_s = margin_seconds((not_before - now).total_seconds())
@@ -393,15 +400,15 @@ def _account_shortage(endpoint: str, short: Short, now: datetime) -> Shortage:
         evidence=short.evidence,
         set_at=now,
     )
-    return Shortage(short.reason, limit)
+    return InsufficientBudget(short.reason, limit)
 
 
-def skip_of(model: str, shortage: Shortage) -> Skip:
+def skip_of(model: str, shortage: InsufficientBudget) -> SkippedCandidate:
     """Return why a model is passed over that nobody pays for."""
     limit = shortage.limit
     if limit is None:
-        return Skip(model, shortage.reason, incapable=True)
-    return Skip(model, shortage.reason, retry_at=limit.not_before, limit=limit)
+        return SkippedCandidate(model, shortage.reason, incapable=True)
+    return SkippedCandidate(model, shortage.reason, retry_at=limit.not_before, limit=limit)
 
 
 def _pass_on(settled: "asyncio.Future[Any]", done: "asyncio.Future[Decimal]") -> None:

@@ -19,7 +19,7 @@ from langchain_core.utils.function_calling import convert_to_openai_tool
 from noctule.core.budgets.budgets import whole_nanos
 from noctule.core.llm.attempts import CostSource, Usage
 from noctule.models.base.client import ModelRequest
-from noctule.models.request.chat_request import Call
+from noctule.models.request.chat_request import ChatRequest
 from noctule.models.request.meter import Meter
 
 DEFAULT_MAX_TOKENS = 4096
@@ -41,7 +41,7 @@ _TEXTS = frozenset({"text", "tool_use", "tool_call", "thinking", "reasoning"})
 _PICTURES = frozenset({"image", "image_url", "input_image"})
 
 
-def most_input_tokens(request: ModelRequest | Call, meter: Meter | None = None) -> int:
+def most_input_tokens(request: ModelRequest | ChatRequest, meter: Meter | None = None) -> int:
     """Return a number of tokens that what is sent cannot exceed, or hardly ever.
 
     Args:
@@ -58,7 +58,7 @@ def most_input_tokens(request: ModelRequest | Call, meter: Meter | None = None) 
     return min(size, beside + math.ceil(meter.bound(request.messages, request.tools)))
 
 
-def _beside(request: ModelRequest | Call) -> int:
+def _beside(request: ModelRequest | ChatRequest) -> int:
     """Return the most that everything but the messages and the tools themselves takes."""
     size = _PER_CALL + (_WITH_TOOLS if request.tools else 0)
     if request.json_schema is not None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import datetime
 
-from noctule.core.budgets.budget_scopes import Coverage
+from noctule.core.budgets.budget_scopes import BudgetScopes
 from noctule.core.errors import ConfigError, Problem
 from noctule.core.llm.attempts import Usage
 from noctule.core.settings import Settings
@@ -29,7 +29,7 @@ def require_prices(settings: Settings, list_cost: ListCost, now: datetime) -> No
 
 
 def _problems(settings: Settings, list_cost: ListCost, now: datetime) -> Iterator[Problem]:
-    coverage = Coverage(settings)
+    coverage = BudgetScopes(settings)
     if coverage.is_empty:
         return
     counted: dict[str, str] = {}

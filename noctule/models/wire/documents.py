@@ -15,7 +15,7 @@ _BOM = b"\xef\xbb\xbf"
 
 
 @dataclass(frozen=True, slots=True)
-class Document:
+class JsonDocument:
     """One value.
 
     Args:
@@ -29,7 +29,7 @@ class Document:
     ends: bool = False
 
 
-async def documents(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Document]:
+async def documents(chunks: AsyncIterator[bytes]) -> AsyncGenerator[JsonDocument]:
     """Yield the values of a body as it comes.
 
     Raises:
@@ -43,7 +43,7 @@ async def documents(chunks: AsyncIterator[bytes]) -> AsyncGenerator[Document]:
         yield document
 
 
-def documents_in(body: bytes) -> list[Document]:
+def documents_in(body: bytes) -> list[JsonDocument]:
     """Return the values of a whole body.
 
     Raises:
@@ -62,7 +62,7 @@ class DocumentDecoder:
         self._event = ""
         self._begun = False
 
-    def feed(self, chunk: bytes) -> Iterator[Document]:
+    def feed(self, chunk: bytes) -> Iterator[JsonDocument]:
         """Yield what the next bytes complete."""
         self._rest += chunk
         if not self._begun:
@@ -74,7 +74,7 @@ class DocumentDecoder:
         for line in lines:
             yield from self._lines(line)
 
-    def finish(self) -> Iterator[Document]:
+    def finish(self) -> Iterator[JsonDocument]:
         """Yield what no blank line ended, unless it is only half there."""
         rest, self._rest = self._rest, b""
         try:
@@ -82,11 +82,11 @@ class DocumentDecoder:
         except ValueError:
             return  # it broke off in the middle
 
-    def _lines(self, line: bytes) -> Iterator[Document]:
+    def _lines(self, line: bytes) -> Iterator[JsonDocument]:
         for part in line.removesuffix(b"\r").split(b"\r"):
             yield from self._line(part.decode())
 
-    def _line(self, line: str) -> Iterator[Document]:
+    def _line(self, line: str) -> Iterator[JsonDocument]:
         if not line.strip():
             yield from self._flush()
             return
@@ -106,15 +106,15 @@ class DocumentDecoder:
                 value = value.removeprefix("data:").lstrip()
             self._data.append(value)
 
-    def _flush(self) -> Iterator[Document]:
+    def _flush(self) -> Iterator[JsonDocument]:
         data, event = "\n".join(self._data).strip().lstrip("\ufeff"), self._event
         self._data, self._event = [], ""
         if not data:
             return
         if data.strip('"').startswith("[DONE]"):
-            yield Document(None, event, ends=True)
+            yield JsonDocument(None, event, ends=True)
         else:
-            yield Document(json.loads(data, strict=False), event)
+            yield JsonDocument(json.loads(data, strict=False), event)
 
 
 def _value(lines: list[str]) -> object:

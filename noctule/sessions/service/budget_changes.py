@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from noctule.core.budgets.accounts import Account, account_endpoint, account_key
-from noctule.core.budgets.budget_scopes import RUN_BUDGET, Coverage
+from noctule.core.budgets.budget_scopes import RUN_BUDGET, BudgetScopes
 from noctule.core.budgets.budgets import BudgetKey
 from noctule.core.clock import Clock
 from noctule.core.ports.models import Database, UnitOfWork
@@ -13,7 +13,7 @@ from noctule.core.ports.wake_queue import wake_all
 from noctule.core.provider_errors.outcomes import Outcome
 
 
-async def wake_raised(database: Database, coverage: Coverage, clock: Clock) -> int:
+async def wake_raised(database: Database, coverage: BudgetScopes, clock: Clock) -> int:
     """Wake, in order, who sleeps on budgets that the configuration has raised or dropped.
 
     Args:

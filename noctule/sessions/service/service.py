@@ -78,7 +78,7 @@ class Request:
     attachments: tuple[str, ...] = ()
 
 
-class Desk:
+class SessionService:
     """Takes requests and orders.
 
     Args:

@@ -3,7 +3,7 @@
 from datetime import datetime, tzinfo
 
 from noctule.core.base.money import show_usd
-from noctule.core.budgets.budget_scopes import RUN_BUDGET, Coverage
+from noctule.core.budgets.budget_scopes import RUN_BUDGET, BudgetScopes
 from noctule.core.ports.models import Database
 from noctule.core.reports.budget_report import BudgetLine, report_budgets
 from noctule.core.sessions.sessions import Session
@@ -36,7 +36,7 @@ async def read_budgets(
             sessions = [session for session in sessions if session.id not in over]
             tallies = [tally for tally in tallies if tally.key.part not in over]
     return report_budgets(
-        Coverage(settings),
+        BudgetScopes(settings),
         tallies=tallies,
         spent=spent,
         sessions=sessions,

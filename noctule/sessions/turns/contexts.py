@@ -6,7 +6,7 @@ from datetime import datetime
 from langchain_core.language_models import BaseChatModel
 
 from graphs.state.context import TurnContext
-from graphs.state.tool_env import Equipment
+from graphs.state.tool_env import ToolEnvironment
 from noctule.core.base.roles import Role
 from noctule.core.clock import Clock
 from noctule.core.llm.calls import EventSink
@@ -33,7 +33,7 @@ class Contexts:
         models: ChatModels[BaseChatModel],
         database: Database,
         clock: Clock,
-        equipment: Equipment | None = None,
+        equipment: ToolEnvironment | None = None,
     ) -> None:
         self._clock = clock
         self._settings = settings
@@ -47,7 +47,10 @@ class Contexts:
         self._look = look
 
     def use(
-        self, settings: Settings, models: ChatModels[BaseChatModel], equipment: Equipment | None
+        self,
+        settings: Settings,
+        models: ChatModels[BaseChatModel],
+        equipment: ToolEnvironment | None,
     ) -> None:
         """Take over a configuration: turns go on with it at their next start, wake or retry.
 

@@ -13,7 +13,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
-from graphs.runner import Drain, Standing, TurnRunner
+from graphs.runner import Drain, GraphPosition, TurnRunner
 from graphs.state.context import TurnContext
 from graphs.state.state import GRAPH_VERSION
 from noctule.core.clock import Clock
@@ -29,12 +29,12 @@ from noctule.sessions.turns.events import EventLog, TurnSink
 from noctule.sessions.turns.forgetting import Forgetting
 from noctule.sessions.turns.orders import Orders
 from noctule.sessions.turns.progress import Progress
-from noctule.sessions.turns.transitions import Rest
+from noctule.sessions.turns.transitions import TurnTransitions
 
 _LOG = logging.getLogger(__name__)
 
 
-class Advancer:
+class TurnExecutor:
     """Advances turns in this process.
 
     Args:
@@ -55,7 +55,7 @@ class Advancer:
         runner: TurnRunner,
         events: EventLog,
         orders: Orders,
-        rest: Rest,
+        rest: TurnTransitions,
         contexts: Contexts,
         clock: Clock,
         forgetting: Forgetting | None = None,
@@ -87,7 +87,7 @@ class Advancer:
             await self._forgetting.ended(progress.turn)
         return progress
 
-    def _under(self, tenure: Tenure | None) -> "Advancer":
+    def _under(self, tenure: Tenure | None) -> "TurnExecutor":
         """Return the same, writing under a tenure."""
         if tenure is None:
             return self
@@ -188,19 +188,19 @@ class Advancer:
             return Progress(turn)
         return Progress(await self._rest.done(turn, session, sink, standing.answer))
 
-    async def _standing(self, turn: Turn) -> Standing:
+    async def _standing(self, turn: Turn) -> GraphPosition:
         if turn.started_at is None:  # its graph was never given it: nothing of it is stored
-            return Standing()
+            return GraphPosition()
         return await self._runner.standing(turn.session_id)
 
     async def _run(
         self,
         context: TurnContext,
-        standing: Standing,
+        standing: GraphPosition,
         due: Sequence[Parking],
         drain: Drain,
         order: asyncio.Future[Order],
-    ) -> Standing | Order:
+    ) -> GraphPosition | Order:
         """Run the graph until it rests; return where it stands, or the order that cut it short.
 
         Raises:
@@ -225,8 +225,8 @@ class Advancer:
         await (self._tenure.lost if self._tenure is not None else asyncio.Event()).wait()
 
     async def _graph(
-        self, context: TurnContext, standing: Standing, due: Sequence[Parking], drain: Drain
-    ) -> Standing:
+        self, context: TurnContext, standing: GraphPosition, due: Sequence[Parking], drain: Drain
+    ) -> GraphPosition:
         if standing.turn_id != context.turn.id:
             return await self._runner.start(context, drain)
         if not standing.unfinished:
@@ -236,7 +236,7 @@ class Advancer:
         return await self._runner.go_on(context, wake, drain)
 
 
-def _outdated(turn: Turn, standing: Standing) -> str | None:
+def _outdated(turn: Turn, standing: GraphPosition) -> str | None:
     begun = standing.turn_id == turn.id and standing.unfinished
     if not begun or standing.graph_version == GRAPH_VERSION:
         return None
@@ -255,7 +255,7 @@ async def _close(sink: TurnSink) -> None:
         _LOG.warning("the last events of a turn could not be stored: %s", error)
 
 
-async def _ended(task: "asyncio.Future[Standing]") -> None:
+async def _ended(task: "asyncio.Future[GraphPosition]") -> None:
     """Cancel a task that still runs and wait until it really has let go of everything."""
     if task.done():
         return

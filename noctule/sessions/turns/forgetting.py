@@ -13,7 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager, suppress
 from typing import Protocol
 
-from noctule.core.base.secrets import Ended, Replacer
+from noctule.core.base.secrets import EndedTurn, Replacer
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
 from noctule.core.ports.models import Database
@@ -42,7 +42,7 @@ class States(Protocol):
         ...
 
 
-class Disk(Protocol):
+class DataFiles(Protocol):
     """The files of a data folder."""
 
     async def overwrite(self, gone: Collection[str]) -> None:
@@ -101,7 +101,7 @@ class Forgetting:
         *,
         database: Database,
         states: States,
-        disk: Disk,
+        disk: DataFiles,
         replacer: Callable[[], Replacer],
         clock: Clock,
     ) -> None:
@@ -111,9 +111,9 @@ class Forgetting:
         self._replacer = replacer
         self._clock = clock
         self._later: dict[str, asyncio.Task[None]] = {}
-        self._waiting: dict[str, tuple[Ended, Replacer]] = {}
+        self._waiting: dict[str, tuple[EndedTurn, Replacer]] = {}
         self._unwiped: set[str] = set()
-        self._unmarked: list[Ended] = []
+        self._unmarked: list[EndedTurn] = []
         self._one_at_a_time = asyncio.Lock()
         self._clean = _CleanTexts()
         self._taken_up = False
@@ -211,7 +211,7 @@ class Forgetting:
         self._waiting.pop(turn_id, None)
         await self._quietly(self._wipe)
 
-    async def _in_state(self, ended: Ended) -> Replacer:
+    async def _in_state(self, ended: EndedTurn) -> Replacer:
         """Replace what is secret in the state of a session; return what knows it now."""
         replacer = self._replacer()
         async with self._database.read() as work:
@@ -225,7 +225,7 @@ class Forgetting:
                 break
         return replacer
 
-    async def _in_rows(self, ended: Ended, replacer: Replacer) -> None:
+    async def _in_rows(self, ended: EndedTurn, replacer: Replacer) -> None:
         """Replace what is secret in the rows of a turn and in files beside the databases."""
         async with self._one_at_a_time, self._database.work() as work:
             for _ in range(_ROUNDS):

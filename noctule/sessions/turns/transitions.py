@@ -33,7 +33,7 @@ from noctule.sessions.turns.unanswered_waits import in_vain
 from noctule.sessions.turns.wake_order import place_in_line, postpone
 
 
-class Rest:
+class TurnTransitions:
     """Writes where turns come to rest.
 
     Args:
@@ -63,7 +63,7 @@ class Rest:
         """Hold to other bounds from now on."""
         self._bounds = bounds
 
-    def on(self, database: Database) -> "Rest":
+    def on(self, database: Database) -> "TurnTransitions":
         """Return the same over another view of the database, one that may refuse writes."""
         view = copy(self)
         view._database = database  # noqa: SLF001 - its own kind

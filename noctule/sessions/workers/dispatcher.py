@@ -19,7 +19,7 @@ from noctule.core.ports.models import Database
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Turn
 from noctule.core.workers.patience import PASSING
-from noctule.sessions.workers.engine import Drive, Engine
+from noctule.sessions.workers.engine import DriveTask, Engine
 
 _LOG = logging.getLogger(__name__)
 
@@ -50,12 +50,12 @@ class _Given:
         late_at: monotonic seconds from which the turn should have begun.
     """
 
-    drive: Drive
+    drive: DriveTask
     row: tuple[object, ...]
     late_at: float
 
 
-class Dispatch:
+class Dispatcher:
     """Gives drives to turns.
 
     Args:
@@ -166,15 +166,15 @@ class Dispatch:
             if turn.id in self._left or not await self._database.session_is_free(turn.session_id):
                 continue
             self._left[turn.id] = now + _LEFT_SECONDS
-            await self._engine.enqueue(Drive(turn.id, f"left-{new_id(self._clock)}"))
+            await self._engine.enqueue(DriveTask(turn.id, f"left-{new_id(self._clock)}"))
             taken.append(turn)
         return taken
 
-    async def _give(self, turn: Turn, drive: Drive) -> None:
+    async def _give(self, turn: Turn, drive: DriveTask) -> None:
         await self._engine.enqueue(drive)
         self._note(turn, drive)
 
-    def _note(self, turn: Turn, drive: Drive) -> None:
+    def _note(self, turn: Turn, drive: DriveTask) -> None:
         wait = 0.0
         if turn.wake_at is not None:
             wait = max(0.0, (turn.wake_at - self._clock.now()).total_seconds())
@@ -185,21 +185,21 @@ class Dispatch:
         for turn_id in self._given.keys() - due:
             del self._given[turn_id]
 
-    def _first_drive(self, turn: Turn) -> Drive:
+    def _first_drive(self, turn: Turn) -> DriveTask:
         drive = wake_drive(turn)
         # One that ran before has used up the drive of its first time.
         again = turn.wake_at is None and turn.started_at is not None
         return self._another(drive) if again else drive
 
-    def _another(self, drive: Drive) -> Drive:
-        return Drive(drive.turn_id, f"{drive.why}-{new_id(self._clock)}", drive.at)
+    def _another(self, drive: DriveTask) -> DriveTask:
+        return DriveTask(drive.turn_id, f"{drive.why}-{new_id(self._clock)}", drive.at)
 
 
-def wake_drive(turn: Turn) -> Drive:
+def wake_drive(turn: Turn) -> DriveTask:
     """Return the drive that wakes a turn at its time; the same from wherever it is asked."""
     if turn.wake_at is None:
-        return Drive(turn.id, Status.QUEUED.value)
-    return Drive(turn.id, f"{turn.wake_at.timestamp():.3f}", turn.wake_at)
+        return DriveTask(turn.id, Status.QUEUED.value)
+    return DriveTask(turn.id, f"{turn.wake_at.timestamp():.3f}", turn.wake_at)
 
 
 def _row(turn: Turn) -> tuple[object, ...]:

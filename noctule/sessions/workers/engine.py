@@ -49,7 +49,7 @@ _AT_ONCE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Drive:
+class DriveTask:
     """One call of ``advance`` to come.
 
     Args:
@@ -68,7 +68,7 @@ class Drive:
         return f"{self.turn_id}@{self.why}"
 
 
-Advance = Callable[[str], Awaitable[Sequence[Drive]]]
+Advance = Callable[[str], Awaitable[Sequence[DriveTask]]]
 """Carries a turn as far as it goes now and returns the drives that follow; never raises."""
 
 
@@ -101,7 +101,7 @@ async def _drive(turn_id: str) -> None:
     try:
         for following in await _advance(turn_id):
             at = following["at"]
-            drive = Drive(
+            drive = DriveTask(
                 str(following["turn_id"]),
                 str(following["why"]),
                 datetime.fromisoformat(at) if at else None,
@@ -174,7 +174,7 @@ class Engine:
             _QUEUE, worker_concurrency=self._most_turns, polling_interval_sec=_POLL_SECONDS
         )
 
-    async def enqueue(self, drive: Drive) -> None:
+    async def enqueue(self, drive: DriveTask) -> None:
         """Have a turn advanced when it is due; does nothing when that drive exists already.
 
         What is due now begins at once while there is a free place; else it waits in the queue.

@@ -11,7 +11,7 @@ from noctule.core.reports.overview import is_resting
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Turn
 from noctule.core.workers.patience import look_up
-from noctule.sessions.turns.executor import Advancer
+from noctule.sessions.turns.executor import TurnExecutor
 from noctule.sessions.turns.forgetting import Forgetting
 from noctule.sessions.turns.orders import Orders
 from noctule.sessions.workers.lock import WorkerLock
@@ -21,7 +21,7 @@ _LOOK_SECONDS = 0.25
 """How often a command looks whether the lock is free, or wanted by ``serve``."""
 
 
-class Leave:
+class StopSignal:
     """Lets somebody who waits for a turn go before it rests."""
 
     def __init__(self) -> None:
@@ -53,7 +53,7 @@ class Leave:
         self._works -= 1
 
 
-class Driver:
+class InlineWorker:
     """Drives sessions to rest, here or by waiting for the worker that is alive.
 
     Args:
@@ -70,7 +70,7 @@ class Driver:
         self,
         *,
         database: Database,
-        advancer: Advancer,
+        advancer: TurnExecutor,
         orders: Orders,
         lock: WorkerLock | None,
         clock: Clock,
@@ -90,7 +90,7 @@ class Driver:
         turn: Turn,
         *,
         what: str,
-        leave: Leave | None = None,
+        leave: StopSignal | None = None,
         tell: Callable[[str], None] | None = None,
     ) -> Turn:
         """Return a turn once it is finished, asleep or waits for a person.
@@ -104,7 +104,7 @@ class Driver:
         Raises:
             NoctuleError: how the turn ended could not be stored.
         """
-        leave, waited = leave or Leave(), 0
+        leave, waited = leave or StopSignal(), 0
         while True:
             if self._take(what):
                 try:
@@ -139,14 +139,14 @@ class Driver:
         if self._lock is not None:
             self._lock.release()
 
-    async def _pause(self, leave: Leave) -> None:
+    async def _pause(self, leave: StopSignal) -> None:
         asked = asyncio.create_task(leave.wait())
         pause = asyncio.create_task(self._clock.sleep(_LOOK_SECONDS))
         await asyncio.wait({asked, pause}, return_when=asyncio.FIRST_COMPLETED)
         await _stopped(asked)
         await _stopped(pause)
 
-    async def _work_off(self, turn: Turn, leave: Leave) -> None:
+    async def _work_off(self, turn: Turn, leave: StopSignal) -> None:
         drain = Drain()
         giving_way = asyncio.create_task(self._give_way(drain))
         leaving = asyncio.create_task(_drain_when_asked(leave, drain))
@@ -160,7 +160,7 @@ class Driver:
             await _stopped(giving_way)
             await _stopped(leaving)
 
-    async def _next(self, turn: Turn, drain: Drain, leave: Leave) -> bool:
+    async def _next(self, turn: Turn, drain: Drain, leave: StopSignal) -> bool:
         """Carry what is next in a session; True when there may be more before the turn rests."""
         session_id = turn.session_id
         following = await look_up(
@@ -215,7 +215,7 @@ async def _awake(wakefulness: Wakefulness | None) -> AsyncIterator[None]:
         await wakefulness.keep()
 
 
-async def _drain_when_asked(leave: Leave, drain: Drain) -> None:
+async def _drain_when_asked(leave: StopSignal, drain: Drain) -> None:
     await leave.wait()
     drain.request("the person leaves")
 

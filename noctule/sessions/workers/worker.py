@@ -19,12 +19,12 @@ from noctule.core.sessions.suspensions import Suspension
 from noctule.core.settings.limits import ParkingSettings
 from noctule.core.workers.patience import PASSING
 from noctule.core.workers.tenures import Tenure
-from noctule.sessions.turns.executor import Advancer
+from noctule.sessions.turns.executor import TurnExecutor
 from noctule.sessions.turns.orders import Orders
 from noctule.sessions.turns.progress import Progress
-from noctule.sessions.turns.transitions import Rest
-from noctule.sessions.workers.dispatcher import Dispatch, wake_drive
-from noctule.sessions.workers.engine import Drive, Engine
+from noctule.sessions.turns.transitions import TurnTransitions
+from noctule.sessions.workers.dispatcher import Dispatcher, wake_drive
+from noctule.sessions.workers.engine import DriveTask, Engine
 from noctule.sessions.workers.lock import Holder
 
 _LOG = logging.getLogger(__name__)
@@ -105,9 +105,9 @@ class Worker:
         self,
         *,
         database: Database,
-        advancer: Advancer,
+        advancer: TurnExecutor,
         orders: Orders,
-        rest: Rest,
+        rest: TurnTransitions,
         engine: Engine,
         bounds: ParkingSettings,
         most_turns: int,
@@ -124,7 +124,7 @@ class Worker:
         self._bounds = bounds
         self._clock = clock
         self._reporter = reporter
-        self._dispatch = Dispatch(
+        self._dispatch = Dispatcher(
             database=database,
             engine=engine,
             carries=self._carries,
@@ -185,7 +185,7 @@ class Worker:
             waiting=statuses.count(Status.WAITING),
         )
 
-    async def _advance(self, turn_id: str) -> Sequence[Drive]:
+    async def _advance(self, turn_id: str) -> Sequence[DriveTask]:
         """Advance a turn for the engine; never raises."""
         if self._closing:
             return []  # the row says that it is due: the next start sees to it
@@ -205,8 +205,8 @@ class Worker:
             _LOG.error("turn %s could not be advanced and is tried again: %s", turn_id, error)
             return [self._again(turn_id)]
 
-    def _again(self, turn_id: str) -> Drive:
-        return Drive(turn_id, f"again-{new_id(self._clock)}", self._clock.now() + _AGAIN)
+    def _again(self, turn_id: str) -> DriveTask:
+        return DriveTask(turn_id, f"again-{new_id(self._clock)}", self._clock.now() + _AGAIN)
 
     async def _carry(self, turn: Turn) -> bool:
         """Carry a turn as far as it goes; False when somebody else is at its session.
@@ -251,7 +251,7 @@ class Worker:
         is_next = first is not None and first.id == turn.id
         return is_next and (turn.status is Status.RUNNING or turn.due(self._clock.now()))
 
-    async def _following(self, turn: Turn) -> list[Drive]:
+    async def _following(self, turn: Turn) -> list[DriveTask]:
         """Return the drive of whatever is next in a session, as its rows now say."""
         async with self._database.read() as work:
             following = await work.turns.oldest_unfinished(turn.session_id)
@@ -260,7 +260,7 @@ class Worker:
         if following.wake_at is not None:
             return [wake_drive(following)]
         if following.status is Status.QUEUED:
-            return [Drive(following.id, f"after-{turn.id}")]
+            return [DriveTask(following.id, f"after-{turn.id}")]
         return []
 
     async def _tidy(self) -> None:

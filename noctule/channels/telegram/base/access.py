@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum
 
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.core.clock import Clock
 from noctule.core.messaging.chats import Chat, Pairing, Person
 from noctule.core.ports.models import Database
@@ -59,7 +59,7 @@ _INVITATIONS = frozenset(kind.key for kind in Invitation)
 
 
 @dataclass(frozen=True, slots=True)
-class Stranger:
+class UnknownUser:
     """Somebody who may not talk to the bot.
 
     Args:
@@ -70,7 +70,7 @@ class Stranger:
     """
 
     person: int
-    place: Place
+    place: ChatRef
     name: str
     said: str
 
@@ -89,7 +89,7 @@ class Heard:
     in_reply: bool = False
 
 
-class Gate:
+class AccessControl:
     """Knows who may talk.
 
     Args:
@@ -121,7 +121,7 @@ class Gate:
         async with self._database.read() as work:
             persons = await work.chats.persons(CHANNEL)
             chats = await work.chats.everywhere(CHANNEL)
-        moves = {chat.settings.get(_MOVED_FROM): Place.parse(chat.place).chat for chat in chats}
+        moves = {chat.settings.get(_MOVED_FROM): ChatRef.parse(chat.place).chat for chat in chats}
         for group in self._settings.groups:
             to = moves.get(group)
             while to is not None and to not in self._groups:
@@ -157,11 +157,11 @@ class Gate:
         """The people who own the data folder."""
         return [person for person, owner in self._owners.items() if owner == LOCAL_OWNER]
 
-    def answers_in(self, place: Place) -> bool:
+    def answers_in(self, place: ChatRef) -> bool:
         """Whether the bot talks at a place at all: in private, and in listed groups."""
         return place.is_private or place.chat in self._groups
 
-    async def follow(self, place: Place, to: Place) -> None:
+    async def follow(self, place: ChatRef, to: ChatRef) -> None:
         """Go on answering in a listed group that became a supergroup, also after a restart."""
         if place.chat not in self._groups:
             return
@@ -201,7 +201,7 @@ class Gate:
             await work.commit()
         return code
 
-    async def knock(self, stranger: Stranger) -> Heard:
+    async def knock(self, stranger: UnknownUser) -> Heard:
         """Hear a stranger out; return what they are told.
 
         A right code lets them in (``owner_of`` knows them then); else they may be given one to
@@ -212,7 +212,7 @@ class Gate:
         async with self._door:  # two with a right code must not both be the first
             return await self._hear(stranger)
 
-    async def _hear(self, stranger: Stranger) -> Heard:
+    async def _hear(self, stranger: UnknownUser) -> Heard:
         if await self._is_invited(stranger):
             told = await self._admit(stranger)
             return Heard(told, in_reply=True)
@@ -225,7 +225,7 @@ class Gate:
             return Heard(await self._try(stranger, pairing, code), in_reply=True)
         return Heard(await self._give_code(stranger, pairing))
 
-    async def _is_invited(self, stranger: Stranger) -> bool:
+    async def _is_invited(self, stranger: UnknownUser) -> bool:
         brought = _BY_LINK.fullmatch(stranger.said)
         if brought is None or not stranger.place.is_private:
             return False
@@ -237,7 +237,7 @@ class Gate:
             if one.person in _INVITATIONS and one.expires_at > self._clock.now()
         )
 
-    async def _try(self, stranger: Stranger, pairing: Pairing, code: str) -> str:
+    async def _try(self, stranger: UnknownUser, pairing: Pairing, code: str) -> str:
         if hmac.compare_digest(_digest(stranger.person, code), pairing.code_digest):
             return await self._admit(stranger)
         wrong = pairing.wrong + 1
@@ -250,7 +250,7 @@ class Gate:
             return "That wasn't the code. Try again in an hour with a new one."
         return f"That's not the code. {left} more {'try' if left == 1 else 'tries'}."
 
-    async def _admit(self, stranger: Stranger) -> str:
+    async def _admit(self, stranger: UnknownUser) -> str:
         first = not self._owners
         owner = LOCAL_OWNER if first else f"{CHANNEL}:{stranger.person}"
         person = Person(
@@ -269,7 +269,7 @@ class Gate:
             return "Welcome! You're now my owner. See /help for what I can do."
         return "Welcome! See /help for what I can do."
 
-    async def _give_code(self, stranger: Stranger, pairing: Pairing | None) -> str:
+    async def _give_code(self, stranger: UnknownUser, pairing: Pairing | None) -> str:
         now = self._clock.now()
         told = (
             "I only talk to people I know. If this is your bot, a pairing code is shown in the "
@@ -308,7 +308,7 @@ class Gate:
         )
         return told
 
-    def _tell_of_crowd(self, stranger: Stranger, until: datetime) -> None:
+    def _tell_of_crowd(self, stranger: UnknownUser, until: datetime) -> None:
         """Say on the terminal why somebody gets no code, once in ten minutes."""
         now = self._clock.now()
         if self._told_at is not None and now - self._told_at < NEXT_CODE_AFTER:
@@ -332,6 +332,6 @@ def _digest(person: int | str, code: str) -> str:
     return hashlib.sha256(f"{person}:{code}".encode()).hexdigest()
 
 
-def _shown(stranger: Stranger) -> str:
+def _shown(stranger: UnknownUser) -> str:
     name = "".join(c for c in stranger.name if c.isprintable())[:_NAME_CHARS]
     return f"Telegram: {name or 'somebody'} (id {stranger.person})"

@@ -9,7 +9,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import timedelta
 
-from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
 from noctule.channels.telegram.delivery.outgoing import Button
 from noctule.core.clock import Clock
 from noctule.core.errors import OurBugError
@@ -48,7 +48,7 @@ class Signer:
         self._clock = clock
 
     def button(
-        self, place: Place, text: str, verb: str, argument: str = "", *, life: timedelta = LIFE
+        self, place: ChatRef, text: str, verb: str, argument: str = "", *, life: timedelta = LIFE
     ) -> Button:
         """Return a button.
 
@@ -69,7 +69,7 @@ class Signer:
             raise OurBugError(f"The button {verb!r} carries too much. Please report this.")
         return Button(text, data)
 
-    def read(self, place: Place, data: str) -> Pressed | None:
+    def read(self, place: ChatRef, data: str) -> Pressed | None:
         """Return what a button of a chat meant; None when it is not ours, or too old."""
         signed, _, signature = data.rpartition(":")
         if not hmac.compare_digest(signature.encode(), self._signature(place, signed).encode()):
@@ -80,7 +80,7 @@ class Signer:
             return None
         return Pressed(verb, argument)
 
-    def _signature(self, place: Place, signed: str) -> str:
+    def _signature(self, place: ChatRef, signed: str) -> str:
         # By chat, not by place: a topic may be closed and its messages moved.
         digest = hmac.digest(self._key, f"{place.chat}\0{signed}".encode(), "sha256")
         return base64.urlsafe_b64encode(digest).decode()[:_SIGNATURE_CHARS]

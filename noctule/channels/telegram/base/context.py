@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 from telegram import Bot, Message, User
 
-from noctule.channels.telegram.base.access import Gate
+from noctule.channels.telegram.base.access import AccessControl
 from noctule.channels.telegram.base.callback_tokens import Signer
-from noctule.channels.telegram.base.typing_indicator import Signs
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.base.typing_indicator import TypingIndicator
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.channels.telegram.delivery.outbox import Outbox
 from noctule.channels.telegram.delivery.throttle import Pace
 from noctule.channels.telegram.inbound.update_reader import (
@@ -20,12 +20,12 @@ from noctule.channels.telegram.inbound.update_reader import (
     words_of,
 )
 from noctule.core.messaging.chats import Chat
-from noctule.core.messaging.messages import Outgoing
+from noctule.core.messaging.messages import OutboxMessage
 from noctule.core.settings import TelegramSettings
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
-    from noctule.channels.telegram.base.subscriptions import Watching
+    from noctule.channels.telegram.base.subscriptions import Subscriptions
 
 
 _TALKS = "talks"
@@ -33,7 +33,7 @@ _TALKS = "talks"
 
 
 @dataclass(frozen=True, slots=True)
-class Office:
+class BotContext:
     """What everybody in this channel works with.
 
     Args:
@@ -55,17 +55,17 @@ class Office:
     me: Callable[[], User]
     outbox: Outbox
     pace: Pace
-    gate: Gate
+    gate: AccessControl
     signer: Signer
-    signs: Signs
-    watching: "Watching" = field(repr=False)
+    signs: TypingIndicator
+    watching: "Subscriptions" = field(repr=False)
 
     @property
     def settings(self) -> TelegramSettings:
         """The channel's own part of the configuration."""
         return self.records.settings.telegram
 
-    async def chat(self, place: Place, owner: str) -> Chat:
+    async def chat(self, place: ChatRef, owner: str) -> Chat:
         """Return a chat as it is stored, or a new one."""
         async with self.records.database.read() as work:
             known = await work.chats.get(CHANNEL, str(place))
@@ -92,7 +92,7 @@ def going_on(chat: Chat, owner: str, session_id: str | None) -> Chat:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class MessagePart:
     """One message of Telegram, which may be a part of what a person said.
 
     Args:
@@ -108,7 +108,7 @@ class Part:
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def read(cls, payload: Mapping[str, Any], bot: Bot) -> "Part | None":
+    def read(cls, payload: Mapping[str, Any], bot: Bot) -> "MessagePart | None":
         """Return the message of an update; None when it has none.
 
         Raises:
@@ -123,7 +123,7 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
-class Said:
+class IncomingMessage:
     """What a person who may talk said: one message, or several that belong together.
 
     Args:
@@ -139,12 +139,12 @@ class Said:
     """
 
     number: int
-    place: Place
+    place: ChatRef
     person: int
     owner: str
     text: str
-    parts: tuple[Part, ...]
-    answers: Outgoing | None = None
+    parts: tuple[MessagePart, ...]
+    answers: OutboxMessage | None = None
     edited: bool = False
 
     @property
@@ -168,7 +168,7 @@ class Said:
 
 
 @dataclass(frozen=True, slots=True)
-class Press:
+class ButtonPress:
     """One press on a button of ours.
 
     Args:
@@ -183,10 +183,10 @@ class Press:
     """
 
     number: int
-    place: Place
+    place: ChatRef
     person: int
     owner: str
     argument: str
     query_id: str
     message_id: int
-    under: Outgoing | None = None
+    under: OutboxMessage | None = None

@@ -6,7 +6,7 @@ _FLAG = re.compile(r"--(at|budget|allow|role|model)\b")
 _END = re.compile(r"(?<=[.!?])\s+")
 
 
-def for_phones(said: object) -> str:
+def error_text(said: object) -> str:
     """Return what an error says, without its sentences about commands of the terminal.
 
     Args:

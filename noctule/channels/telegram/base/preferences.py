@@ -6,13 +6,13 @@ from datetime import tzinfo
 from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.core.sessions.parking_policy import in_quiet_hours
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from noctule.channels.telegram.base.context import Office
+    from noctule.channels.telegram.base.context import BotContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,27 +38,27 @@ class Preferences:
     private: bool = False
 
     @classmethod
-    async def read(cls, office: "Office", place: Place) -> "Preferences":
+    async def read(cls, bot: "BotContext", place: ChatRef) -> "Preferences":
         """Read what a chat has chosen."""
-        async with office.records.database.read() as work:
+        async with bot.records.database.read() as work:
             chat = await work.chats.get(CHANNEL, str(place))
-        return cls.of(office, {} if chat is None else chat.settings)
+        return cls.of(bot, {} if chat is None else chat.settings)
 
     @classmethod
-    def of(cls, office: "Office", chosen: Mapping[str, Any]) -> "Preferences":
+    def of(cls, bot: "BotContext", chosen: Mapping[str, Any]) -> "Preferences":
         """Put what was chosen over the configuration.
 
         Args:
-            office: the configuration.
+            bot: the configuration.
             chosen: ``Chat.settings``.
         """
-        settings = office.records.settings
+        settings = bot.records.settings
         quiet = chosen.get("quiet_hours", settings.parking.quiet_hours)
         zone = chosen.get("timezone")
         return cls(
             footer=bool(chosen.get("footer", settings.footer)),
             buttons=bool(chosen.get("buttons", settings.telegram.buttons)),
-            zone=ZoneInfo(zone) if zone else office.records.zone,
+            zone=ZoneInfo(zone) if zone else bot.records.zone,
             quiet_hours=(str(quiet[0]), str(quiet[1])) if quiet else None,
             role=chosen.get("role"),
             model=chosen.get("model"),

@@ -10,13 +10,13 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from contextlib import aclosing, suppress
 from typing import TYPE_CHECKING, Protocol
 
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.channels.telegram.delivery.log_redaction import trail
 from noctule.channels.telegram.delivery.outbox import Outbox
-from noctule.channels.telegram.delivery.outgoing import Letter
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage
 from noctule.core.errors import NoctuleError
 from noctule.core.llm.events import Event
-from noctule.core.messaging.chats import Watch, WatchKind
+from noctule.core.messaging.chats import Subscription, WatchKind
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
@@ -33,7 +33,7 @@ class Narrator(Protocol):
     """Tells one chat of one session."""
 
     async def tell(self, event: Event) -> None:
-        """Tell of one event; letters go through ``Telling.send``, with the event's number."""
+        """Tell of one event; letters go through ``ViewSender.send``, with the event's number."""
         ...
 
     async def close(self) -> None:
@@ -41,7 +41,7 @@ class Narrator(Protocol):
         ...
 
 
-class Telling:
+class ViewSender:
     """How a narrator sends: letters and the number of the event they tell of, together.
 
     Args:
@@ -55,16 +55,16 @@ class Telling:
         self,
         records: "Records",
         outbox: Outbox,
-        watch: Watch,
+        watch: Subscription,
         end: Callable[[], Awaitable[None]],
     ) -> None:
         self._records = records
         self._outbox = outbox
         self._end = end
         self.watch = watch
-        self.place = Place.parse(watch.place)
+        self.place = ChatRef.parse(watch.place)
 
-    async def send(self, seq: int, letters: Iterable[Letter] = ()) -> None:
+    async def send(self, seq: int, letters: Iterable[OutgoingMessage] = ()) -> None:
         """Store letters and note that everything up to an event was told.
 
         Args:
@@ -84,11 +84,11 @@ class Telling:
         await self._end()
 
 
-NarratorOf = Callable[[Telling], Narrator]
+NarratorOf = Callable[[ViewSender], Narrator]
 """Makes the narrator of a watch."""
 
 
-class Watching:
+class Subscriptions:
     """Keeps one task per watched session and chat.
 
     Args:
@@ -110,7 +110,7 @@ class Watching:
         for watch in watches:
             self._begin(watch)
 
-    async def watch(self, place: Place, session_id: str, kind: WatchKind, *, after: int) -> None:
+    async def watch(self, place: ChatRef, session_id: str, kind: WatchKind, *, after: int) -> None:
         """Tell a chat of a session from now on; one that is told already goes on being told.
 
         Args:
@@ -124,13 +124,13 @@ class Watching:
             watch = next((w for w in known if w.session_id == session_id), None)
             if watch is None or watch.kind is not kind:
                 seen = after if watch is None else watch.seen_seq
-                watch = Watch(CHANNEL, str(place), session_id, kind, seen)
+                watch = Subscription(CHANNEL, str(place), session_id, kind, seen)
                 await work.chats.watch(watch)
                 await work.commit()
                 await self._stop(str(place), session_id)
         self._begin(watch)
 
-    async def move(self, place: Place, to: Place) -> None:
+    async def move(self, place: ChatRef, to: ChatRef) -> None:
         """Tell another place what was told at one: the database has moved its watches already."""
         for known, session_id in [key for key in self._tasks if key[0] == str(place)]:
             await self._stop(known, session_id)
@@ -146,7 +146,7 @@ class Watching:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _begin(self, watch: Watch) -> None:
+    def _begin(self, watch: Subscription) -> None:
         key = (watch.place, watch.session_id)
         if key not in self._tasks:
             self._tasks[key] = asyncio.create_task(self._follow(watch))
@@ -158,7 +158,7 @@ class Watching:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def _follow(self, watch: Watch) -> None:
+    async def _follow(self, watch: Subscription) -> None:
         ended = asyncio.Event()
 
         async def end() -> None:
@@ -170,7 +170,7 @@ class Watching:
             ended.set()
             self._tasks.pop((watch.place, watch.session_id), None)  # it may be watched anew
 
-        narrator = self.narrators[watch.kind](Telling(self._records, self._outbox, watch, end))
+        narrator = self.narrators[watch.kind](ViewSender(self._records, self._outbox, watch, end))
         after, waits = watch.seen_seq, 0
         try:
             while not ended.is_set():

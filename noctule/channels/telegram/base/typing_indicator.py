@@ -8,7 +8,7 @@ from telegram import Bot
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
 
-from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
 from noctule.core.clock import Clock
 
 _SEEN = "👀"
@@ -16,7 +16,7 @@ _EVERY_S = 4.0
 """Telegram shows a sign for five seconds (Bot API, sendChatAction)."""
 
 
-class Signs:
+class TypingIndicator:
     """Shows that somebody is at work.
 
     Args:
@@ -28,32 +28,32 @@ class Signs:
         self._bot = bot
         self._clock = clock
         self._tasks: set[asyncio.Task[None]] = set()
-        self._kept: dict[Place, asyncio.Task[None]] = {}
+        self._kept: dict[ChatRef, asyncio.Task[None]] = {}
 
-    def give(self, place: Place) -> None:
+    def give(self, place: ChatRef) -> None:
         """Give one sign, now."""
         self._begin(self._once(place))
 
-    def keep(self, place: Place) -> None:
+    def keep(self, place: ChatRef) -> None:
         """Go on giving signs until ``end``; asking twice changes nothing."""
         if place not in self._kept:
             self._kept[place] = self._begin(self._on_and_on(place))
 
-    def end(self, place: Place) -> None:
+    def end(self, place: ChatRef) -> None:
         """Give no more signs."""
         task = self._kept.pop(place, None)
         if task is not None:
             task.cancel()
 
-    async def see(self, place: Place, message_id: int) -> None:
+    async def see(self, place: ChatRef, message_id: int) -> None:
         """Show under a message that it was seen and waits for its turn."""
         await self._react(place, message_id, _SEEN)
 
-    async def unsee(self, place: Place, message_id: int) -> None:
+    async def unsee(self, place: ChatRef, message_id: int) -> None:
         """Take that away: its turn has come."""
         await self._react(place, message_id, None)
 
-    async def _react(self, place: Place, message_id: int, emoji: str | None) -> None:
+    async def _react(self, place: ChatRef, message_id: int, emoji: str | None) -> None:
         with suppress(TelegramError):  # an older server, or a chat without reactions
             await self._bot.set_message_reaction(place.chat, message_id, emoji)
 
@@ -69,12 +69,12 @@ class Signs:
         task.add_done_callback(self._tasks.discard)
         return task
 
-    async def _on_and_on(self, place: Place) -> None:
+    async def _on_and_on(self, place: ChatRef) -> None:
         while True:
             await self._once(place)
             await self._clock.sleep(_EVERY_S)
 
-    async def _once(self, place: Place) -> None:
+    async def _once(self, place: ChatRef) -> None:
         with suppress(TelegramError):  # the answer will say whether the chat can be reached
             await self._bot.send_chat_action(
                 place.chat, ChatAction.TYPING, message_thread_id=place.topic

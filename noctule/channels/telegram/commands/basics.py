@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from noctule.channels.telegram.base.context import Office, Said, going_on
+from noctule.channels.telegram.base.context import BotContext, IncomingMessage, going_on
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.requests import after_session
 
@@ -16,17 +16,17 @@ def commands(every: Commands) -> tuple[Command, ...]:
         every: returns all commands, for the help.
     """
 
-    async def help_(office: Office, said: Said) -> None:
+    async def help_(bot: BotContext, said: IncomingMessage) -> None:
         wanted = said.text.removeprefix("/").strip().lower()
         known = {command.name: command for command in every()}
         if wanted in known:
-            await answer(office, said, _page(known[wanted]))
+            await answer(bot, said, _page(known[wanted]))
         else:
             lines = [
                 f"{f'/{command.name} {command.usage}'.strip()}: {command.does}"
                 for command in every()
             ]
-            await answer(office, said, "\n".join(lines))
+            await answer(bot, said, "\n".join(lines))
 
     return (
         Command("start", "who I am", "", "Shows who I am and what I can do.", _start),
@@ -41,26 +41,26 @@ def commands(every: Commands) -> tuple[Command, ...]:
     )
 
 
-async def _start(office: Office, said: Said) -> None:
+async def _start(bot: BotContext, said: IncomingMessage) -> None:
     await answer(
-        office,
+        bot,
         said,
         "I'm Noctule. Talk to me, or give me work with /run; I'll tell you when it's parked, when "
         "it resumes and what it cost. /help lists what I can do.",
     )
 
 
-async def _new(office: Office, said: Said) -> None:
-    chat = await office.chat(said.place, said.owner)
-    async with office.records.database.work() as work:
+async def _new(bot: BotContext, said: IncomingMessage) -> None:
+    chat = await bot.chat(said.place, said.owner)
+    async with bot.records.database.work() as work:
         await work.chats.put(going_on(after_session(chat), said.owner, None))
         await work.commit()
     if said.text:
         from noctule.channels.telegram.handlers.messages import on_message  # noqa: PLC0415 - it comes later
 
-        await on_message(office, said)
+        await on_message(bot, said)
     else:
-        await answer(office, said, "A new conversation. What's it about?")
+        await answer(bot, said, "A new conversation. What's it about?")
 
 
 def _page(command: Command) -> str:

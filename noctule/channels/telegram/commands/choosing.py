@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from noctule.channels.telegram.base.context import Office, Press, Said
+from noctule.channels.telegram.base.context import BotContext, ButtonPress, IncomingMessage
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.requests import wishes_of, with_setting, with_wish
-from noctule.channels.telegram.delivery.chat_ref import Place
-from noctule.channels.telegram.delivery.outgoing import Button, Letter, plain
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
+from noctule.channels.telegram.delivery.outgoing import Button, OutgoingMessage, plain
 from noctule.channels.telegram.views.cards import models_of, tag_of
 from noctule.core.base.roles import ANSWERING
 from noctule.core.errors import UsageError
@@ -49,32 +49,32 @@ def commands() -> tuple[Command, ...]:
     )
 
 
-async def choose(office: Office, press: Press) -> str | None:
+async def choose(bot: BotContext, press: ButtonPress) -> str | None:
     """Take a press on a role or a model."""
     kind, _, value = press.argument.partition(".")
-    names = _names(office, kind)
+    names = _names(bot, kind)
     chosen = models_of(value, names) if value else None
     if value and chosen is None:
         return "That's no longer configured."
-    chat = await office.chat(press.place, press.owner)
-    await _put(office, with_wish(chat, kind, chosen, stays=False))
+    chat = await bot.chat(press.place, press.owner)
+    await _put(bot, with_wish(chat, kind, chosen, stays=False))
     return _told(kind, chosen, stays=False)
 
 
-async def _model(office: Office, said: Said) -> None:
-    await _wish(office, said, "model")
+async def _model(bot: BotContext, said: IncomingMessage) -> None:
+    await _wish(bot, said, "model")
 
 
-async def _role(office: Office, said: Said) -> None:
-    await _wish(office, said, "role")
+async def _role(bot: BotContext, said: IncomingMessage) -> None:
+    await _wish(bot, said, "role")
 
 
-async def _wish(office: Office, said: Said, kind: str) -> None:
-    names, words = _names(office, kind), said.text.split()
-    chat = await office.chat(said.place, said.owner)
+async def _wish(bot: BotContext, said: IncomingMessage, kind: str) -> None:
+    names, words = _names(bot, kind), said.text.split()
+    chat = await bot.chat(said.place, said.owner)
     if not words:
-        body = plain(_now(chat, kind), buttons=_buttons(office, said.place, kind, names))
-        await office.outbox.post(Letter(said.place, said.key(kind), "answer", body))
+        body = plain(_now(chat, kind), buttons=_buttons(bot, said.place, kind, names))
+        await bot.outbox.post(OutgoingMessage(said.place, said.key(kind), "answer", body))
         return
     name, stays = words[0], any(word.lower() in _STAYS for word in words[1:])
     free = name.lower() in _FREE and name not in names
@@ -82,25 +82,25 @@ async def _wish(office: Office, said: Said, kind: str) -> None:
     if found is None and not free:
         raise UsageError(f"There is no {kind} {name!r}. Use one of: {', '.join(names)}.")
     if kind == "model" and found and wishes_of(chat).private:
-        _check_local(office, found)
-    await _put(office, with_wish(chat, kind, found, stays=stays))
-    await answer(office, said, _told(kind, found, stays=stays).replace("_", r"\_"))
+        _check_local(bot, found)
+    await _put(bot, with_wish(chat, kind, found, stays=stays))
+    await answer(bot, said, _told(kind, found, stays=stays).replace("_", r"\_"))
 
 
-async def _private(office: Office, said: Said) -> None:
+async def _private(bot: BotContext, said: IncomingMessage) -> None:
     word = said.text.strip().lower() or "on"
     if word not in {"on", "off"}:
         raise UsageError("Write /private on or /private off.")
-    chat = await office.chat(said.place, said.owner)
+    chat = await bot.chat(said.place, said.owner)
     if word == "off" and said.owner not in {chat.owner, LOCAL_OWNER}:
         raise UsageError("Only who opened this chat, or my owner, can turn that off here.")
-    local = [m for m in office.records.settings.models if office.records.settings.is_local(m)]
+    local = [m for m in bot.records.settings.models if bot.records.settings.is_local(m)]
     if word == "on":
         if not local:
             raise UsageError("No local model is configured, so I couldn't answer you.")
         if (model := wishes_of(chat).model) is not None and model not in local:
             chat = with_wish(chat, "model", None, stays=True)
-    await _put(office, with_setting(chat, "private", word == "on"))
+    await _put(bot, with_setting(chat, "private", word == "on"))
     told = (
         f"From now on, nothing you say here leaves your machines: {', '.join(local)}. Turn it off "
         "with `/private off`."
@@ -110,25 +110,25 @@ async def _private(office: Office, said: Said) -> None:
             "in private stays private; /new starts another."
         )
     )
-    await answer(office, said, told.replace("_", r"\_"))
+    await answer(bot, said, told.replace("_", r"\_"))
 
 
-def _names(office: Office, kind: str) -> list[str]:
+def _names(bot: BotContext, kind: str) -> list[str]:
     if kind == "role":
         return [role.value for role in ANSWERING]
-    return list(office.records.settings.models)
+    return list(bot.records.settings.models)
 
 
-def _check_local(office: Office, model: str) -> None:
-    if not office.records.settings.is_local(model):
+def _check_local(bot: BotContext, model: str) -> None:
+    if not bot.records.settings.is_local(model):
         raise UsageError(f"{model} is not local, and this chat is private. Use /private off first.")
 
 
-def _buttons(office: Office, place: Place, kind: str, names: Sequence[str]) -> list[list[Button]]:
-    buttons = [
-        office.signer.button(place, name, CHOOSE, f"{kind}.{tag_of(name)}") for name in names
-    ]
-    buttons.append(office.signer.button(place, "auto", CHOOSE, f"{kind}."))
+def _buttons(
+    bot: BotContext, place: ChatRef, kind: str, names: Sequence[str]
+) -> list[list[Button]]:
+    buttons = [bot.signer.button(place, name, CHOOSE, f"{kind}.{tag_of(name)}") for name in names]
+    buttons.append(bot.signer.button(place, "auto", CHOOSE, f"{kind}."))
     return [buttons[at : at + _PER_ROW] for at in range(0, len(buttons), _PER_ROW)]
 
 
@@ -149,7 +149,7 @@ def _told(kind: str, chosen: str | None, *, stays: bool) -> str:
     return f"{chosen} answers your next message."
 
 
-async def _put(office: Office, chat: Chat) -> None:
-    async with office.records.database.work() as work:
+async def _put(bot: BotContext, chat: Chat) -> None:
+    async with bot.records.database.work() as work:
         await work.chats.put(chat)
         await work.commit()

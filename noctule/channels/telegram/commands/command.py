@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from noctule.channels.telegram.base.context import Office, Said
-from noctule.channels.telegram.base.error_text import for_phones
+from noctule.channels.telegram.base.context import BotContext, IncomingMessage
+from noctule.channels.telegram.base.error_text import error_text
 from noctule.channels.telegram.delivery.markdown import bare
-from noctule.channels.telegram.delivery.outgoing import Letter, formatted
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage, formatted
 from noctule.core.errors import NotFoundError, UsageError
 
 
@@ -26,22 +26,24 @@ class Command:
     does: str
     usage: str
     help: str
-    deal: Callable[[Office, Said], Awaitable[None]]
+    deal: Callable[[BotContext, IncomingMessage], Awaitable[None]]
 
 
-async def answer(office: Office, said: Said, markdown: str, *, what: str = "answer") -> None:
+async def answer(
+    bot: BotContext, said: IncomingMessage, markdown: str, *, what: str = "answer"
+) -> None:
     """Answer a command; said twice for the same message it is sent once.
 
     Args:
-        office: what everybody works with.
+        bot: what everybody works with.
         said: the command.
         markdown: the answer.
         what: tells several answers to one command apart.
     """
     bodies = formatted(markdown)
-    await office.outbox.post(
+    await bot.outbox.post(
         *(
-            Letter(said.place, said.key(f"{what}:{number}"), "answer", body)
+            OutgoingMessage(said.place, said.key(f"{what}:{number}"), "answer", body)
             for number, body in enumerate(bodies)
         )
     )
@@ -50,10 +52,10 @@ async def answer(office: Office, said: Said, markdown: str, *, what: str = "answ
 def polite(command: Command) -> Command:
     """Return the command so that what it cannot do is said in the chat, at once."""
 
-    async def deal(office: Office, said: Said) -> None:
+    async def deal(bot: BotContext, said: IncomingMessage) -> None:
         try:
-            await command.deal(office, said)
+            await command.deal(bot, said)
         except (UsageError, NotFoundError) as error:
-            await answer(office, said, bare(for_phones(error)), what="refused")
+            await answer(bot, said, bare(error_text(error)), what="refused")
 
     return replace(command, deal=deal)

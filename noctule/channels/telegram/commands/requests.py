@@ -12,7 +12,7 @@ _NEXT = {"role": "next_role", "model": "next_model"}
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class TurnOptions:
     """What a chat's next turn is submitted with.
 
     Args:
@@ -26,10 +26,10 @@ class Wishes:
     private: bool = False
 
 
-def wishes_of(chat: Chat) -> Wishes:
+def wishes_of(chat: Chat) -> TurnOptions:
     """Return what the next turn of a chat is submitted with."""
     settings = chat.settings
-    return Wishes(
+    return TurnOptions(
         role=settings.get("next_role") or settings.get("role"),
         model=settings.get("next_model") or settings.get("model"),
         private=bool(settings.get("private")),

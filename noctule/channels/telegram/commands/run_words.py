@@ -63,7 +63,7 @@ class RunWords:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
+class RunSuggestion:
     """One thing that may have been meant.
 
     Args:
@@ -87,7 +87,7 @@ class Unsure:
     """
 
     problem: str
-    offers: tuple[Offer, ...]
+    offers: tuple[RunSuggestion, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +143,8 @@ def _first(text: str) -> tuple[str, str]:
     return ("", "") if found is None else (found[1], text[found.end() :])
 
 
-def _as_text(before: str, rest: str) -> Offer:
-    return Offer(_said(before, TEXT_FROM_HERE, rest))
+def _as_text(before: str, rest: str) -> RunSuggestion:
+    return RunSuggestion(_said(before, TEXT_FROM_HERE, rest))
 
 
 def _said(*pieces: str) -> str:
@@ -179,7 +179,7 @@ def _nearly_a_time(rest: str, before: str, reading: _Reading) -> Unsure | None:
 def _unclear(found: TimeReading, before: str, after: str) -> Unsure:
     moments = found.candidates if found.moment is None else (found.moment,)
     offers = (
-        Offer(_said(before, "at", moment.isoformat(), after), "at", moment)
+        RunSuggestion(_said(before, "at", moment.isoformat(), after), "at", moment)
         for moment in moments[:_MOST_OFFERED]
     )
     problem = {
@@ -225,7 +225,7 @@ def _more_tools(value: str, after: str, before: str) -> Unsure | None:
         return None
     both, rest = f"allow {tool},{found[1]}", after[after.index(found[1]) + len(found[1]) :]
     problem = f"{found[1]!r} may be a tool to allow, or part of the task."
-    return Unsure(problem, (Offer(_said(before, both, rest), both),))
+    return Unsure(problem, (RunSuggestion(_said(before, both, rest), both),))
 
 
 def _valued(
@@ -242,7 +242,8 @@ def _valued(
         return None
     if isinstance(changed, _Misfit):
         offers = [
-            Offer(_said(before, name, one, after), f"{name} {one}") for one in changed.instead
+            RunSuggestion(_said(before, name, one, after), f"{name} {one}")
+            for one in changed.instead
         ]
         return Unsure(changed.problem, tuple(offers))
     currency = _CURRENCY.match(after) if name == "budget" else None
@@ -270,7 +271,7 @@ def _misspelt(
     fits = isinstance(_OPTIONS[close[0]](RunWords(""), value, reading, marked), RunWords)
     if not fits:
         return Unsure(f"There is no option {name!r}.", ()) if marked else None
-    offer = Offer(_said(before, close[0], value, after), f"{close[0]} {value}")
+    offer = RunSuggestion(_said(before, close[0], value, after), f"{close[0]} {value}")
     return Unsure(f"There is no option {name!r}.", (offer,))
 
 

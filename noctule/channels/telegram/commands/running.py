@@ -3,14 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from noctule.channels.telegram.base.context import Office, Said, session_in
+from noctule.channels.telegram.base.context import BotContext, IncomingMessage, session_in
 from noctule.channels.telegram.base.ownership import own_session
 from noctule.channels.telegram.base.preferences import Preferences
 from noctule.channels.telegram.commands import doubts
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.requests import wishes_of
 from noctule.channels.telegram.commands.run_words import RunWords, Unsure, parse_run
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.channels.telegram.delivery.markdown import bare
 from noctule.channels.telegram.handlers import beforehand
 from noctule.channels.telegram.handlers.incoming_files import attached_files, fetch
@@ -86,15 +86,15 @@ def commands() -> tuple[Command, ...]:
     )
 
 
-async def underway(office: Office, place: Place, owner: str) -> list[Underway]:
+async def underway(bot: BotContext, place: ChatRef, owner: str) -> list[Underway]:
     """Return the unfinished sessions a chat is told of and a person may order about, oldest first.
 
     Args:
-        office: what everybody works with.
+        bot: what everybody works with.
         place: the chat.
         owner: whose sessions the person's are.
     """
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         found = []
         for watch in await work.chats.watches(CHANNEL, place=str(place)):
             turn = await work.turns.oldest_unfinished(watch.session_id)
@@ -105,15 +105,15 @@ async def underway(office: Office, place: Place, owner: str) -> list[Underway]:
     return sorted(found, key=lambda one: one.turn.id)
 
 
-async def _begin(office: Office, said: Said, words: RunWords) -> Turn:
+async def _begin(bot: BotContext, said: IncomingMessage, words: RunWords) -> Turn:
     """Begin a piece of work, with what came along, and tell the chat of it."""
-    records, begin_as = office.records, new_id(office.records.clock)
-    files = attached_files(said)[: office.settings.max_files]
+    records, begin_as = bot.records, new_id(bot.records.clock)
+    files = attached_files(said)[: bot.settings.max_files]
     names: list[str] = []
     if files:
-        names = await fetch(office, files, records.home / "workspaces" / begin_as)
+        names = await fetch(bot, files, records.home / "workspaces" / begin_as)
     came = [f"(The person sent the file {name}; it is in the workspace.)" for name in names]
-    replied = await quoted(office, said, None)
+    replied = await quoted(bot, said, None)
     request = Request(
         text="\n\n".join(part for part in (words.text, replied, *came) if part),
         kind=SessionKind.RUN,
@@ -128,87 +128,87 @@ async def _begin(office: Office, said: Said, words: RunWords) -> Turn:
         origin=said.origin,
         attachments=tuple(names),
     )
-    turn = await records.desk.submit(request)
-    await office.watching.watch(said.place, turn.session_id, WatchKind.WORK, after=0)
-    await beforehand.offer(office, said, request, turn)
+    turn = await records.service.submit(request)
+    await bot.watching.watch(said.place, turn.session_id, WatchKind.WORK, after=0)
+    await beforehand.offer(bot, said, request, turn)
     return turn
 
 
-async def _run(office: Office, said: Said) -> None:
-    records = office.records
-    wants = await Preferences.read(office, said.place)
+async def _run(bot: BotContext, said: IncomingMessage) -> None:
+    records = bot.records
+    wants = await Preferences.read(bot, said.place)
     words = parse_run(
         said.text, now=records.clock.now(), zone=wants.zone, models=records.settings.models
     )
     if isinstance(words, Unsure):
-        await doubts.ask(office, said, words)
+        await doubts.ask(bot, said, words)
         return
-    if not words.text and not await quoted(office, said, None):
+    if not words.text and not await quoted(bot, said, None):
         raise UsageError("What should I do? Use /run TEXT.")
-    if words.allow and not office.gate.is_head(said.person):
+    if words.allow and not bot.gate.is_head(said.person):
         raise UsageError("Only my owner can allow things without asking. Leave out allow.")
-    chat = await office.chat(said.place, said.owner)
+    chat = await bot.chat(said.place, said.owner)
     if wishes_of(chat).private:
         words = replace(words, private=True)
-    await _begin(office, said, words)
+    await _begin(bot, said, words)
 
 
 meant = doubts.press(_run)
 """Takes a press that says what the words in front of a piece of work mean."""
 
 
-async def _stop(office: Office, said: Said) -> None:
-    desk, chosen = office.records.desk, await _replied_to(office, said)
+async def _stop(bot: BotContext, said: IncomingMessage) -> None:
+    service, chosen = bot.records.service, await _replied_to(bot, said)
     if chosen is not None:
-        turns = await desk.cancel(chosen.id)
+        turns = await service.cancel(chosen.id)
         told = "Stopped." if turns else "It has already finished."
-        await answer(office, said, told)
+        await answer(bot, said, told)
         return
-    here = await underway(office, said.place, said.owner)
+    here = await underway(bot, said.place, said.owner)
     everything = said.text.strip().lower() == "all"
     ended = [one for one in here if everything or one.turn.status in _ACTIVE]
     for one in ended:
-        await desk.cancel(one.session.id)
+        await service.cancel(one.session.id)
     left = [one for one in here if one not in ended]
-    await answer(office, said, _stopped(ended, left))
+    await answer(bot, said, _stopped(ended, left))
 
 
-async def _park(office: Office, said: Said) -> None:
-    session = await _chosen(office, said, {Status.RUNNING}, "runs", "park")
-    await office.records.desk.park(session.id)
-    await answer(office, said, "It will park after the current step. /resume continues it.")
+async def _park(bot: BotContext, said: IncomingMessage) -> None:
+    session = await _chosen(bot, said, {Status.RUNNING}, "runs", "park")
+    await bot.records.service.park(session.id)
+    await answer(bot, said, "It will park after the current step. /resume continues it.")
 
 
-async def _resume(office: Office, said: Said) -> None:
+async def _resume(bot: BotContext, said: IncomingMessage) -> None:
     model = said.text.strip() or None
-    if model is not None and model not in office.records.settings.models:
-        known = ", ".join(sorted(office.records.settings.models))
+    if model is not None and model not in bot.records.settings.models:
+        known = ", ".join(sorted(bot.records.settings.models))
         raise UsageError(f"There is no model {model!r}. Use one of: {known}.")
-    session = await _resumable(office, said)
-    await office.records.desk.resume(session.id, model)
-    await answer(office, said, "Resuming.")
+    session = await _resumable(bot, said)
+    await bot.records.service.resume(session.id, model)
+    await answer(bot, said, "Resuming.")
 
 
-async def _replied_to(office: Office, said: Said) -> Session | None:
+async def _replied_to(bot: BotContext, said: IncomingMessage) -> Session | None:
     about = said.answers
     if about is None or about.session_id is None:
         return None
-    return await own_session(office, about.session_id, said.owner)
+    return await own_session(bot, about.session_id, said.owner)
 
 
 async def _chosen(
-    office: Office, said: Said, statuses: set[Status], does: str, command: str
+    bot: BotContext, said: IncomingMessage, statuses: set[Status], does: str, command: str
 ) -> Session:
     """Return the session that is meant.
 
     Raises:
         UsageError: nothing of the kind is here, or several are.
     """
-    session = await _replied_to(office, said)
+    session = await _replied_to(bot, said)
     if session is not None:
         return session
     here = [
-        one for one in await underway(office, said.place, said.owner) if one.turn.status in statuses
+        one for one in await underway(bot, said.place, said.owner) if one.turn.status in statuses
     ]
     if len(here) == 1:
         return here[0].session
@@ -221,19 +221,19 @@ async def _chosen(
     )
 
 
-async def _resumable(office: Office, said: Said) -> Session:
+async def _resumable(bot: BotContext, said: IncomingMessage) -> Session:
     try:
-        return await _chosen(office, said, set(_ASLEEP), "sleeps", "resume")
+        return await _chosen(bot, said, set(_ASLEEP), "sleeps", "resume")
     except UsageError:
-        chat = await office.chat(said.place, said.owner)
+        chat = await bot.chat(said.place, said.owner)
         session_id = session_in(chat, said.owner)
         if session_id is None:
             raise
-        async with office.records.database.read() as work:
+        async with bot.records.database.read() as work:
             turns = await work.turns.of_session(session_id)
         if not turns or turns[-1].status is not Status.FAILED:
             raise
-        return await own_session(office, session_id, said.owner)
+        return await own_session(bot, session_id, said.owner)
 
 
 def _stopped(ended: Sequence[Underway], left: Sequence[Underway]) -> str:

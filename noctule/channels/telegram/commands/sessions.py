@@ -1,15 +1,21 @@
 """``/status`` and ``/sessions``: what there is, how far it has come, and going back to it."""
 
 from noctule.channels.telegram.base.amounts import shown_cost
-from noctule.channels.telegram.base.context import Office, Press, Said, going_on, session_in
+from noctule.channels.telegram.base.context import (
+    BotContext,
+    ButtonPress,
+    IncomingMessage,
+    going_on,
+    session_in,
+)
 from noctule.channels.telegram.base.hours import hour
 from noctule.channels.telegram.base.ownership import own_session
 from noctule.channels.telegram.base.preferences import Preferences
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.commands.running import underway
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.channels.telegram.delivery.markdown import bare
-from noctule.channels.telegram.delivery.outgoing import Button, Letter, plain
+from noctule.channels.telegram.delivery.outgoing import Button, OutgoingMessage, plain
 from noctule.core.llm.spending import total_usd
 from noctule.core.messaging.chats import WatchKind
 from noctule.core.messaging.messages import OutgoingKind
@@ -54,12 +60,12 @@ def commands() -> tuple[Command, ...]:
     )
 
 
-async def _status(office: Office, said: Said) -> None:
-    wants = await Preferences.read(office, said.place)
-    now = office.records.clock.now()
-    here = await underway(office, said.place, said.owner)
+async def _status(bot: BotContext, said: IncomingMessage) -> None:
+    wants = await Preferences.read(bot, said.place)
+    now = bot.records.clock.now()
+    here = await underway(bot, said.place, said.owner)
     lines = []
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         for one in here:
             seen = await overview(work, one.session)
             wake = f" until {hour(seen.wake_at, wants.zone, now)}" if seen.wake_at else ""
@@ -79,12 +85,12 @@ async def _status(office: Office, said: Said) -> None:
     if current is not None:
         private = ", private" if current.private or wants.private else ""
         lines.append(f"\nThis chat continues: {bare(current.title or '(untitled)')}{private}.")
-    await answer(office, said, "\n".join(lines))
+    await answer(bot, said, "\n".join(lines))
 
 
-async def _sessions(office: Office, said: Said) -> None:
-    body = await _page(office, said.place, said.owner, 0)
-    await office.outbox.post(Letter(said.place, said.key("sessions"), "answer", body))
+async def _sessions(bot: BotContext, said: IncomingMessage) -> None:
+    body = await _page(bot, said.place, said.owner, 0)
+    await bot.outbox.post(OutgoingMessage(said.place, said.key("sessions"), "answer", body))
 
 
 async def overview(work: UnitOfWork, session: Session) -> Overview:
@@ -94,30 +100,30 @@ async def overview(work: UnitOfWork, session: Session) -> Overview:
     return Overview(session, standing_turn(turns), len(turns), total_usd(attempts))
 
 
-async def switch(office: Office, press: Press) -> str | None:
+async def switch(bot: BotContext, press: ButtonPress) -> str | None:
     """Make a chat go on with a session."""
-    session = await own_session(office, press.argument, press.owner)
-    chat = await office.chat(press.place, press.owner)
-    async with office.records.database.work() as work:
+    session = await own_session(bot, press.argument, press.owner)
+    chat = await bot.chat(press.place, press.owner)
+    async with bot.records.database.work() as work:
         await work.chats.put(going_on(chat, press.owner, session.id))
         await work.commit()
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         after = await work.events.last_seq(session.id)
         watches = await work.chats.watches(CHANNEL, place=str(press.place))
     if session.id not in {watch.session_id for watch in watches}:
-        await office.watching.watch(press.place, session.id, WatchKind.TALK, after=after)
+        await bot.watching.watch(press.place, session.id, WatchKind.TALK, after=after)
     body = plain(f"Your next message continues: {session.title or '(untitled)'}")
     key = f"press:{press.place.chat}:{press.number}:switch"
-    await office.outbox.post(Letter(press.place, key, "answer", body))
+    await bot.outbox.post(OutgoingMessage(press.place, key, "answer", body))
     return None
 
 
-async def page(office: Office, press: Press) -> str | None:
+async def page(bot: BotContext, press: ButtonPress) -> str | None:
     """Show another page of the list."""
     if press.under is None:
         return "Ask again with /sessions."
-    body = await _page(office, press.place, press.owner, int(press.argument))
-    edit = Letter(
+    body = await _page(bot, press.place, press.owner, int(press.argument))
+    edit = OutgoingMessage(
         press.place,
         f"{press.under.key}:page",
         "answer",
@@ -125,14 +131,14 @@ async def page(office: Office, press: Press) -> str | None:
         kind=OutgoingKind.EDIT,
         edits=press.under.key,
     )
-    await office.outbox.post(edit)
+    await bot.outbox.post(edit)
     return None
 
 
-async def _page(office: Office, place: Place, owner: str, first: int) -> dict[str, object]:
-    wants = await Preferences.read(office, place)
-    now = office.records.clock.now()
-    async with office.records.database.read() as work:
+async def _page(bot: BotContext, place: ChatRef, owner: str, first: int) -> dict[str, object]:
+    wants = await Preferences.read(bot, place)
+    now = bot.records.clock.now()
+    async with bot.records.database.read() as work:
         sessions = await work.sessions.list(owner=owner, limit=first + _PER_PAGE + 1)
         shown = [await overview(work, s) for s in sessions[first : first + _PER_PAGE]]
     if not shown:
@@ -147,15 +153,15 @@ async def _page(office: Office, place: Place, owner: str, first: int) -> dict[st
             f"{number}. {title}\n    {begun} · {status}{until} · {shown_cost(one.cost_usd)}"
         )
         label = f"{number}. {title}"[:_LABEL_CHARS]
-        buttons.append([office.signer.button(place, label, SWITCH, one.session.id)])
-    buttons.append(_turning(office, place, first, more=len(sessions) > first + _PER_PAGE))
+        buttons.append([bot.signer.button(place, label, SWITCH, one.session.id)])
+    buttons.append(_turning(bot, place, first, more=len(sessions) > first + _PER_PAGE))
     return plain("\n".join(lines), buttons=[row for row in buttons if row])
 
 
-def _turning(office: Office, place: Place, first: int, *, more: bool) -> list[Button]:
+def _turning(bot: BotContext, place: ChatRef, first: int, *, more: bool) -> list[Button]:
     row = []
     if first:
-        row.append(office.signer.button(place, "← newer", PAGE, str(max(0, first - _PER_PAGE))))
+        row.append(bot.signer.button(place, "← newer", PAGE, str(max(0, first - _PER_PAGE))))
     if more:
-        row.append(office.signer.button(place, "older →", PAGE, str(first + _PER_PAGE)))
+        row.append(bot.signer.button(place, "older →", PAGE, str(first + _PER_PAGE)))
     return row

@@ -4,12 +4,12 @@ from datetime import time
 from typing import Any
 from zoneinfo import ZoneInfo, available_timezones
 
-from noctule.channels.telegram.base.context import Office, Press, Said
+from noctule.channels.telegram.base.context import BotContext, ButtonPress, IncomingMessage
 from noctule.channels.telegram.base.preferences import Preferences
 from noctule.channels.telegram.commands.command import Command
 from noctule.channels.telegram.commands.requests import with_setting
-from noctule.channels.telegram.delivery.chat_ref import Place
-from noctule.channels.telegram.delivery.outgoing import Letter, plain
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage, plain
 from noctule.channels.telegram.views.daily_digest import AT
 from noctule.core.errors import UsageError
 from noctule.core.messaging.chats import Chat
@@ -41,33 +41,33 @@ def commands() -> tuple[Command, ...]:
     )
 
 
-async def press(office: Office, pressed: Press) -> str | None:
+async def press(bot: BotContext, pressed: ButtonPress) -> str | None:
     """Change one setting and show all of them as they are then."""
     name, _, value = pressed.argument.partition(".")
-    chat = await office.chat(pressed.place, pressed.owner)
+    chat = await bot.chat(pressed.place, pressed.owner)
     changed = _changed(chat, name, value)
-    await _put(office, changed)
+    await _put(bot, changed)
     if pressed.under is not None:
-        edit = Letter(
+        edit = OutgoingMessage(
             pressed.place,
             f"{pressed.under.key}:now",
             "answer",
-            _body(office, pressed.place, changed),
+            _body(bot, pressed.place, changed),
             kind=OutgoingKind.EDIT,
             edits=pressed.under.key,
         )
-        await office.outbox.post(edit)
+        await bot.outbox.post(edit)
     return "Changed."
 
 
-async def _settings(office: Office, said: Said) -> None:
-    chat = await office.chat(said.place, said.owner)
+async def _settings(bot: BotContext, said: IncomingMessage) -> None:
+    chat = await bot.chat(said.place, said.owner)
     words = said.text.split()
     if words:
         chat = _from_words(chat, words)
-        await _put(office, chat)
-    body = _body(office, said.place, chat)
-    await office.outbox.post(Letter(said.place, said.key("settings"), "answer", body))
+        await _put(bot, chat)
+    body = _body(bot, said.place, chat)
+    await bot.outbox.post(OutgoingMessage(said.place, said.key("settings"), "answer", body))
 
 
 def _from_words(chat: Chat, words: list[str]) -> Chat:
@@ -109,9 +109,9 @@ def _changed(chat: Chat, name: str, value: str) -> Chat:
             return with_setting(chat, "timezone", _zone(value))
 
 
-def _body(office: Office, place: Place, chat: Chat) -> dict[str, Any]:
-    wants = Preferences.of(office, chat.settings)
-    now = office.records.clock.now().astimezone(wants.zone)
+def _body(bot: BotContext, place: ChatRef, chat: Chat) -> dict[str, Any]:
+    wants = Preferences.of(bot, chat.settings)
+    now = bot.records.clock.now().astimezone(wants.zone)
     zone = chat.settings.get("timezone") or str(wants.zone)
     quiet = "never" if wants.quiet_hours is None else " to ".join(wants.quiet_hours)
     lines = [
@@ -125,7 +125,7 @@ def _body(office: Office, place: Place, chat: Chat) -> dict[str, Any]:
     ]
 
     def button(text: str, argument: str) -> Any:
-        return office.signer.button(place, text, SET, argument)
+        return bot.signer.button(place, text, SET, argument)
 
     nights = [
         button(f"{begin}-{end}", f"quiet.{begin}-{end}".replace(":", "")) for begin, end in _NIGHTS
@@ -169,7 +169,7 @@ def _time(text: str) -> str:
         raise UsageError(f"{text[:20]!r} is not a time of day. Write e.g. 22:00.") from None
 
 
-async def _put(office: Office, chat: Chat) -> None:
-    async with office.records.database.work() as work:
+async def _put(bot: BotContext, chat: Chat) -> None:
+    async with bot.records.database.work() as work:
         await work.chats.put(chat)
         await work.commit()

@@ -9,13 +9,13 @@ from pathlib import Path
 
 from noctule.bootstrap import prices_of
 from noctule.channels.telegram.base.amounts import shown_cost
-from noctule.channels.telegram.base.context import Office, Said, session_in
+from noctule.channels.telegram.base.context import BotContext, IncomingMessage, session_in
 from noctule.channels.telegram.base.hours import hour
 from noctule.channels.telegram.base.ownership import own_session
 from noctule.channels.telegram.base.preferences import Preferences
 from noctule.channels.telegram.commands.command import Command, answer
 from noctule.channels.telegram.delivery.markdown import bare
-from noctule.channels.telegram.delivery.outgoing import Letter
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage
 from noctule.channels.telegram.views.explanations import explanation_lines
 from noctule.core.base.private_files import make_folder, write_private
 from noctule.core.budgets.budget_scopes import RUN_BUDGET
@@ -56,9 +56,9 @@ def commands() -> tuple[Command, ...]:
     )
 
 
-async def _cost(office: Office, said: Said) -> None:
-    records = office.records
-    wants = await Preferences.read(office, said.place)
+async def _cost(bot: BotContext, said: IncomingMessage) -> None:
+    records = bot.records
+    wants = await Preferences.read(bot, said.place)
     now = records.clock.now()
     today = now.astimezone(wants.zone).date()
     since = now - timedelta(days=_DAYS + 1)
@@ -75,11 +75,11 @@ async def _cost(office: Office, said: Said) -> None:
         *_spent(shown, today),
         *_by(shown, "role"),
         *_by(shown, "model"),
-        *_saved(office, [attempt for _, attempt in shown], now),
+        *_saved(bot, [attempt for _, attempt in shown], now),
         *_budgets(budgets if said.owner == LOCAL_OWNER else [], wants, now),
     ]
-    await answer(office, said, "\n".join(lines))
-    await _chart(office, said, shown, first)
+    await answer(bot, said, "\n".join(lines))
+    await _chart(bot, said, shown, first)
 
 
 def _spent(dated: Sequence[tuple[date, Attempt]], today: date) -> Iterator[str]:
@@ -102,8 +102,8 @@ def _by(dated: Sequence[tuple[date, Attempt]], name: str) -> Iterator[str]:
         yield f"By {name}: " + ", ".join(f"{bare(key)} {shown_cost(usd)}" for key, usd in ordered)
 
 
-def _saved(office: Office, attempts: Sequence[Attempt], now: datetime) -> Iterator[str]:
-    settings, prices = office.records.settings, prices_of(office.records.settings)
+def _saved(bot: BotContext, attempts: Sequence[Attempt], now: datetime) -> Iterator[str]:
+    settings, prices = bot.records.settings, prices_of(bot.records.settings)
     bound = dict.fromkeys(model for _, role in settings.roles.items() for model in role.models)
     model = dearest(bound, prices.list_cost, now)
     there = None if model is None else compare(attempts, model, prices.list_cost)
@@ -132,29 +132,29 @@ def _budgets(lines: Sequence[BudgetLine], wants: Preferences, now: datetime) -> 
 
 
 async def _chart(
-    office: Office, said: Said, dated: Sequence[tuple[date, Attempt]], first: date
+    bot: BotContext, said: IncomingMessage, dated: Sequence[tuple[date, Attempt]], first: date
 ) -> None:
-    from noctule.channels.telegram.views.charts import Day, spend_chart  # noqa: PLC0415 - loads Pillow
+    from noctule.channels.telegram.views.charts import ChartDay, spend_chart  # noqa: PLC0415 - loads Pillow
 
     sums: defaultdict[date, defaultdict[str, Decimal]] = defaultdict(lambda: defaultdict(Decimal))
     for day, attempt in dated:
         sums[day][attempt.role] += attempt.cost_usd or 0
-    days = [Day(day, sums[day]) for day in (first + timedelta(days=n) for n in range(_DAYS))]
+    days = [ChartDay(day, sums[day]) for day in (first + timedelta(days=n) for n in range(_DAYS))]
     if not any(day.usd for day in days):
         return
     picture = await asyncio.to_thread(spend_chart, days)
-    folder = office.records.home / "telegram" / "charts"
+    folder = bot.records.home / "telegram" / "charts"
     name = f"cost-{said.place.chat}-{said.number}.png"
-    path = await asyncio.to_thread(_keep, folder, name, picture, office.records.clock.now())
+    path = await asyncio.to_thread(_keep, folder, name, picture, bot.records.clock.now())
     caption = f"Spend by role, {_DAYS} days"
-    letter = Letter(
+    letter = OutgoingMessage(
         said.place,
         said.key("chart"),
         "answer",
         {"path": str(path), "name": name, "caption": caption},
         kind=OutgoingKind.PHOTO,
     )
-    await office.outbox.post(letter)
+    await bot.outbox.post(letter)
 
 
 def _keep(folder: Path, name: str, picture: bytes, now: datetime) -> Path:
@@ -168,47 +168,47 @@ def _keep(folder: Path, name: str, picture: bytes, now: datetime) -> Path:
     return path
 
 
-async def _why(office: Office, said: Said) -> None:
-    turn = await _meant(office, said)
-    wants = await Preferences.read(office, said.place)
-    explained = await _explain(office, turn)
-    lines = explanation_lines(explained, zone=wants.zone, now=office.records.clock.now())
+async def _why(bot: BotContext, said: IncomingMessage) -> None:
+    turn = await _meant(bot, said)
+    wants = await Preferences.read(bot, said.place)
+    explained = await _explain(bot, turn)
+    lines = explanation_lines(explained, zone=wants.zone, now=bot.records.clock.now())
     # Markdown joins single lines
-    await answer(office, said, "  \n".join(lines))
+    await answer(bot, said, "  \n".join(lines))
 
 
-async def _meant(office: Office, said: Said) -> Turn:
+async def _meant(bot: BotContext, said: IncomingMessage) -> Turn:
     """Return the turn a reply belongs to, else the newest finished one here.
 
     Raises:
         UsageError: there is none.
     """
     about = said.answers
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         if about is not None and about.turn_id is not None:
             turn = await work.turns.get(about.turn_id)
         else:
-            chat = await office.chat(said.place, said.owner)
+            chat = await bot.chat(said.place, said.owner)
             talks = session_in(chat, said.owner)
             turns = await work.turns.of_session(talks) if talks else []
             finished = [one for one in turns if one.status.finished]
             if not finished:
                 raise UsageError("Nothing to explain here yet. Reply with /why to an answer.")
             turn = finished[-1]
-    await own_session(office, turn.session_id, said.owner)
+    await own_session(bot, turn.session_id, said.owner)
     return turn
 
 
-async def _explain(office: Office, turn: Turn) -> Explanation:
-    settings, prices = office.records.settings, prices_of(office.records.settings)
+async def _explain(bot: BotContext, turn: Turn) -> Explanation:
+    settings, prices = bot.records.settings, prices_of(bot.records.settings)
     bound = dict.fromkeys(model for _, role in settings.roles.items() for model in role.models)
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         return explain(
             await work.sessions.get(turn.session_id),
             turn,
             route=await work.routes.of_turn(turn.id),
             attempts=await work.attempts.list(turn_id=turn.id),
             events=await work.events.after(turn.session_id, 0, limit=_ALL),
-            dearest=dearest(bound, prices.list_cost, office.records.clock.now()),
+            dearest=dearest(bound, prices.list_cost, bot.records.clock.now()),
             list_cost=prices.list_cost,
         )

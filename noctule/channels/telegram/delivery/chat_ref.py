@@ -7,7 +7,7 @@ CHANNEL = "telegram"
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ChatRef:
     """Where something is said.
 
     Args:
@@ -19,7 +19,7 @@ class Place:
     topic: int | None = None
 
     @classmethod
-    def parse(cls, text: str) -> "Place":
+    def parse(cls, text: str) -> "ChatRef":
         """Read what ``str`` of a place wrote.
 
         Raises:

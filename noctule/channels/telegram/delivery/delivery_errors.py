@@ -17,7 +17,7 @@ from telegram.error import (
 )
 
 
-class Verdict(StrEnum):
+class DeliveryAction(StrEnum):
     """What to do with a message that was not taken."""
 
     LATER = "later"
@@ -45,7 +45,7 @@ class Verdict(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class DeliveryFailure:
     """Why a message was not taken.
 
     Args:
@@ -56,7 +56,7 @@ class Refusal:
         answered: whether Telegram itself said so; an outage is somebody else's.
     """
 
-    verdict: Verdict
+    verdict: DeliveryAction
     reason: str
     wait_s: float | None = None
     moved_to: int | None = None
@@ -68,29 +68,31 @@ _MISSING = "method not found"
 _TOO_LARGE = "request entity too large"
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 _WORDS = (
-    ("message is not modified", Verdict.UNCHANGED),
-    ("message to edit not found", Verdict.GONE),
-    ("message can't be edited", Verdict.GONE),
-    ("message_id_invalid", Verdict.GONE),
-    ("can't parse entities", Verdict.PLAIN),
-    ("entity", Verdict.PLAIN),
-    ("entities", Verdict.PLAIN),
-    ("message to be replied not found", Verdict.LOOSE),
-    ("message to reply not found", Verdict.LOOSE),
-    ("message thread not found", Verdict.LOOSE),
-    ("topic_closed", Verdict.LOOSE),
+    ("message is not modified", DeliveryAction.UNCHANGED),
+    ("message to edit not found", DeliveryAction.GONE),
+    ("message can't be edited", DeliveryAction.GONE),
+    ("message_id_invalid", DeliveryAction.GONE),
+    ("can't parse entities", DeliveryAction.PLAIN),
+    ("entity", DeliveryAction.PLAIN),
+    ("entities", DeliveryAction.PLAIN),
+    ("message to be replied not found", DeliveryAction.LOOSE),
+    ("message to reply not found", DeliveryAction.LOOSE),
+    ("message thread not found", DeliveryAction.LOOSE),
+    ("topic_closed", DeliveryAction.LOOSE),
 )
 
 
-def read_refusal(error: TelegramError) -> Refusal:
+def read_refusal(error: TelegramError) -> DeliveryFailure:
     """Return what an error of python-telegram-bot means for the message it was raised for."""
     reason = str(error)
     if isinstance(error, RetryAfter):
-        return Refusal(Verdict.LATER, "flood control", wait_s=_seconds(error.retry_after))
+        return DeliveryFailure(
+            DeliveryAction.LATER, "flood control", wait_s=_seconds(error.retry_after)
+        )
     if isinstance(error, ChatMigrated):
-        return Refusal(Verdict.MOVED, reason, moved_to=error.new_chat_id)
+        return DeliveryFailure(DeliveryAction.MOVED, reason, moved_to=error.new_chat_id)
     answered = error.__cause__ is None and not isinstance(error, TimedOut)
-    return Refusal(_verdict(error, reason), reason, answered=answered)
+    return DeliveryFailure(_verdict(error, reason), reason, answered=answered)
 
 
 def is_missing(error: TelegramError) -> bool:
@@ -101,39 +103,47 @@ def is_missing(error: TelegramError) -> bool:
     return isinstance(error, InvalidToken) and _MISSING in str(error).lower()
 
 
-def _verdict(error: TelegramError, reason: str) -> Verdict:
+def _verdict(error: TelegramError, reason: str) -> DeliveryAction:
     match error:
         case InvalidToken():
             if is_missing(error):
-                return Verdict.NEVER
+                return DeliveryAction.NEVER
             # 401 is a revoked token; one that worked is not malformed: a 404 is the method.
-            return Verdict.MISSING if "not found" in reason.lower() else Verdict.LOCKED_OUT
+            return (
+                DeliveryAction.MISSING
+                if "not found" in reason.lower()
+                else DeliveryAction.LOCKED_OUT
+            )
         case Forbidden():
-            return Verdict.NEVER
+            return DeliveryAction.NEVER
         case BadRequest():
             return _by_words(reason)
         case NetworkError():
             return _by_cause(error)
         case _:
-            return Verdict.LATER
+            return DeliveryAction.LATER
 
 
 def _seconds(wait: int | timedelta) -> float:
     return float(wait) if isinstance(wait, int) else wait.total_seconds()
 
 
-def _by_words(reason: str) -> Verdict:
+def _by_words(reason: str) -> DeliveryAction:
     said = reason.lower()
     if any(words in said for words in _FOREVER_WORDS):
-        return Verdict.NEVER
-    return next((verdict for words, verdict in _WORDS if words in said), Verdict.BARE)
+        return DeliveryAction.NEVER
+    return next((verdict for words, verdict in _WORDS if words in said), DeliveryAction.BARE)
 
 
-def _by_cause(error: TelegramError) -> Verdict:
+def _by_cause(error: TelegramError) -> DeliveryAction:
     cause = error.__cause__
     if _TOO_LARGE in str(error).lower():
-        return Verdict.NEVER
+        return DeliveryAction.NEVER
     if isinstance(cause, _NEVER_SENT):
-        return Verdict.LATER
+        return DeliveryAction.LATER
     # Without a cause it is an answer, like "Internal Server Error": the request was not taken.
-    return Verdict.LATER if cause is None and not isinstance(error, TimedOut) else Verdict.UNCLEAR
+    return (
+        DeliveryAction.LATER
+        if cause is None and not isinstance(error, TimedOut)
+        else DeliveryAction.UNCLEAR
+    )

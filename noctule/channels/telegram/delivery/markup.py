@@ -30,7 +30,7 @@ _INDENT = "   "
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class TextStyle:
     """How a part of a text looks.
 
     Args:
@@ -60,7 +60,7 @@ class Styled:
     """
 
     text: str = ""
-    marks: list[Mark] = field(default_factory=list)
+    marks: list[TextStyle] = field(default_factory=list)
     blocks: list[int] = field(default_factory=list)
     glued: set[int] = field(default_factory=set)
 
@@ -81,7 +81,7 @@ class _Page:
     def __init__(self) -> None:
         self._pieces: list[str] = []
         self._at = 0
-        self._marks: list[Mark] = []
+        self._marks: list[TextStyle] = []
         self._blocks: list[int] = []
         self._glued: set[int] = set()
         self._margin = ""
@@ -106,7 +106,7 @@ class _Page:
         self._at += len(text)
 
     def _mark(self, kind: str, start: int, **more: str | None) -> None:
-        self._marks.append(Mark(kind, start, self._at, **more))
+        self._marks.append(TextStyle(kind, start, self._at, **more))
 
     def _blocks_of(self, nodes: Sequence[SyntaxTreeNode], *, tight: bool) -> None:
         after_heading = False
@@ -218,10 +218,10 @@ class _Page:
         self._write(text)
         if not self._in_link:
             for found in _FILE.finditer(text):
-                self._marks.append(Mark("code", start + found.start(), start + found.end()))
+                self._marks.append(TextStyle("code", start + found.start(), start + found.end()))
 
 
-def _around(mark: Mark, closed: Sequence[Mark]) -> Iterator[Mark]:
+def _around(mark: TextStyle, closed: Sequence[TextStyle]) -> Iterator[TextStyle]:
     """Yield a mark without the code within it."""
     if mark.kind not in _OPEN:
         yield mark

@@ -17,15 +17,19 @@ from uuid import UUID
 from telegram.error import TelegramError
 
 from noctule.channels.discretion import masked_body
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
-from noctule.channels.telegram.delivery.delivery_errors import Refusal, Verdict, read_refusal
-from noctule.channels.telegram.delivery.outgoing import Letter, plain
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
+from noctule.channels.telegram.delivery.delivery_errors import (
+    DeliveryAction,
+    DeliveryFailure,
+    read_refusal,
+)
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage, plain
 from noctule.channels.telegram.delivery.sender import FileGoneError, Sender
 from noctule.channels.telegram.delivery.throttle import Pace
 from noctule.core.base.ids import new_id
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
-from noctule.core.messaging.messages import Outgoing, OutgoingKind, OutgoingState
+from noctule.core.messaging.messages import OutboxMessage, OutgoingKind, OutgoingState
 from noctule.core.ports.models import Database, UnitOfWork
 
 _LOG = logging.getLogger(__name__)
@@ -45,7 +49,7 @@ _BARE = ("text", "path", "name", "caption", "passing")
 _WORTH_A_WORD = frozenset({"reply", "file", "question", "report"})
 """The purposes whose loss is told in the chat."""
 
-Moved = Callable[[Place, Place], Awaitable[None]]
+Moved = Callable[[ChatRef, ChatRef], Awaitable[None]]
 """Is told when a group went to another id, from the one to the other."""
 
 
@@ -71,14 +75,14 @@ class Outbox:
         self._open = False
         self.moved: Moved | None = None
 
-    async def store(self, work: UnitOfWork, letters: Iterable[Letter]) -> None:
+    async def store(self, work: UnitOfWork, letters: Iterable[OutgoingMessage]) -> None:
         """Store letters in a transaction of the caller's, who commits and then wakes their places.
 
         Letters with the key of a stored one are passed over.
         """
         for letter in letters:
             await work.outbox.add(
-                Outgoing(
+                OutboxMessage(
                     id=new_id(self._order),
                     channel=CHANNEL,
                     place=str(letter.place),
@@ -95,7 +99,7 @@ class Outbox:
                 )
             )
 
-    async def post(self, *letters: Letter) -> None:
+    async def post(self, *letters: OutgoingMessage) -> None:
         """Store letters and send them as soon as their places let them."""
         async with self._database.work() as work:
             await self.store(work, letters)
@@ -157,17 +161,17 @@ class Outbox:
         if wait_s > 0:
             await self._clock.sleep(wait_s)
             return True  # it may have been overtaken meanwhile: look again
-        await self._pace.wait(Place.parse(place))
+        await self._pace.wait(ChatRef.parse(place))
         await self._hand_over(message)
         return True
 
-    def _wait_s(self, message: Outgoing) -> float:
+    def _wait_s(self, message: OutboxMessage) -> float:
         if message.not_before is None:
             return 0.0
         return (message.not_before - self._clock.now()).total_seconds()
 
-    async def _hand_over(self, message: Outgoing) -> None:
-        edited: Outgoing | None = None
+    async def _hand_over(self, message: OutboxMessage) -> None:
+        edited: OutboxMessage | None = None
         if message.kind is OutgoingKind.EDIT:
             edited = await self._edited(message)
             if edited is None:
@@ -188,19 +192,19 @@ class Outbox:
         except TelegramError as error:
             await self._refuse(message, read_refusal(error))
         except FileGoneError as error:
-            await self._refuse(message, Refusal(Verdict.NEVER, str(error)))
+            await self._refuse(message, DeliveryFailure(DeliveryAction.NEVER, str(error)))
         except Exception as error:  # noqa: BLE001 - one message must not silence its chat
             await self._refuse(message, _broken(message, error))
         else:
             await self._sent(message, sent_as)
 
-    async def _edited(self, message: Outgoing) -> Outgoing | None:
+    async def _edited(self, message: OutboxMessage) -> OutboxMessage | None:
         """Return the message an edit is for, as it was sent; None when it was not."""
         async with self._database.read() as work:
             target = await work.outbox.by_key(CHANNEL, message.edits or "")
         return None if target is None or target.message_id is None else target
 
-    async def _sent(self, message: Outgoing, sent_as: str | None) -> None:
+    async def _sent(self, message: OutboxMessage, sent_as: str | None) -> None:
         self._refused.pop(message.id, None)
         async with self._database.work(durable=False) as work:
             await work.outbox.sent(message.id, sent_as=sent_as, at=self._clock.now())
@@ -209,68 +213,75 @@ class Outbox:
             with suppress(OSError):
                 await asyncio.to_thread(os.unlink, str(message.body["path"]))
 
-    async def _refuse(self, message: Outgoing, refusal: Refusal) -> None:
+    async def _refuse(self, message: OutboxMessage, refusal: DeliveryFailure) -> None:
         match refusal.verdict:
-            case Verdict.UNCHANGED:
+            case DeliveryAction.UNCHANGED:
                 await self._sent(message, message.message_id)
-            case Verdict.PLAIN if message.body.get("entities"):
+            case DeliveryAction.PLAIN if message.body.get("entities"):
                 await self._rewrite(message, {**message.body, "entities": []})
-            case Verdict.LOOSE if not message.body.get("loose"):
+            case DeliveryAction.LOOSE if not message.body.get("loose"):
                 await self._rewrite(message, {**message.body, "reply_to": None, "loose": True})
-            case Verdict.PLAIN | Verdict.LOOSE | Verdict.BARE if not message.body.get("bare"):
+            case DeliveryAction.PLAIN | DeliveryAction.LOOSE | DeliveryAction.BARE if (
+                not message.body.get("bare")
+            ):
                 await self._rewrite(message, _bare(message.body))
-            case Verdict.MOVED if refusal.moved_to is not None:
+            case DeliveryAction.MOVED if refusal.moved_to is not None:
                 await self._move(message, refusal.moved_to)
-            case Verdict.GONE:
+            case DeliveryAction.GONE:
                 await self._gone(message)
-            case Verdict.LATER if refusal.answered and self._is_hopeless(message):
+            case DeliveryAction.LATER if refusal.answered and self._is_hopeless(message):
                 await self._fail(message, refusal.reason)
-            case Verdict.MISSING if self._is_missing(message):
+            case DeliveryAction.MISSING if self._is_missing(message):
                 await self._fail(message, "the Bot API server cannot do that")
-            case Verdict.LATER | Verdict.UNCLEAR | Verdict.LOCKED_OUT | Verdict.MISSING:
+            case (
+                DeliveryAction.LATER
+                | DeliveryAction.UNCLEAR
+                | DeliveryAction.LOCKED_OUT
+                | DeliveryAction.MISSING
+            ):
                 await self._later(message, refusal)
             case _:
                 await self._fail(message, refusal.reason)
 
-    def _is_missing(self, message: Outgoing) -> bool:
+    def _is_missing(self, message: OutboxMessage) -> bool:
         """Whether a method is not there; without that of texts the token must be wrong."""
         tries = self._refused.get(message.id, 0)
         return message.kind is not OutgoingKind.TEXT and tries >= _MISSING_TRIES
 
-    def _is_hopeless(self, message: Outgoing) -> bool:
+    def _is_hopeless(self, message: OutboxMessage) -> bool:
         since = self._clock.now() - message.created_at
         return message.tries > _REFUSED_TRIES and since > _REFUSED_FOR
 
-    async def _later(self, message: Outgoing, refusal: Refusal) -> None:
+    async def _later(self, message: OutboxMessage, refusal: DeliveryFailure) -> None:
         refused = self._refused[message.id] = self._refused.get(message.id, 0) + 1
         wait_s = refusal.wait_s or min(_LONGEST_WAIT_S, _FIRST_WAIT_S * 2 ** (refused - 1))
         if refused == 1:
             _LOG.warning("a message waits %.0f s: %s", wait_s, refusal.reason)
-        if refusal.verdict is Verdict.UNCLEAR:
+        if refusal.verdict is DeliveryAction.UNCLEAR:
             # Its row goes on saying that it was handed over: the next try is marked.
             await self._clock.sleep(wait_s)
             return
         if refusal.wait_s is not None:
-            self._pace.hold(Place.parse(message.place), refusal.wait_s)
+            self._pace.hold(ChatRef.parse(message.place), refusal.wait_s)
         until = self._clock.now() + timedelta(seconds=wait_s)
         async with self._database.work(durable=False) as work:
             await work.outbox.later(message.id, not_before=until, error=refusal.reason)
             await work.commit()
 
-    async def _rewrite(self, message: Outgoing, body: Mapping[str, Any]) -> None:
+    async def _rewrite(self, message: OutboxMessage, body: Mapping[str, Any]) -> None:
         async with self._database.work(durable=False) as work:
             await work.outbox.rewrite(message.id, body)
             await work.outbox.later(message.id, not_before=self._clock.now(), error="rewritten")
             await work.commit()
 
-    async def _move(self, message: Outgoing, chat: int) -> None:
+    async def _move(self, message: OutboxMessage, chat: int) -> None:
         async with self._database.work() as work:
             await work.outbox.later(message.id, not_before=self._clock.now(), error="moved")
             await work.commit()
-        place = Place.parse(message.place)
+        place = ChatRef.parse(message.place)
         await self.move(place, replace(place, chat=chat))
 
-    async def move(self, place: Place, to: Place) -> None:
+    async def move(self, place: ChatRef, to: ChatRef) -> None:
         """Send to another place whatever was for one: a group became a supergroup."""
         async with self._database.work() as work:
             await work.chats.move(CHANNEL, str(place), str(to))
@@ -279,7 +290,7 @@ class Outbox:
             await self.moved(place, to)
         self.wake(str(to))
 
-    async def _gone(self, message: Outgoing) -> None:
+    async def _gone(self, message: OutboxMessage) -> None:
         """Send the text of an edit as a message of its own when it is an answer; else drop it."""
         anew = replace(
             message,
@@ -298,7 +309,7 @@ class Outbox:
                 await work.outbox.add(anew)
             await work.commit()
 
-    async def _fail(self, message: Outgoing, reason: str) -> None:
+    async def _fail(self, message: OutboxMessage, reason: str) -> None:
         self._refused.pop(message.id, None)
         _LOG.warning("a message (%s) was given up: %s", message.purpose, reason)
         letters = [_loss(message, reason)] if message.purpose in _WORTH_A_WORD else []
@@ -339,20 +350,20 @@ def _bare(body: Mapping[str, Any]) -> dict[str, Any]:
     return {**kept, "bare": True}
 
 
-def _broken(message: Outgoing, error: Exception) -> Refusal:
+def _broken(message: OutboxMessage, error: Exception) -> DeliveryFailure:
     tries = message.tries + 1
-    verdict = Verdict.NEVER if tries >= _BROKEN_TRIES else Verdict.LATER
-    return Refusal(verdict, f"internal error ({type(error).__name__})")
+    verdict = DeliveryAction.NEVER if tries >= _BROKEN_TRIES else DeliveryAction.LATER
+    return DeliveryFailure(verdict, f"internal error ({type(error).__name__})")
 
 
-def _loss(message: Outgoing, reason: str) -> Letter:
+def _loss(message: OutboxMessage, reason: str) -> OutgoingMessage:
     if message.kind in {OutgoingKind.DOCUMENT, OutgoingKind.PHOTO}:
         what = f"I could not send the file {message.body.get('name') or 'I made'}"
     else:
         what = "Telegram rejected one of my messages"
     where = "See all of it with `noctule sessions show` on the machine."
-    return Letter(
-        Place.parse(message.place),
+    return OutgoingMessage(
+        ChatRef.parse(message.place),
         f"{message.key}:lost",
         "notice",
         plain(f"{what}: {reason}. {where}"),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
 from noctule.channels.telegram.delivery.markup import render
 from noctule.channels.telegram.delivery.splitting import parts, utf16
 from noctule.core.base.printable import printable
@@ -44,7 +44,7 @@ Buttons = Sequence[Sequence[Button]]
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class OutgoingMessage:
     """One message, file or edit.
 
     Args:
@@ -60,7 +60,7 @@ class Letter:
         noted: True: never sent, only stored; an edit that leads to the message it names.
     """
 
-    place: Place
+    place: ChatRef
     key: str
     purpose: str
     body: Mapping[str, Any]

@@ -15,8 +15,8 @@ from telegram import (
     ReplyParameters,
 )
 
-from noctule.channels.telegram.delivery.chat_ref import Place
-from noctule.core.messaging.messages import Outgoing, OutgoingKind
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
+from noctule.core.messaging.messages import OutboxMessage, OutgoingKind
 from noctule.sessions.service.outgoing_files import regular
 
 REPEATED = "↻ You may already have this: the connection broke while I was sending it."
@@ -43,7 +43,7 @@ class Sender:
     def __init__(self, bot: Bot) -> None:
         self._bot = bot
 
-    async def send(self, message: Outgoing, edited_id: str | None) -> str | None:
+    async def send(self, message: OutboxMessage, edited_id: str | None) -> str | None:
         """Send a message, a file or an edit; return what Telegram calls the message.
 
         Args:
@@ -54,7 +54,7 @@ class Sender:
             TelegramError: it was not taken, or nobody knows.
             FileGoneError: its file cannot be read.
         """
-        place = Place.parse(message.place)
+        place = ChatRef.parse(message.place)
         match message.kind:
             case OutgoingKind.EDIT:
                 await self._edit(place, message, int(edited_id or 0))
@@ -65,7 +65,7 @@ class Sender:
                 sent = await self._text(place, message)
         return str(sent.message_id)
 
-    async def _text(self, place: Place, message: Outgoing) -> Message:
+    async def _text(self, place: ChatRef, message: OutboxMessage) -> Message:
         body = message.body
         return await self._bot.send_message(
             place.chat,
@@ -75,7 +75,7 @@ class Sender:
             **_options(place, message),
         )
 
-    async def _edit(self, place: Place, message: Outgoing, message_id: int) -> None:
+    async def _edit(self, place: ChatRef, message: OutboxMessage, message_id: int) -> None:
         body = message.body
         if "text" in body:
             await self._bot.edit_message_text(
@@ -91,7 +91,7 @@ class Sender:
                 chat_id=place.chat, message_id=message_id, reply_markup=buttons_of(body)
             )
 
-    async def _file(self, place: Place, message: Outgoing) -> Message:
+    async def _file(self, place: ChatRef, message: OutboxMessage) -> Message:
         body = message.body
         content = await asyncio.to_thread(_read, Path(str(body["path"])))
         caption = _marked(str(body.get("caption") or ""), repeated=message.repeated) or None
@@ -120,7 +120,7 @@ def buttons_of(body: Mapping[str, Any]) -> InlineKeyboardMarkup | None:
     )
 
 
-def _options(place: Place, message: Outgoing) -> dict[str, Any]:
+def _options(place: ChatRef, message: OutboxMessage) -> dict[str, Any]:
     body = message.body
     reply_to = body.get("reply_to")
     return {

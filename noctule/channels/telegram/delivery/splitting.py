@@ -7,7 +7,7 @@ from typing import Any
 
 from rich.cells import split_graphemes
 
-from noctule.channels.telegram.delivery.markup import Mark, Styled
+from noctule.channels.telegram.delivery.markup import Styled, TextStyle
 
 MOST_ENTITIES = 90
 """How many marks a message has at most: Telegram keeps a hundred and drops the rest without a word
@@ -95,11 +95,11 @@ def _part(styled: Styled, offsets: Sequence[int], start: int, end: int) -> Part:
     return text, [_entity(mark, offsets, start) for mark in inside if mark.end > mark.start]
 
 
-def _clipped(mark: Mark, start: int, end: int) -> Mark:
-    return Mark(mark.kind, max(mark.start, start), min(mark.end, end), mark.url, mark.language)
+def _clipped(mark: TextStyle, start: int, end: int) -> TextStyle:
+    return TextStyle(mark.kind, max(mark.start, start), min(mark.end, end), mark.url, mark.language)
 
 
-def _entity(mark: Mark, offsets: Sequence[int], start: int) -> dict[str, Any]:
+def _entity(mark: TextStyle, offsets: Sequence[int], start: int) -> dict[str, Any]:
     entity: dict[str, Any] = {
         "type": mark.kind,
         "offset": offsets[mark.start] - offsets[start],

@@ -3,7 +3,7 @@
 import asyncio
 from collections import defaultdict
 
-from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
 from noctule.core.clock import Clock
 
 SECONDS_PER_MESSAGE = 1.0
@@ -26,7 +26,7 @@ class Pace:
         self._locks: dict[int, asyncio.Lock] = defaultdict(asyncio.Lock)
         self.streams = 0
 
-    async def wait(self, place: Place) -> None:
+    async def wait(self, place: ChatRef) -> None:
         """Wait until the next message or edit may go to a chat, and take that turn."""
         async with self._locks[place.chat]:
             wait = self._free_at.get(place.chat, 0.0) - self._clock.monotonic()
@@ -34,12 +34,12 @@ class Pace:
                 await self._clock.sleep(wait)
             self._free_at[place.chat] = self._clock.monotonic() + self._seconds
 
-    def is_free(self, place: Place) -> bool:
+    def is_free(self, place: ChatRef) -> bool:
         """Whether something could go to a chat at this moment, and nobody waits for it."""
         lock = self._locks[place.chat]
         return not lock.locked() and self._free_at.get(place.chat, 0.0) <= self._clock.monotonic()
 
-    def hold(self, place: Place, seconds: float) -> None:
+    def hold(self, place: ChatRef, seconds: float) -> None:
         """Send nothing to a chat for some seconds: Telegram said so."""
         until = self._clock.monotonic() + seconds
         self._free_at[place.chat] = max(until, self._free_at.get(place.chat, 0.0))

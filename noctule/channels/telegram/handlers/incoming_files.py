@@ -11,7 +11,7 @@ from uuid import uuid4
 from telegram import File, Message
 from telegram.error import BadRequest, NetworkError, RetryAfter, TelegramError
 
-from noctule.channels.telegram.base.context import Office, Said
+from noctule.channels.telegram.base.context import BotContext, IncomingMessage
 from noctule.core.base.private_files import make_folder, write_private
 from noctule.core.errors import UsageError
 
@@ -53,7 +53,7 @@ def attached(message: Message) -> Attached | None:
     )
 
 
-def attached_files(said: Said) -> list[Attached]:
+def attached_files(said: IncomingMessage) -> list[Attached]:
     """Return the photos and documents of everything that belongs to what was said."""
     found = (attached(part.message) for part in said.parts)
     return [file for file in found if file is not None]
@@ -77,14 +77,14 @@ def safe_name(given: str | None, instead: str) -> str:
     return f"{stem[: _NAME_CHARS - len(ending) - 1]}.{ending}"
 
 
-async def fetch(office: Office, files: Sequence[Attached], root: Path) -> list[str]:
+async def fetch(bot: BotContext, files: Sequence[Attached], root: Path) -> list[str]:
     """Bring files of a message into a workspace; return their names, relative to it.
 
     A name that is taken gets a number and what was there stays, unless it holds the very same: that
     is the file that was fetched before a kill, or sent twice.
 
     Args:
-        office: the bot, and how large files may be.
+        bot: the bot, and how large files may be.
         files: which.
         root: the workspace; made when it is not there.
 
@@ -92,17 +92,17 @@ async def fetch(office: Office, files: Sequence[Attached], root: Path) -> list[s
         UsageError: one is too large, or cannot be had.
         NetworkError: Telegram cannot be reached; likewise ``RetryAfter``.
     """
-    most = office.settings.max_file_mb * _MEGABYTE
+    most = bot.settings.max_file_mb * _MEGABYTE
     for file in files:
         if file.size is not None and file.size > most:
             raise UsageError(
                 f"{file.name} has {file.size / _MEGABYTE:.1f} MB, and I accept at most "
-                f"{office.settings.max_file_mb} MB. Send a smaller one, or put it on the machine."
+                f"{bot.settings.max_file_mb} MB. Send a smaller one, or put it on the machine."
             )
     folder = _folder(root)
     names = []
     for file in files:
-        content = await _content(office, file, most)
+        content = await _content(bot, file, most)
         name = await asyncio.to_thread(_keep, folder, file.name, content)
         names.append(f"{FOLDER}/{name}")
     return list(dict.fromkeys(names))
@@ -147,22 +147,22 @@ def _folder(root: Path) -> Path:
     return folder
 
 
-async def _downloaded(office: Office, found: File) -> bytes:
+async def _downloaded(bot: BotContext, found: File) -> bytes:
     """Fetch a file; a Bot API server of one's own with ``--local`` names a path on its own disk."""
     path = found.file_path or ""
-    prefix, token, rest = path.partition(f"{office.quick.token}/")
-    inner = rest.rpartition(f"{office.quick.token}/")[2]
+    prefix, token, rest = path.partition(f"{bot.quick.token}/")
+    inner = rest.rpartition(f"{bot.quick.token}/")[2]
     if inner != rest and prefix:
         # Not on this disk: the server may give it out under its usual address all the same.
         found = File(found.file_id, found.file_unique_id, file_path=f"{prefix}{token}{inner}")
-        found.set_bot(office.quick)
+        found.set_bot(bot.quick)
     return bytes(await found.download_as_bytearray())
 
 
-async def _content(office: Office, file: Attached, most: int) -> bytes:
+async def _content(bot: BotContext, file: Attached, most: int) -> bytes:
     try:
-        found = await office.quick.get_file(file.file_id)
-        content = await _downloaded(office, found)
+        found = await bot.quick.get_file(file.file_id)
+        content = await _downloaded(bot, found)
     except TelegramError as error:
         if isinstance(error, NetworkError | RetryAfter) and not isinstance(error, BadRequest):
             raise  # an outage: handling waits for its end
@@ -170,5 +170,5 @@ async def _content(office: Office, file: Attached, most: int) -> bytes:
             f"{file.name} could not be fetched from Telegram ({error}). Send it again."
         ) from error
     if len(content) > most:
-        raise UsageError(f"{file.name} is larger than {office.settings.max_file_mb} MB.")
+        raise UsageError(f"{file.name} is larger than {bot.settings.max_file_mb} MB.")
     return content

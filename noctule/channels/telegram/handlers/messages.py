@@ -7,9 +7,9 @@ from typing import Any
 
 from telegram import Message
 
-from noctule.channels.telegram.base.context import Office, Said, going_on, session_in
+from noctule.channels.telegram.base.context import BotContext, IncomingMessage, going_on, session_in
 from noctule.channels.telegram.base.preferences import Preferences
-from noctule.channels.telegram.delivery.outgoing import Letter, plain
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage, plain
 from noctule.channels.telegram.delivery.splitting import utf16
 from noctule.channels.telegram.handlers import replies_in as remarks
 from noctule.channels.telegram.handlers.incoming_files import attached, attached_files, fetch
@@ -44,39 +44,39 @@ _KINDS: Mapping[str, str] = {
 _CALLED = {"voice": "voice message", "video_note": "video message", "audio": "sound file"}
 
 
-async def on_message(office: Office, said: Said) -> None:
+async def on_message(bot: BotContext, said: IncomingMessage) -> None:
     """Deal with what a person said, wrote anew or sent."""
     if said.edited:
-        await _edited(office, said)
-    elif said.of_others or not await remarks.taken(office, said):
+        await _edited(bot, said)
+    elif said.of_others or not await remarks.taken(bot, said):
         unable = list(dict.fromkeys(filter(None, (_unable(part.message) for part in said.parts))))
         if unable:
             read = any(part.words for part in said.parts) or attached_files(said)
             also = " I'll use the rest of what you sent." if read else ""
-            await _tell(office, said, f"{' '.join(unable)}{also}")
+            await _tell(bot, said, f"{' '.join(unable)}{also}")
             if not read:
                 return
-        await submit(office, said)
+        await submit(bot, said)
 
 
-async def submit(office: Office, said: Said) -> None:
+async def submit(bot: BotContext, said: IncomingMessage) -> None:
     """Make a turn of what was said, with what came along, and tell the chat what comes of it."""
     files = attached_files(said)
-    chat = await office.chat(said.place, said.owner)
-    for letter in await before(office, said, chat):
-        await office.outbox.post(letter)
-    session_id = await _session(office, chat, said.owner)
-    begin_as = None if session_id else new_id(office.records.clock)
+    chat = await bot.chat(said.place, said.owner)
+    for letter in await before(bot, said, chat):
+        await bot.outbox.post(letter)
+    session_id = await _session(bot, chat, said.owner)
+    begin_as = None if session_id else new_id(bot.records.clock)
     names: list[str] = []
     if files:
-        root = await _workspace(office, session_id or str(begin_as))
-        names = await fetch(office, files[: office.settings.max_files], root)
-    text = _text(said, names, await quoted(office, said, session_id))
+        root = await _workspace(bot, session_id or str(begin_as))
+        names = await fetch(bot, files[: bot.settings.max_files], root)
+    text = _text(said, names, await quoted(bot, said, session_id))
     if not text.strip():
-        await _tell(office, said, "There's nothing in this message that I can read.")
+        await _tell(bot, said, "There's nothing in this message that I can read.")
         return
-    wants = Preferences.of(office, chat.settings)
-    turn = await office.records.desk.submit(
+    wants = Preferences.of(bot, chat.settings)
+    turn = await bot.records.service.submit(
         Request(
             text=text,
             session_id=session_id,
@@ -90,25 +90,27 @@ async def submit(office: Office, said: Said) -> None:
         )
     )
     settings = {k: v for k, v in chat.settings.items() if k not in {"next_role", "next_model"}}
-    now = office.records.clock.now()
+    now = bot.records.clock.now()
     kept = replace(chat, settings=settings, heard_at=now)
-    async with office.records.database.work() as work:
+    async with bot.records.database.work() as work:
         await work.chats.put(going_on(kept, said.owner, turn.session_id))
         await work.commit()
-    await office.watching.watch(said.place, turn.session_id, WatchKind.TALK, after=0)
-    await _tell_if_it_waits(office, said, turn.session_id, turn.id)
+    await bot.watching.watch(said.place, turn.session_id, WatchKind.TALK, after=0)
+    await _tell_if_it_waits(bot, said, turn.session_id, turn.id)
 
 
-async def _tell_if_it_waits(office: Office, said: Said, session_id: str, turn_id: str) -> None:
+async def _tell_if_it_waits(
+    bot: BotContext, said: IncomingMessage, session_id: str, turn_id: str
+) -> None:
     """Say so when an earlier message of the session sleeps or waits: this one comes after it."""
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         first = await work.turns.oldest_unfinished(session_id)
     if first is None or first.id == turn_id:
         return
     if first.status not in {Status.PARKED, Status.WAITING}:
-        await office.signs.see(said.place, said.message.message_id)
+        await bot.signs.see(said.place, said.message.message_id)
         return
-    wants = await Preferences.read(office, said.place)
+    wants = await Preferences.read(bot, said.place)
     if first.wake_at is None:
         when = (
             "waits for you" if first.status is Status.WAITING else "is parked until you resume it"
@@ -116,42 +118,42 @@ async def _tell_if_it_waits(office: Office, said: Said, session_id: str, turn_id
     else:
         when = f"is parked until {first.wake_at.astimezone(wants.zone):%H:%M %Z}"
     await _tell(
-        office,
+        bot,
         said,
         f"Got it. It's queued behind your earlier message, which {when}. /resume continues that "
         "one now, /stop ends it, /new starts another conversation.",
     )
 
 
-async def _edited(office: Office, said: Said) -> None:
+async def _edited(bot: BotContext, said: IncomingMessage) -> None:
     """A message was changed: take the change while nobody has read it, else say so."""
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         turn = await work.turns.by_origin(said.origin)
     if turn is None:
         return  # it never was a turn: a command, or something I could not read
-    replied = await quoted(office, said, turn.session_id)
+    replied = await quoted(bot, said, turn.session_id)
     if utf16(turn.text) > _MOST_UNITS and not replied:
         await _tell(
-            office,
+            bot,
             said,
             "Your text came in several messages, and I can't apply an edit of one of them. Please "
             "send the change as a new message.",
         )
-    elif not await office.records.desk.reword(turn.id, _text(said, turn.attachments, replied)):
+    elif not await bot.records.service.reword(turn.id, _text(said, turn.attachments, replied)):
         await _tell(
-            office,
+            bot,
             said,
             "I had already read your message before you edited it. Please send the change as a "
             "new message.",
         )
 
 
-async def _session(office: Office, chat: Chat, owner: str) -> str | None:
+async def _session(bot: BotContext, chat: Chat, owner: str) -> str | None:
     """Return the session a person's messages go to; None when the next one begins another."""
     session_id = session_in(chat, owner)
     if session_id is None:
         return None
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         try:
             session = await work.sessions.get(session_id)
         except NotFoundError:
@@ -159,9 +161,9 @@ async def _session(office: Office, chat: Chat, owner: str) -> str | None:
     return session.id if session.owner == owner else None
 
 
-async def _workspace(office: Office, session_id: str) -> Path:
-    own = office.records.home / "workspaces" / session_id
-    async with office.records.database.read() as work:
+async def _workspace(bot: BotContext, session_id: str) -> Path:
+    own = bot.records.home / "workspaces" / session_id
+    async with bot.records.database.read() as work:
         try:
             session = await work.sessions.get(session_id)
         except NotFoundError:
@@ -184,7 +186,7 @@ def _is_a(message: Message, kind: str) -> bool:
     return bool(getattr(message, kind, None)) and message.document is None
 
 
-def _text(said: Said, names: Sequence[str], replied: str) -> str:
+def _text(said: IncomingMessage, names: Sequence[str], replied: str) -> str:
     """Return what a turn is given: what was quoted or forwarded, what was said, what came along."""
     parts = [replied, said.text]
     for part in said.parts:
@@ -198,14 +200,14 @@ def _text(said: Said, names: Sequence[str], replied: str) -> str:
     return "\n\n".join(part for part in parts if part)
 
 
-async def quoted(office: Office, said: Said, session_id: str | None) -> str:
+async def quoted(bot: BotContext, said: IncomingMessage, session_id: str | None) -> str:
     """Return what a message replies to, marked as such; "" when it replies to nothing.
 
     Only what the person said themself, or what was said to them here, is not set apart as data. A
     message of ours from other work is, when others had a hand in that.
 
     Args:
-        office: knows that work.
+        bot: knows that work.
         said: the message.
         session_id: the session that it goes to; None when it begins one.
     """
@@ -219,14 +221,14 @@ async def quoted(office: Office, said: Said, session_id: str | None) -> str:
     if said.answers is None and not _is_own(replied, said.person):
         return as_data(cut, "this is what the message replies to, written by someone else")
     about = None if said.answers is None else said.answers.session_id
-    if about not in {None, session_id} and await _is_steered(office, str(about), said.owner):
+    if about not in {None, session_id} and await _is_steered(bot, str(about), said.owner):
         return as_data(cut, "this is what the message replies to, from work that read others' text")
     return as_replied(cut)
 
 
-async def _is_steered(office: Office, session_id: str, owner: str) -> bool:
+async def _is_steered(bot: BotContext, session_id: str, owner: str) -> bool:
     """Whether others had a hand in what a session says; nobody knows of one that is gone."""
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         try:
             session = await work.sessions.get(session_id)
         except NotFoundError:
@@ -263,5 +265,5 @@ def _line(name: str) -> str:
     return " ".join(name.split())[:60]
 
 
-async def _tell(office: Office, said: Said, sentence: str) -> None:
-    await office.outbox.post(Letter(said.place, said.key("told"), "answer", plain(sentence)))
+async def _tell(bot: BotContext, said: IncomingMessage, sentence: str) -> None:
+    await bot.outbox.post(OutgoingMessage(said.place, said.key("told"), "answer", plain(sentence)))

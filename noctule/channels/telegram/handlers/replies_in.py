@@ -4,11 +4,11 @@ A reply to a question answers it; a reply to a status message steers the work, o
 when it has ended.
 """
 
-from noctule.channels.telegram.base.context import Office, Said, session_in
-from noctule.channels.telegram.base.error_text import for_phones
+from noctule.channels.telegram.base.context import BotContext, IncomingMessage, session_in
+from noctule.channels.telegram.base.error_text import error_text
 from noctule.channels.telegram.base.ownership import own_session
 from noctule.channels.telegram.delivery.chat_ref import CHANNEL
-from noctule.channels.telegram.delivery.outgoing import Letter, plain
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage, plain
 from noctule.channels.telegram.views import questions
 from noctule.core.errors import UsageError
 from noctule.core.llm.events import EventKind
@@ -23,36 +23,36 @@ _STEERED = "Noted; it will see this before its next step."
 _GOES_ON = "It had finished, so this starts its next task."
 
 
-async def taken(office: Office, said: Said) -> bool:
+async def taken(bot: BotContext, said: IncomingMessage) -> bool:
     """Deal with a reply to a question or a status message; return whether it was one."""
     try:
-        return await _taken(office, said)
+        return await _taken(bot, said)
     except UsageError as error:
-        body = plain(for_phones(error), reply_to=said.message.message_id)
-        await office.outbox.post(Letter(said.place, said.key("refused"), "answer", body))
+        body = plain(error_text(error), reply_to=said.message.message_id)
+        await bot.outbox.post(OutgoingMessage(said.place, said.key("refused"), "answer", body))
         return True
 
 
-async def _taken(office: Office, said: Said) -> bool:
+async def _taken(bot: BotContext, said: IncomingMessage) -> bool:
     if said.edited or not said.text:
         return False
-    if await questions.replied(office, said):
+    if await questions.replied(bot, said):
         return True
     about = said.answers
     if about is None or about.purpose not in _WORK or about.session_id is None:
         return False
-    chat = await office.chat(said.place, said.owner)
+    chat = await bot.chat(said.place, said.owner)
     if about.session_id == session_in(chat, said.owner):
         return False  # a card of this conversation: what is said goes on with it
-    await own_session(office, about.session_id, said.owner)
-    if not await _steered(office, said, str(about.turn_id)):
-        await _continued(office, said, about.session_id)
+    await own_session(bot, about.session_id, said.owner)
+    if not await _steered(bot, said, str(about.turn_id)):
+        await _continued(bot, said, about.session_id)
     return True
 
 
-async def _steered(office: Office, said: Said, turn_id: str) -> bool:
+async def _steered(bot: BotContext, said: IncomingMessage, turn_id: str) -> bool:
     """Store a remark with the sentence that says so, once; False when the turn has ended."""
-    records, key = office.records, said.key("steered")
+    records, key = bot.records, said.key("steered")
     check_text(said.text, "remark", records.settings)
     async with records.database.work() as work:
         if await work.outbox.by_key(CHANNEL, key) is not None:
@@ -62,16 +62,18 @@ async def _steered(office: Office, said: Said, turn_id: str) -> bool:
             return False
         await steer(work, records.clock, turn_id, said.text, by=said.owner)
         body = plain(_STEERED, reply_to=said.message.message_id)
-        await office.outbox.store(work, [Letter(said.place, key, "answer", body, silent=True)])
+        await bot.outbox.store(
+            work, [OutgoingMessage(said.place, key, "answer", body, silent=True)]
+        )
         await work.commit()
-    office.outbox.wake(str(said.place))
+    bot.outbox.wake(str(said.place))
     return True
 
 
-async def _continued(office: Office, said: Said, session_id: str) -> None:
+async def _continued(bot: BotContext, said: IncomingMessage, session_id: str) -> None:
     """Give the session of ended work its next task."""
-    records = office.records
-    turn = await records.desk.submit(
+    records = bot.records
+    turn = await records.service.submit(
         Request(
             text=said.text,
             kind=SessionKind.RUN,
@@ -84,5 +86,7 @@ async def _continued(office: Office, said: Said, session_id: str) -> None:
         queued = await work.events.of_turn(turn.id, [EventKind.TURN_QUEUED])
     after = min((event.seq for event in queued), default=1) - 1
     body = plain(_GOES_ON, reply_to=said.message.message_id)
-    await office.outbox.post(Letter(said.place, said.key("continued"), "answer", body, silent=True))
-    await office.watching.watch(said.place, turn.session_id, WatchKind.WORK, after=after)
+    await bot.outbox.post(
+        OutgoingMessage(said.place, said.key("continued"), "answer", body, silent=True)
+    )
+    await bot.watching.watch(said.place, turn.session_id, WatchKind.WORK, after=after)

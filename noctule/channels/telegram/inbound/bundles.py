@@ -11,7 +11,7 @@ from typing import Any
 
 from noctule.channels.telegram.delivery.splitting import utf16
 from noctule.channels.telegram.inbound.update_reader import SAID, is_from_others
-from noctule.core.messaging.messages import Incoming
+from noctule.core.messaging.messages import InboxUpdate
 
 HOLD = timedelta(seconds=1.2)
 """How long after a part the next one may arrive; Telegram sends them at once."""
@@ -28,7 +28,7 @@ _SAME_S = 2
 _MOST_PARTS = 50
 
 
-def goes_on(parts: Sequence[Incoming], following: Incoming) -> bool:
+def goes_on(parts: Sequence[InboxUpdate], following: InboxUpdate) -> bool:
     """Whether an update is the next part of what others are the beginning of."""
     last, then = _message(parts[-1]), _message(following)
     if last is None or then is None or len(parts) >= _MOST_PARTS:
@@ -45,7 +45,7 @@ def goes_on(parts: Sequence[Incoming], following: Incoming) -> bool:
     return not is_from_others(last) and _is_cut(last, then)
 
 
-def may_go_on(parts: Sequence[Incoming]) -> bool:
+def may_go_on(parts: Sequence[InboxUpdate]) -> bool:
     """Whether it is worth waiting for another part."""
     last = _message(parts[-1])
     if last is None or len(parts) >= _MOST_PARTS:
@@ -66,7 +66,7 @@ def joined_text(texts: Sequence[str]) -> str:
     return text
 
 
-def _message(update: Incoming) -> Mapping[str, Any] | None:
+def _message(update: InboxUpdate) -> Mapping[str, Any] | None:
     message = update.payload.get(SAID)
     return message if isinstance(message, Mapping) else None
 

@@ -14,13 +14,13 @@ from typing import Any, TypeGuard
 
 from telegram.error import BadRequest, NetworkError, RetryAfter
 
-from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
 from noctule.channels.telegram.delivery.log_redaction import trail
 from noctule.channels.telegram.inbound.bundles import HOLD, goes_on, may_go_on
 from noctule.channels.telegram.inbound.raw_updates import UnreadableError, raw_updates
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
-from noctule.core.messaging.messages import Incoming
+from noctule.core.messaging.messages import InboxUpdate
 from noctule.core.ports.models import Database
 from noctule.core.workers.patience import PASSING
 
@@ -37,13 +37,13 @@ _WAIT_S = 1.0
 _PATIENCE_S = 600.0
 """How long handling waits for Telegram, which has the files people sent."""
 
-Handler = Callable[[Sequence[Incoming]], Awaitable[None]]
+Handler = Callable[[Sequence[InboxUpdate]], Awaitable[None]]
 """Handles the updates that are one thing somebody said: nearly always one."""
 
 Glance = Callable[[Mapping[str, Any]], None]
 """Sees an update the moment it is there; what it does may be lost."""
 
-GaveUp = Callable[[Incoming, str], Awaitable[None]]
+GaveUp = Callable[[InboxUpdate, str], Awaitable[None]]
 """Is told of an update whose handling was given up, and why."""
 
 
@@ -93,7 +93,7 @@ class Inbox:
         if len(found) < len(payloads):
             _LOG.warning("%d updates had no number and were dropped", len(payloads) - len(found))
         updates = [
-            Incoming(self._channel, update.number, place_of(update.payload), update.payload, now)
+            InboxUpdate(self._channel, update.number, place_of(update.payload), update.payload, now)
             for update in found
         ]
         if not updates:
@@ -105,7 +105,7 @@ class Inbox:
         await self._dispatch()
         return max(update.number for update in updates) + 1
 
-    def _glance_at(self, updates: Sequence[Incoming]) -> None:
+    def _glance_at(self, updates: Sequence[InboxUpdate]) -> None:
         if self._glance is None:
             return
         for update in updates:
@@ -152,7 +152,7 @@ class Inbox:
             await self._handle(await self._bundle(lane))
         del self._lanes[place]  # nothing was awaited since it was found empty
 
-    async def _bundle(self, lane: "_Lane") -> list[Incoming]:
+    async def _bundle(self, lane: "_Lane") -> list[InboxUpdate]:
         """Take the next update and those that are one with it, waiting a moment for the others."""
         parts = [lane.waiting.popleft()]
         while True:
@@ -176,7 +176,7 @@ class Inbox:
             pause.cancel()
             arrival.cancel()
 
-    async def _handle(self, parts: Sequence[Incoming]) -> None:
+    async def _handle(self, parts: Sequence[InboxUpdate]) -> None:
         if max(update.tries for update in parts) >= CUT_OFFS:
             await self._give_up(parts, "The process ended each time before it finished.")
             return
@@ -211,13 +211,13 @@ class Inbox:
             await self._clock.sleep(_WAIT_S)
         await self._give_up(parts, error)
 
-    async def _begin(self, parts: Sequence[Incoming]) -> None:
+    async def _begin(self, parts: Sequence[InboxUpdate]) -> None:
         async with self._database.work(durable=False) as work:
             for update in parts:
                 await work.inbox.begin(self._channel, update.number)
             await work.commit()
 
-    async def _give_up(self, parts: Sequence[Incoming], error: str) -> None:
+    async def _give_up(self, parts: Sequence[InboxUpdate], error: str) -> None:
         try:
             await self._gave_up(parts[0], error)
         except Exception as broke:  # noqa: BLE001 - likewise
@@ -226,7 +226,7 @@ class Inbox:
             )
         await self._done(parts, error)
 
-    async def _done(self, parts: Sequence[Incoming], error: str | None) -> None:
+    async def _done(self, parts: Sequence[InboxUpdate], error: str | None) -> None:
         while True:
             try:
                 async with self._database.work() as work:
@@ -247,7 +247,7 @@ class Inbox:
 class _Lane:
     """What waits for its turn at one place."""
 
-    waiting: deque[Incoming] = field(default_factory=deque)
+    waiting: deque[InboxUpdate] = field(default_factory=deque)
     arrival: asyncio.Event = field(default_factory=asyncio.Event)
 
 
@@ -264,7 +264,7 @@ def place_of(payload: Mapping[str, Any]) -> str:
             topic = message.get("message_thread_id") if message.get("is_topic_message") else None
             if not _is_id(number) or not (topic is None or _is_id(topic)):
                 return ""
-            return str(Place(number, topic))
+            return str(ChatRef(number, topic))
     return ""
 
 

@@ -11,13 +11,13 @@ from decimal import Decimal
 from typing import Any
 
 from noctule.channels.telegram.base.amounts import shown_cost
-from noctule.channels.telegram.base.context import Office
+from noctule.channels.telegram.base.context import BotContext
 from noctule.channels.telegram.base.headlines import headline
 from noctule.channels.telegram.base.hours import hour, left
 from noctule.channels.telegram.base.preferences import Preferences
-from noctule.channels.telegram.base.subscriptions import Telling
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
-from noctule.channels.telegram.delivery.outgoing import Button, Letter, plain
+from noctule.channels.telegram.base.subscriptions import ViewSender
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
+from noctule.channels.telegram.delivery.outgoing import Button, OutgoingMessage, plain
 from noctule.channels.telegram.views import questions
 from noctule.channels.telegram.views.parked_turns import (
     LIMIT,
@@ -30,7 +30,7 @@ from noctule.channels.telegram.views.parked_turns import (
 from noctule.core.budgets.budget_scopes import RUN_BUDGET
 from noctule.core.llm.events import Event, EventKind
 from noctule.core.messaging.chats import WatchKind
-from noctule.core.messaging.messages import Outgoing, OutgoingKind, OutgoingState
+from noctule.core.messaging.messages import OutboxMessage, OutgoingKind, OutgoingState
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.parkings import ParkingKind
 from noctule.core.times.durations import show_duration
@@ -56,33 +56,33 @@ _ONE_LINE_S = 600.0
 """What wakes within so long of each other is told in one line."""
 
 
-async def parked(office: Office, telling: Telling, event: Event) -> list[Letter]:
+async def parked(bot: BotContext, telling: ViewSender, event: Event) -> list[OutgoingMessage]:
     """Return the card of a turn that fell asleep; nothing when it only waits for an answer.
 
     Where a card of its limit stands already, that one is changed.
     """
     place = telling.place
-    asleep = await asleep_of(office, event.turn_id)
+    asleep = await asleep_of(bot, event.turn_id)
     if asleep is None or asleep.only_asks:
         return []  # told late: it goes on already
-    wants = await Preferences.read(office, place)
+    wants = await Preferences.read(bot, place)
     own = card_key(event, place)
-    group = await group_of(office, place, asleep)
+    group = await group_of(bot, place, asleep)
     key = own if group is None else group.card
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         stands = None if group is None else await work.outbox.by_key(CHANNEL, key)
-    body = await card_now(office, place, key, group, asleep)
-    joined: list[Letter] = []
+    body = await card_now(bot, place, key, group, asleep)
+    joined: list[OutgoingMessage] = []
     if stands is not None:
         card = _edit(place, key, event, body)
         if telling.watch.kind is WatchKind.TALK:
             joined.append(_joined(telling, event, own))
     else:
-        quiet = wants.is_quiet(office.records.clock.now())
+        quiet = wants.is_quiet(bot.records.clock.now())
         card = _letter(place, key, event, body, silent=quiet)
     if group is None:
         return [card]
-    mark = Letter(
+    mark = OutgoingMessage(
         place,
         own,
         "card",
@@ -96,21 +96,21 @@ async def parked(office: Office, telling: Telling, event: Event) -> list[Letter]
     return [card, mark, *joined]
 
 
-async def woken(office: Office, telling: Telling, event: Event) -> list[Letter]:
+async def woken(bot: BotContext, telling: ViewSender, event: Event) -> list[OutgoingMessage]:
     """Return what is due when a turn goes on: its card says so, and a line below."""
     place = telling.place
-    closed = await questions.over(office, telling, event)
-    card = await _card_before(office, place, event)
+    closed = await questions.over(bot, telling, event)
+    card = await _card_before(bot, place, event)
     if card is None:
         return closed  # it waited for an answer: whoever gave it knows
-    wants = await Preferences.read(office, place)
-    title = await _headline(office, event)
-    at = hour(event.at, wants.zone, office.records.clock.now())
-    key, group = await _told_by(office, place, card)
+    wants = await Preferences.read(bot, place)
+    title = await _headline(bot, event)
+    at = hour(event.at, wants.zone, bot.records.clock.now())
+    key, group = await _told_by(bot, place, card)
     others = 0 if group is None else group.count
     slept_s = float(event.data.get("slept_s") or 0.0)
     more = f" {others} more follow{'s' * (others == 1)}." if others else ""
-    line = Letter(
+    line = OutgoingMessage(
         place,
         f"{key}:woke" if group is None else f"{key}:woke:{event.at.timestamp() // _ONE_LINE_S:.0f}",
         "notice",
@@ -121,50 +121,50 @@ async def woken(office: Office, telling: Telling, event: Event) -> list[Letter]:
     )
     body = plain(f"💤 {title}\nWas parked until {at}.")
     if group is not None and group.sleepers:
-        body = await card_now(office, place, key, group, group.sleepers[0])
+        body = await card_now(bot, place, key, group, group.sleepers[0])
     return [*closed, _edit(place, key, event, body), line]
 
 
-async def ended(office: Office, telling: Telling, event: Event) -> list[Letter]:
+async def ended(bot: BotContext, telling: ViewSender, event: Event) -> list[OutgoingMessage]:
     """Return the edits that are due when a turn ends: nothing waits for a press any more."""
     place = telling.place
-    closed = await questions.over(office, telling, event)
-    card = await _card_before(office, place, event)
-    if card is None or await _is_awake(office, event):
+    closed = await questions.over(bot, telling, event)
+    card = await _card_before(bot, place, event)
+    if card is None or await _is_awake(bot, event):
         return closed
-    key, group = await _told_by(office, place, card)
+    key, group = await _told_by(bot, place, card)
     how = "Cancelled" if event.data.get("status") == Status.CANCELLED.value else "Over"
-    body = plain(f"💤 {await _headline(office, event)}\n{how} while it was parked.")
+    body = plain(f"💤 {await _headline(bot, event)}\n{how} while it was parked.")
     if group is not None and group.sleepers:
-        body = await card_now(office, place, key, group, group.sleepers[0])
+        body = await card_now(bot, place, key, group, group.sleepers[0])
     return [*closed, _edit(place, key, event, body)]
 
 
-def card_key(parked_event: Event, place: Place) -> str:
+def card_key(parked_event: Event, place: ChatRef) -> str:
     """Return the key of the card of a park, or of the mark that leads to its limit's card."""
     return f"card:{parked_event.turn_id}:{parked_event.seq}:{place}"
 
 
 async def card_now(
-    office: Office, place: Place, key: str, group: Group | None, asleep: Asleep, **changes: Any
+    bot: BotContext, place: ChatRef, key: str, group: Group | None, asleep: Asleep, **changes: Any
 ) -> dict[str, Any]:
     """Return what a card says now; what was chosen on it stays chosen.
 
     Args:
-        office: what everybody works with.
+        bot: what everybody works with.
         place: where it is.
         key: the card's.
         group: all that sleeps on its limit; None: it is about one turn.
         asleep: that turn, or the oldest of the group.
         changes: what is chosen now, over what was.
     """
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         edit = await work.outbox.by_key(CHANNEL, edit_key(key))
     waits = bool(changes.get(WAITS, edit is not None and edit.body.get(WAITS)))
-    wants = await Preferences.read(office, place)
+    wants = await Preferences.read(bot, place)
     several = group is not None and group.count > 1
-    text = _several(office, group, wants) if group and several else _one(office, asleep, wants)
-    body = plain(text, buttons=card_buttons(office, place, asleep, waits=waits, several=several))
+    text = _several(bot, group, wants) if group and several else _one(bot, asleep, wants)
+    body = plain(text, buttons=card_buttons(bot, place, asleep, waits=waits, several=several))
     budget = asleep.session.budget_usd
     if _needs_money(asleep) and budget is not None:
         body[RAISE_TO] = str(budget + MORE_USD)
@@ -174,12 +174,12 @@ async def card_now(
 
 
 def card_buttons(
-    office: Office, place: Place, asleep: Asleep, *, waits: bool, several: bool
+    bot: BotContext, place: ChatRef, asleep: Asleep, *, waits: bool, several: bool
 ) -> list[list[Button]]:
     """Return what can be done about a sleep.
 
     Args:
-        office: makes buttons.
+        bot: makes buttons.
         place: where they are.
         asleep: what sleeps; the oldest of several.
         waits: somebody has chosen to wait: that button is gone, the others stay.
@@ -189,7 +189,7 @@ def card_buttons(
     everything = " all" if several else ""
 
     def button(text: str, verb: str, more: str = "") -> Button:
-        return office.signer.button(place, text, verb, f"{what}{more}")
+        return bot.signer.button(place, text, verb, f"{what}{more}")
 
     model, wakes = asleep.understudy, asleep.turn.wake_at is not None
     if _needs_money(asleep):
@@ -222,15 +222,15 @@ def edit_key(card: str) -> str:
     return f"{card}:now"
 
 
-def _one(office: Office, asleep: Asleep, wants: Preferences) -> str:
-    now = office.records.clock.now()
+def _one(bot: BotContext, asleep: Asleep, wants: Preferences) -> str:
+    now = bot.records.clock.now()
     lines = [f"💤 {headline(asleep.turn)}", _sleep_line(asleep, wants, now), _reason(asleep)]
     lines.append(f"So far {shown_cost(asleep.cost_usd)}.")
     return "\n".join(line for line in lines if line)
 
 
-def _several(office: Office, group: Group, wants: Preferences) -> str:
-    now = office.records.clock.now()
+def _several(bot: BotContext, group: Group, wants: Preferences) -> str:
+    now = bot.records.clock.now()
     first = min(group.sleepers, key=lambda one: one.turn.wake_at or now)
     lines = [f"💤 {group.count} pieces of work", _sleep_line(first, wants, now), _reason(first)]
     for one in group.sleepers:
@@ -275,9 +275,9 @@ def _needs_money(asleep: Asleep) -> bool:
     return key is not None and key.is_budget and RUN_BUDGET in key.endpoint
 
 
-def _joined(telling: Telling, event: Event, own: str) -> Letter:
+def _joined(telling: ViewSender, event: Event, own: str) -> OutgoingMessage:
     """Return what tells somebody who waits for an answer that a card above is about it, too."""
-    return Letter(
+    return OutgoingMessage(
         telling.place,
         f"{own}:joined",
         "notice",
@@ -291,13 +291,15 @@ def _joined(telling: Telling, event: Event, own: str) -> Letter:
     )
 
 
-async def _headline(office: Office, event: Event) -> str:
-    async with office.records.database.read() as work:
+async def _headline(bot: BotContext, event: Event) -> str:
+    async with bot.records.database.read() as work:
         return headline(await work.turns.get(event.turn_id))
 
 
-def _letter(place: Place, key: str, event: Event, body: dict[str, Any], *, silent: bool) -> Letter:
-    return Letter(
+def _letter(
+    place: ChatRef, key: str, event: Event, body: dict[str, Any], *, silent: bool
+) -> OutgoingMessage:
+    return OutgoingMessage(
         place,
         key,
         "card",
@@ -308,8 +310,8 @@ def _letter(place: Place, key: str, event: Event, body: dict[str, Any], *, silen
     )
 
 
-def _edit(place: Place, card: str, event: Event, body: dict[str, Any]) -> Letter:
-    return Letter(
+def _edit(place: ChatRef, card: str, event: Event, body: dict[str, Any]) -> OutgoingMessage:
+    return OutgoingMessage(
         place,
         edit_key(card),
         "card",
@@ -321,9 +323,9 @@ def _edit(place: Place, card: str, event: Event, body: dict[str, Any]) -> Letter
     )
 
 
-async def _card_before(office: Office, place: Place, event: Event) -> Outgoing | None:
+async def _card_before(bot: BotContext, place: ChatRef, event: Event) -> OutboxMessage | None:
     """Return the last card, or mark, before an event of its turn; None when there was none."""
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         events = await work.events.of_turn(event.turn_id, [EventKind.PARKED])
         keys = [card_key(parked, place) for parked in events if parked.seq < event.seq]
         for key in reversed(keys):
@@ -333,15 +335,17 @@ async def _card_before(office: Office, place: Place, event: Event) -> Outgoing |
     return None
 
 
-async def _told_by(office: Office, place: Place, card: Outgoing) -> tuple[str, Group | None]:
+async def _told_by(
+    bot: BotContext, place: ChatRef, card: OutboxMessage
+) -> tuple[str, Group | None]:
     """Return the key of the message that is the card, and its group."""
     key = card.edits or card.key
-    return key, await group_again(office, place, card.body, key)
+    return key, await group_again(bot, place, card.body, key)
 
 
-async def _is_awake(office: Office, event: Event) -> bool:
+async def _is_awake(bot: BotContext, event: Event) -> bool:
     """Whether a turn had gone on after it last fell asleep."""
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         events = await work.events.of_turn(event.turn_id, [EventKind.PARKED, EventKind.WOKEN])
     before = [one for one in events if one.seq < event.seq]
     return bool(before) and before[-1].kind is EventKind.WOKEN

@@ -27,7 +27,7 @@ _STEPS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Day:
+class ChartDay:
     """What one day cost.
 
     Args:
@@ -44,7 +44,7 @@ class Day:
         return sum(self.by_role.values(), Decimal(0))
 
 
-def spend_chart(days: Sequence[Day]) -> bytes:
+def spend_chart(days: Sequence[ChartDay]) -> bytes:
     """Return a PNG with one bar a day, in the colours of the roles.
 
     Args:
@@ -79,7 +79,9 @@ def _axis(draw: ImageDraw.ImageDraw, most: Decimal) -> None:
         draw.text((_LEFT - 10, y), label, fill=_INK, font=_font(18), anchor="rm")
 
 
-def _bar(draw: ImageDraw.ImageDraw, day: Day, most: Decimal, left: float, width: float) -> None:
+def _bar(
+    draw: ImageDraw.ImageDraw, day: ChartDay, most: Decimal, left: float, width: float
+) -> None:
     below = Decimal(0)
     for role in _roles([day]):
         usd = day.by_role[role]
@@ -91,7 +93,7 @@ def _bar(draw: ImageDraw.ImageDraw, day: Day, most: Decimal, left: float, width:
         below += usd
 
 
-def _legend(draw: ImageDraw.ImageDraw, days: Sequence[Day]) -> None:
+def _legend(draw: ImageDraw.ImageDraw, days: Sequence[ChartDay]) -> None:
     x: float = _LEFT
     for role in _roles(days):
         draw.rectangle([x, 30, x + 22, 52], fill=_COLOURS.get(role, _OTHER))
@@ -99,7 +101,7 @@ def _legend(draw: ImageDraw.ImageDraw, days: Sequence[Day]) -> None:
         x += 30 + draw.textlength(role, font=_font(20)) + 24
 
 
-def _roles(days: Sequence[Day]) -> list[str]:
+def _roles(days: Sequence[ChartDay]) -> list[str]:
     there = {role for day in days for role, usd in day.by_role.items() if usd}
     known = [role for role in _COLOURS if role in there]
     return [*known, *sorted(there - set(known))]

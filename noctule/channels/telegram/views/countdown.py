@@ -6,15 +6,15 @@ from collections import defaultdict
 from contextlib import suppress
 from datetime import datetime
 
-from noctule.channels.telegram.base.context import Office
+from noctule.channels.telegram.base.context import BotContext
 from noctule.channels.telegram.base.hours import left
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
-from noctule.channels.telegram.delivery.outgoing import Letter
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
+from noctule.channels.telegram.delivery.outgoing import OutgoingMessage
 from noctule.channels.telegram.views.cards import card_key, card_now, edit_key
 from noctule.channels.telegram.views.parked_turns import asleep_of, group_again
 from noctule.core.errors import NoctuleError
 from noctule.core.llm.events import EventKind
-from noctule.core.messaging.messages import Outgoing, OutgoingKind, OutgoingState
+from noctule.core.messaging.messages import OutboxMessage, OutgoingKind, OutgoingState
 
 _LOG = logging.getLogger(__name__)
 
@@ -26,11 +26,11 @@ class Countdown:
     """Keeps the cards of what sleeps.
 
     Args:
-        office: what everybody works with.
+        bot: what everybody works with.
     """
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, bot: BotContext) -> None:
+        self._bot = bot
         self._task: asyncio.Task[None] | None = None
         self._words: dict[tuple[str, str], str] = {}
 
@@ -47,18 +47,18 @@ class Countdown:
 
     async def look(self) -> None:
         """Change every card whose words are no longer right."""
-        async with self._office.records.database.read() as work:
+        async with self._bot.records.database.read() as work:
             parkings = await work.parkings.all_open()
             watches = await work.chats.watches(CHANNEL) if parkings else []
-        places: defaultdict[str, list[Place]] = defaultdict(list)
+        places: defaultdict[str, list[ChatRef]] = defaultdict(list)
         for watch in watches:
-            places[watch.session_id].append(Place.parse(watch.place))
+            places[watch.session_id].append(ChatRef.parse(watch.place))
         wakes: dict[tuple[str, str], datetime] = {}
         for parking in parkings:
             if parking.wake_at is not None:
                 key = parking.turn_id, parking.session_id
                 wakes[key] = min(parking.wake_at, wakes.get(key, parking.wake_at))
-        now = self._office.records.clock.now()
+        now = self._bot.records.clock.now()
         words = {key: f"{at} {left((at - now).total_seconds())}" for key, at in wakes.items()}
         for key, told in words.items():
             if self._words.get(key) != told:
@@ -68,15 +68,15 @@ class Countdown:
 
     async def _again_and_again(self) -> None:
         while True:
-            await self._office.records.clock.sleep(EVERY_S)
+            await self._bot.records.clock.sleep(EVERY_S)
             try:
                 await self.look()
             except NoctuleError as error:
                 _LOG.warning("cards are looked at later: %s", error)
 
-    async def _count(self, turn_id: str, place: Place) -> None:
-        asleep = await asleep_of(self._office, turn_id)
-        async with self._office.records.database.read() as work:
+    async def _count(self, turn_id: str, place: ChatRef) -> None:
+        asleep = await asleep_of(self._bot, turn_id)
+        async with self._bot.records.database.read() as work:
             parks = await work.events.of_turn(turn_id, [EventKind.PARKED])
             mark = await work.outbox.by_key(CHANNEL, card_key(parks[-1], place)) if parks else None
             key = "" if mark is None else mark.edits or mark.key
@@ -86,13 +86,13 @@ class Countdown:
             return
         if card.state is not OutgoingState.SENT:
             return
-        newest: Outgoing = edit or card
-        group = await group_again(self._office, place, mark.body, key)
+        newest: OutboxMessage = edit or card
+        group = await group_again(self._bot, place, mark.body, key)
         first = group.sleepers[0] if group is not None and group.sleepers else asleep
-        body = await card_now(self._office, place, key, group, first)
+        body = await card_now(self._bot, place, key, group, first)
         if body["text"] == newest.body.get("text"):
             return
-        letter = Letter(
+        letter = OutgoingMessage(
             place,
             edit_key(key),
             "card",
@@ -102,4 +102,4 @@ class Countdown:
             turn_id=turn_id,
             edits=key,
         )
-        await self._office.outbox.post(letter)
+        await self._bot.outbox.post(letter)

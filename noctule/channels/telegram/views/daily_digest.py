@@ -8,12 +8,12 @@ from dataclasses import replace
 from datetime import date, datetime, time, timedelta
 
 from noctule.channels.telegram.base.amounts import shown_cost
-from noctule.channels.telegram.base.context import Office, Said
+from noctule.channels.telegram.base.context import BotContext, IncomingMessage
 from noctule.channels.telegram.base.headlines import headline
 from noctule.channels.telegram.base.hours import hour
 from noctule.channels.telegram.base.preferences import Preferences
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
-from noctule.channels.telegram.delivery.outgoing import Button, Letter, plain
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
+from noctule.channels.telegram.delivery.outgoing import Button, OutgoingMessage, plain
 from noctule.channels.telegram.views.questions import answer_buttons
 from noctule.core.errors import NoctuleError
 from noctule.core.messaging.chats import Chat
@@ -39,27 +39,27 @@ _STILL_MORNING = timedelta(hours=3)
 _EVERY_S = 60.0
 
 
-async def before(office: Office, said: Said, chat: Chat) -> list[Letter]:
+async def before(bot: BotContext, said: IncomingMessage, chat: Chat) -> list[OutgoingMessage]:
     """Return what a chat is told before the first answer of the day; nothing on other days."""
     if not said.place.is_private:
         return []
-    wants = Preferences.of(office, chat.settings)
-    today = _key(said.place, office.records.clock.now().astimezone(wants.zone).date())
-    async with office.records.database.read() as work:
+    wants = Preferences.of(bot, chat.settings)
+    today = _key(said.place, bot.records.clock.now().astimezone(wants.zone).date())
+    async with bot.records.database.read() as work:
         if await work.outbox.by_key(CHANNEL, today) is not None:
             return []  # it was sent by itself
-    return await _report(office, said.place, chat, said.key("morning"))
+    return await _report(bot, said.place, chat, said.key("morning"))
 
 
 class Mornings:
     """Sends the report of a night at the time a chat has chosen.
 
     Args:
-        office: what everybody works with.
+        bot: what everybody works with.
     """
 
-    def __init__(self, office: Office) -> None:
-        self._office = office
+    def __init__(self, bot: BotContext) -> None:
+        self._bot = bot
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -75,41 +75,39 @@ class Mornings:
 
     async def look(self) -> None:
         """Send the reports whose time has come, each once."""
-        async with self._office.records.database.read() as work:
+        async with self._bot.records.database.read() as work:
             chats = await work.chats.everywhere(CHANNEL)
         for chat in chats:
-            if chat.settings.get(AT) and Place.parse(chat.place).is_private:
+            if chat.settings.get(AT) and ChatRef.parse(chat.place).is_private:
                 await self._send(chat, str(chat.settings[AT]))
 
     async def _again_and_again(self) -> None:
         while True:
-            await self._office.records.clock.sleep(_EVERY_S)
+            await self._bot.records.clock.sleep(_EVERY_S)
             try:
                 await self.look()
             except NoctuleError as error:
                 _LOG.warning("reports of the morning are sent later: %s", error)
 
     async def _send(self, chat: Chat, at: str) -> None:
-        place = Place.parse(chat.place)
-        wants = Preferences.of(self._office, chat.settings)
-        now = self._office.records.clock.now().astimezone(wants.zone)
+        place = ChatRef.parse(chat.place)
+        wants = Preferences.of(self._bot, chat.settings)
+        now = self._bot.records.clock.now().astimezone(wants.zone)
         due = datetime.combine(now.date(), time.fromisoformat(at), tzinfo=wants.zone)
         if not due <= now < due + _STILL_MORNING:
             return
         if chat.heard_at is None or chat.heard_at >= due:
             return  # they were here already, and told then
-        await self._office.outbox.post(
-            *await _report(self._office, place, chat, _key(place, now.date()))
-        )
+        await self._bot.outbox.post(*await _report(self._bot, place, chat, _key(place, now.date())))
 
 
-def _key(place: Place, day: date) -> str:
+def _key(place: ChatRef, day: date) -> str:
     return f"morning:{place}:{day.isoformat()}"
 
 
-async def _report(office: Office, place: Place, chat: Chat, key: str) -> list[Letter]:
-    records = office.records
-    wants = Preferences.of(office, chat.settings)
+async def _report(bot: BotContext, place: ChatRef, chat: Chat, key: str) -> list[OutgoingMessage]:
+    records = bot.records
+    wants = Preferences.of(bot, chat.settings)
     now = records.clock.now()
     if chat.heard_at is None or not is_new_day(chat.heard_at, now, wants.zone):
         return []
@@ -130,12 +128,14 @@ async def _report(office: Office, place: Place, chat: Chat, key: str) -> list[Le
     if report is None:
         return []
     report = replace(report, slept=tuple(slept))
-    text = "\n".join(_lines(report, wants, office))
-    body = plain(text, buttons=_buttons(office, place, chat.owner, report))
-    return [Letter(place, key, "report", body)]
+    text = "\n".join(_lines(report, wants, bot))
+    body = plain(text, buttons=_buttons(bot, place, chat.owner, report))
+    return [OutgoingMessage(place, key, "report", body)]
 
 
-def _buttons(office: Office, place: Place, owner: str, report: MorningReport) -> list[list[Button]]:
+def _buttons(
+    bot: BotContext, place: ChatRef, owner: str, report: MorningReport
+) -> list[list[Button]]:
     """Return what the questions of a report can be answered with, if the person may."""
     asked = [question for work in report.works for question in work.questions]
     if owner != LOCAL_OWNER:
@@ -145,7 +145,7 @@ def _buttons(office: Office, place: Place, owner: str, report: MorningReport) ->
         row
         for number, question in enumerate(shown, 1)
         for row in answer_buttons(
-            office, place, question, before=f"{number}: " if len(shown) > 1 else ""
+            bot, place, question, before=f"{number}: " if len(shown) > 1 else ""
         )
     ]
 
@@ -156,8 +156,8 @@ async def _sessions(work: UnitOfWork, asked: set[str], owner: str) -> list[Sessi
     return [session for session in found if session.owner == owner]
 
 
-def _lines(report: MorningReport, wants: Preferences, office: Office) -> Iterator[str]:
-    now = office.records.clock.now()
+def _lines(report: MorningReport, wants: Preferences, bot: BotContext) -> Iterator[str]:
+    now = bot.records.clock.now()
     yield f"🌅 Good morning. Since {hour(report.since, wants.zone, now)}:"
     if report.slept:
         first, last = report.slept[0].began_at, report.slept[-1].ended_at
@@ -169,7 +169,7 @@ def _lines(report: MorningReport, wants: Preferences, office: Office) -> Iterato
         )
     for work in report.works[:_MOST]:
         title = headline(work.turn)
-        yield f"{_sign(work)} {title}: {_state(work, wants, office)}, {shown_cost(work.cost_usd)}"
+        yield f"{_sign(work)} {title}: {_state(work, wants, bot)}, {shown_cost(work.cost_usd)}"
         for question in work.questions:
             yield f"    ❓ {_short(question.shown)}"
     if len(report.works) > _MOST:
@@ -187,8 +187,8 @@ def _sign(work: NightWork) -> str:
     }.get(work.turn.status, "⚙️")
 
 
-def _state(work: NightWork, wants: Preferences, office: Office) -> str:
-    turn, now = work.turn, office.records.clock.now()
+def _state(work: NightWork, wants: Preferences, bot: BotContext) -> str:
+    turn, now = work.turn, bot.records.clock.now()
     ended = "" if turn.ended_at is None else f" {hour(turn.ended_at, wants.zone, now)}"
     wakes = None if turn.wake_at is None else hour(turn.wake_at, wants.zone, now)
     return {

@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from decimal import Decimal
 from typing import Any
 
-from noctule.channels.telegram.base.context import Office
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
+from noctule.channels.telegram.base.context import BotContext
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.core.llm.limits import LimitKey
 from noctule.core.llm.spending import total_usd
 from noctule.core.ports.models import UnitOfWork
 from noctule.core.reports.overview import first_to_wake
-from noctule.core.sessions.alternatives import understudy
+from noctule.core.sessions.alternatives import alternative_model
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.parkings import Parking, ParkingKind
 from noctule.core.sessions.sessions import Session, Turn
@@ -78,9 +78,9 @@ class Group:
         return asdict(self.key)
 
 
-async def asleep_of(office: Office, turn_id: str) -> Asleep | None:
+async def asleep_of(bot: BotContext, turn_id: str) -> Asleep | None:
     """Return a turn at rest; None when it is not."""
-    records = office.records
+    records = bot.records
     async with records.database.read() as work:
         turn = await work.turns.get(turn_id)
         if turn.status not in {Status.PARKED, Status.WAITING}:
@@ -97,7 +97,7 @@ async def asleep_of(office: Office, turn_id: str) -> Asleep | None:
         parkings=tuple(parkings),
         cost_usd=total_usd(attempts),
         role=role,
-        understudy=understudy(
+        understudy=alternative_model(
             records.settings,
             role=role or records.settings.default_role,
             refused=parkings,
@@ -108,46 +108,46 @@ async def asleep_of(office: Office, turn_id: str) -> Asleep | None:
     )
 
 
-async def group_of(office: Office, place: Place, asleep: Asleep) -> Group | None:
+async def group_of(bot: BotContext, place: ChatRef, asleep: Asleep) -> Group | None:
     """Return the group a sleeper belongs to; None when it sleeps on nothing others sleep on."""
     first = asleep.first
     if first is None or first.kind is not ParkingKind.LIMIT or first.key is None:
         return None
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         limits = await work.limits.list()
     limit = next((one for one in limits if one.key == first.key), None)
     if limit is None or asleep.turn.wake_at is None:
         return None
     told = f"{first.key}|{(limit.since or limit.set_at).isoformat()}"
     digest = hashlib.sha256(told.encode()).hexdigest()[:_DIGEST_CHARS]
-    return await _gathered(office, place, first.key, f"card:{LIMIT}:{digest}:{place}")
+    return await _gathered(bot, place, first.key, f"card:{LIMIT}:{digest}:{place}")
 
 
 async def group_again(
-    office: Office, place: Place, body: Mapping[str, Any], card: str
+    bot: BotContext, place: ChatRef, body: Mapping[str, Any], card: str
 ) -> Group | None:
     """Return the group a card was made for, as it is now; None when it was made for one turn.
 
     Args:
-        office: what everybody works with.
+        bot: what everybody works with.
         place: where the card is.
         body: of the card, or of the mark that leads to it.
         card: its key.
     """
     mark = body.get(LIMIT)
-    return None if mark is None else await _gathered(office, place, LimitKey(**mark), card)
+    return None if mark is None else await _gathered(bot, place, LimitKey(**mark), card)
 
 
-async def _gathered(office: Office, place: Place, key: LimitKey, card: str) -> Group:
-    async with office.records.database.read() as work:
+async def _gathered(bot: BotContext, place: ChatRef, key: LimitKey, card: str) -> Group:
+    async with bot.records.database.read() as work:
         turns = await _told_here(work, place, key)
-    found = [await asleep_of(office, turn_id) for turn_id in turns[:MOST_SHOWN]]
+    found = [await asleep_of(bot, turn_id) for turn_id in turns[:MOST_SHOWN]]
     sleepers = [one for one in found if one is not None]
     gone = len(found) - len(sleepers)
     return Group(key, card, tuple(sleepers), len(turns) - gone)
 
 
-async def _told_here(work: UnitOfWork, place: Place, key: LimitKey) -> list[str]:
+async def _told_here(work: UnitOfWork, place: ChatRef, key: LimitKey) -> list[str]:
     watched = {watch.session_id for watch in await work.chats.watches(CHANNEL, place=str(place))}
     parkings = await work.parkings.open_on(key)
     return list(dict.fromkeys(p.turn_id for p in parkings if p.session_id in watched))

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from noctule.channels.discretion import masked
-from noctule.channels.telegram.base.context import Office
+from noctule.channels.telegram.base.context import BotContext
 from noctule.channels.telegram.base.preferences import Preferences
-from noctule.channels.telegram.delivery.chat_ref import Place
+from noctule.channels.telegram.delivery.chat_ref import ChatRef
 from noctule.channels.telegram.delivery.outgoing import (
     TEXT_UNITS,
     Buttons,
-    Letter,
+    OutgoingMessage,
     document,
     formatted,
     plain,
@@ -28,7 +28,7 @@ from noctule.core.base.private_files import make_folder, write_private
 from noctule.core.llm.events import EventKind
 from noctule.core.messaging.messages import OutgoingKind
 from noctule.core.reports.footer import footer_of
-from noctule.core.sessions.sessions import Turn, Verdict
+from noctule.core.sessions.sessions import Rating, Turn
 from noctule.sessions.service.outgoing_files import copied
 from noctule.sessions.service.workspaces import workspace_of
 
@@ -36,19 +36,19 @@ _SURPLUS = "(This text is above, or in the file below.)"
 
 
 async def reply_letters(
-    office: Office,
-    place: Place,
+    bot: BotContext,
+    place: ChatRef,
     turn: Turn,
     *,
     streamed: Sequence[str],
     wants: Preferences,
     silent: bool = False,
     before: str = "",
-) -> list[Letter]:
+) -> list[OutgoingMessage]:
     """Return everything that brings a reply, in order.
 
     Args:
-        office: what everybody works with.
+        bot: what everybody works with.
         place: where to.
         turn: done, with a reply.
         streamed: the keys of the messages that grew and become the first parts; () for none.
@@ -57,10 +57,10 @@ async def reply_letters(
         before: what stands before the reply, in Markdown; "" for nothing.
     """
     markdown, extracts = extract_files(turn.reply or "")
-    buttons = rating_buttons(office, place, turn.id) if wants.buttons else ()
+    buttons = rating_buttons(bot, place, turn.id) if wants.buttons else ()
     bodies = formatted(before + markdown, buttons=buttons)
     if wants.footer:
-        bodies = [*bodies[:-1], *await _with_footer(office, turn, bodies[-1])]
+        bodies = [*bodies[:-1], *await _with_footer(bot, turn, bodies[-1])]
     letters = [
         _part(place, turn, number, body, streamed, silent=silent)
         for number, body in enumerate(bodies)
@@ -69,18 +69,18 @@ async def reply_letters(
         _part(place, turn, number, plain(_SURPLUS), streamed, silent=silent)
         for number in range(len(bodies), len(streamed))
     ]
-    kept = _keep(office, turn, extracts)
-    made = await made_files(office, turn)
+    kept = _keep(bot, turn, extracts)
+    made = await made_files(bot, turn)
     return letters + list(file_letters(place, turn, [*kept, *made], silent=silent))
 
 
 def rating_buttons(
-    office: Office, place: Place, turn_id: str, verdict: Verdict | None = None
+    bot: BotContext, place: ChatRef, turn_id: str, verdict: Rating | None = None
 ) -> Buttons:
     """Return 👍, 👎 and *again on…* for the reply of a turn, with a mark on what was said of it."""
-    signer = office.signer
-    good = "👍 ✓" if verdict is Verdict.GOOD else "👍"
-    bad = "👎 ✓" if verdict is Verdict.BAD else "👎"
+    signer = bot.signer
+    good = "👍 ✓" if verdict is Rating.GOOD else "👍"
+    bad = "👎 ✓" if verdict is Rating.BAD else "👎"
     return [
         [
             signer.button(place, good, "good", turn_id),
@@ -90,12 +90,12 @@ def rating_buttons(
     ]
 
 
-async def made_files(office: Office, turn: Turn) -> list[tuple[Path, str]]:
+async def made_files(bot: BotContext, turn: Turn) -> list[tuple[Path, str]]:
     """Return copies of the files agents made during a turn, with the names people see."""
-    async with office.records.database.read() as work:
+    async with bot.records.database.read() as work:
         session = await work.sessions.get(turn.session_id)
         events = await work.events.of_turn(turn.id, [EventKind.TOOL_ENDED])
-    root = workspace_of(session, office.records.home)
+    root = workspace_of(session, bot.records.home)
     if root is None:
         return []
     names = dict.fromkeys(
@@ -104,8 +104,8 @@ async def made_files(office: Office, turn: Turn) -> list[tuple[Path, str]]:
         if not event.data.get("failed")
         for name in event.data.get("files") or ()
     )
-    last = list(names)[-office.settings.max_files :]
-    folder = office.records.home / "telegram" / turn.id / "made"
+    last = list(names)[-bot.settings.max_files :]
+    folder = bot.records.home / "telegram" / turn.id / "made"
     copies = await asyncio.to_thread(
         lambda: copied(Path(root), last, folder, most_bytes=MOST_FILE_BYTES)
     )
@@ -113,16 +113,16 @@ async def made_files(office: Office, turn: Turn) -> list[tuple[Path, str]]:
 
 
 def _part(
-    place: Place,
+    place: ChatRef,
     turn: Turn,
     number: int,
     body: dict[str, Any],
     streamed: Sequence[str],
     *,
     silent: bool,
-) -> Letter:
+) -> OutgoingMessage:
     edits = streamed[number] if number < len(streamed) else None
-    return Letter(
+    return OutgoingMessage(
         place,
         f"{turn.id}:reply:{number}",
         "reply",
@@ -135,8 +135,8 @@ def _part(
     )
 
 
-async def _with_footer(office: Office, turn: Turn, body: dict[str, Any]) -> list[dict[str, Any]]:
-    async with office.records.database.read() as work:
+async def _with_footer(bot: BotContext, turn: Turn, body: dict[str, Any]) -> list[dict[str, Any]]:
+    async with bot.records.database.read() as work:
         attempts = await work.attempts.list(turn_id=turn.id)
     line = footer_of(turn, list(reversed(attempts)))
     if line is None:
@@ -150,9 +150,9 @@ async def _with_footer(office: Office, turn: Turn, body: dict[str, Any]) -> list
     return [{**body, "text": joined, "entities": [*body.get("entities", []), italic]}]
 
 
-def _keep(office: Office, turn: Turn, extracts: Sequence[Extract]) -> list[tuple[Path, str]]:
+def _keep(bot: BotContext, turn: Turn, extracts: Sequence[Extract]) -> list[tuple[Path, str]]:
     """Write the files of an answer where a later process finds them."""
-    folder = office.records.home / "telegram" / turn.id
+    folder = bot.records.home / "telegram" / turn.id
     kept = []
     for extract in extracts:
         make_folder(folder)
@@ -163,11 +163,11 @@ def _keep(office: Office, turn: Turn, extracts: Sequence[Extract]) -> list[tuple
 
 
 def file_letters(
-    place: Place, turn: Turn, files: Sequence[tuple[Path, str]], *, silent: bool
-) -> Iterator[Letter]:
+    place: ChatRef, turn: Turn, files: Sequence[tuple[Path, str]], *, silent: bool
+) -> Iterator[OutgoingMessage]:
     """Yield the letters that bring files of a turn, under the names people see."""
     for number, (path, name) in enumerate(files):
-        yield Letter(
+        yield OutgoingMessage(
             place,
             f"{turn.id}:file:{number}",
             "file",

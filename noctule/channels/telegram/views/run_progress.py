@@ -16,7 +16,7 @@ _NOTE_CHARS = 200
 
 
 @dataclass
-class Course:
+class RunProgress:
     """One turn at work.
 
     Args:

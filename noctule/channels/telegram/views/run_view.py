@@ -12,18 +12,18 @@ from decimal import Decimal
 
 from noctule.bootstrap import run_reports
 from noctule.channels.telegram.base.amounts import shown_cost
-from noctule.channels.telegram.base.context import Office
-from noctule.channels.telegram.base.error_text import for_phones
+from noctule.channels.telegram.base.context import BotContext
+from noctule.channels.telegram.base.error_text import error_text
 from noctule.channels.telegram.base.headlines import headline
 from noctule.channels.telegram.base.hours import hour
 from noctule.channels.telegram.base.preferences import Preferences
-from noctule.channels.telegram.base.subscriptions import Telling
+from noctule.channels.telegram.base.subscriptions import ViewSender
 from noctule.channels.telegram.delivery.chat_ref import CHANNEL
 from noctule.channels.telegram.delivery.markdown import bare
-from noctule.channels.telegram.delivery.outgoing import Button, Letter, formatted, plain
+from noctule.channels.telegram.delivery.outgoing import Button, OutgoingMessage, formatted, plain
 from noctule.channels.telegram.views import cards, questions
 from noctule.channels.telegram.views.replies import file_letters, made_files, reply_letters
-from noctule.channels.telegram.views.run_progress import Course
+from noctule.channels.telegram.views.run_progress import RunProgress
 from noctule.core.errors import NoctuleError
 from noctule.core.llm.events import Event, EventKind
 from noctule.core.messaging.messages import OutgoingKind
@@ -49,19 +49,19 @@ _SIGNS = {
 }
 
 
-class Work:
+class RunView:
     """Tells one chat of one session that works for it.
 
     Args:
-        office: what everybody works with.
+        bot: what everybody works with.
         telling: where letters go.
     """
 
-    def __init__(self, office: Office, telling: Telling) -> None:
-        self._office = office
+    def __init__(self, bot: BotContext, telling: ViewSender) -> None:
+        self._bot = bot
         self._telling = telling
         self._place = telling.place
-        self._course: Course | None = None
+        self._course: RunProgress | None = None
         self._shown = ""
         self._changed = asyncio.Event()
         self._changing: asyncio.Task[None] | None = None
@@ -73,16 +73,16 @@ class Work:
             case EventKind.TURN_QUEUED:
                 await self._begins(event, course)
             case EventKind.PARKED:
-                letters = await cards.parked(self._office, self._telling, event)
+                letters = await cards.parked(self._bot, self._telling, event)
                 await self._telling.send(event.seq, letters)
             case EventKind.WOKEN:
-                letters = await cards.woken(self._office, self._telling, event)
+                letters = await cards.woken(self._bot, self._telling, event)
                 await self._telling.send(event.seq, letters)
             case EventKind.QUESTION:
-                letters = await questions.asked(self._office, self._telling, event)
+                letters = await questions.asked(self._bot, self._telling, event)
                 await self._telling.send(event.seq, letters)
             case EventKind.NOTICE:
-                letters = await questions.answered(self._office, self._telling, event)
+                letters = await questions.answered(self._bot, self._telling, event)
                 await self._telling.send(event.seq, letters)
             case EventKind.TURN_ENDED:
                 await self._ends(event, course)
@@ -98,11 +98,11 @@ class Work:
             with suppress(asyncio.CancelledError):
                 await self._changing
 
-    async def _taken(self, event: Event) -> Course:
+    async def _taken(self, event: Event) -> RunProgress:
         """Return the course of an event's turn, with everything that happened before it."""
         if self._course is None or self._course.turn_id != event.turn_id:
-            self._course = Course(event.turn_id)
-            async with self._office.records.database.read() as work:
+            self._course = RunProgress(event.turn_id)
+            async with self._bot.records.database.read() as work:
                 earlier = await work.events.after(event.session_id, 0, limit=_ALL)
             for before in earlier:
                 if before.seq < event.seq:
@@ -110,10 +110,10 @@ class Work:
         self._course.take(event)
         return self._course
 
-    async def _begins(self, event: Event, course: Course) -> None:
+    async def _begins(self, event: Event, course: RunProgress) -> None:
         body = await self._status(course)
         self._shown = str(body["text"])
-        letter = Letter(
+        letter = OutgoingMessage(
             self._place,
             status_key(course.turn_id, self._telling),
             "status",
@@ -124,28 +124,28 @@ class Work:
         )
         await self._telling.send(event.seq, [letter])
 
-    async def _ends(self, event: Event, course: Course) -> None:
+    async def _ends(self, event: Event, course: RunProgress) -> None:
         await self.close()
         self._changing = None
-        async with self._office.records.database.read() as work:
+        async with self._bot.records.database.read() as work:
             turn = await work.turns.get(event.turn_id)
-        letters = await cards.ended(self._office, self._telling, event)
+        letters = await cards.ended(self._bot, self._telling, event)
         letters.append(self._edit(course, await self._status(course)))
         letters += await self._result(turn, course)
         await self._telling.send(event.seq, letters)
         await self._telling.end()
 
-    async def _result(self, turn: Turn, course: Course) -> list[Letter]:
-        wants = await Preferences.read(self._office, self._place)
-        silent = wants.is_quiet(self._office.records.clock.now())
+    async def _result(self, turn: Turn, course: RunProgress) -> list[OutgoingMessage]:
+        wants = await Preferences.read(self._bot, self._place)
+        silent = wants.is_quiet(self._bot.records.clock.now())
         head = f"{_SIGNS[turn.status]} {headline(turn)}"
-        report = await run_reports(self._office.records).of(turn)
+        report = await run_reports(self._bot.records).of(turn)
         told = f"{'' if wants.footer else _took(turn)}{_told(report, wants.zone)}"
         if turn.status is Status.DONE:
             # The status message above says the rest; what it slept is worth a word of its own.
             slept = f"**{bare(head)}**\n_{bare(told)}_\n\n" if report.naps else ""
             return await reply_letters(
-                self._office,
+                self._bot,
                 self._place,
                 turn,
                 streamed=(),
@@ -154,11 +154,11 @@ class Work:
                 before=slept,
             )
         stopped = turn.status is Status.CANCELLED and "by hand" in (turn.error or "")
-        why = "Stopped." if stopped else for_phones(turn.error or "It ended without a reply.")
+        why = "Stopped." if stopped else error_text(turn.error or "It ended without a reply.")
         kept = f"\n\n**What it had written:**\n{course.partial}" if course.partial else ""
         text = f"**{bare(head)}**\n\n{bare(f'{why} {told}')}{kept}"
         parts = [
-            Letter(
+            OutgoingMessage(
                 self._place,
                 f"{turn.id}:end:{number}:{self._place}",
                 "reply",
@@ -169,7 +169,7 @@ class Work:
             )
             for number, body in enumerate(formatted(text))
         ]
-        files = await made_files(self._office, turn)
+        files = await made_files(self._bot, turn)
         return [*parts, *file_letters(self._place, turn, files, silent=silent)]
 
     def _change(self) -> None:
@@ -178,7 +178,7 @@ class Work:
             self._changing = asyncio.create_task(self._keep_changing())
 
     async def _keep_changing(self) -> None:
-        clock = self._office.records.clock
+        clock = self._bot.records.clock
         begun = clock.monotonic()
         while True:
             await self._changed.wait()
@@ -197,12 +197,12 @@ class Work:
             return
         body = await self._status(course)
         if body["text"] != self._shown:
-            await self._office.outbox.post(self._edit(course, body))
+            await self._bot.outbox.post(self._edit(course, body))
             self._shown = str(body["text"])
 
-    def _edit(self, course: Course, body: dict[str, object]) -> Letter:
+    def _edit(self, course: RunProgress, body: dict[str, object]) -> OutgoingMessage:
         key = status_key(course.turn_id, self._telling)
-        return Letter(
+        return OutgoingMessage(
             self._place,
             f"{key}:now",
             "status",
@@ -213,13 +213,13 @@ class Work:
             edits=key,
         )
 
-    async def _status(self, course: Course) -> dict[str, object]:
-        records = self._office.records
+    async def _status(self, course: RunProgress) -> dict[str, object]:
+        records = self._bot.records
         async with records.database.read() as work:
             session = await work.sessions.get(self._telling.watch.session_id)
             turn = await work.turns.get(course.turn_id)
             granted = await work.grants.list(session.owner)
-        wants = await Preferences.read(self._office, self._place)
+        wants = await Preferences.read(self._bot, self._place)
         lines = status_lines(
             course,
             title=headline(turn),
@@ -236,10 +236,10 @@ class Work:
             lines.append(f"Without asking: {', '.join(allowed)}.")
         return plain("\n".join(lines), buttons=self._buttons(course))
 
-    def _buttons(self, course: Course) -> Sequence[Sequence[Button]]:
+    def _buttons(self, course: RunProgress) -> Sequence[Sequence[Button]]:
         if course.status.finished:
             return ()
-        signer, session_id = self._office.signer, self._telling.watch.session_id
+        signer, session_id = self._bot.signer, self._telling.watch.session_id
         row = [signer.button(self._place, "⏹ stop", STOP, session_id)]
         if course.status is Status.RUNNING:
             row.append(signer.button(self._place, "⏸ park", PARK, session_id))
@@ -256,13 +256,13 @@ def edit_seconds(age_s: float) -> float:
     return next(every_s for younger_s, every_s in _PACES if age_s < younger_s)
 
 
-def status_key(turn_id: str, telling: Telling) -> str:
+def status_key(turn_id: str, telling: ViewSender) -> str:
     """Return the key of the status message of a turn in one chat."""
     return f"{CHANNEL}:status:{turn_id}:{telling.place}"
 
 
 def status_lines(
-    course: Course,
+    course: RunProgress,
     *,
     title: str,
     budget_usd: Decimal | None,
@@ -296,7 +296,7 @@ def status_lines(
     return lines
 
 
-def _elapsed_s(turn: Turn, course: Course, now: float) -> float | None:
+def _elapsed_s(turn: Turn, course: RunProgress, now: float) -> float | None:
     if course.begun_at is None:
         return None
     end = now if turn.ended_at is None else turn.ended_at.timestamp()

@@ -15,9 +15,15 @@ from typing import Any
 from telegram.error import BadRequest, InvalidToken, RetryAfter, TelegramError
 
 from noctule.channels.discretion import masked_alike
-from noctule.channels.telegram.base.context import Office
-from noctule.channels.telegram.delivery.chat_ref import CHANNEL, Place
-from noctule.channels.telegram.delivery.outgoing import TEXT_UNITS, Letter, plain, split, units
+from noctule.channels.telegram.base.context import BotContext
+from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
+from noctule.channels.telegram.delivery.outgoing import (
+    TEXT_UNITS,
+    OutgoingMessage,
+    plain,
+    split,
+    units,
+)
 from noctule.channels.telegram.delivery.sender import entities_of
 from noctule.channels.telegram.views.extracts import extract_files
 from noctule.core.base.printable import printable
@@ -88,14 +94,14 @@ class Stream:
     """Shows one turn while it is at work.
 
     Args:
-        office: what everybody works with.
+        bot: what everybody works with.
         place: where.
         session_id: whose turn.
         turn_id: which.
     """
 
-    def __init__(self, office: Office, place: Place, session_id: str, turn_id: str) -> None:
-        self._office = office
+    def __init__(self, bot: BotContext, place: ChatRef, session_id: str, turn_id: str) -> None:
+        self._bot = bot
         self._place = place
         self._session_id = session_id
         self.turn_id = turn_id
@@ -105,7 +111,7 @@ class Stream:
         self._ending = False
         self._full = 0
         self._last: dict[str, Any] = {}
-        by = office.settings.stream
+        by = bot.settings.stream
         self._off = by is StreamBy.NOTHING
         self._drafts = by is StreamBy.DRAFT and place.is_private
 
@@ -144,7 +150,7 @@ class Stream:
                 await self._task
             self._task = None
         keys: list[str] = []
-        async with self._office.records.database.read() as work:
+        async with self._bot.records.database.read() as work:
             while await work.outbox.by_key(CHANNEL, self.key(len(keys))) is not None:
                 keys.append(self.key(len(keys)))
         return keys
@@ -162,7 +168,7 @@ class Stream:
             self._task = asyncio.create_task(self._show())
 
     async def _show(self) -> None:
-        pace = self._office.pace
+        pace = self._bot.pace
         pace.streams += 1
         try:
             while True:
@@ -176,12 +182,12 @@ class Stream:
             pace.streams -= 1
 
     def _seconds(self) -> float:
-        seconds = self._office.settings.edit_interval.total_seconds()
+        seconds = self._bot.settings.edit_interval.total_seconds()
         return seconds if self._place.is_private else max(seconds, _GROUP_SECONDS)
 
     async def _pause(self, seconds: float) -> None:
         """Wait; an end cuts it short."""
-        sleep = asyncio.create_task(self._office.records.clock.sleep(seconds))
+        sleep = asyncio.create_task(self._bot.records.clock.sleep(seconds))
         try:
             while not sleep.done() and not self._ending:
                 changed = asyncio.create_task(self._changed.wait())
@@ -212,7 +218,7 @@ class Stream:
         except RetryAfter as error:
             wait = error.retry_after
             seconds = float(wait) if isinstance(wait, int) else wait.total_seconds()
-            self._office.pace.hold(self._place, seconds)
+            self._bot.pace.hold(self._place, seconds)
             await self._pause(seconds)
         except TelegramError as error:
             _LOG.info("a sight of an answer was left out: %s", error)
@@ -228,7 +234,7 @@ class Stream:
     async def _draft(self, body: Mapping[str, Any]) -> None:
         draft_id = int(self.turn_id.replace("-", ""), 16) % (1 << _DRAFT_BITS) or 1
         try:
-            await self._office.bot.send_message_draft(
+            await self._bot.bot.send_message_draft(
                 self._place.chat,
                 draft_id,
                 str(body["text"]),
@@ -242,10 +248,10 @@ class Stream:
     async def _edit(self, body: Mapping[str, Any]) -> bool:
         """Show a body in the message that grows; return False when it has to wait."""
         key = self.key(self._full)
-        async with self._office.records.database.read() as work:
+        async with self._bot.records.database.read() as work:
             message = await work.outbox.by_key(CHANNEL, key)
         if message is None:
-            letter = Letter(
+            letter = OutgoingMessage(
                 self._place,
                 key,
                 PURPOSE,
@@ -254,16 +260,16 @@ class Stream:
                 turn_id=self.turn_id,
                 silent=self._full > 0,
             )
-            await self._office.outbox.post(letter)
+            await self._bot.outbox.post(letter)
             return True
-        if message.message_id is None or not self._office.pace.is_free(self._place):
+        if message.message_id is None or not self._bot.pace.is_free(self._place):
             self._changed.set()  # what goes before it is still on its way
             return False
-        await self._office.pace.wait(self._place)
+        await self._bot.pace.wait(self._place)
         if self._ending:
             return False
         try:
-            await self._office.bot.edit_message_text(
+            await self._bot.bot.edit_message_text(
                 str(body["text"]),
                 chat_id=self._place.chat,
                 message_id=int(message.message_id),

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from noctule.core.settings import Settings
 
 
-class Prompt:
+class InputPrompt:
     """Asks for messages on the terminal.
 
     Enter sends; Alt+Enter begins a new line; Tab completes; Ctrl-C clears what is typed; Ctrl-D

@@ -12,7 +12,7 @@ from noctule.channels.terminal.screens.blocks import finished_length
 from noctule.channels.terminal.screens.elapsed import since
 from noctule.channels.terminal.screens.keyboard import Keyboard
 from noctule.channels.terminal.screens.printable import printable
-from noctule.channels.terminal.screens.reply import Reply
+from noctule.channels.terminal.screens.reply import ReplyMarkdown
 
 _REDRAWS_PER_SECOND = 10
 _LINES_KEPT_FREE = 4
@@ -100,7 +100,7 @@ class LiveScreen:
     def _keep(self, markdown: str) -> None:
         if self._kept:
             self._console.print()
-        self._console.print(Reply(markdown.strip("\n")))
+        self._console.print(ReplyMarkdown(markdown.strip("\n")))
         self._kept = True
 
     def _draw(self) -> None:
@@ -126,7 +126,7 @@ class LiveScreen:
             if self._kept:
                 shown.append(Text(""))
             room = max(1, self._console.size.height - _LINES_KEPT_FREE)
-            shown.append(_LastLines(Reply(self._growing.strip("\n")), room))
+            shown.append(_LastLines(ReplyMarkdown(self._growing.strip("\n")), room))
         if self._status:
             seconds = self._console.get_time() - self._status_since_s
             line = f"{self._status}{since(seconds)}"

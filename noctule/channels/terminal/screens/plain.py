@@ -4,7 +4,7 @@ import os
 from typing import TextIO
 
 from noctule.channels.terminal.screens.printable import printable
-from noctule.channels.terminal.screens.progress import Progress
+from noctule.channels.terminal.screens.progress import ProgressLine
 
 
 class PlainScreen:
@@ -19,7 +19,7 @@ class PlainScreen:
         progress: tells what is going on while nothing is said; None does not.
     """
 
-    def __init__(self, out: TextIO, err: TextIO, progress: Progress | None = None) -> None:
+    def __init__(self, out: TextIO, err: TextIO, progress: ProgressLine | None = None) -> None:
         self._out = out
         self._err = err
         self._gone: set[TextIO] = set()

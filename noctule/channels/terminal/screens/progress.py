@@ -13,7 +13,7 @@ _TOLD_AFTER_S = 5.0
 _ERASED = "\r\x1b[K"
 
 
-class Progress:
+class ProgressLine:
     """One line that is redrawn on a terminal; elsewhere a line for each phase that takes long.
 
     Args:

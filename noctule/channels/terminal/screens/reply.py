@@ -55,7 +55,7 @@ class Columns(TableElement):
             yield from ([cell.content for cell in row.cells] for row in self.body.rows)
 
 
-class Reply(Markdown):
+class ReplyMarkdown(Markdown):
     """Markdown as replies are shown.
 
     Links show where they lead: a model must not hide an address behind a friendly word.

@@ -4,7 +4,7 @@ import os
 import sys
 
 from noctule.channels.terminal.screens.plain import PlainScreen
-from noctule.channels.terminal.screens.progress import Progress
+from noctule.channels.terminal.screens.progress import ProgressLine
 from noctule.channels.terminal.screens.screen import Screen
 
 _COLUMNS = 80
@@ -27,7 +27,7 @@ def open_screen(*, all_on_stdout: bool = False) -> Screen:
             return LiveScreen(console)
     if all_on_stdout:
         return PlainScreen(sys.stdout, sys.stdout)
-    return PlainScreen(sys.stdout, sys.stderr, Progress(sys.stderr, _stderr_columns))
+    return PlainScreen(sys.stdout, sys.stderr, ProgressLine(sys.stderr, _stderr_columns))
 
 
 def _stderr_columns() -> int:

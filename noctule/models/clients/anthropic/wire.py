@@ -20,7 +20,7 @@ from pydantic import PrivateAttr
 
 from noctule.models.clients.anthropic.reader import MessageReader
 from noctule.models.wire.chunks import join
-from noctule.models.wire.documents import Document, documents, documents_in
+from noctule.models.wire.documents import JsonDocument, documents, documents_in
 from noctule.models.wire.sending import watch
 
 NO_KEY = "none"
@@ -166,9 +166,9 @@ def _marked(content: Any) -> Any:
     return [*before, {**last, **_CACHED}]
 
 
-def _events(response: Any) -> list[Document]:
+def _events(response: Any) -> list[JsonDocument]:
     try:
-        return [Document(response.json())]
+        return [JsonDocument(response.json())]
     except ValueError:  # no JSON, or no UTF-8
         pass
     try:
@@ -177,7 +177,7 @@ def _events(response: Any) -> list[Document]:
         return []
 
 
-def _read_event(reader: MessageReader, event: Document, response: Any) -> list[AIMessageChunk]:
+def _read_event(reader: MessageReader, event: JsonDocument, response: Any) -> list[AIMessageChunk]:
     value = event.value
     if not isinstance(value, Mapping):
         return []
