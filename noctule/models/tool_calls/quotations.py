@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any
 
-from langchain_core.messages import AIMessage, BaseMessage, HumanMessage, ToolMessage
+from langchain_core.messages import BaseMessage, HumanMessage, ToolMessage
 
 from noctule.models.tool_calls.call_marks import common
 from noctule.models.tool_calls.written_calls import WrittenCall
@@ -79,7 +79,7 @@ class Quotations:
         said = _forms(
             text_of(message.content)
             for message in self._messages
-            if isinstance(message, AIMessage | HumanMessage | ToolMessage)
+            if isinstance(message, HumanMessage | ToolMessage)
         )
         return list(dict.fromkeys(map(_plain, said)))
 
