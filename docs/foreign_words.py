@@ -38,6 +38,9 @@ FOREIGN = (
     r"come(?:s)? of (?:it|that)",
 )
 _WORDS = re.compile(rf"\b(?:{'|'.join(FOREIGN)})\b", re.IGNORECASE)
+_LISTED = re.compile(r"<!-- files:.*?<!-- /files -->", re.DOTALL)
+"""What ``docs.folders`` writes into the README of a folder: first sentences of docstrings."""
+
 Counts = Mapping[str, Mapping[str, int]]
 """For each file, how often each word stands in it; what is not there is not named."""
 
@@ -87,7 +90,7 @@ def count(root: Path) -> dict[str, dict[str, int]]:
         text = path.read_text(encoding="utf-8")
         words = Counter(
             " ".join(match.group().lower().split())
-            for said in (_strings(text) if path.suffix == ".py" else [text])
+            for said in (_strings(text) if path.suffix == ".py" else _LISTED.split(text))
             for match in _WORDS.finditer(" ".join(said.split()))
             if not match.group().isupper()  # BEGIN is SQL
         )
