@@ -9,7 +9,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from noctule.channels.terminal.asking import QuestionDialog
-from noctule.channels.terminal.screens.screen import Screen, budget_writer
+from noctule.channels.terminal.screens.screen import Screen, tell_on
 from noctule.channels.terminal.turn_result import FAILED, TurnResult
 from noctule.channels.terminal.vigil import Vigil
 from noctule.channels.terminal.watch import TurnWatch
@@ -94,7 +94,7 @@ class Follow:
         try:
             with _Leaving(self._leave, self._tell_leaving, lambda: self._leave_at_once(turn)):
                 rested = await self._runtime.driver.until_rest(
-                    turn, what=self._what, leave=self._leave, tell=budget_writer(self._screen)
+                    turn, what=self._what, leave=self._leave, tell=tell_on(self._screen)
                 )
         finally:
             if watch is not None:

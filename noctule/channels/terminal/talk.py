@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from noctule.channels.terminal.asking import QuestionDialog
 from noctule.channels.terminal.interrupts import Interrupts
-from noctule.channels.terminal.screens.screen import Screen, budget_writer
+from noctule.channels.terminal.screens.screen import Screen, tell_on
 from noctule.channels.terminal.short_wait import ShortWait
 from noctule.channels.terminal.turn_result import FAILED, TurnResult
 from noctule.channels.terminal.watch import TurnWatch
@@ -100,7 +100,7 @@ class Talk:
         )
         with interrupts:
             rested = await self._runtime.driver.until_rest(
-                turn, what=self._what, tell=budget_writer(self._screen)
+                turn, what=self._what, tell=tell_on(self._screen)
             )
             await interrupts.settle()
         return rested

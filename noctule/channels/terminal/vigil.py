@@ -5,7 +5,7 @@ from contextlib import suppress
 from datetime import tzinfo
 
 from noctule.channels.terminal.question_page import how_to_answer, question_lines
-from noctule.channels.terminal.screens.screen import Screen, budget_writer
+from noctule.channels.terminal.screens.screen import Screen, tell_on
 from noctule.core.clock import Clock
 from noctule.core.ports.models import Database
 from noctule.core.sessions.lifecycle import Status
@@ -115,7 +115,7 @@ class Vigil:
         return f"{begins} {at:%Y-%m-%d %H:%M:%S %Z}"
 
     def _say(self, text: str) -> None:
-        budget_writer(self._screen)(text)
+        tell_on(self._screen)(text)
 
     async def _pause(self, leave: StopSignal) -> None:
         left = asyncio.create_task(leave.wait())

@@ -37,7 +37,7 @@ _LOW_S = 60.0
 _A_MILLION = 1_000_000
 
 TELL_BEFORE_LEAVING = frozenset({EndpointKind.OPENAI, EndpointKind.ANTHROPIC, EndpointKind.OLLAMA})
-"""Kinds of endpoints whose clients tell before a request goes out; see ``clients/leaving.py``."""
+"""Kinds of endpoints whose clients tell before a request goes out; see ``wire/sending.py``."""
 
 
 @dataclass(frozen=True, slots=True)

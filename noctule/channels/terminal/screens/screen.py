@@ -58,7 +58,7 @@ class Screen(Protocol):
         ...
 
 
-def budget_writer(screen: Screen | None) -> Callable[[str], None]:
+def tell_on(screen: Screen | None) -> Callable[[str], None]:
     """Return what tells a line that is no part of a reply: the screen, or stderr without one."""
     if screen is not None:
         return screen.note
