@@ -27,7 +27,7 @@ from noctule.core.base.roles import Role
 from noctule.core.budgets.budget_scopes import BudgetSubject
 from noctule.core.clock import SystemClock
 from noctule.core.llm.attempts import CostSource, Usage
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.settings import Settings
 from noctule.heap import settle_heap
 from noctule.models.request.chat_request import ChatRequest

@@ -26,7 +26,7 @@ from pydantic import SecretStr
 from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
 from noctule.core.llm.calls import CallContext
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.settings import Settings
 from noctule.models.binding.models import Models
 from noctule.models.spend.prices import Prices

@@ -30,7 +30,7 @@ from noctule.config import load
 from noctule.core.errors import NoModelError
 from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.calls import CallContext
-from noctule.core.llm.routing import RoutingPreference
+from noctule.core.llm.selection import RoutingPreference
 from noctule.models.binding.models import Models
 from noctule.models.capabilities.grading import grade
 from noctule.models.capabilities.probe import role_for

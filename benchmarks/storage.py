@@ -29,7 +29,7 @@ import noctule  # noqa: F401 - first: it puts the role folders on the path
 from noctule.core.clock import SystemClock
 from noctule.core.llm.attempts import Attempt, CostSource, Purpose, Usage
 from noctule.core.llm.events import EventKind
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Session, SessionKind, Turn

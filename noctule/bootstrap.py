@@ -21,7 +21,7 @@ from noctule.core.base.private_files import folder_key, narrow_home
 from noctule.core.budgets.budget_scopes import BudgetScopes
 from noctule.core.clock import Clock, SystemClock
 from noctule.core.errors import UsageError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.ports.prompts import RoleRoom
 from noctule.core.settings import Settings
 

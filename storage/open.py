@@ -7,7 +7,7 @@ from noctule.core.clock import Clock
 from noctule.core.errors import UsageError
 
 if TYPE_CHECKING:
-    from noctule.core.ports.models import Database
+    from noctule.core.ports.database import Database
 
 _FILE = "noctule.db"
 _SQLITE = "sqlite:///"

@@ -11,7 +11,7 @@ from noctule.core.base.tool_names import BUILT_IN, MCP_PREFIX, OPEN_FAMILIES, un
 from noctule.core.clock import Clock
 from noctule.core.settings import Settings
 from tools.base.tool import Tool
-from tools.mcp.servers import McpHub
+from tools.mcp.adapters import McpHub
 
 AnyTool = Tool[Any]
 

@@ -14,8 +14,9 @@ from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.calls import CallContext, EventSink
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.routes import Complexity
-from noctule.core.llm.routing import RoutingPreference
-from noctule.core.ports.models import ChatModels, Database
+from noctule.core.llm.selection import RoutingPreference
+from noctule.core.ports.database import Database
+from noctule.core.ports.models import ChatModels
 from noctule.core.sessions.sessions import Session, Turn
 from noctule.core.settings import LimitsSettings
 

@@ -11,7 +11,7 @@ from typing import Any
 from langgraph.types import interrupt
 
 from graphs.state.context import TurnContext
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.grants import Shown
 from noctule.core.sessions.parkings import ParkingKind
 from noctule.core.sessions.questions import Question, QuestionKind, as_asked

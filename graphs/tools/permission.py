@@ -12,7 +12,7 @@ from graphs.tools.human_input import HumanQuestion, ask_human
 from graphs.tools.known_addresses import host_of
 from graphs.tools.tool_call import ToolCall
 from graphs.tools.ways_out import redirected
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.choices import approvals_for, reason_of, rule_shown
 from noctule.core.sessions.consent import covered, not_covered
 from noctule.core.sessions.grants import Grant, Shown, changes

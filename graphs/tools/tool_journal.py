@@ -13,7 +13,7 @@ from graphs.tools.human_input import HumanQuestion, ask_human
 from graphs.tools.tool_call import ToldResult, ToolCall
 from graphs.tools.tool_result import ToolOutcome, tool_result
 from noctule.core.errors import OurBugError
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.questions import CheckAnswer, QuestionKind
 from noctule.core.tools.approval_text import quoted, reveal_hidden
 from noctule.core.tools.effects import Effect, EffectClass, EffectState

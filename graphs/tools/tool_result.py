@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from graphs.tools.tool_call import ToldResult, ToolCall
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.sessions import Session
 from noctule.core.tools.outside_text import as_data
 from noctule.core.workers.patience import carry_out, look_up

@@ -14,7 +14,7 @@ from langchain_core.messages import AnyMessage, HumanMessage, ToolMessage
 
 from graphs.tools.known_addresses import Known, addresses_in, host_of, known_addresses
 from graphs.tools.tool_call import ToolCall
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.tools.outside_text import data_in, own_words
 from noctule.core.workers.patience import look_up
 

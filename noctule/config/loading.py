@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noctule.config.choosing import Ask, ChosenConfig, Origin, choose
 from noctule.config.code import leave_out, server_part
 from noctule.config.complaints import structural_problems
 from noctule.config.document import ConfigDocument, KeyPath, parse_document, read_document
@@ -15,6 +14,7 @@ from noctule.config.places import find_home, packaged_template
 from noctule.config.secrets import hide, written_secrets
 from noctule.config.trust import TrustStore
 from noctule.config.variables import Substitution, substitute
+from noctule.config.which_file import Ask, ChosenConfig, Origin, choose
 from noctule.core.errors import ConfigError, Problem
 from noctule.core.settings import Settings, TelegramSettings
 from noctule.core.settings.checks import findings_in

@@ -4,9 +4,9 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from noctule.config.choosing import Origin
 from noctule.config.loading import Loaded, load_bytes
 from noctule.config.trust import TrustStore
+from noctule.config.which_file import Origin
 from noctule.core.errors import ConfigError
 
 _Stamp = tuple[int, int, int] | None

@@ -11,7 +11,7 @@ import pytest
 
 import noctule  # noqa: F401 - first: it puts the role folders on the path
 from noctule.core.clock import SystemClock
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from storage.open import open_database
 from storage.tables import metadata
 from tests.support.postgres import fresh_database

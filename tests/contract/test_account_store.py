@@ -2,7 +2,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from noctule.core.budgets.accounts import Account, Statement
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.support.stored_records import later
 
 SAID = Statement(

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from noctule.core.errors import OurBugError
 from noctule.core.llm.attempts import CostSource, Usage
 from noctule.core.llm.token_parts import TokenParts
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.outcomes import Outcome
 from tests.support.fuzzing import examples
 from tests.support.stored_records import an_attempt, later

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.contract.conftest import Opener
 from tests.support.budget_histories import History
 from tests.support.fuzzing import examples

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 from noctule.core.budgets.budget_ledger import HoldPlaced, MustWait
 from noctule.core.budgets.budgets import HoldState
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.times.windows import WindowKind
 from tests.contract.conftest import Opener
 from tests.support.budget_records import HOUR, a_bill, a_budget, a_claim

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from noctule.core.errors import OurBugError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.tools.effects import Effect, EffectState
 from tests.support.stored_records import an_effect, later, with_turns
 

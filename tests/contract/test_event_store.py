@@ -4,7 +4,7 @@ import pytest
 
 from noctule.core.errors import OurBugError
 from noctule.core.llm.events import EventKind
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.contract.conftest import Opener
 from tests.support.stored_records import NOON, a_session, with_turns
 

@@ -1,7 +1,7 @@
 import pytest
 
 from noctule.core.errors import OurBugError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.grants import Grant
 from tests.support.stored_records import NOON, a_grant, a_session
 

@@ -1,5 +1,5 @@
 from noctule.core.llm.limits import LimitKey
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.outcomes import Outcome
 from tests.support.stored_records import KEY, a_limit, later
 

@@ -7,7 +7,7 @@ from typing import Any
 from noctule.core.llm.events import EventKind
 from noctule.core.messaging.chats import Chat, Pairing, Person, Subscription, WatchKind
 from noctule.core.messaging.messages import InboxUpdate, OutboxMessage, OutgoingKind, OutgoingState
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.lifecycle import Status
 from tests.support.stored_records import NOON, a_turn, later, with_turns
 

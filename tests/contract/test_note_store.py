@@ -1,6 +1,6 @@
 import pytest
 
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.support.stored_records import a_note, later
 
 

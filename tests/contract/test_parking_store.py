@@ -5,7 +5,7 @@ import pytest
 
 from noctule.core.errors import OurBugError
 from noctule.core.llm.limits import LimitKey
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.sessions.parkings import ParkingKind
 from tests.support.stored_records import KEY, NOON, a_parking, later, with_turns
 

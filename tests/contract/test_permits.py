@@ -4,7 +4,7 @@ import psycopg
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from storage.open import open_database
 
 pytestmark = [pytest.mark.postgres, pytest.mark.timeout(120)]

@@ -1,7 +1,7 @@
 from dataclasses import replace
 
 from noctule.core.llm.proofs import ProofKey, ProofOutcome
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.support.stored_records import a_proof, later
 
 

@@ -1,7 +1,7 @@
 import pytest
 
 from noctule.core.errors import NotFoundError, OurBugError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.questions import QuestionKind
 from tests.support.stored_records import NOON, a_question, a_session, a_turn, later, with_turns

@@ -3,7 +3,7 @@ import pytest
 from noctule.core.base.roles import Role
 from noctule.core.errors import OurBugError
 from noctule.core.llm.routes import Complexity, DecidedBy, Route
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.support.stored_records import with_turns
 
 PLAN = Route((Role.RESEARCH, Role.WRITER), Complexity.COMPLEX, DecidedBy.RULE, "names two", 0.9)

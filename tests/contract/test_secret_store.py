@@ -7,7 +7,7 @@ from noctule.core.base.secrets import EndedTurn, Replacer
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.routes import Complexity, DecidedBy, Route
 from noctule.core.messaging.messages import InboxUpdate, OutboxMessage, OutgoingKind
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.lifecycle import Status
 from storage.tables import metadata
 from tests.support.stored_records import (

@@ -5,7 +5,7 @@ import pytest
 from noctule.core.errors import NotFoundError, OurBugError
 from noctule.core.llm.events import EventKind
 from noctule.core.messaging.chats import Chat
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.sessions import SessionKind
 from tests.support.stored_records import (
     NOON,

@@ -1,7 +1,7 @@
 import pytest
 
 from noctule.core.errors import OurBugError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.support.stored_records import a_steer, later, with_turns
 
 

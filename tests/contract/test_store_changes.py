@@ -9,7 +9,7 @@ import pytest
 
 from noctule.core.clock import SystemClock
 from noctule.core.llm.events import EventKind
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from storage.open import open_database
 from tests.contract.conftest import Opener
 from tests.support.stored_records import NOON, a_session, with_turns

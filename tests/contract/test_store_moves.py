@@ -12,7 +12,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_stat
 
 from noctule.core.clock import SystemClock
 from noctule.core.errors import IllegalMoveError
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.sessions.lifecycle import MOVES, Status
 from noctule.core.sessions.sessions import Turn
 from storage.open import open_database

@@ -3,7 +3,7 @@ import asyncio
 import pytest
 
 from noctule.core.clock import SystemClock
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.contract.conftest import Opener
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from noctule.core.clock import SystemClock
 from noctule.core.errors import NotFoundError, OurBugError, StorageError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.lifecycle import Status
 from storage.open import open_database
 from storage.sqlite.database import SqliteDatabase

@@ -7,7 +7,7 @@ import pytest
 from graphs.checkpointers import EPOCH, open_saver
 from noctule.core.clock import SystemClock
 from noctule.core.errors import SupersededError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.workers.tenures import Tenure, TenuredDatabase
 from storage.open import open_database
 from tests.contract.conftest import Opener

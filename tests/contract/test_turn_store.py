@@ -1,7 +1,7 @@
 import pytest
 
 from noctule.core.errors import IllegalMoveError, NotFoundError, OurBugError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.reports.answer_cost import RatedTurn
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Order, Rating

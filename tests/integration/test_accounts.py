@@ -12,7 +12,7 @@ from noctule.core.budgets.accounts import Account, Statement, account_key
 from noctule.core.budgets.budgets import BudgetKey
 from noctule.core.clock import SystemClock
 from noctule.core.errors import LimitError, NoModelError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.refusals import Evidence
 from tests.support.paid_stage import paid_stage
 from tests.support.provider import Fault, Provider, Reply

@@ -12,7 +12,7 @@ from noctule.core.errors import LimitError, NoModelError
 from noctule.core.llm.attempts import CostSource, Purpose
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.routes import Complexity
-from noctule.core.llm.routing import RoutingPreference
+from noctule.core.llm.selection import RoutingPreference
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.settings import OnLimit

@@ -6,7 +6,7 @@ import pytest
 from noctule.core.base.roles import Role
 from noctule.core.clock import SystemClock
 from noctule.core.errors import LimitError
-from noctule.core.llm.routing import RoutingPreference
+from noctule.core.llm.selection import RoutingPreference
 from noctule.core.provider_errors.outcomes import Outcome
 from tests.support.stage import Act, Stage, asking, refused, settle
 

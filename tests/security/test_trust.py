@@ -13,14 +13,14 @@ import pytest
 import yaml
 
 from noctule.config import load, vetter
-from noctule.config.choosing import Origin, choose
 from noctule.config.project import Project
 from noctule.config.trust import TrustStore
+from noctule.config.which_file import Origin, choose
 from noctule.core.clock import ManualClock
 from noctule.core.settings.tools import ToolsSettings
 from tests.support.mcp_stage import PROGRAM
 from tools.custom import own_tools
-from tools.mcp.servers import McpHub
+from tools.mcp.adapters import McpHub
 from tools.mcp.wire import running
 
 FILES = (

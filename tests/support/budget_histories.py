@@ -12,7 +12,7 @@ from decimal import Decimal
 
 from noctule.core.budgets.budget_ledger import Charge, HoldPlaced, HoldRequest
 from noctule.core.budgets.budgets import Budget, BudgetKey, BudgetUsage, HoldState
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.times.windows import CalendarUnit, Window, WindowKind
 from tests.support.stored_records import NOON
 

@@ -12,7 +12,7 @@ from typing import IO, Any
 import yaml
 
 from noctule.core.clock import SystemClock
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from storage.open import open_database
 from tests.support import prepared
 from tests.support.json_documents import check_document

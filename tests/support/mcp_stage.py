@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from noctule.core.clock import Clock, ManualClock, SystemClock
 from noctule.core.settings import McpServerSettings
-from tools.mcp.servers import McpHub, McpTool
+from tools.mcp.adapters import McpHub, McpTool
 
 PROGRAM = Path(__file__).with_name("mcp_program.py")
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 from noctule.core.clock import Clock
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.models.spend.prices import Prices
 from tests.support.stage import Stage, make_settings
 

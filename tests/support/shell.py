@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from tests.support.command_line import CommandLine
 
 SILENT = frozenset({"langgraph", "langchain", "langchain_core", "dbos", "openai", "anthropic"})

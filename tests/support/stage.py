@@ -27,7 +27,7 @@ from noctule.core.clock import Clock, ManualClock
 from noctule.core.llm.attempts import Attempt, CostSource, Usage
 from noctule.core.llm.calls import CallContext
 from noctule.core.llm.events import EventKind
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.provider_response import ProviderResponse
 from noctule.core.settings import Settings
 from noctule.models.base.client import Conclusion, ModelRequest, PresentModel

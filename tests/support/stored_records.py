@@ -9,7 +9,7 @@ from noctule.core.llm.attempts import Attempt, CostSource, Purpose, SkippedModel
 from noctule.core.llm.limits import Limit, LimitKey
 from noctule.core.llm.proofs import Proof, ProofKey, ProofOutcome
 from noctule.core.llm.token_parts import TokenParts
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.sessions.grants import Grant, digest_of

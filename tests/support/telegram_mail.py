@@ -23,7 +23,7 @@ from noctule.channels.telegram.delivery.sender import Sender
 from noctule.channels.telegram.delivery.throttle import Pace
 from noctule.core.clock import ManualClock, SystemClock
 from noctule.core.messaging.messages import OutboxMessage
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.support.scratch import scratch_database
 from tests.support.telegram.phone import Phone
 from tests.support.telegram.server import TelegramServer

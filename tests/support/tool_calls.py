@@ -7,7 +7,7 @@ from typing import Any
 from noctule.core.base.roles import Role
 from noctule.core.clock import Clock, ManualClock
 from noctule.core.llm.calls import NoSink
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from tests.support.scratch import scratch_database
 from tools.base.tool import Tool, ToolContext, ToolResult
 from tools.base.workspace import Workspace

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from noctule.config import load, packaged_default
-from noctule.config.choosing import Origin, choose
 from noctule.config.project import Project, read_project
 from noctule.config.trust import FILE, TrustStore
+from noctule.config.which_file import Origin, choose
 from noctule.core.errors import ConfigError, UsageError
 from noctule.sessions.service.workspaces import accepted_workspace
 

@@ -7,7 +7,7 @@ from noctule.config.loading import load_text
 from noctule.core.clock import ManualClock
 from noctule.core.errors import NotFoundError, UsageError
 from noctule.core.llm.events import EventKind
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.choices import approvals_for
 from noctule.core.sessions.grants import Grant
 from noctule.core.sessions.lifecycle import Status

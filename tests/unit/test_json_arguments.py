@@ -2,7 +2,7 @@ import pytest
 from pydantic import ValidationError
 
 from tools.base.json_arguments import arguments_like
-from tools.mcp.servers import tool_name
+from tools.mcp.adapters import tool_name
 
 SCHEMA = {
     "type": "object",

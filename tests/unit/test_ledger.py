@@ -6,7 +6,7 @@ import pytest
 
 from noctule.core.clock import SystemClock
 from noctule.core.errors import DatabaseBusyError, StorageUnavailableError
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.workers.patience import Patience
 from noctule.models.base.ledger import MOST_WAITING, Entry, Ledger
 from tests.support.stage import settle

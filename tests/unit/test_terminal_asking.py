@@ -8,7 +8,7 @@ from noctule.channels.terminal.asking import QuestionDialog, open_asking
 from noctule.channels.terminal.screens.plain import PlainScreen
 from noctule.config.loading import load_text
 from noctule.core.clock import ManualClock
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.questions import QuestionKind
 from noctule.sessions.service.service import SessionService

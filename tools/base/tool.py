@@ -15,7 +15,7 @@ from pydantic import BaseModel
 from noctule.core.base.roles import Role
 from noctule.core.clock import Clock
 from noctule.core.llm.calls import EventSink
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.grants import Seal
 from noctule.core.settings import Permission
 from noctule.core.tools.effects import EffectClass

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from noctule.core.base.money import show_usd
 from noctule.core.budgets.budget_scopes import RUN_BUDGET, BudgetScopes
 from noctule.core.llm.attempts import Attempt, Usage
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.reports.budget_report import BudgetLine, report_budgets
 from noctule.core.reports.costs import OUTSIDE, Spend, report_costs
 from noctule.core.sessions.sessions import LOCAL_OWNER, Session

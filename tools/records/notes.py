@@ -7,7 +7,7 @@ from pydantic import BaseModel, Field
 
 from noctule.core.base.ids import new_id
 from noctule.core.errors import NotFoundError
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.sessions import Session
 from noctule.core.tools.effects import EffectClass
 from noctule.core.tools.notes import Note

@@ -9,7 +9,7 @@ from pydantic import BaseModel, Field
 from noctule.core.base.money import show_usd
 from noctule.core.errors import NotFoundError
 from noctule.core.llm.spending import total_usd
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.reports.overview import Overview, first_to_wake, standing_turn, wakes_at
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import LOCAL_OWNER, Session, Turn

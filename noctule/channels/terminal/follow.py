@@ -1,4 +1,4 @@
-"""Pursuit: background work followed while it goes on; leaving it does not end it."""
+"""Follows background work while it runs; leaving it does not end it."""
 
 import asyncio
 import os

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from noctule.channels.terminal.interrupts import Interrupts
 from noctule.channels.terminal.screens.screen import Screen
 from noctule.core.clock import Clock
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Turn
 from noctule.sessions.workers.lock import WorkerLock

@@ -8,7 +8,7 @@ from noctule.channels.terminal.question_page import how_to_answer, question_line
 from noctule.core.llm.attempts import Attempt, Purpose
 from noctule.core.llm.routes import Route
 from noctule.core.llm.spending import total_usd
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.questions import Question

@@ -7,7 +7,7 @@ from datetime import tzinfo
 from noctule.channels.terminal.question_page import how_to_answer, question_lines
 from noctule.channels.terminal.screens.screen import Screen, tell_on
 from noctule.core.clock import Clock
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.questions import Question
 from noctule.core.sessions.sessions import Turn

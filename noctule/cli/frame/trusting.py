@@ -9,8 +9,8 @@ import click
 from noctule.channels.terminal.screens.printable import printable
 
 if TYPE_CHECKING:
-    from noctule.config.choosing import ChosenConfig
     from noctule.config.project import Project
+    from noctule.config.which_file import ChosenConfig
 
 
 def asker(*, as_json: bool) -> "Callable[[Project], bool] | None":

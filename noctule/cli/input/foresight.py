@@ -55,7 +55,7 @@ async def _ask(found: Sequence[Foreseen], records: "Records") -> tuple[str, ...]
         InputPrompt,
         forget_typed_ahead,
     )
-    from noctule.sessions.service.approvals import check_rules  # noqa: PLC0415 - likewise
+    from noctule.sessions.service.grants import check_rules  # noqa: PLC0415 - likewise
 
     forget_typed_ahead()
     tell(

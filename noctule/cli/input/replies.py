@@ -1,7 +1,7 @@
 """Which turn a person means who names a turn, a session, or nothing."""
 
 from noctule.core.errors import NotFoundError, UsageError
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.sessions import Session, Turn
 
 _RECENT = 50

@@ -17,7 +17,7 @@ from noctule.core.tools.approval_text import reveal_hidden
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
-    from noctule.core.ports.models import UnitOfWork
+    from noctule.core.ports.database import UnitOfWork
 
 
 _TITLE_CHARS = 200

@@ -21,7 +21,7 @@ from noctule.core.sessions.lifecycle import Status
 
 if TYPE_CHECKING:
     from noctule.bootstrap import Records
-    from noctule.core.ports.models import UnitOfWork
+    from noctule.core.ports.database import UnitOfWork
     from noctule.core.sessions.sessions import Session, Turn
 
 _SHOWN = 50

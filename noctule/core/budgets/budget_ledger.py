@@ -1,4 +1,4 @@
-"""The books of some budgets: holds are placed, settled and recovered in them, in memory.
+"""The ledger of some budgets: holds are placed, settled and recovered in it, in memory.
 
 Whoever keeps budgets locks their rows, fills books with them, carries orders out and writes back
 what the books say has changed. So the rules are here alone, and many orders share one transaction.

@@ -9,7 +9,7 @@ from noctule.core.base.roles import Role
 from noctule.core.llm.attempts import Purpose
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.routes import Complexity
-from noctule.core.llm.routing import RoutingPreference
+from noctule.core.llm.selection import RoutingPreference
 
 
 class EventSink(Protocol):

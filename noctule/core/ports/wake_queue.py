@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from noctule.core.llm.limits import LimitKey
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.parkings import Parking
 
 PROBE_AHEAD = timedelta(seconds=2)

@@ -1,4 +1,4 @@
-"""Understudy: which model could go on now with what another one was refused."""
+"""Alternatives: which model could continue now with what another one was refused."""
 
 from collections.abc import Iterable, Iterator
 from datetime import datetime

@@ -15,7 +15,7 @@ from noctule.core.errors import DatabaseBusyError, NoctuleError, StorageUnavaila
 from noctule.core.times.durations import show_duration
 
 if TYPE_CHECKING:
-    from noctule.core.ports.models import Database, UnitOfWork
+    from noctule.core.ports.database import Database, UnitOfWork
 
 _LOG = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from noctule.core.errors import SupersededError
 
 if TYPE_CHECKING:
-    from noctule.core.ports.models import Database, UnitOfWork
+    from noctule.core.ports.database import Database, UnitOfWork
     from noctule.core.workers.patience import Patience
     from noctule.core.workers.permits import Permits
 

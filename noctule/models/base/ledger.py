@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from noctule.core.errors import StorageUnavailableError
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.workers.patience import carry_out
 
 Entry = Callable[[UnitOfWork], Awaitable[object]]

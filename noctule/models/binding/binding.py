@@ -2,12 +2,11 @@
 
 For every call, in this order:
 
-1. Candidates: ``core.llm.routing.resolve`` says who may serve it, and why the others may not.
-Whoever
-   is to be offered tools is probed first, when its turn comes, unless it has been.
+1. Candidates: ``core.llm.selection.resolve`` says who may serve it, and why the others may not. A
+   model that is to be offered tools is probed first, when its turn comes, unless it has been.
 2. Slot: room under the caps of role, model and endpoint, else the next candidate.
 3. Budget: the most it can cost is held on every budget that covers it, else the next candidate.
-4. Call: one request with its timeouts (``AttemptRunner``, ``Exchange``).
+4. Call: one request with its timeouts (``AttemptRunner``, ``Completion``).
 5. Outcome: written down and learned from, whatever it was.
 6. Next: a reply that cannot be used is asked for once more; else the next candidate at once; with
    nobody left a last sample, a short wait, a park, or a person.
@@ -23,7 +22,7 @@ from noctule.core.base.ids import new_id
 from noctule.core.base.roles import Role
 from noctule.core.llm.calls import CallContext
 from noctule.core.llm.requirements import Requirements
-from noctule.core.llm.routing import Candidate, Selection, SkippedCandidate, resolve, why_not
+from noctule.core.llm.selection import Candidate, Selection, SkippedCandidate, resolve, why_not
 from noctule.core.ports.prompts import Reader
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal

@@ -1,6 +1,6 @@
 """Thrift: who is asked when a budget is used up, or comes to its end."""
 
-from noctule.core.llm.routing import Selection, SkippedCandidate
+from noctule.core.llm.selection import Selection, SkippedCandidate
 from noctule.core.settings import OnExhausted
 from noctule.models.binding.call_state import CallState
 from noctule.models.binding.dependencies import ModelDependencies

@@ -12,7 +12,7 @@ from noctule.core.llm.calls import CallContext
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.limits import LimitKey
 from noctule.core.llm.requirements import Requirements
-from noctule.core.llm.routing import Candidate, SkippedCandidate
+from noctule.core.llm.selection import Candidate, SkippedCandidate
 from noctule.core.ports.prompts import Fitted, NoRoomError
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal

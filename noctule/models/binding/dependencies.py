@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from noctule.core.clock import Clock
 from noctule.core.llm.attempts import CostSource, Usage
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import Settings
 from noctule.models.base.endpoints import Endpoints

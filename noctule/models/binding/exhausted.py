@@ -6,7 +6,7 @@ from datetime import datetime
 
 from noctule.core.errors import LimitError, NoModelError
 from noctule.core.llm.limits import Limit, LimitKey
-from noctule.core.llm.routing import Selection, SkippedCandidate
+from noctule.core.llm.selection import Selection, SkippedCandidate
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence, Refusal
 from noctule.models.base.errors import NobodyError, NobodyYetError, TooLongError

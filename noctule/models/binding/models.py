@@ -12,8 +12,8 @@ from noctule.core.base.roles import Role
 from noctule.core.clock import Clock
 from noctule.core.llm.calls import CallContext, EventSink
 from noctule.core.llm.events import EventKind
-from noctule.core.llm.routing import ModelFacts
-from noctule.core.ports.models import Database
+from noctule.core.llm.selection import ModelFacts
+from noctule.core.ports.database import Database
 from noctule.core.ports.prompts import Fit, Reader
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import EndpointKind, Settings

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from noctule.core.errors import NoServerError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import EndpointKind, Settings

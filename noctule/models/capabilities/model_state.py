@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 
-from noctule.core.llm.routing import ModelFacts
+from noctule.core.llm.selection import ModelFacts
 from noctule.core.settings import EndpointKind, Settings
 from noctule.core.settings.until import moment_of
 from noctule.models.capabilities.proofs import Proofs

@@ -18,7 +18,7 @@ from noctule.core.llm.calls import CallContext
 from noctule.core.llm.limits import Limit, LimitKey
 from noctule.core.llm.proofs import Proof, ProofKey, ProofOutcome
 from noctule.core.llm.requirements import uses_tools
-from noctule.core.llm.routing import RoutingPreference
+from noctule.core.llm.selection import RoutingPreference
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import OnLimit, Settings

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from noctule.core.clock import Clock
 from noctule.core.llm.proofs import Proof, ProofKey, ProofOutcome
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.settings import EndpointKind, Settings
 from noctule.core.workers.patience import look_up
 from noctule.models.base.ledger import Ledger

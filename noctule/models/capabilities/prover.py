@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from noctule.core.clock import Clock
 from noctule.core.llm.proofs import Proof
-from noctule.core.llm.routing import SkippedCandidate
+from noctule.core.llm.selection import SkippedCandidate
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Refusal
 from noctule.core.settings import EndpointKind, Settings

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from noctule.core.clock import Clock
 from noctule.core.llm.limits import Limit, LimitKey
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.ports.wake_queue import wake_early
 from noctule.core.provider_errors.refusals import Evidence, Refusal
 from noctule.core.settings import Settings

@@ -12,7 +12,7 @@ import signal
 import sys
 from typing import TYPE_CHECKING
 
-from noctule.models.embedded.order import ServeRequest
+from noctule.models.embedded.launch import ServeRequest
 
 if TYPE_CHECKING:
     import xllamacpp

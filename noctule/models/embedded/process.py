@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from noctule.core.base.masking import without_secrets
 from noctule.core.errors import EmbeddedModelError
-from noctule.models.embedded.order import ServeRequest
+from noctule.models.embedded.launch import ServeRequest
 
 logger = logging.getLogger(__name__)
 

@@ -10,8 +10,8 @@ from typing import Final
 
 from noctule.core.clock import Clock
 from noctule.core.errors import EmbeddedModelError, OurBugError
+from noctule.models.embedded.launch import ServeRequest
 from noctule.models.embedded.options import PACKAGED_SAMPLING, EmbeddedOptions
-from noctule.models.embedded.order import ServeRequest
 from noctule.models.embedded.process import ServerProcess
 from noctule.models.embedded.restarts import RestartBudget
 from noctule.models.embedded.templates import readable_template

@@ -1,4 +1,4 @@
-"""The teller: holds and bills of all calls of this process, many in one transaction.
+"""Writes holds and charges of all calls of this process, many in one transaction.
 
 Whatever waits when a transaction begins goes into it, bills first: they make room. That requests
 leave is noted before all else, in a transaction of its own that touches no budget. None waits
@@ -24,7 +24,7 @@ from noctule.core.budgets.budget_ledger import (
 )
 from noctule.core.budgets.budgets import Budget, frees_at
 from noctule.core.clock import Clock
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.ports.wake_queue import wake_all
 
 LOOK_AGAIN_S = 0.5

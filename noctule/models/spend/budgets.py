@@ -17,8 +17,8 @@ from noctule.core.budgets.budgets import Budget, BudgetKey, BudgetUsage, whole_n
 from noctule.core.clock import Clock
 from noctule.core.errors import DatabaseBusyError
 from noctule.core.llm.limits import Limit
-from noctule.core.llm.routing import SkippedCandidate
-from noctule.core.ports.models import Database
+from noctule.core.llm.selection import SkippedCandidate
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.parse import margin_seconds
 from noctule.core.provider_errors.refusals import Evidence, Refusal

@@ -6,7 +6,7 @@ from functools import partial
 
 from noctule.core.budgets.accounts import Account
 from noctule.core.clock import Clock
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence, Refusal
 from noctule.core.settings import EndpointSettings, Settings

@@ -6,7 +6,7 @@ from noctule.core.base.ids import new_id
 from noctule.core.clock import Clock
 from noctule.core.errors import UsageError
 from noctule.core.llm.events import EventKind
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.choices import granted_rule, read_answer
 from noctule.core.sessions.grants import Grant
 from noctule.core.sessions.lifecycle import Status

@@ -8,7 +8,7 @@ from noctule.core.budgets.accounts import Account, account_endpoint, account_key
 from noctule.core.budgets.budget_scopes import RUN_BUDGET, BudgetScopes
 from noctule.core.budgets.budgets import BudgetKey
 from noctule.core.clock import Clock
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.ports.wake_queue import wake_all
 from noctule.core.provider_errors.outcomes import Outcome
 

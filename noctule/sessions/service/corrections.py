@@ -6,7 +6,7 @@ from noctule.core.base.ids import new_id
 from noctule.core.budgets.budgets import Budget, HoldState
 from noctule.core.budgets.corrections import Correction
 from noctule.core.clock import Clock
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.ports.wake_queue import wake_all
 
 

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from noctule.core.clock import Clock
-    from noctule.core.ports.models import Database
+    from noctule.core.ports.database import Database
     from noctule.sessions.service.service import Request
 
 

@@ -2,7 +2,7 @@
 
 from datetime import datetime
 
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.sessions import Turn
 
 

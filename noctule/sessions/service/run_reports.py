@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.reports.costs import ListCost, dearest
 from noctule.core.reports.run_report import RunReport, report_run
 from noctule.core.sessions.sessions import Turn

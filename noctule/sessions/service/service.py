@@ -1,6 +1,6 @@
 """Where work comes in: new sessions and turns, and what people order for them.
 
-The desk only writes rows. Whoever works (a worker, or the command itself) sees them through
+The service only writes rows. Whoever works (a worker, or the command itself) sees them through
 the database, so that it is all the same from which process an order came.
 """
 
@@ -16,7 +16,7 @@ from noctule.core.clock import Clock
 from noctule.core.errors import UsageError
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.limits import LimitKey
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.ports.wake_queue import wake_all
 from noctule.core.sessions.grants import Grant
 from noctule.core.sessions.lifecycle import Status
@@ -26,8 +26,8 @@ from noctule.core.sessions.steers import Steer
 from noctule.core.settings import OnLimit, Settings
 from noctule.core.tools.outside_text import holds_data, own_words, reads_others
 from noctule.sessions.service.answers import answer
-from noctule.sessions.service.approvals import check_rules, grant_all, revoke
 from noctule.sessions.service.budget_changes import raise_run
+from noctule.sessions.service.grants import check_rules, grant_all, revoke
 from noctule.sessions.service.steering import steer
 from noctule.sessions.service.validation import check_model, check_role, check_text
 from noctule.sessions.service.workspaces import accepted_workspace, check_has_workspace

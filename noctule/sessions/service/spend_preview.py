@@ -4,7 +4,7 @@ from datetime import datetime, tzinfo
 
 from noctule.core.base.money import show_usd
 from noctule.core.budgets.budget_scopes import RUN_BUDGET, BudgetScopes
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.reports.budget_report import BudgetLine, report_budgets
 from noctule.core.sessions.sessions import Session
 from noctule.core.settings import Settings

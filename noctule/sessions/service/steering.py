@@ -4,7 +4,7 @@ from noctule.core.base.ids import new_id
 from noctule.core.clock import Clock
 from noctule.core.errors import NotFoundError, UsageError
 from noctule.core.llm.events import EventKind
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.sessions import Turn
 from noctule.core.sessions.steers import Steer
 from noctule.sessions.service.answers import check_owner

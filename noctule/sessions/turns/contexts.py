@@ -10,7 +10,8 @@ from graphs.state.tool_env import ToolEnvironment
 from noctule.core.base.roles import Role
 from noctule.core.clock import Clock
 from noctule.core.llm.calls import EventSink
-from noctule.core.ports.models import ChatModels, Database
+from noctule.core.ports.database import Database
+from noctule.core.ports.models import ChatModels
 from noctule.core.sessions.sessions import Session, Turn
 from noctule.core.settings import Settings
 from noctule.core.settings.root import RouteBy

@@ -10,7 +10,7 @@ from typing import Any
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
 from noctule.core.llm.events import Event, EventKind
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.workers.patience import look_up
 
 _LOG = logging.getLogger(__name__)

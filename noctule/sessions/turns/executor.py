@@ -18,7 +18,7 @@ from graphs.state.context import TurnContext
 from graphs.state.state import GRAPH_VERSION
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError, SupersededError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.parkings import Parking
 from noctule.core.sessions.sessions import Order, Session, SessionKind, Turn

@@ -16,7 +16,7 @@ from typing import Protocol
 from noctule.core.base.secrets import EndedTurn, Replacer
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.sessions import Turn
 
 _LOG = logging.getLogger(__name__)

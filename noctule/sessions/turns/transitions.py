@@ -18,7 +18,7 @@ from noctule.core.clock import Clock
 from noctule.core.errors import OurBugError
 from noctule.core.llm.events import EventKind
 from noctule.core.llm.limits import LimitKey
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.parking_policy import Sleep, decide_sleep

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from noctule.core.llm.guesses import is_window
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.parkings import Parking, ParkingKind
 
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from noctule.core.llm.limits import LimitKey
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.ports.wake_queue import place, settle_turns
 from noctule.core.sessions.parkings import Parking
 from noctule.core.sessions.sessions import SessionKind

@@ -15,7 +15,7 @@ from datetime import timedelta
 from noctule.core.base.ids import new_id
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError, StorageError
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Turn
 from noctule.core.workers.patience import PASSING

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, suppress
 
 from graphs.runner import Drain
 from noctule.core.clock import Clock
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.reports.overview import is_resting
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Turn

@@ -10,7 +10,7 @@ from noctule.core.budgets.plan_ends import PlanEnd
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
 from noctule.core.llm.events import EventKind
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Turn
 

@@ -1,4 +1,4 @@
-"""Gate: who may talk to the bot; everybody else is a stranger.
+"""Access control: who may talk to the bot; everyone else is a stranger.
 
 People are let in by their numeric id: those of ``telegram.allow``, and those who repeated a code
 that only the terminal shows. The first of them is the owner of the data folder.
@@ -17,7 +17,7 @@ from enum import Enum
 from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.core.clock import Clock
 from noctule.core.messaging.chats import Chat, Pairing, Person
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.sessions.sessions import LOCAL_OWNER
 from noctule.core.settings import TelegramSettings
 

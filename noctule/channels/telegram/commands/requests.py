@@ -1,4 +1,4 @@
-"""Wishes: the role, the model and the privacy a chat asked for, for its next turn or for all.
+"""Requests: the role, the model and the privacy a chat asked for, for its next turn or for all.
 
 Keys of ``Chat.settings``: ``role`` and ``model`` (until ``/new`` or taken back), ``next_role`` and
 ``next_model`` (for the next turn, over these), ``private``.

@@ -19,7 +19,7 @@ from noctule.channels.telegram.delivery.outgoing import Button, OutgoingMessage,
 from noctule.core.llm.spending import total_usd
 from noctule.core.messaging.chats import WatchKind
 from noctule.core.messaging.messages import OutgoingKind
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.reports.overview import Overview, standing_turn
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.sessions import Session

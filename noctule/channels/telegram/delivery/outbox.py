@@ -30,7 +30,7 @@ from noctule.core.base.ids import new_id
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
 from noctule.core.messaging.messages import OutboxMessage, OutgoingKind, OutgoingState
-from noctule.core.ports.models import Database, UnitOfWork
+from noctule.core.ports.database import Database, UnitOfWork
 
 _LOG = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""Reception: whose update is it, what is it, and who of us deals with it."""
+"""Dispatches updates: whose is it, what is it, and which handler takes it."""
 
 import logging
 import re

@@ -21,7 +21,7 @@ from noctule.channels.telegram.inbound.raw_updates import UnreadableError, raw_u
 from noctule.core.clock import Clock
 from noctule.core.errors import NoctuleError
 from noctule.core.messaging.messages import InboxUpdate
-from noctule.core.ports.models import Database
+from noctule.core.ports.database import Database
 from noctule.core.workers.patience import PASSING
 
 _LOG = logging.getLogger(__name__)

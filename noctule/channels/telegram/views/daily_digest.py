@@ -17,7 +17,7 @@ from noctule.channels.telegram.delivery.outgoing import Button, OutgoingMessage,
 from noctule.channels.telegram.views.questions import answer_buttons
 from noctule.core.errors import NoctuleError
 from noctule.core.messaging.chats import Chat
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.reports.daily_digest import MorningReport, NightWork, is_new_day, morning_report
 from noctule.core.sessions.lifecycle import Status
 from noctule.core.sessions.questions import QuestionKind

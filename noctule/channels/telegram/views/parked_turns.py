@@ -10,7 +10,7 @@ from noctule.channels.telegram.base.context import BotContext
 from noctule.channels.telegram.delivery.chat_ref import CHANNEL, ChatRef
 from noctule.core.llm.limits import LimitKey
 from noctule.core.llm.spending import total_usd
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.reports.overview import first_to_wake
 from noctule.core.sessions.alternatives import alternative_model
 from noctule.core.sessions.lifecycle import Status

@@ -1,4 +1,4 @@
-"""Granting: what a person allows a session beyond the configuration, and takes back."""
+"""Grants: what a person allows a session beyond the configuration, and revokes."""
 
 from collections.abc import Sequence
 
@@ -6,7 +6,7 @@ from noctule.core.base.ids import SHORTEST_ENDING, new_id
 from noctule.core.base.tool_names import BUILT_IN, MCP_PREFIX, unknown_tools
 from noctule.core.clock import Clock
 from noctule.core.errors import AmbiguousIdError, NotFoundError, UsageError
-from noctule.core.ports.models import UnitOfWork
+from noctule.core.ports.database import UnitOfWork
 from noctule.core.sessions.grants import Grant
 from noctule.core.sessions.sessions import Session
 from noctule.core.settings import Permission, Settings

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from noctule.core.llm.limits import Limit, LimitKey
 from noctule.core.llm.requirements import Requirements
 from noctule.core.llm.routes import Complexity
-from noctule.core.llm.routing import ModelFacts, RoutingPreference, Selection, resolve
+from noctule.core.llm.selection import ModelFacts, RoutingPreference, Selection, resolve
 from noctule.core.provider_errors.outcomes import Outcome
 from noctule.core.provider_errors.refusals import Evidence
 from noctule.core.settings import OnLimit, RoleSettings
