@@ -27,5 +27,5 @@ async def test_an_outage_in_a_running_serve_is_shown_and_cleared_from_another_pr
         assert "no answer: " in (await shown.ended())[1]
         async with Provider(port=port, default=Reply(text="Good evening.")):
             cleared = await rig.start("limits", "clear", "shop")
-            assert "Forgot 1 limit" in (await cleared.ended())[1]
+            assert "Cleared 1 limit" in (await cleared.ended())[1]
             await rig.until(turns, Status.DONE)

@@ -8,7 +8,7 @@ from noctule.models.spend.prices import Prices
 from tests.support.scratch import scratch_database
 from tests.support.stage import make_settings
 
-pytestmark = pytest.mark.embedded
+pytestmark = [pytest.mark.embedded, pytest.mark.timeout(600)]
 
 
 async def test_the_packaged_model_is_asked_and_does_not_call_tools():

@@ -74,7 +74,7 @@ def test_more_than_can_be_kept_stop_commands(tmp_path: Path, monkeypatch):
 def test_a_long_look_is_not_taken_for_every_command(tmp_path: Path, monkeypatch):
     """One in twenty at most; what is gone meanwhile is left out."""
     now, looks = [0.0], []
-    monkeypatch.setattr("tools.set_id.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("tools.sandbox.set_id.time.monotonic", lambda: now[0])
     (tmp_path / "a").touch()
 
     def slow(root: Path):

@@ -26,7 +26,7 @@ _STORED_WITHIN = 0.5
 """Seconds after an answer was sent within which its checkpoint must be stored, on a machine that
 does a lot at once; an answer younger than this at a kill was in flight."""
 
-_READ_WITHIN = timedelta(seconds=0.5)
+_READ_WITHIN = timedelta(seconds=3)
 
 
 @dataclass

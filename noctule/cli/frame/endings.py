@@ -13,7 +13,7 @@ from noctule.core.errors import NoctuleError
 FAILED = 1
 USAGE = 2
 _STDERR = 2
-_TERMINAL = "noctule.channels.terminal"
+_TERMINAL = "noctule.channels.terminal.screens"
 _PRINTING = frozenset(
     {"click", "rich", "noctule.cli.main", f"{_TERMINAL}.plain", f"{_TERMINAL}.border"}
 )
