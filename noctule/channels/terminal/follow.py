@@ -1,14 +1,14 @@
 """Follows background work while it runs; leaving it does not end it."""
 
-import asyncio
 import os
 import signal
 import sys
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING
 
 from noctule.channels.terminal.asking import QuestionDialog
+from noctule.channels.terminal.interrupts import handled
 from noctule.channels.terminal.screens.screen import Screen, tell_on
 from noctule.channels.terminal.turn_result import FAILED, TurnResult
 from noctule.channels.terminal.vigil import Vigil
@@ -82,7 +82,7 @@ class Follow:
         """Wait until it goes on; False where nobody waits, or nothing is left to wait for."""
         if self._vigil is None or rested.status.finished:
             return False
-        with _Leaving(self._leave, lambda: None, lambda: self._leave_at_once(rested)):
+        with _leaving(self._leave, lambda: None, lambda: self._leave_at_once(rested)):
             return await self._vigil.over(rested, self._leave)
 
     async def _until_rest(self, turn: Turn, after: int) -> Turn:
@@ -92,7 +92,7 @@ class Follow:
             watch = TurnWatch(events, self._screen, turn, after, tell_route=self._tell_route)
         rested: Turn | None = None
         try:
-            with _Leaving(self._leave, self._tell_leaving, lambda: self._leave_at_once(turn)):
+            with _leaving(self._leave, self._tell_leaving, lambda: self._leave_at_once(turn)):
                 rested = await self._runtime.driver.until_rest(
                     turn, what=self._what, leave=self._leave, tell=tell_on(self._screen)
                 )
@@ -118,37 +118,15 @@ class Follow:
         os._exit(FAILED)
 
 
-class _Leaving:
-    """Takes the signals over while something is followed."""
+def _leaving(
+    leave: StopSignal, tell: Callable[[], None], at_once: Callable[[], None]
+) -> AbstractContextManager[None]:
+    """Take the signals over while something is followed: the first asks, the second leaves."""
 
-    def __init__(
-        self, leave: StopSignal, tell: Callable[[], None], at_once: Callable[[], None]
-    ) -> None:
-        self._leave = leave
-        self._tell = tell
-        self._at_once = at_once
-        self._before: dict[signal.Signals, Any] = {}
+    def told() -> None:
+        if leave.wanted:
+            at_once()
+        tell()
+        leave.ask()
 
-    def __enter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        self._before = {number: signal.getsignal(number) for number in _SIGNALS}
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, self._told)
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        loop = asyncio.get_running_loop()
-        for number, before in self._before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, before)
-
-    def _told(self) -> None:
-        if self._leave.wanted:
-            self._at_once()
-        self._tell()
-        self._leave.ask()
+    return handled(dict.fromkeys(_SIGNALS, told))

@@ -2,9 +2,33 @@
 
 import asyncio
 import signal
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from types import TracebackType
 from typing import Any, Self
+
+
+@contextmanager
+def handled(handlers: Mapping[signal.Signals, Callable[[], object]]) -> Iterator[None]:
+    """Have signals handled on the running loop during the block; then as before.
+
+    A signal that is ignored (under ``nohup``, or behind a shell's ``&``) stays ignored.
+
+    Args:
+        handlers: what is called for each signal.
+    """
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in handlers}
+    # None is a handler that was not set from Python, which could not be put back.
+    ours = {n: was for n, was in before.items() if was not in {signal.SIG_IGN, None}}
+    for number in ours:
+        loop.add_signal_handler(number, handlers[number])
+    try:
+        yield
+    finally:
+        for number, was in ours.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, was)
 
 
 class Interrupts:
@@ -21,7 +45,7 @@ class Interrupts:
         self._stop = stop
         self._leave = leave
         self._stopping: asyncio.Task[object] | None = None
-        self._before: dict[signal.Signals, Any] = {}
+        self._handled = ExitStack()
 
     @property
     def pressed(self) -> bool:
@@ -38,16 +62,12 @@ class Interrupts:
             await self._stopping
 
     def __enter__(self) -> Self:
-        loop = asyncio.get_running_loop()
-        for number, handler in (
-            (signal.SIGINT, self._press),
-            (signal.SIGTERM, self._leave),
-            (signal.SIGHUP, self._leave),
-        ):
-            before = signal.getsignal(number)
-            if before not in {signal.SIG_IGN, None}:  # under nohup, or behind a shell's &
-                self._before[number] = before
-                loop.add_signal_handler(number, handler)
+        handlers = {
+            signal.SIGINT: self._press,
+            signal.SIGTERM: self._leave,
+            signal.SIGHUP: self._leave,
+        }
+        self._handled.enter_context(handled(handlers))
         return self
 
     def __exit__(
@@ -56,10 +76,7 @@ class Interrupts:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        loop = asyncio.get_running_loop()
-        for number, before in self._before.items():
-            loop.remove_signal_handler(number)
-            signal.signal(number, before)
+        self._handled.close()
 
     def _press(self) -> None:
         if self._stopping is None:
